@@ -1,0 +1,449 @@
+"""An HTTP/1.1 server on a real socket that says exactly what a test tells it to say.
+
+    with ScriptedServer() as server:
+        server.on("GET", "/api/v2/me", reply(json={"name": "Ada"}))
+        ...
+        assert server.requests[0].headers["circle-token"] == "secret"
+
+The server runs on asyncio in a thread of its own, so a client on asyncio and a client on trio meet the same
+thing. It works with bytes and knows no HTTP library: what a client cannot read, it can still send.
+
+An `Answer` is data. Start from `reply`, `redirect`, `raw`, `drop` or `hang` and bend it:
+
+    reply(json=page).after(0.1)                  wait first
+    reply(json=page).held_by(gate)               wait until the test opens the gate
+    reply(json=page).dripping(5, pause=0.02)     the body in five pieces
+    reply(json=page).cut()                       half of the body, then the connection ends
+    reply(json=page).then_close()                an idle connection that is gone when the client comes back
+    drop().reading(10)                           the connection ends after ten bytes of the request's body
+
+A route gives one answer for ever, a list of answers one by one, or what a function makes of the request.
+A request that nothing was said about is answered with 599 and fails the test when the server is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from http.client import responses as phrases
+from types import TracebackType
+from typing import Any, Final, Literal, Self, TypeAlias
+from urllib.parse import parse_qsl
+
+import anyio.to_thread
+
+MISSING: Final = object()
+PATIENCE: Final = 5.0
+"""Seconds after which a wait inside a test is given up: a test that hangs says nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a client sent. `target` and `path` are as they came, percent-encoding included."""
+
+    method: str
+    target: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    raw_headers: tuple[tuple[str, str], ...]
+    body: bytes
+    connection: int
+    at: float
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case; of a header that came twice, the last."""
+        return {name.lower(): value for name, value in self.raw_headers}
+
+    @property
+    def json(self) -> Any:
+        return json_module.loads(self.body)
+
+
+class Gate:
+    """Holds answers back until the test opens it. Made by `ScriptedServer.gate`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._open = asyncio.Event()
+
+    def open(self) -> None:
+        self._loop.call_soon_threadsafe(self._open.set)
+
+    async def passed(self) -> None:
+        async with asyncio.timeout(PATIENCE):
+            await self._open.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    seconds: float
+
+
+Step: TypeAlias = bytes | Pause | Gate
+End: TypeAlias = Literal["keep", "close", "reset", "hang"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server does with one request, step by step.
+
+    `before`, `head` and `body` follow each other; `end` says what becomes of the connection. `reads` is how much
+    of the request's body is read before the answer starts, None for all of it. A request for HEAD and an answer
+    that has no body by its status (`bodiless`) get no `body`.
+    """
+
+    head: bytes = b""
+    body: tuple[Step, ...] = ()
+    before: tuple[Step, ...] = ()
+    end: End = "keep"
+    reads: int | None = None
+    bodiless: bool = False
+
+    def after(self, seconds: float) -> Answer:
+        """Wait before the first byte."""
+        return replace(self, before=(*self.before, Pause(seconds)))
+
+    def held_by(self, gate: Gate) -> Answer:
+        """Wait for the gate before the first byte."""
+        return replace(self, before=(*self.before, gate))
+
+    def dripping(self, pieces: int, *, pause: float) -> Answer:
+        """The body in so many pieces, with a pause before each."""
+        content = self._content()
+        size = max(1, -(-len(content) // pieces))
+        cut = [content[start : start + size] for start in range(0, len(content), size)]
+        return replace(self, body=tuple(step for piece in cut for step in (Pause(pause), piece)))
+
+    def cut(self, *, keep: float = 0.5, reset: bool = False) -> Answer:
+        """Only a part of the body, then the end of the connection."""
+        content = self._content()
+        return replace(self, body=(content[: int(len(content) * keep)],), end="reset" if reset else "close")
+
+    def then_close(self) -> Answer:
+        """Close the connection after the answer without having announced it."""
+        return replace(self, end="close")
+
+    def reading(self, size: int) -> Answer:
+        """Begin when so many bytes of the request's body are read."""
+        return replace(self, reads=size)
+
+    def _content(self) -> bytes:
+        return b"".join(step for step in self.body if isinstance(step, bytes))
+
+
+HeaderItems: TypeAlias = Mapping[str, str] | Sequence[tuple[str, str]]
+Framing: TypeAlias = Literal["length", "chunked", "close"]
+
+
+def reply(
+    status: int = 200,
+    *,
+    json: object = MISSING,
+    text: str | None = None,
+    body: bytes = b"",
+    headers: HeaderItems = (),
+    content_type: str | None = None,
+    framing: Framing = "length",
+    reason: str | None = None,
+) -> Answer:
+    """A well-formed answer.
+
+    The body is `json`, `text` or `body`; `content_type` replaces the fitting one. `framing` says how the client
+    learns where the body ends: by its length, by chunks, or by the end of the connection.
+    """
+    if json is not MISSING:
+        body, kind = json_module.dumps(json).encode(), "application/json"
+    elif text is not None:
+        body, kind = text.encode(), "text/plain; charset=utf-8"
+    else:
+        kind = "application/json" if body else ""
+    lines = [f"HTTP/1.1 {status} {phrases.get(status, '') if reason is None else reason}"]
+    if kind := kind if content_type is None else content_type:
+        lines.append(f"Content-Type: {kind}")
+    bodiless = status < 200 or status in {204, 304}
+    if framing == "chunked":
+        lines.append("Transfer-Encoding: chunked")
+        body = _chunk(body) + b"0\r\n\r\n"
+    elif framing == "close":
+        lines.append("Connection: close")
+    elif not bodiless:
+        lines.append(f"Content-Length: {len(body)}")
+    lines += [f"{name}: {value}" for name, value in _pairs(headers)]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return Answer(head, (body,), end="close" if framing == "close" else "keep", bodiless=bodiless)
+
+
+def redirect(location: str, status: int = 302) -> Answer:
+    return reply(status, headers={"Location": location})
+
+
+def raw(*steps: Step, end: End = "close") -> Answer:
+    """Any bytes at all."""
+    return Answer(body=steps, end=end)
+
+
+def drop(*, reset: bool = False) -> Answer:
+    """No answer: the connection ends, in peace or with a reset."""
+    return Answer(end="reset" if reset else "close")
+
+
+def hang() -> Answer:
+    """No answer and no end: the client has to give up."""
+    return Answer(end="hang")
+
+
+Handler: TypeAlias = Callable[[Request], Answer]
+Script: TypeAlias = Answer | Handler | Iterable[Answer]
+
+
+@dataclass(slots=True)
+class _Route:
+    """Answers by rote (`answer`), one by one (`queue`) or by a function (`handler`)."""
+
+    answer: Answer | None = None
+    handler: Handler | None = None
+    queue: deque[Answer] = field(default_factory=deque[Answer])
+
+    @classmethod
+    def of(cls, script: Script) -> _Route:
+        if isinstance(script, Answer):
+            return cls(answer=script)
+        if callable(script):
+            return cls(handler=script)
+        return cls(queue=deque(script))
+
+    def next(self, request: Request) -> Answer | None:
+        if self.answer is not None:
+            return self.answer
+        if self.handler is not None:
+            return self.handler(request)
+        return self.queue.popleft() if self.queue else None
+
+
+class ScriptedServer:
+    """See the module. All that it saw is in `requests`, in the order in which the requests were read.
+
+    `connections` counts the connections opened so far, `concurrent` the requests being answered now and
+    `max_concurrent` the most there ever were at once. `complaints` fail the test when the server is left.
+    """
+
+    def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Request] = []
+        self.connections = 0
+        self.concurrent = 0
+        self.max_concurrent = 0
+        self._tls = tls
+        self._port = 0
+        self._routes: dict[tuple[str, str], _Route] = {}
+        self._script: deque[Answer] = deque()
+        self._otherwise: _Route | None = None
+        self._connections_to_drop = 0
+        self.complaints: list[str] = []
+        self._changed = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-server", daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://{self.host}"
+
+    @property
+    def host(self) -> str:
+        return f"{'localhost' if self._tls else '127.0.0.1'}:{self._port}"
+
+    def on(self, method: str, path: str, script: Script) -> None:
+        """Answer this method on this path (raw, without the query). Replaces what was said before."""
+        self._routes[method, path] = _Route.of(script)
+
+    def script(self, answers: Iterable[Answer]) -> None:
+        """Answer the next requests with these, whatever they ask for. Goes before all routes."""
+        self._script.extend(answers)
+
+    def otherwise(self, script: Script) -> None:
+        """Answer what no script and no route speaks of."""
+        self._otherwise = _Route.of(script)
+
+    def drop_connections(self, count: int = 1) -> None:
+        """Close the next connections as soon as they are opened, before anything is read."""
+        self._connections_to_drop += count
+
+    def gate(self) -> Gate:
+        return Gate(self._loop)
+
+    def clear(self) -> None:
+        """Forget all requests and scripts, as if the server had just begun; open connections stay."""
+        self.requests.clear()
+        self._script.clear()
+        self._routes.clear()
+        self._otherwise = None
+        self.max_concurrent = self.concurrent
+
+    async def seen(self, count: int) -> Sequence[Request]:
+        """Wait until so many requests have been read, on asyncio or trio, and give them."""
+
+        def wait() -> bool:
+            with self._changed:
+                return self._changed.wait_for(lambda: len(self.requests) >= count, timeout=PATIENCE)
+
+        if not await anyio.to_thread.run_sync(wait):
+            raise AssertionError(f"the server saw {len(self.requests)} requests, not {count}")
+        return self.requests[:count]
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+        if self.complaints and kind is None:
+            raise AssertionError("; ".join(self.complaints))
+
+    # From here on everything runs in the thread of the server.
+
+    async def _listen(self) -> int:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, limit=1 << 20)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def _stop(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        self.connections += 1
+        number = self.connections
+        try:
+            if self._connections_to_drop:
+                self._connections_to_drop -= 1
+                return
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                while await self._exchange(reader, writer, number):
+                    pass
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._tasks.discard(task)
+            with suppress(ConnectionError):
+                writer.close()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
+        """One request and its answer; whether the connection goes on."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.concurrent += 1
+        self.max_concurrent = max(self.max_concurrent, self.concurrent)
+        try:
+            request = _parse(head, number)
+            answer = self._choose(request)
+            body, rest = await _read_body(reader, request, answer.reads)
+            with self._changed:
+                self.requests.append(replace(request, body=body))
+                self._changed.notify_all()
+            await _play(answer.before, writer)
+            writer.write(answer.head)
+            if request.method != "HEAD" and not answer.bodiless:
+                await _play(answer.body, writer)
+            await writer.drain()
+            if answer.end == "keep":
+                await reader.readexactly(rest)
+            elif answer.end == "hang":
+                await reader.read()
+            elif answer.end == "reset":
+                _reset(writer)
+        finally:
+            self.concurrent -= 1
+        return answer.end == "keep" and request.headers.get("connection", "").lower() != "close"
+
+    def _choose(self, request: Request) -> Answer:
+        if self._script:
+            return self._script.popleft()
+        route = self._routes.get((request.method, request.path)) or self._otherwise
+        try:
+            answer = route.next(request) if route else None
+        except Exception as error:
+            self.complaints.append(f"the handler of {request.method} {request.target} failed: {error!r}")
+            return reply(599, text="the handler failed")
+        if answer is None:
+            self.complaints.append(f"nothing is scripted for {request.method} {request.target}")
+            return reply(599, text="nothing is scripted for this request")
+        return answer
+
+
+@contextmanager
+def nobody() -> Generator[str]:
+    """The address of a port where no one listens: connections to it are refused."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def _parse(head: bytes, connection: int) -> Request:
+    first, *lines = head.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
+    method, target, _ = first.split(" ")
+    path, _, query = target.partition("?")
+    if "://" in path:
+        path = "/" + path.split("://", 1)[1].partition("/")[2]
+    headers = tuple((name, value.strip()) for name, _, value in (line.partition(":") for line in lines))
+    pairs = tuple(parse_qsl(query, keep_blank_values=True))
+    return Request(method, target, path, pairs, headers, b"", connection, time.monotonic())
+
+
+async def _read_body(reader: asyncio.StreamReader, request: Request, limit: int | None) -> tuple[bytes, int]:
+    """The body, or its first `limit` bytes, and how many are still to come."""
+    if request.headers.get("transfer-encoding", "").lower() == "chunked":
+        chunks: list[bytes] = []
+        while size := int(await reader.readuntil(b"\r\n"), 16):
+            chunks.append((await reader.readexactly(size + 2))[:-2])
+        await reader.readexactly(2)
+        return b"".join(chunks), 0
+    length = int(request.headers.get("content-length", "0"))
+    wanted = length if limit is None else min(limit, length)
+    return await reader.readexactly(wanted), length - wanted
+
+
+async def _play(steps: Iterable[Step], writer: asyncio.StreamWriter) -> None:
+    for step in steps:
+        if isinstance(step, bytes):
+            writer.write(step)
+            continue
+        await writer.drain()
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+        else:
+            await step.passed()
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """End the connection with a reset instead of an orderly close."""
+    connection: socket.socket = writer.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _chunk(data: bytes) -> bytes:
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n" if data else b""
+
+
+def _pairs(headers: HeaderItems) -> Iterable[tuple[str, str]]:
+    return headers.items() if isinstance(headers, Mapping) else headers

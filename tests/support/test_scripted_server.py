@@ -1,0 +1,375 @@
+"""The server that the wire tests trust, tested with a plain HTTP client and with bare sockets."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import AsyncIterator
+
+import anyio
+import httpx
+import pytest
+import trustme
+
+from tests.support.scripted_server import (
+    Answer,
+    Framing,
+    Handler,
+    Request,
+    ScriptedServer,
+    drop,
+    hang,
+    nobody,
+    raw,
+    redirect,
+    reply,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def talk(server: ScriptedServer, data: bytes) -> bytes:
+    """Send bytes, then read until the server ends the connection."""
+    host, port = server.host.split(":")
+    with socket.create_connection((host, int(port)), timeout=2) as connection:
+        connection.sendall(data)
+        received = b""
+        while chunk := connection.recv(65536):
+            received += chunk
+    return received
+
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+async def test_a_request_is_recorded_as_it_came(server: ScriptedServer) -> None:
+    server.on("POST", "/a%2Fb", reply(201, json={"id": 1}))
+
+    async with httpx.AsyncClient() as client:
+        answer = await client.post(
+            server.url + "/a%2Fb?tag=x%20y&tag=&n=1", json={"deep": [1]}, headers={"Circle-Token": "t"}
+        )
+
+    assert (answer.status_code, answer.reason_phrase, answer.json()) == (201, "Created", {"id": 1})
+    assert answer.headers["content-type"] == "application/json"
+    [request] = server.requests
+    assert request.method == "POST"
+    assert request.target == "/a%2Fb?tag=x%20y&tag=&n=1"
+    assert request.path == "/a%2Fb"
+    assert request.query == (("tag", "x y"), ("tag", ""), ("n", "1"))
+    assert request.headers["circle-token"] == "t"
+    assert request.json == {"deep": [1]}
+    assert request.connection == 1
+
+
+async def test_connections_are_kept_alive_and_counted(server: ScriptedServer) -> None:
+    server.otherwise(reply(text="hello"))
+
+    async with httpx.AsyncClient() as client:
+        for _ in range(3):
+            assert (await client.get(server.url)).text == "hello"
+
+    assert [request.connection for request in server.requests] == [1, 1, 1]
+    assert server.connections == 1
+
+
+async def test_requests_at_the_same_time_are_counted(server: ScriptedServer) -> None:
+    gate = server.gate()
+    server.otherwise(reply().held_by(gate))
+
+    async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(client.get, server.url)
+        await server.seen(5)
+        assert server.concurrent == 5
+        gate.open()
+
+    assert (server.concurrent, server.max_concurrent, server.connections) == (0, 5, 5)
+
+
+async def test_waiting_for_requests_that_never_come_fails(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.scripted_server.PATIENCE", 0.05)
+
+    with pytest.raises(AssertionError, match="saw 0 requests, not 1"):
+        await server.seen(1)
+
+
+async def test_a_script_goes_before_routes_and_a_list_is_used_up(server: ScriptedServer) -> None:
+    server.on("GET", "/", [reply(202), reply(201)])
+    server.otherwise(lambda request: reply(text=request.path))
+    server.script([reply(429, headers={"Retry-After": "1"})])
+
+    async with httpx.AsyncClient() as client:
+        first = await client.get(server.url)
+        rest = [(await client.get(server.url)).status_code for _ in range(2)]
+        other = await client.get(server.url + "/else")
+
+    assert (first.status_code, first.headers["retry-after"]) == (429, "1")
+    assert rest == [202, 201]
+    assert other.text == "/else"
+
+
+async def visit(*paths: str, broken: Handler) -> list[int]:
+    """Ask a server, which knows little, for these paths, and leave it."""
+    with ScriptedServer() as server:
+        server.on("GET", "/broken", broken)
+        server.on("GET", "/once", [reply()])
+        async with httpx.AsyncClient() as client:
+            return [(await client.get(server.url + path)).status_code for path in paths]
+
+
+def lost(request: Request) -> Answer:
+    raise KeyError(request.path)
+
+
+async def test_what_nobody_scripted_fails_the_test() -> None:
+    assert await visit("/once", broken=lost) == [200]
+    with pytest.raises(AssertionError) as failure:
+        await visit("/once", "/once", "/broken", "/never", broken=lost)
+
+    assert str(failure.value) == (
+        "nothing is scripted for GET /once; the handler of GET /broken failed: KeyError('/broken'); "
+        "nothing is scripted for GET /never"
+    )
+
+
+async def test_what_nobody_scripted_is_answered_with_599(server: ScriptedServer) -> None:
+    assert talk(server, GET).startswith(b"HTTP/1.1 599 ")
+    server.complaints.clear()
+
+
+async def test_an_error_of_the_test_is_not_hidden_by_complaints() -> None:
+    async def fail() -> None:
+        with ScriptedServer() as server:
+            async with httpx.AsyncClient() as client:
+                await client.get(server.url)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+
+async def test_clear_starts_over(server: ScriptedServer) -> None:
+    server.on("GET", "/", reply(text="before"))
+    server.otherwise(reply(text="fallback"))
+    async with httpx.AsyncClient() as client:
+        await client.get(server.url)
+        server.clear()
+        server.on("GET", "/other", reply(text="after"))
+        assert (await client.get(server.url + "/other")).text == "after"
+
+    assert [request.path for request in server.requests] == ["/other"]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+async def test_every_framing_is_understood(server: ScriptedServer, framing: Framing) -> None:
+    server.otherwise(reply(json=list(range(1000)), framing=framing))
+
+    async with httpx.AsyncClient() as client:
+        answers = [await client.get(server.url) for _ in range(2)]
+
+    assert [answer.json() for answer in answers] == [list(range(1000))] * 2
+    assert ("content-length" in answers[0].headers) == (framing == "length")
+    assert server.connections == (2 if framing == "close" else 1)
+
+
+async def test_a_chunked_request_is_read_to_its_end(server: ScriptedServer) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    server.otherwise(reply())
+    async with httpx.AsyncClient() as client:
+        await client.post(server.url, content=pieces())
+        await client.post(server.url, content=b"three")
+
+    assert [request.body for request in server.requests] == [b"one two", b"three"]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_a_body_has_none(server: ScriptedServer, status: int) -> None:
+    server.otherwise(reply(status, json={"ignored": True}))
+
+    assert talk(server, GET).endswith(b"\r\n\r\n")
+
+
+async def test_head_gets_only_the_head(server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"size": 12}))
+
+    async with httpx.AsyncClient() as client:
+        answers = [await client.head(server.url), await client.get(server.url)]
+
+    assert [len(answer.content) for answer in answers] == [0, 12]
+    assert answers[0].headers["content-length"] == "12"
+    assert server.connections == 1
+
+
+async def test_a_redirect_names_its_target(server: ScriptedServer) -> None:
+    server.on("GET", "/from", redirect("/to"))
+    server.on("GET", "/to", reply(text="arrived"))
+
+    async with httpx.AsyncClient(follow_redirects=True) as client:
+        answer = await client.get(server.url + "/from")
+
+    assert answer.text == "arrived"
+    assert [request.path for request in server.requests] == ["/from", "/to"]
+
+
+async def test_a_wrong_content_type_and_a_wrong_reason_are_sent_as_told(server: ScriptedServer) -> None:
+    server.otherwise(reply(400, body=b"<html>", content_type="text/html", reason="Nope"))
+
+    assert talk(server, GET) == (b"HTTP/1.1 400 Nope\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
+
+
+async def test_garbage_is_sent_as_it_is(server: ScriptedServer) -> None:
+    server.otherwise(raw(b"\x16\x03\x01 this is", b" not HTTP"))
+
+    assert talk(server, GET) == b"\x16\x03\x01 this is not HTTP"
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(server.url)
+
+
+async def test_the_body_can_break_off(server: ScriptedServer) -> None:
+    server.otherwise(reply(text="0123456789").cut())
+
+    head, _, body = talk(server, GET).partition(b"\r\n\r\n")
+    assert b"Content-Length: 10" in head
+    assert body == b"01234"
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(server.url)
+
+
+async def test_a_chunked_body_can_break_off(server: ScriptedServer) -> None:
+    server.otherwise(reply(text="0123456789" * 100, framing="chunked").cut())
+
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(server.url)
+
+
+async def test_a_connection_can_end_with_a_reset(server: ScriptedServer) -> None:
+    server.script([drop(reset=True), reply(text="0123456789").cut(reset=True)])
+
+    with pytest.raises(ConnectionResetError):
+        talk(server, GET)
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ReadError):
+            await client.get(server.url)
+
+
+async def test_a_connection_can_end_without_an_answer(server: ScriptedServer) -> None:
+    server.otherwise(drop())
+
+    assert talk(server, GET) == b""
+    assert len(server.requests) == 1
+
+
+async def test_a_connection_can_end_in_the_middle_of_the_request(server: ScriptedServer) -> None:
+    server.otherwise(drop().reading(4))
+
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.TransportError):
+            await client.post(server.url, content=b"0123456789")
+
+    assert [request.body for request in server.requests] == [b"0123"]
+
+
+async def test_an_answer_can_come_before_the_body(server: ScriptedServer) -> None:
+    server.otherwise(reply(413).reading(0))
+
+    async with httpx.AsyncClient() as client:
+        answers = [await client.post(server.url, content=b"0123456789") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [413, 413]
+    assert [request.body for request in server.requests] == [b"", b""]
+    assert server.connections == 1
+
+
+async def test_a_connection_can_be_dropped_before_anything_is_read(server: ScriptedServer) -> None:
+    server.otherwise(reply())
+    server.drop_connections(1)
+
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.TransportError):
+            await client.get(server.url)
+        assert server.requests == []
+        assert (await client.get(server.url)).status_code == 200
+
+    assert server.connections == 2
+
+
+async def test_an_idle_connection_can_be_gone_when_the_client_comes_back(server: ScriptedServer) -> None:
+    server.otherwise(reply(text="bye").then_close())
+
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(server.url)
+
+    assert answer.text == "bye"
+    assert "connection" not in answer.headers
+    assert talk(server, GET.replace(b"Connection: close\r\n", b"")).endswith(b"bye")
+
+
+async def test_a_hanging_server_is_left_by_the_client(server: ScriptedServer) -> None:
+    server.otherwise(hang())
+
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url, timeout=0.05)
+
+    assert len(server.requests) == 1
+
+
+async def test_a_server_with_hanging_requests_can_be_left() -> None:
+    with ScriptedServer() as server:
+        server.otherwise(hang())
+        async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(client.get, server.url)
+            await server.seen(1)
+            tasks.cancel_scope.cancel()
+    assert len(server.requests) == 1
+
+
+async def test_an_answer_can_come_late_and_slowly(server: ScriptedServer) -> None:
+    server.on("GET", "/late", reply().after(0.2))
+    server.on("GET", "/slow", reply(text="0123456789").dripping(5, pause=0.04))
+
+    async with httpx.AsyncClient(timeout=0.1) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(server.url + "/late")
+        assert (await client.get(server.url + "/slow")).text == "0123456789"
+        with pytest.raises(TimeoutError), anyio.fail_after(0.1):
+            await client.get(server.url + "/slow")
+
+
+async def test_a_proxy_request_is_read_too(server: ScriptedServer) -> None:
+    server.on("GET", "/api/v2/me", reply(text="through"))
+
+    async with httpx.AsyncClient(proxy=server.url) as client:
+        assert (await client.get("http://circleci.test/api/v2/me?x=1")).text == "through"
+
+    assert server.requests[0].target == "http://circleci.test/api/v2/me?x=1"
+
+
+async def test_tls() -> None:
+    authority = trustme.CA()
+    for_server, for_client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(for_server)  # pyright: ignore[reportUnknownMemberType]
+    authority.configure_trust(for_client)  # pyright: ignore[reportUnknownMemberType]
+
+    with ScriptedServer(tls=for_server) as server:
+        server.otherwise(reply(text="sealed"))
+        async with httpx.AsyncClient(verify=for_client) as client:
+            assert (await client.get(server.url)).text == "sealed"
+    assert server.url.startswith("https://")
+
+
+async def test_where_nobody_listens_connections_are_refused() -> None:
+    with nobody() as url:
+        async with httpx.AsyncClient() as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.get(url)
