@@ -1,0 +1,110 @@
+"""Every check of the project: `nox` runs them all, `nox -s tests` one of them, `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import nox
+from python_discovery import get_interpreter
+
+nox.needs_version = ">=2026.10.20"
+nox.options.reuse_venv = "yes"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+DEV = nox.project.dependency_groups(PROJECT, "dev")
+TEST = nox.project.dependency_groups(PROJECT, "test")
+BOUNDED = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["testing"]]
+
+
+def pythons() -> list[str]:
+    """The versions from 3.11 up that run here. A pyenv shim for a version that is switched off does not run."""
+    if "PYENV_VERSION" not in os.environ and shutil.which("pyenv"):
+        installed = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False).stdout
+        os.environ["PYENV_VERSION"] = ":".join(re.findall(r"^3\.\d+\.\d+$", installed, re.MULTILINE))
+    wanted = [f"3.{minor}" for minor in range(11, 20)]
+    return [version for version in wanted if get_interpreter(version)]
+
+
+PYTHONS = pythons()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format, the floors of the house, and the file of public names."""
+    session.install("-e", ".", *DEV)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-logo", "--no-cache")
+    session.run("python", "-m", "tests.public_names")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Pyright and mypy, both strict."""
+    session.install("-e", ".[testing]", *DEV)
+    session.run("pyright", "--warnings")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The tests, on every Python there is. Arguments go to pytest: `nox -s tests -- -k paging`."""
+    session.install("-e", ".[testing]", *DEV)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python=PYTHONS[0])
+def lowest(session: nox.Session) -> None:
+    """The tests of the package on the oldest versions that pyproject.toml admits."""
+    floors = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
+    session.install("-e", ".[testing]", *TEST, *floors)
+    session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/typing", *session.posargs)
+
+
+@nox.session
+def codegen(session: nox.Session) -> None:
+    """The generated packages are what codegen makes of the specs."""
+    session.install("-e", ".", *DEV)
+    session.run("python", "-m", "codegen", "--check")
+
+
+@nox.session
+def tour(session: nox.Session) -> None:
+    """The tour of the README."""
+    session.install("-e", ".[testing]")
+    session.run("python", "examples/tour.py")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheel and sdist hold the package and nothing else; installed alone, each of them works."""
+    session.install(*[requirement for requirement in DEV if requirement.startswith("build")])
+    out = Path(session.create_tmp()).resolve()
+    shutil.rmtree(out)
+    session.run("python", "-m", "build", "--outdir", str(out), ".")
+    wheel, sdist = next(out.glob("*.whl")), next(out.glob("*.tar.gz"))
+
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = {name for name in archive.namelist() if not name.startswith("circleci_sdk-")}
+    with tarfile.open(sdist) as archive:
+        in_sdist = {item.name.partition("/")[2].removeprefix("src/") for item in archive if item.isfile()}
+    # What makes it an sdist; hatchling always adds the ignore file that it reads.
+    in_sdist -= {".gitignore", "LICENSE", "PKG-INFO", "README.md", "pyproject.toml"}
+    tracked = session.run("git", "ls-files", "src/circleci_sdk", external=True, silent=True) or ""
+    package = {line.removeprefix("src/") for line in str(tracked).splitlines()}
+    for artefact, names in ((wheel, in_wheel), (sdist, in_sdist)):
+        if names != package:
+            session.error(f"{artefact.name} and the package in git differ in {', '.join(sorted(names ^ package))}")
+
+    for artefact in (wheel, sdist):
+        place = out / f"alone-{artefact.suffix.strip('.')}"
+        session.run("python", "-m", "venv", str(place))
+        python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", str(artefact), external=True)
+        session.run(python, "-I", "tests/installed.py", external=True)
