@@ -4,9 +4,10 @@
     python -m tests.public_names --write    bring the file up to date
 
 The names are read from the source, not from the running package: annotations come out as they were written and
-the same on every Python. A package offers what its literal `__all__` lists; each name is followed through the
-imports to where it is defined. A property that answers a class of ours which no package offers is a door
-(`client.runs`, `v2.jobs`), and what lies behind it is listed under its path.
+the same on every Python. A package offers what a literal `__all__` lists, else what it imports in the form
+`import name as name`; each name is followed through the imports to where it is defined. A property that answers a
+class of ours which no package offers is a door (`client.runs`, `v2.jobs`), and what lies behind it is listed under
+its path.
 
 The comparison fails on three grounds: the file is not what the code says; the file was changed and CHANGELOG.md
 has not been touched since; something changed since the last release and CHANGELOG.md does not name it.
@@ -21,6 +22,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass
 from functools import cache
@@ -103,14 +105,13 @@ def find(module: Module, name: str, within: ast.AST | None = None) -> tuple[Modu
 
 
 def offered(module: Module) -> list[str]:
-    """The names in `__all__`, sorted."""
+    """The names in a literal `__all__`, else those imported in the form `import name as name`; sorted."""
     found = find(module, "__all__")
-    if found is None or not isinstance(found[1], ast.Assign | ast.AnnAssign) or found[1].value is None:
-        return []
-    try:
-        return sorted(ast.literal_eval(found[1].value))
-    except ValueError:
-        raise SystemExit(f"{module.name}: write __all__ out as a literal; type-checkers need that too.") from None
+    if found and isinstance(found[1], ast.Assign | ast.AnnAssign) and found[1].value:
+        with suppress(ValueError):
+            return sorted(ast.literal_eval(found[1].value))
+    imports = (node for node in statements(module.tree.body) if isinstance(node, ast.ImportFrom))
+    return sorted({alias.name for node in imports for alias in node.names if alias.name == alias.asname})
 
 
 class Listing:

@@ -13,12 +13,12 @@ from tests import public_names
 SOURCES = {
     "__init__.py": """
         from typing import TYPE_CHECKING
-        from ._version import __version__
+        from ._version import __version__ as __version__
         if TYPE_CHECKING:
             from .client import Client as Client
             from ._core.errors import Broken as Broken
             from ._core.unset import UNSET as UNSET
-        __all__ = ["UNSET", "Client", "Broken", "__version__"]
+        __all__ = [*sorted(_LAZY), "__version__"]
         """,
     "_version.py": '__version__ = "1.2.3"',
     "_core/__init__.py": "",
