@@ -1,0 +1,291 @@
+"""How one call travels: the gate, an attempt, a decision. The only place that awaits the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from .errors import (
+    CallFacts,
+    ConnectionFailedError,
+    DecodeError,
+    Delivery,
+    PoolExhaustedError,
+    RateLimitError,
+    RequestTimeoutError,
+    StopReason,
+    TransportError,
+    status_error_class,
+)
+from .messages import hint_for, message_of
+from .ratelimit import RateKey, RateLimit, read_rate_limit
+from .retry import RETRYABLE_STATUSES, Attempt, Delivered, RetryPolicy, Stop, decide, parse_retry_after
+from .session import logger
+from .wire import Failed, Prepared, Progress, Received
+
+if TYPE_CHECKING:
+    from .http import Http
+    from .operation import Operation
+    from .options import Options
+    from .session import Session
+
+LONG_WAIT: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """A finished call before it is decoded."""
+
+    answer: Received
+    rate_limit: RateLimit | None
+    facts: CallFacts
+
+
+class Call:
+    """One call on its way: counts attempts, remembers the worst that may have happened, keeps the deadline."""
+
+    __slots__ = (
+        "_attempts",
+        "_deadline",
+        "_http",
+        "_maybe_done",
+        "_operation",
+        "_options",
+        "_path",
+        "_prepared",
+        "_rate_limit",
+        "_renewed",
+        "_session",
+        "_started",
+    )
+
+    def __init__(
+        self, session: Session, options: Options, operation: Operation[Any], prepared: Prepared, http: Http
+    ) -> None:
+        self._session = session
+        self._options = options
+        self._operation = operation
+        self._prepared = prepared
+        self._http = http
+        self._path = prepared.url.removeprefix(session.origin).partition("?")[0]
+        self._started = session.clock.monotonic()
+        total = options.timeout.total
+        self._deadline = None if total is None else self._started + total
+        self._attempts = 0
+        self._maybe_done = False
+        self._renewed = False
+        self._rate_limit: RateLimit | None = None
+
+    async def run(self) -> Trip:
+        while True:
+            await self._pass_gate()
+            outcome = await self._attempt()
+            if isinstance(outcome, Received) and 200 <= outcome.status < 300:
+                return Trip(outcome, self._rate_limit, self._facts("done", None))
+            await self._after(outcome)
+
+    async def _pass_gate(self) -> None:
+        session, before = self._session, self._session.clock.monotonic()
+        left = self._left()
+        key = RateKey(session.credential.key, session.origin, self._operation.rate_group)
+        wait = await session.limiter.acquire(key, min(self._options.max_retry_after, left), left)
+        if wait is not None:
+            self._raise_limited(wait)
+        waited = session.clock.monotonic() - before
+        if waited > LONG_WAIT:
+            logger.info("%s waited %.1f s for the rate limit of %s", self._operation.label, waited, key.group)
+
+    def _left(self) -> float:
+        return float("inf") if self._deadline is None else self._deadline - self._session.clock.monotonic()
+
+    async def _attempt(self) -> Received | Failed:
+        left = self._left()
+        if left <= 0:
+            self._raise_transport(Failed("timeout", Delivered.NO, False, "no time was left"), "deadline")
+        self._attempts += 1
+        progress = Progress()
+        before = self._session.clock.monotonic()
+        outcome: Received | Failed | None = None
+        if left == float("inf"):
+            outcome = await self._exchange(progress)
+        else:
+            import anyio
+
+            with anyio.move_on_after(left):
+                outcome = await self._exchange(progress)
+        if outcome is None:
+            self._raise_transport(
+                Failed("timeout", progress.delivered, False, "the time for the call ran out"), "deadline"
+            )
+        seen = outcome.text if isinstance(outcome, Failed) else outcome.status
+        took = self._session.clock.monotonic() - before
+        logger.debug(
+            "%s %s %s -> %s in %.3f s (attempt %d)",
+            self._operation.label,
+            self._operation.method,
+            self._path,
+            seen,
+            took,
+            self._attempts,
+        )
+        if isinstance(outcome, Received):
+            self._note_announcements(outcome)
+            if outcome.status != 429:  # a refusal is learned from once it is decided how long to wait
+                await self._learn(outcome, None)
+        return outcome
+
+    def _note_announcements(self, answer: Received) -> None:
+        """Log once per operation what the server announces of its end."""
+        if not any(name.lower() in (b"deprecation", b"sunset") for name, _ in answer.headers.raw):
+            return
+        label, announced = self._operation.label, self._session.announced
+        if label not in announced:
+            announced.add(label)
+            headers = answer.headers
+            logger.warning(
+                "%s: the server announces its end (Deprecation: %s, Sunset: %s)",
+                label,
+                headers.get("deprecation", "-"),
+                headers.get("sunset", "-"),
+            )
+
+    async def _exchange(self, progress: Progress) -> Received | Failed:
+        return await self._http.exchange(self._prepared, self._session.credential, self._options.timeout, progress)
+
+    async def _after(self, outcome: Received | Failed) -> None:
+        """Wait before the next attempt, or raise."""
+        session, policy = self._session, self._policy()
+        if (
+            isinstance(outcome, Received)
+            and outcome.status == 401
+            and session.credential.renewable
+            and not self._renewed
+        ):
+            self._renewed = True  # the token may have been replaced since it was handed over: ask once more
+            return
+        attempt = self._judge(outcome)
+        verdict = decide(attempt, policy, session.clock.monotonic(), session.clock.random())
+        if isinstance(verdict, Stop):
+            if isinstance(outcome, Received) and outcome.status == 429:
+                await self._learn(outcome, attempt.retry_after)
+            self._raise(outcome, verdict.reason)
+        self._maybe_done = self._maybe_done or attempt.delivered in (Delivered.MAYBE, Delivered.YES)
+        if verdict.delay > LONG_WAIT:
+            seen = outcome.text if isinstance(outcome, Failed) else outcome.status
+            logger.info("%s waits %.1f s before trying again: %s", self._operation.label, verdict.delay, seen)
+        if isinstance(outcome, Received) and outcome.status == 429:
+            await self._learn(outcome, verdict.delay)  # the gate holds back this call together with all others
+        else:
+            await session.clock.sleep(verdict.delay)
+
+    def _policy(self) -> RetryPolicy:
+        return RetryPolicy(self._options.max_retries, self._options.max_retry_after, self._deadline)
+
+    def _judge(self, outcome: Received | Failed) -> Attempt:
+        replayable = self._operation.replayable
+        if isinstance(outcome, Failed):
+            return Attempt(self._attempts, replayable, outcome.retryable, outcome.delivered)
+        return Attempt(
+            self._attempts,
+            replayable,
+            outcome.status in RETRYABLE_STATUSES,
+            Delivered.MAYBE if outcome.status >= 500 or outcome.status == 408 else Delivered.REFUSED,
+            outcome.status,
+            self._retry_after(outcome),
+        )
+
+    def _retry_after(self, answer: Received) -> float | None:
+        headers = answer.headers
+        return parse_retry_after(headers.get("retry-after"), date=headers.get("date"), now=self._session.clock.time())
+
+    async def _learn(self, answer: Received, pause: float | None) -> None:
+        """Tell the gate what the headers say, and with `pause` that the call was refused."""
+        told = read_rate_limit(answer.headers.raw)
+        if told is not None:
+            self._rate_limit = self._session.rate_limit = told
+        if told is not None or pause is not None:
+            session = self._session
+            key = RateKey(session.credential.key, session.origin, self._operation.rate_group)
+            await session.limiter.observe(key, told, pause)
+
+    def _facts(self, delivery: Delivery, reason: StopReason | None) -> CallFacts:
+        elapsed = self._session.clock.monotonic() - self._started
+        return CallFacts(
+            self._operation.label, self._operation.method, self._path, self._attempts, elapsed, reason, delivery
+        )
+
+    def _delivery(self, last: Delivered) -> Delivery:
+        """The word for users: the worst over all attempts, as far as it is not settled."""
+        if last is Delivered.YES:
+            return "done"
+        if last is Delivered.MAYBE or self._maybe_done:
+            return "unknown"
+        return "refused" if last is Delivered.REFUSED else "not_sent"
+
+    def _raise(self, outcome: Received | Failed, reason: StopReason) -> NoReturn:
+        if isinstance(outcome, Failed):
+            self._raise_transport(outcome, reason)
+        self._raise_status(outcome, reason)
+
+    def _raise_transport(self, failed: Failed, reason: StopReason) -> NoReturn:
+        if failed.delivered is Delivered.NO and self._attempts == 0:
+            facts = self._facts("not_sent", reason)
+        else:
+            facts = self._facts(self._delivery(failed.delivered), reason)
+        text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_DELIVERY_WORDS[facts.delivery]}"
+        if failed.kind == "unreadable":
+            raise DecodeError(text, facts=facts, secret=self._operation.secret) from failed.error
+        raise _TRANSPORT_ERRORS[failed.kind](text + _REMEDIES.get(failed.kind, ""), facts=facts) from failed.error
+
+    def _raise_status(self, answer: Received, reason: StopReason) -> NoReturn:
+        operation = self._operation
+        delivery = self._delivery(self._judge(answer).delivered)
+        error = status_error_class(answer.status)(
+            message_of(answer.content, answer.headers.get("content-type", "")),
+            facts=self._facts(delivery, reason),
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.content,
+            secret=operation.secret,
+            hint=hint_for(
+                answer.status,
+                operation.api.name,
+                sent_before=self._maybe_done,
+                changes=operation.method not in ("GET", "HEAD"),
+            ),
+        )
+        if isinstance(error, RateLimitError):
+            error.retry_after = self._retry_after(answer)
+            error.rate_limit = self._rate_limit
+        raise error
+
+    def _raise_limited(self, wait: float) -> NoReturn:
+        """The gate would hold this call back longer than it may wait; it is not sent."""
+        too_long = wait > self._options.max_retry_after
+        bound = f"max_retry_after ({self._options.max_retry_after:g} s)" if too_long else "the timeout of the call"
+        error = RateLimitError(
+            f"the rate limit of {self._operation.rate_group} lets no call leave for {wait:.1f} s, more than {bound}.",
+            facts=self._facts(self._delivery(Delivered.NO), "retry_after_too_long" if too_long else "deadline"),
+            status=429,
+        )
+        error.retry_after = wait
+        error.rate_limit = self._rate_limit or self._session.rate_limit
+        raise error
+
+
+_TRANSPORT_ERRORS: Final[Mapping[str, type[TransportError]]] = {
+    "connection": ConnectionFailedError,
+    "timeout": RequestTimeoutError,
+    "pool": PoolExhaustedError,
+}
+_DELIVERY_WORDS: Final[Mapping[Delivery, str]] = {
+    "not_sent": "Nothing was sent.",
+    "refused": "The server did nothing.",
+    "unknown": "The server may have carried it out.",
+    "done": "The server carried it out; its answer was lost.",
+}
+_REMEDIES: Final[Mapping[str, str]] = {
+    "pool": " The borrowed http_client has no free connection: httpx 0.28 loses slots when a call is cancelled "
+    "while it connects. Leave http_client out, so that the SDK opens its own connections, or make a new client.",
+}

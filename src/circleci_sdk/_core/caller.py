@@ -1,0 +1,185 @@
+"""From an operation and its arguments to a call and back: prepared, warned of, carried out, decoded."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes
+from .call import Call, Trip
+from .decode import decode_answer, decode_anything, decode_page
+from .errors import CallFacts, InvalidArgumentError
+from .free_call import free_operation, free_query
+from .pagination import AsyncPager, Cursor, Page
+from .session import user_agent
+from .unset import UNSET
+from .wire import Headers, Prepared, build_url
+
+if TYPE_CHECKING:
+    from .operation import Operation
+    from .options import Options
+    from .ratelimit import RateLimit
+    from .session import Session
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Arguments = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T_co]):
+    """What a call answered, and how it came.
+
+    `data` is what the method itself returns. `rate_limit` is the budget that the headers told, `attempts` the
+    number of requests it took, `elapsed` the seconds over all of them, `content` the raw body.
+    """
+
+    data: T_co
+    status: int
+    headers: Headers
+    rate_limit: RateLimit | None
+    attempts: int
+    elapsed: float
+    content: bytes = field(repr=False)
+
+
+class Caller:
+    """A session together with the options of one view: what carries calls."""
+
+    __slots__ = ("_session", "options")
+
+    def __init__(self, session: Session, options: Options) -> None:
+        self._session = session
+        self.options = options
+
+    async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
+        """Carry out an operation that is no list."""
+        trip = await self._travel(operation, self._prepare(operation, path, query, body))
+        data = decode_answer(operation, trip.answer, trip.facts)
+        self._answered(trip, data)
+        return data
+
+    def pager(self, operation: Operation[T], path: Arguments, query: Arguments) -> AsyncPager[T]:
+        """A list, of which nothing is read yet."""
+        paging = operation.paging
+        assert paging is not None
+
+        async def fetch(start: Cursor) -> Page[T]:
+            asked = query if start is None or paging.start is None else {**query, paging.start: start}
+            trip = await self._travel(operation, self._prepare(operation, path, asked, {}))
+            size = query.get(paging.size) if paging.size else None
+            page = decode_page(
+                operation, trip.answer, trip.facts, start=start, size=size if isinstance(size, int) else None
+            )
+            self._answered(trip, page)
+            return page
+
+        first = query.get(paging.start, UNSET) if paging.start else UNSET
+        # What users pass as a start is checked when it is sent.
+        start = None if first is UNSET else cast("Cursor", first)
+        return AsyncPager(fetch, start=start, label=operation.label)
+
+    async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
+        """Carry out a call that no operation describes. `json` is UNSET for no body."""
+        operation = free_operation(method, path)
+        pairs = free_query(query)
+        prepared = self._prepare(operation, {}, {}, {}, pairs)
+        if json is not UNSET:
+            prepared.content = json_bytes(free_json(json, "json"))
+            prepared.headers.append(("Content-Type", "application/json"))
+        trip = await self._travel(operation, prepared)
+        data = decode_anything(operation, trip.answer, trip.facts)
+        self._answered(trip, data)
+        return data
+
+    def _answered(self, trip: Trip, data: Any) -> None:
+        """For callers that want to see how the answer came."""
+
+    def _prepare(
+        self,
+        operation: Operation[Any],
+        path: Arguments,
+        query: Arguments,
+        body: Arguments,
+        more: Sequence[tuple[str, str]] = (),
+    ) -> Prepared:
+        where = operation.api.base + operation.path
+        try:
+            where = encode_path(operation, path)
+            pairs = encode_query(operation, query)
+            check_rules(operation, _given(operation, path, query, body))
+            content = encode_body(operation, body)
+            url = build_url(self._session.origin, where, [*pairs, *more, *self.options.query])
+        except ValueError as error:
+            refused = InvalidArgumentError(f"{operation.label}: {error}", facts=_facts(operation, where))
+        else:
+            headers = [("Accept", "application/json"), ("User-Agent", user_agent()), *self.options.headers]
+            if content is not None:
+                headers.append(("Content-Type", "application/json"))
+            return Prepared(operation.method, url, headers, content)
+        # Raised here, not where it was found: frames further down may hold secrets in their locals.
+        raise refused
+
+    async def _travel(self, operation: Operation[Any], prepared: Prepared) -> Trip:
+        _warn_of_deprecation(operation)
+        session = self._session
+        return await Call(session, self.options, operation, prepared, session.http()).run()
+
+
+class RecordingCaller(Caller):
+    """A caller for one operation that keeps how its answer came."""
+
+    __slots__ = ("reply",)
+
+    def __init__(self, session: Session, options: Options) -> None:
+        super().__init__(session, options)
+        self.reply: Reply[Any] | None = None
+
+    def _answered(self, trip: Trip, data: Any) -> None:
+        answer = trip.answer
+        self.reply = Reply(
+            data,
+            answer.status,
+            answer.headers,
+            trip.rate_limit,
+            trip.facts.attempts,
+            trip.facts.elapsed,
+            answer.content,
+        )
+
+
+def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:
+    """The Python names of the arguments that ask for something; False asks for nothing."""
+    parameters = (*operation.path_parameters, *operation.query_parameters, *(operation.body or ()))
+    names = {parameter.wire: parameter.name for parameter in parameters}
+    return frozenset(
+        names[wire]
+        for group in arguments
+        for wire, value in group.items()
+        if value is not UNSET and value is not False and wire in names
+    )
+
+
+def _facts(operation: Operation[Any], path: str) -> CallFacts:
+    return CallFacts(operation.label, operation.method, path)
+
+
+def _warn_of_deprecation(operation: Operation[Any]) -> None:
+    if not operation.deprecated:
+        return
+    until = f", and is refused by the API from {operation.sunset:%Y-%m-%d}" if operation.sunset else ""
+    instead = f"; use {operation.replacement}" if operation.replacement else ""
+    depth = _frames_of_this_package()
+    warnings.warn(f"{operation.label} is deprecated{until}{instead}.", DeprecationWarning, stacklevel=depth)
+
+
+def _frames_of_this_package() -> int:
+    """How far up the caller's own line is, so that the warning points there."""
+    depth, frame = 1, inspect.currentframe()
+    package = __name__.partition(".")[0]
+    while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:
+        depth, frame = depth + 1, frame.f_back
+    return depth - 1

@@ -1,0 +1,133 @@
+"""Answers into models: bytes in, typed data out, `DecodeError` for what does not fit."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import DecodeError
+from .pagination import Cursor, Page, next_start
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+    from .errors import CallFacts
+    from .operation import Operation
+    from .wire import Received
+
+T = TypeVar("T")
+
+
+def decode_answer(operation: Operation[T], answer: Received, facts: CallFacts) -> T:
+    """The answer of an operation that is no list."""
+    if not operation.answer.models:
+        return None  # type: ignore[return-value]  # such an operation is an Operation[None]
+    if not answer.content.strip() and operation.answer.may_be_empty:
+        return None  # type: ignore[return-value]  # such an operation is an Operation[... | None]
+    data: T = _validated(_adapter(operation), operation, answer, facts)
+    return data
+
+
+def decode_page(
+    operation: Operation[T], answer: Received, facts: CallFacts, *, start: Cursor, size: int | None
+) -> Page[T]:
+    """One page of a list, and where the next one starts."""
+    paging = operation.paging
+    assert paging is not None
+    read = _validated(_adapter(operation), operation, answer, facts)
+    if paging.items is None:
+        return Page(read, next_start(paging, start, size, len(read), None))
+    return Page(read.items, next_start(paging, start, size, len(read.items), read.next), read.model_extra or {})
+
+
+def decode_anything(operation: Operation[Any], answer: Received, facts: CallFacts) -> Any:
+    """The answer of a call that no operation describes: JSON as data, other text as `str`, nothing as None."""
+    if not answer.content.strip():
+        return None
+    if "json" in answer.headers.get("content-type", "json"):
+        try:
+            return json.loads(answer.content)
+        except ValueError:
+            raise _not_json(operation, answer, facts) from None
+    try:
+        return answer.content.decode()
+    except UnicodeDecodeError:
+        return answer.content
+
+
+@cache
+def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    module = import_module(operation.api.models)
+    models = tuple(getattr(module, name) for name in operation.answer.models)
+    union: Any = models[0]
+    for other in models[1:]:
+        union = union | other
+    paging = operation.paging
+    if paging is None:
+        return TypeAdapter(union)
+    if paging.items is None:
+        return TypeAdapter(list[union])  # pyright: ignore[reportInvalidTypeForm]  # built at run time
+    return TypeAdapter(_envelope(union, paging.items, paging.next))
+
+
+def _envelope(item: Any, items: str, token: str) -> Any:
+    from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
+
+    class Envelope(BaseModel):
+        model_config = ConfigDict(extra="allow")
+
+    return create_model(
+        "Envelope",
+        __base__=Envelope,
+        items=(list[item], Field(validation_alias=items)),  # pyright: ignore[reportInvalidTypeForm]  # built at run time
+        next=(str | None, Field(default=None, validation_alias=AliasChoices(token, token.replace("_", "-")))),
+    )
+
+
+def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], answer: Received, facts: CallFacts) -> Any:
+    from pydantic import ValidationError
+
+    try:
+        return adapter.validate_json(answer.content)
+    except ValidationError as error:
+        # The validation error itself quotes the input, which may be secret: it goes no further than here.
+        details = error.errors(include_input=False, include_url=False)
+    if details[0]["type"] == "json_invalid":
+        raise _not_json(operation, answer, facts)
+    from .model import readable_place
+
+    place = readable_place(details[0]["loc"])
+    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
+    where = f"field {place}: " if place else ""
+    raise DecodeError(
+        f"{facts.operation}: the answer does not fit {' | '.join(operation.answer.models)}: "
+        f"{where}{details[0]['msg']}{more}. {_carried_out(facts)}",
+        facts=facts,
+        field=place,
+        status=answer.status,
+        body=answer.content,
+        secret=operation.secret,
+    )
+
+
+def _not_json(operation: Operation[Any], answer: Received, facts: CallFacts) -> DecodeError:
+    kind = answer.headers.get("content-type", "no content type")
+    what = f"{kind}, {len(answer.content)} bytes" if answer.content else "an empty body"
+    return DecodeError(
+        f"{facts.operation}: the answer ({answer.status}) is not the JSON it should be, but {what}. "
+        f"{_carried_out(facts)}",
+        facts=facts,
+        status=answer.status,
+        body=answer.content,
+        secret=operation.secret,
+    )
+
+
+def _carried_out(facts: CallFacts) -> str:
+    done = replace(facts, delivery="done")
+    return f"The call was carried out; only its answer was not understood ({done.describe()})."

@@ -1,0 +1,307 @@
+"""The exceptions, all of them importable from `circleci_sdk`.
+
+    CircleCIError
+    ├── ConfigError                 wrong or missing configuration, at construction
+    ├── InvalidArgumentError        also a ValueError; refused here, nothing was sent
+    ├── ClientClosedError           the client was closed before the call
+    ├── TransportError              no complete answer came
+    │   ├── ConnectionFailedError   the connection could not be made, or broke
+    │   ├── RequestTimeoutError     also a TimeoutError
+    │   └── PoolExhaustedError      a borrowed HTTP client had no connection to give
+    ├── StatusError                 any other 3xx or 4xx raises this class itself
+    │   ├── BadRequestError 400
+    │   ├── AuthenticationError 401
+    │   ├── PermissionDeniedError 403
+    │   ├── NotFoundError 404
+    │   ├── ConflictError 409
+    │   ├── GoneError 410
+    │   ├── UnprocessableEntityError 422
+    │   ├── RateLimitError 429      also raised without sending when the wait would be too long
+    │   └── ServerError 5xx
+    ├── DecodeError                 the answer does not fit its type
+    ├── PaginationError             the API gave the same page token twice
+    ├── RunFailedError
+    ├── RunTimeoutError             also a TimeoutError
+    ├── RunSkippedError
+    └── SignatureError              webhook signature missing, malformed or wrong
+
+`delivery` answers "may I send it again?":
+
+* `not_sent`: the request never left.
+* `refused`: the server said no and did nothing.
+* `unknown`: the server may have done it.
+* `done`: the server did it; only the answer was lost or not understood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .ratelimit import RateLimit
+
+Delivery = Literal["not_sent", "refused", "unknown", "done"]
+StopReason = Literal["not_retryable", "unknown_delivery", "attempts_exhausted", "retry_after_too_long", "deadline"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """What is known of a call when it fails; every error of a call carries these as attributes."""
+
+    operation: str
+    method: str
+    path: str
+    attempts: int = 0
+    elapsed: float = 0.0
+    stopped_because: StopReason | None = None
+    delivery: Delivery = "not_sent"
+
+    def describe(self) -> str:
+        """The tail of a message: where it went and how often."""
+        if not self.attempts:
+            return f"{self.method} {self.path}, not sent"
+        tries = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        return f"{self.method} {self.path}, {tries}, {self.elapsed:.2f} s"
+
+
+class CircleCIError(Exception):
+    """Base of everything this package raises.
+
+    Errors of a call say which one: `operation` (such as `v2.jobs.get`), `method`, `path`, `attempts`,
+    `elapsed` (seconds over all attempts), `stopped_because` (why it was not tried again) and `delivery`
+    (whether the server may have carried it out). Errors raised while reading a list carry in `next` where to
+    go on. All errors can be pickled and copied.
+    """
+
+    operation: str | None = None
+    method: str | None = None
+    path: str | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
+    stopped_because: StopReason | None = None
+    delivery: Delivery = "not_sent"
+    next: str | int | None = None
+
+    def __init__(self, message: str = "", *, facts: CallFacts | None = None) -> None:
+        super().__init__(message)
+        if facts is not None:
+            self.operation = facts.operation
+            self.method = facts.method
+            self.path = facts.path
+            self.attempts = facts.attempts
+            self.elapsed = facts.elapsed
+            self.stopped_because = facts.stopped_because
+            self.delivery = facts.delivery
+
+
+class ConfigError(CircleCIError):
+    """The client was given wrong, missing or contradicting configuration."""
+
+
+class InvalidArgumentError(CircleCIError, ValueError):
+    """An argument was refused before anything was sent; the message names it and the remedy."""
+
+
+class ClientClosedError(CircleCIError):
+    """The client was used after it was closed."""
+
+
+class TransportError(CircleCIError):
+    """No complete answer came back. `delivery` says whether the request may have been carried out."""
+
+
+class ConnectionFailedError(TransportError):
+    """The connection could not be made, or broke before the answer was complete."""
+
+
+class RequestTimeoutError(TransportError, TimeoutError):
+    """The time given to the call, or to one of its steps, ran out."""
+
+
+class PoolExhaustedError(TransportError):
+    """A borrowed `httpx.AsyncClient` had no free connection.
+
+    httpx 0.28 can lose connection slots for ever when a call is cancelled while its connection is being
+    opened. Let this package open its own connections (leave `http_client` out), or make a new client.
+    """
+
+
+class _BodyError(CircleCIError):
+    """Errors that hold an answer's body. A body with secrets never enters `str`, `repr` or a pickle."""
+
+    body: bytes = b""
+    _secret_body: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = dict(self.__dict__)
+        if self._secret_body:
+            state["body"] = b""
+        return _rebuild, (type(self), self.args, state)
+
+
+def _rebuild(cls: type[CircleCIError], args: tuple[Any, ...], state: dict[str, Any]) -> CircleCIError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class StatusError(_BodyError):
+    """The server answered with a status that is no success.
+
+    `status` is the HTTP status, `message` what the server said (may be empty), `body` the raw answer,
+    `headers` its headers, `request_id` the server's id of the request for a support ticket.
+    """
+
+    status: int = 0
+    message: str = ""
+    headers: Mapping[str, str]
+    request_id: str | None = None
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        facts: CallFacts | None = None,
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        secret: bool = False,
+        hint: str = "",
+    ) -> None:
+        self.status = status
+        self.message = "" if secret else message
+        self.headers = dict(headers or {})
+        lowered = {name.lower(): value for name, value in self.headers.items()}
+        self.request_id = lowered.get("x-request-id") or lowered.get("x-circleci-request-id")
+        self.body = body
+        self._secret_body = secret
+        super().__init__(self._text(facts, hint), facts=facts)
+
+    def _text(self, facts: CallFacts | None, hint: str) -> str:
+        where = f"{facts.operation}: " if facts else ""
+        said = f": {self.message}" if self.message else ""
+        tail = f" ({facts.describe()}" if facts else ""
+        if tail:
+            tail += f", request id {self.request_id})" if self.request_id else ")"
+        return f"{where}{_status_line(self.status)}{said}{tail}{' ' + hint if hint else ''}"
+
+
+def _status_line(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+class BadRequestError(StatusError):
+    """400: the server did not understand the request."""
+
+
+class AuthenticationError(StatusError):
+    """401: no token, a wrong token, or one that this API does not take."""
+
+
+class PermissionDeniedError(StatusError):
+    """403: the token is not allowed to do this. Contexts and groups answer this also when they are missing."""
+
+
+class NotFoundError(StatusError):
+    """404: it does not exist, or this token may not see it."""
+
+
+class ConflictError(StatusError):
+    """409: it exists already, or its state does not admit the call."""
+
+
+class GoneError(StatusError):
+    """410: the API no longer has this operation."""
+
+
+class UnprocessableEntityError(StatusError):
+    """422: the request was understood, and its content refused."""
+
+
+class RateLimitError(StatusError):
+    """429: too many requests. Also raised without sending when the wait for the limit would be too long.
+
+    `retry_after` is the wait in seconds that the server asked for, if it did; `rate_limit` is the budget that
+    its headers told.
+    """
+
+    retry_after: float | None = None
+    rate_limit: RateLimit | None = None
+
+
+class ServerError(StatusError):
+    """5xx: the server failed. It may have carried out the request all the same: see `delivery`."""
+
+
+class DecodeError(_BodyError):
+    """The answer does not fit its type. The call itself was carried out: `delivery` is `done`.
+
+    `field` is the place in the answer, such as `items.3.created_at`; `body` the raw answer; `status` the
+    HTTP status.
+    """
+
+    field: str = ""
+    status: int = 0
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        facts: CallFacts | None = None,
+        field: str = "",
+        status: int = 0,
+        body: bytes = b"",
+        secret: bool = False,
+    ) -> None:
+        super().__init__(message, facts=facts)
+        self.field = field
+        self.status = status
+        self.body = body
+        self._secret_body = secret
+
+
+class PaginationError(CircleCIError):
+    """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
+
+
+class RunFailedError(CircleCIError):
+    """A run ended without success."""
+
+
+class RunTimeoutError(CircleCIError, TimeoutError):
+    """A run was not over in the time given. The run itself goes on."""
+
+
+class RunSkippedError(CircleCIError):
+    """The API took the trigger and started nothing; the message is the server's."""
+
+
+class SignatureError(CircleCIError):
+    """A webhook's signature is missing, malformed or wrong."""
+
+
+_BY_STATUS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: GoneError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def status_error_class(status: int) -> type[StatusError]:
+    """The class that an answer with this status raises."""
+    if status >= 500:
+        return ServerError
+    return _BY_STATUS.get(status, StatusError)

@@ -1,0 +1,54 @@
+"""`request`: the door to paths that no operation describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+from .arguments import wire_value
+from .errors import InvalidArgumentError
+from .operation import BOOLEAN, NUMBER, STRING, Api, Operation
+from .options import is_text
+from .slugs import check_segment
+
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_REPLAYABLE: Final = ("GET", "HEAD", "PUT", "DELETE")
+_API: Final = Api(name="client", base="", models="")
+
+
+def free_operation(method: str, path: str) -> Operation[Any]:
+    """An operation for one call to a path that the user wrote out."""
+    if method not in _METHODS:
+        raise InvalidArgumentError(f"request: method is one of {', '.join(_METHODS)}, not {method!r}.")
+    if not is_text(path) or not path.startswith("/api/"):
+        raise InvalidArgumentError("request: path starts with /api/, such as /api/v2/me; the host is the client's own.")
+    if any(char in path for char in "?#\\ ") or not path.isascii():
+        raise InvalidArgumentError("request: path holds a character that must be escaped; parameters go into query=.")
+    for segment in path.removesuffix("/").split("/")[1:]:
+        check_segment(segment.replace("%2E", ".").replace("%2e", "."), "request: path")
+    return Operation(
+        api=_API,
+        id="request",
+        python_name="request",
+        method=method,
+        path=path,
+        replayable=method in _REPLAYABLE,
+        rate_group="client." + path.split("/")[2],
+        secret=False,
+    )
+
+
+def free_query(query: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Pairs out of strings, numbers, booleans and lists of them."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        values = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
+        pairs += ((name, _text(item, f"request: query {name}")) for item in values)
+    return pairs
+
+
+def _text(value: object, place: str) -> str:
+    if isinstance(value, bool):
+        return "true" if wire_value(BOOLEAN, value, place, "") else "false"
+    kind = NUMBER if isinstance(value, int | float) else STRING
+    return str(wire_value(kind, value, place, ""))

@@ -1,0 +1,107 @@
+"""Small value objects that configure calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import isfinite
+
+from .errors import ConfigError
+from .unset import UNSET, Unset
+
+
+def is_count(value: object, *, least: int) -> bool:
+    """Whether it really is a whole number (not a bool) from `least` up, whatever an untyped caller passed."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def is_text(value: object) -> bool:
+    """Whether it really is a string, whatever an untyped caller passed."""
+    return isinstance(value, str)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Limits in seconds. `total` covers the whole call: waiting, all attempts, decoding. None means no limit.
+
+    `connect`, `read` and `write` limit single steps on the network.
+    """
+
+    total: float | None = 60.0
+    connect: float | None = 5.0
+    read: float | None = 30.0
+    write: float | None = 30.0
+
+    def __post_init__(self) -> None:
+        for name in ("total", "connect", "read", "write"):
+            value = getattr(self, name)
+            if value is not None and not _is_positive(value):
+                raise ConfigError(f"timeout: {name} must be a number of seconds above 0, or None; it is {value!r}.")
+
+    @classmethod
+    def of(cls, value: float | Timeout | None) -> Timeout:
+        """A number is the total; None takes all limits away."""
+        if isinstance(value, Timeout):
+            return value
+        if value is None:
+            return cls(total=None, connect=None, read=None, write=None)
+        return cls(total=value)
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What one view of a client adds to each of its calls."""
+
+    timeout: Timeout
+    max_retries: int
+    max_retry_after: float
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not is_count(self.max_retries, least=0):
+            raise ConfigError(f"max_retries must be a whole number from 0 up; it is {self.max_retries!r}.")
+        if not _is_positive(self.max_retry_after) and self.max_retry_after != 0:
+            raise ConfigError(f"max_retry_after must be a number of seconds from 0 up; it is {self.max_retry_after!r}.")
+
+    def changed(
+        self,
+        *,
+        timeout: float | Timeout | None | Unset = UNSET,
+        max_retries: int | Unset = UNSET,
+        max_retry_after: float | Unset = UNSET,
+        headers: Mapping[str, str] | Unset = UNSET,
+        query: Mapping[str, str] | Unset = UNSET,
+    ) -> Options:
+        """A copy with some things replaced; headers and query parameters are added to those there are."""
+        return replace(
+            self,
+            timeout=self.timeout if timeout is UNSET else Timeout.of(timeout),
+            max_retries=self.max_retries if max_retries is UNSET else max_retries,
+            max_retry_after=self.max_retry_after if max_retry_after is UNSET else max_retry_after,
+            headers=self.headers if headers is UNSET else _with_headers(self.headers, headers),
+            query=self.query if query is UNSET else (*self.query, *query.items()),
+        )
+
+
+_OWN_HEADERS = frozenset(
+    {"circle-token", "authorization", "host", "content-length", "transfer-encoding", "content-type"}
+)
+
+
+def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    for name, value in extra.items():
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigError(
+                f"headers: {name} is set by the client itself; give the token as token=, the rest to the call."
+            )
+        if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
+            raise ConfigError(f"headers: {name!r} is not the name of a header.")
+        if not value.isascii() or not value.isprintable():
+            raise ConfigError(f"headers: the value of {name} holds characters that no header may carry.")
+    lowered = {name.lower() for name in extra}
+    return (*(item for item in have if item[0].lower() not in lowered), *extra.items())

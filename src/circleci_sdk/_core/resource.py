@@ -1,0 +1,46 @@
+"""The base of every generated resource: from a method to the one place that sends."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from .caller import Caller
+    from .operation import Operation
+    from .pagination import AsyncPager
+
+T = TypeVar("T")
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
+
+
+class Resource:
+    """A group of operations. Reached as `circleci.v2.jobs` and the like, never made by hand."""
+
+    __slots__ = ("_caller",)
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__.split('.')[1]} {type(self).__name__}>"
+
+    def _call(
+        self,
+        operation: Operation[T],
+        *,
+        path: Mapping[str, object] = _NOTHING,
+        query: Mapping[str, object] = _NOTHING,
+        body: Mapping[str, object] = _NOTHING,
+    ) -> Awaitable[T]:
+        return self._caller.call(operation, path, query, body)
+
+    def _pages(
+        self,
+        operation: Operation[T],
+        *,
+        path: Mapping[str, object] = _NOTHING,
+        query: Mapping[str, object] = _NOTHING,
+    ) -> AsyncPager[T]:
+        return self._caller.pager(operation, path, query)

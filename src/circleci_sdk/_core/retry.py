@@ -1,0 +1,126 @@
+"""Whether to try again, after how long, and if not, why not. Pure functions over frozen facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from math import inf, isnan
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .errors import StopReason
+
+RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 8.0
+
+
+class Delivered(Enum):
+    """What is known of an attempt that brought no success."""
+
+    NO = "no"
+    """It never left."""
+    REFUSED = "refused"
+    """The server said no."""
+    MAYBE = "maybe"
+    """The server may have carried it out."""
+    YES = "yes"
+    """The server said that it carried it out; its answer was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt that failed. `number` counts from 1; `retry_after` is the wait the server asked for."""
+
+    number: int
+    replayable: bool
+    retryable: bool
+    delivered: Delivered
+    status: int | None = None
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently. `deadline` is a point on the monotonic clock, or None."""
+
+    max_retries: int
+    max_retry_after: float
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after `delay` seconds."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Give up, for this reason."""
+
+    reason: StopReason
+
+
+def decide(attempt: Attempt, policy: RetryPolicy, now: float, chance: float) -> Retry | Stop:
+    """Decide on one failed attempt. `now` is monotonic time, `chance` a random number from 0 up to 1.
+
+    A call that may not be replayed is tried again only when the server refused it with 429 or when it provably
+    never left.
+    """
+    if not attempt.retryable:
+        return Stop("not_retryable")
+    safe = attempt.replayable or attempt.delivered is Delivered.NO or attempt.status == 429
+    if not safe:
+        return Stop("unknown_delivery")
+    if attempt.number > policy.max_retries:
+        return Stop("attempts_exhausted")
+    if attempt.retry_after is not None and attempt.retry_after > policy.max_retry_after:
+        return Stop("retry_after_too_long")
+    delay = pause(attempt.number, attempt.retry_after, chance)
+    if policy.deadline is not None and now + delay >= policy.deadline:
+        return Stop("deadline")
+    return Retry(delay)
+
+
+def pause(number: int, retry_after: float | None, chance: float) -> float:
+    """Seconds before the next attempt: never shorter than the server told, else with full jitter."""
+    if retry_after:
+        return retry_after
+    # 2 ** number overflows a float long before anybody retries that often; the exponent is capped with the pause.
+    return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(number - 1, 10))
+
+
+def parse_retry_after(value: str | None, *, date: str | None, now: float) -> float | None:
+    """Seconds to wait from a `Retry-After` header: a number of seconds or an HTTP date; None if it says nothing.
+
+    Dates are counted from the server's own `Date` header where it has one, so that a wrong clock here does no
+    harm. What lies in the past asks for no wait.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        seconds = float(text)
+    except ValueError:
+        until = _timestamp(text)
+        if until is None:
+            return None
+        seconds = until - (_timestamp(date or "") or now)
+    if isnan(seconds):
+        return None
+    return max(0.0, min(seconds, inf))
+
+
+def _timestamp(text: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError):
+        return None

@@ -1,0 +1,180 @@
+"""What all views of one client share: where it goes, who it is, its gate, its connections, open or closed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import ssl
+import sys
+import warnings
+from functools import cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from circleci_sdk._version import __version__
+
+from .clock import Clock, SystemClock
+from .errors import ClientClosedError, ConfigError
+from .options import is_count
+from .ratelimit import LocalRateLimiter, RateLimit, RateLimiter
+
+if TYPE_CHECKING:
+    import httpx
+    from anyio.lowlevel import RunVar
+
+    from .auth import Credential
+    from .http import Hook, Http
+
+logger: Final = logging.getLogger("circleci_sdk")
+HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
+DEFAULT_ORIGIN: Final = "https://circleci.com"
+_API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2")
+
+
+class Session:
+    """The shared part of a client. Connections belong to the event loop they are made in: one `Http` for each."""
+
+    def __init__(
+        self,
+        *,
+        credential: Credential,
+        base_url: str | None,
+        allow_http: bool,
+        rate_limiter: RateLimiter | None,
+        http_client: httpx.AsyncClient | None,
+        transport: httpx.AsyncBaseTransport | None,
+        verify: bool | ssl.SSLContext,
+        proxy: str | None,
+        http2: bool,
+        max_concurrency: int,
+        on_request: Hook | None,
+        on_response: Hook | None,
+        clock: Clock | None,
+    ) -> None:
+        if http_client is not None and transport is not None:
+            raise ConfigError("Give http_client= or transport=, not both.")
+        if not is_count(max_concurrency, least=1):
+            raise ConfigError(f"max_concurrency must be a whole number from 1 up; it is {max_concurrency!r}.")
+        self.credential = credential
+        self.origin: Final = find_origin(base_url, allow_http=allow_http)
+        self.clock: Final = clock or SystemClock()
+        self.limiter: Final = rate_limiter or LocalRateLimiter(self.clock)
+        self.rate_limit: RateLimit | None = None
+        self.announced: Final[set[str]] = set()
+        self._client = http_client
+        self._transport = transport
+        self._verify = verify
+        self._proxy = proxy
+        self._http2 = http2
+        self._max_concurrency = max_concurrency
+        self._on_request = on_request
+        self._on_response = on_response
+        self._closed = False
+        self._https: RunVar[Http] | None = None
+
+    def http(self) -> Http:
+        """The way to the network in the running event loop, made when it is first needed."""
+        if self._closed:
+            raise ClientClosedError(
+                "The client is closed. Make a new one, or keep it open: use it inside its `async with`."
+            )
+        if self._https is None:
+            from anyio.lowlevel import RunVar
+
+            self._https = RunVar(f"circleci_sdk.{id(self)}")
+        http = self._https.get(None)
+        if http is None:
+            http = self._open()
+            self._https.set(http)
+        return http
+
+    def _open(self) -> Http:
+        from .http import Http, HttpOptions
+        from .transport import ConnectionOptions
+
+        return Http(
+            HttpOptions(
+                ConnectionOptions(self._verify, self._proxy, self._http2, self._max_concurrency),
+                client=self._client,
+                transport=self._transport,
+                on_request=self._on_request,
+                on_response=self._on_response,
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Close what this client opened. Safe to call twice."""
+        self._closed = True
+        if self._https is not None:
+            http = self._https.get(None)
+            self._https = None
+            if http is not None:
+                await http.aclose()
+
+    def __del__(self) -> None:
+        if getattr(self, "_https", None) is not None and self._client is None and self._transport is None:
+            warnings.warn(
+                "An AsyncCircleCI was not closed and may leave connections open; use `async with` or await aclose().",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+
+
+def find_origin(base_url: str | None, *, allow_http: bool) -> str:
+    """Scheme, host and port out of whatever people paste: a host, a trailing slash, an address of an API."""
+    text, source = base_url, "base_url="
+    if text is None:
+        for variable in HOST_VARIABLES:
+            if value := os.environ.get(variable):
+                text, source = value, variable
+                break
+        else:
+            return DEFAULT_ORIGIN
+    text = text.strip()
+    try:
+        url = urlsplit(text if "://" in text else f"https://{text}")
+        port = url.port
+    except ValueError:
+        raise ConfigError(f"{source}: {text!r} is not an address.") from None
+    if url.scheme not in ("http", "https") or not url.hostname or not _is_host(url.hostname):
+        raise ConfigError(f"{source}: {text!r} is not an address such as https://circleci.example.com.")
+    if url.username is not None or url.password is not None or url.query or url.fragment:
+        raise ConfigError(
+            f"{source}: it holds a user, a query or a fragment; give only the host, the token goes into token=."
+        )
+    if url.path.rstrip("/") not in _API_PATHS:
+        raise ConfigError(f"{source}: the path {url.path!r} is none of the API's; give only the host.")
+    if url.scheme == "http" and not allow_http and not _is_loopback(url.hostname):
+        raise ConfigError(
+            f"{source}: over http the token could be read on the way. Use https, or pass allow_http=True."
+        )
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    return f"{url.scheme}://{host}" + (f":{port}" if port is not None else "")
+
+
+def _is_host(host: str) -> bool:
+    return not any(char.isspace() or char in "\\^|`<>{}%" for char in host)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@cache
+def user_agent() -> str:
+    """Who we are, with versions."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        below = f" httpx/{version('httpx')}"
+    except PackageNotFoundError:  # an alias stands in for httpx
+        below = ""
+    return f"circleci-sdk/{__version__} python/{platform.python_version()}{below} ({sys.platform})"

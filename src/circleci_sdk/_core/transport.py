@@ -1,0 +1,240 @@
+"""Connections: lanes of one connection each, and the way through proxies.
+
+httpx 0.28 loses a slot of its pool for ever when a call is cancelled while its connection is being opened, and
+scans the whole pool for each request. A lane is a transport with a single connection: nobody ever waits inside
+the pool, and a lane whose call did not end cleanly is thrown away with its connection.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Final
+from urllib.request import getproxies, proxy_bypass
+
+import anyio
+import httpx
+
+KEEPALIVE: Final = 5.0
+"""Seconds that an idle connection is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionOptions:
+    """How connections are made. `proxy` None means: as the environment says, like plain httpx."""
+
+    verify: bool | ssl.SSLContext = True
+    proxy: str | None = None
+    http2: bool = False
+    max_concurrency: int = 50
+
+
+class _Lane:
+    __slots__ = ("idle_since", "proxy", "transport")
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, proxy: str | None) -> None:
+        self.transport = transport
+        self.proxy = proxy
+        self.idle_since = 0.0
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of an answer; at its end the lane is given back, or thrown away if it was not read to the end."""
+
+    def __init__(self, inner: httpx.AsyncByteStream, lane: _Lane, owner: LaneTransport) -> None:
+        self._inner = inner
+        self._lane = lane
+        self._owner: LaneTransport | None = owner
+        self._complete = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            yield chunk
+        self._complete = True
+
+    async def aclose(self) -> None:
+        owner, self._owner = self._owner, None
+        if owner is None:
+            return
+        if not self._complete:
+            await owner.discard(self._lane)
+            return
+        try:
+            await self._inner.aclose()
+        except BaseException:
+            await owner.discard(self._lane)
+            raise
+        owner.give_back(self._lane)
+
+
+class LaneTransport(httpx.AsyncBaseTransport):
+    """At most `slots` lanes, made as they are needed; the one used last is used first, so few stay warm.
+
+    The books (slots, idle lanes) are only changed in code without `await`, so that no cancellation finds them
+    half done.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[str | None], httpx.AsyncBaseTransport],
+        route: Callable[[httpx.URL], str | None],
+        slots: int,
+    ) -> None:
+        self._make = make
+        self._route = route
+        self._slots = anyio.Semaphore(slots, fast_acquire=True)
+        self._idle: deque[_Lane] = deque()
+        self._dead: set[_Lane] = set()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._dead:
+            await self._bury()
+        await self._slots.acquire()
+        try:
+            lane = self._take(self._route(request.url))
+        except BaseException:
+            self._slots.release()
+            raise
+        try:
+            response = await lane.transport.handle_async_request(request)
+        except BaseException:
+            await self.discard(lane)
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Body(response.stream, lane, self)
+        return response
+
+    def _take(self, proxy: str | None) -> _Lane:
+        for index in range(len(self._idle) - 1, -1, -1):
+            if self._idle[index].proxy == proxy:
+                lane = self._idle[index]
+                del self._idle[index]
+                return lane
+        return _Lane(self._make(proxy), proxy)
+
+    def give_back(self, lane: _Lane) -> None:
+        """The lane's call ended cleanly: keep its connection for the next one."""
+        lane.idle_since = now = time.monotonic()  # noqa: TID251  # real sockets idle in real time
+        self._idle.append(lane)
+        self._slots.release()
+        if now - self._idle[0].idle_since > KEEPALIVE:
+            self._dead.add(self._idle.popleft())  # closed by the next call, or by aclose
+
+    async def discard(self, lane: _Lane) -> None:
+        """The lane's call did not end cleanly: close its connection, whatever state it is in."""
+        self._dead.add(lane)
+        self._slots.release()
+        await self._bury()
+
+    async def _bury(self) -> None:
+        with anyio.CancelScope(shield=True):
+            while self._dead:
+                await self._dead.pop().transport.aclose()
+
+    async def aclose(self) -> None:
+        self._dead.update(self._idle)
+        self._idle.clear()
+        await self._bury()
+
+
+class SlotTransport(httpx.AsyncBaseTransport):
+    """Another transport, with a bound on the calls under way at once. For HTTP/2 and for transports of users."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport, slots: int) -> None:
+        self._inner = inner
+        self._slots = anyio.Semaphore(slots, fast_acquire=True)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await self._slots.acquire()
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException:
+            self._slots.release()
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _SlotBody(response.stream, self._slots)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class _SlotBody(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, slots: anyio.Semaphore) -> None:
+        self._inner = inner
+        self._slots: anyio.Semaphore | None = slots
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._inner:
+            yield chunk
+
+    async def aclose(self) -> None:
+        slots, self._slots = self._slots, None
+        if slots is None:
+            return
+        try:
+            await self._inner.aclose()
+        finally:
+            slots.release()
+
+
+class _Routed(httpx.AsyncBaseTransport):
+    """One plain transport for each proxy, and one for none: what HTTP/2 needs, where calls share a connection."""
+
+    def __init__(
+        self, make: Callable[[str | None], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], str | None]
+    ) -> None:
+        self._make = make
+        self._route = route
+        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        proxy = self._route(request.url)
+        if proxy not in self._transports:
+            self._transports[proxy] = self._make(proxy)
+        return await self._transports[proxy].handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+
+
+def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
+    """The transport of a client that brought none of its own."""
+    context = httpx.create_ssl_context(verify=options.verify)  # once: it costs as much as a thousand lanes
+
+    def make(proxy: str | None) -> httpx.AsyncBaseTransport:
+        connections = options.max_concurrency if options.http2 else 1
+        return httpx.AsyncHTTPTransport(
+            verify=context,
+            http2=options.http2,
+            proxy=proxy,
+            limits=httpx.Limits(
+                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
+            ),
+        )
+
+    route = _router(options.proxy)
+    if options.http2:
+        return SlotTransport(_Routed(make, route), options.max_concurrency)
+    return LaneTransport(make, route, options.max_concurrency)
+
+
+def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
+    """Which proxy a request goes through: the given one, else the one of the environment."""
+    if proxy is not None:
+        return lambda url: proxy
+    proxies = getproxies()
+    if not any(scheme in proxies for scheme in ("http", "https", "all")):
+        return lambda url: None
+
+    def from_environment(url: httpx.URL) -> str | None:
+        found = proxies.get(url.scheme) or proxies.get("all")
+        if not found or proxy_bypass(url.host):
+            return None
+        return found if "://" in found else f"http://{found}"
+
+    return from_environment

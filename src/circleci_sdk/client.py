@@ -1,0 +1,222 @@
+"""`AsyncCircleCI`: configuration and the doors to v1 and v2. It decides nothing."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
+
+from ._core.auth import AuthScheme, Credential, TokenSource
+from ._core.caller import Caller, RecordingCaller, Reply
+from ._core.options import Options, Timeout
+from ._core.resource import Resource
+from ._core.session import Session
+from ._core.unset import UNSET, Unset
+
+if TYPE_CHECKING:
+    import ssl
+    from types import TracebackType
+
+    import httpx
+
+    from ._core.http import Hook
+    from ._core.ratelimit import RateLimit, RateLimiter
+    from .v1._client import V1
+    from .v2._client import V2
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+class AsyncCircleCI:
+    """A client of CircleCI's API, for asyncio and trio.
+
+    Args:
+        token: a personal API token. Default: the environment variable `CIRCLECI_TOKEN`, then `CIRCLE_TOKEN`.
+        auth: how the token is sent: `"circle-token"` (works everywhere), `"bearer"` or `"basic"`; `"none"` sends
+            none (v1.1 lets anyone read open projects). Or an async callable that returns a token; it is awaited for
+            each attempt, and once more after a 401.
+        base_url: the server, in any form people paste. Default: `CIRCLECI_BASE_URL`, then `CIRCLECI_HOST`, then
+            circleci.com.
+        timeout: seconds for a whole call, waiting and retries included; a `Timeout` sets the parts, None takes the
+            limits away. A list counts it per page.
+        max_retries: further attempts after the first. A call that the server may have carried out is only repeated
+            when that is harmless.
+        max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once.
+        max_concurrency: calls on the network at once; further ones wait their turn.
+        rate_limiter: a gate of your own, for instance one that several processes share.
+        http_client: an `httpx.AsyncClient` to borrow. It is never closed. Its pool has the limits of httpx; see
+            `PoolExhaustedError`.
+        transport: an httpx transport to use instead of our own, for tests or other HTTP libraries. Never closed.
+        verify: False trusts any certificate; an `ssl.SSLContext` brings your own authorities.
+        proxy: the address of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
+        http2: use HTTP/2; needs `httpx[http2]`.
+        allow_http: permit plain http to other machines than this one.
+        on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
+        on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. What hooks
+            raise passes through untouched. Hooks, borrowed clients and transports see what is sent.
+
+    Raises:
+        ConfigError: wrong, missing or contradicting configuration; nothing was opened.
+
+    One client serves any number of tasks. Close it with `async with` or `aclose()`.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        auth: AuthScheme | TokenSource = "circle-token",
+        base_url: str | None = None,
+        timeout: float | Timeout | None = 60,
+        max_retries: int = 2,
+        max_retry_after: float = 60.0,
+        max_concurrency: int = 50,
+        rate_limiter: RateLimiter | None = None,
+        http_client: httpx.AsyncClient | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        verify: bool | ssl.SSLContext = True,
+        proxy: str | None = None,
+        http2: bool = False,
+        allow_http: bool = False,
+        on_request: Hook | None = None,
+        on_response: Hook | None = None,
+    ) -> None:
+        options = Options(Timeout.of(timeout), max_retries, max_retry_after)
+        session = Session(
+            credential=Credential(token, auth),
+            base_url=base_url,
+            allow_http=allow_http,
+            rate_limiter=rate_limiter,
+            http_client=http_client,
+            transport=transport,
+            verify=verify,
+            proxy=proxy,
+            http2=http2,
+            max_concurrency=max_concurrency,
+            on_request=on_request,
+            on_response=on_response,
+            clock=None,
+        )
+        self._attach(session, options, owner=True)
+
+    def _attach(self, session: Session, options: Options, *, owner: bool) -> None:
+        self._session = session
+        self._options = options
+        self._owner = owner
+        self._caller = Caller(session, options)
+
+    def __repr__(self) -> str:
+        return f"<AsyncCircleCI {self._session.origin}>"
+
+    @cached_property
+    def v2(self) -> V2:
+        """API v2 as it is: one method per operation."""
+        from .v2._client import V2
+
+        return V2(self._caller)
+
+    @cached_property
+    def v1(self) -> V1:
+        """API v1.1 as it is, for what v2 does not have."""
+        from .v1._client import V1
+
+        return V1(self._caller)
+
+    @property
+    def base_url(self) -> str:
+        """Scheme and host that calls go to."""
+        return self._session.origin
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """The budget that the last answer told, for people who plan; None before the first."""
+        return self._session.rate_limit
+
+    def with_options(
+        self,
+        *,
+        timeout: float | Timeout | None | Unset = UNSET,
+        max_retries: int | Unset = UNSET,
+        max_retry_after: float | Unset = UNSET,
+        headers: Mapping[str, str] | Unset = UNSET,
+        query: Mapping[str, str] | Unset = UNSET,
+    ) -> AsyncCircleCI:
+        """A view with other options on the same connections, rate limits and closing. Closing a view closes nothing.
+
+        `headers` and `query` are added to each request. Raises `ConfigError` for values that make no sense.
+        """
+        options = self._options.changed(
+            timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=headers, query=query
+        )
+        view = object.__new__(AsyncCircleCI)
+        view._attach(self._session, options, owner=False)
+        return view
+
+    async def raw_response(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Reply[T]:
+        """Call one operation and see how its answer came: status, headers, rate limit, attempts, raw body.
+
+        `await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. Of a list it gives the first page.
+        The options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`
+        or `v2`.
+        """
+        function, before, named = _unwrapped(method)
+        resource = getattr(function, "__self__", None)
+        if not isinstance(resource, Resource):
+            raise TypeError(
+                "raw_response takes one method of v1 or v2, such as circleci.v2.jobs.get, and its arguments."
+            )
+        caller = RecordingCaller(self._session, self._options)
+        bound = getattr(type(resource)(caller), function.__name__)
+        answer: object = await bound(*before, *args, **{**named, **kwargs})
+        if caller.reply is None or caller.reply.data is not answer:
+            raise TypeError(f"raw_response takes one operation; {function.__name__} makes no call, or several.")
+        return cast("Reply[T]", caller.reply)
+
+    async def request(
+        self,
+        method: Method,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        json: object = UNSET,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply[Any]:
+        """Call any path of the API, also those that this package does not know (`/api/v3/...`).
+
+        `path` starts with `/api/` and is sent as it is; escape its values yourself. Values of `query` are strings,
+        numbers, booleans, or lists of them, which repeat the key. `json` is the body; None is sent as null. JSON
+        answers come as plain data. GET, HEAD, PUT and DELETE are retried like other calls, POST and PATCH only when
+        the server refused them or they never left. Raises `InvalidArgumentError` before sending, otherwise the
+        errors of any call.
+        """
+        caller = RecordingCaller(self._session, self._options.changed(headers=headers or UNSET))
+        await caller.anything(method, path, query or {}, json)
+        assert caller.reply is not None
+        return caller.reply
+
+    async def aclose(self) -> None:
+        """Close the connections that this client opened. On a view it does nothing. Safe to call twice."""
+        if self._owner:
+            await self._session.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _unwrapped(method: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """A method out of `functools.partial`, with the arguments that it holds."""
+    before: tuple[Any, ...] = ()
+    named: dict[str, Any] = {}
+    while isinstance(method, functools.partial):
+        before, named = (*method.args, *before), {**method.keywords, **named}
+        method = method.func
+    return method if inspect.ismethod(method) else None, before, named
