@@ -25,11 +25,11 @@ DETAILS: Final[tuple[Detail, ...]] = ("full", "other", "null", "bare")
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """This value, of this type; a value of an open set that nobody knows is marked as such."""
+    """This value, of this type. `unknown` says whether it is marked as foreign to an open set; None: either way."""
 
     value: object
     type: type = object
-    unknown: bool = False
+    unknown: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ class Maker:
             case _ if shape.known:
                 return shape.known[number % len(shape.known)], Same(shape.known[number % len(shape.known)], str)
             case _:
-                return f"{name}-{number} é", Same(f"{name}-{number} é", str)
+                return f"{name}-{number} é", Same(f"{name}-{number} é", str, unknown=None)
 
 
 def _absent(field: Field, detail: Detail) -> bool:
@@ -198,7 +198,7 @@ def _check_value(expected: Same, actual: object, place: str) -> None:
         )
     if isinstance(actual, datetime) and actual.tzinfo is None:
         raise MismatchError(f"{place}: {actual!r} has no time zone")
-    if expected.unknown != (type(actual).__name__ == "UnknownStr"):
+    if expected.unknown not in {None, type(actual).__name__ == "UnknownStr"}:
         raise MismatchError(f"{place}: {actual!r} is {'not ' if expected.unknown else ''}marked as unknown")
 
 

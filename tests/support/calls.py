@@ -129,7 +129,7 @@ class _Builder:
             else:
                 yield str(value)
 
-    def _value(self, shape: Shape, name: str, complete: bool) -> tuple[Any, Any]:
+    def _value(self, shape: Shape, name: str, complete: bool, *, nested: bool = False) -> tuple[Any, Any]:
         """An argument as Python takes it and as the wire carries it."""
         match shape.kind:
             case "object":
@@ -137,7 +137,7 @@ class _Builder:
             case "union":
                 return self._value(shape.variants[self.turn % len(shape.variants)], name, complete)
             case "list" if shape.items:
-                made = [self._value(shape.items, name, complete) for _ in range(2)]
+                made = [self._value(shape.items, name, complete, nested=nested) for _ in range(2)]
                 return [python for python, _ in made], [wire for _, wire in made]
             case "map":
                 return self._map(shape, name)
@@ -145,7 +145,7 @@ class _Builder:
                 return list(shape.known), ",".join(shape.known)
             case _:
                 self.count += 1
-                return self._scalar(shape, name, self.count)
+                return self._scalar(shape, name, self.count, nested)
 
     def _object(self, shape: Shape, complete: bool) -> tuple[Any, Any]:
         fields = [field for field in shape.fields if complete or field.required]
@@ -153,7 +153,9 @@ class _Builder:
         chosen = sets[self.turn % len(sets)]
         style = STYLES[self.turn % len(STYLES)]
         made: list[tuple[Field, Any, Any]] = [
-            (field, *self._value(field.shape, field.name, complete)) for field in fields if field.name in chosen
+            (field, *self._value(field.shape, field.name, complete, nested=True))
+            for field in fields
+            if field.name in chosen
         ]
         wires = {field.spellings[0]: wire for field, _, wire in made}
         if style == "wire":
@@ -168,13 +170,13 @@ class _Builder:
             values |= {"number": self.count, "flag": True}
         return values, dict(values)
 
-    def _scalar(self, shape: Shape, name: str, number: int) -> tuple[Any, Any]:
+    def _scalar(self, shape: Shape, name: str, number: int, nested: bool) -> tuple[Any, Any]:
         match shape.kind:
             case "slug":
                 return self._slug(name, number)
             case "id":
                 text = f"{number:08x}-0000-4000-8000-00000000000{self.turn}"
-                return (UUID(text) if self.turn % 2 else text), text
+                return (UUID(text) if self.turn % 2 and not nested else text), text
             case "integer":
                 size = PAGE_SIZE if name == "page_size" else 10 + number
                 return size, size
@@ -206,6 +208,7 @@ SPECIAL: Final = {
     "org_slug": "gh/acme",
     "owner_slug": "gh/acme inc",
     "vcs_type": "github",
+    "attribution_actor": "system",
     "page_token": "AARLwwV6+/=",
 }
 """Texts of parameters that do not take any text."""

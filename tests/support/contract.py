@@ -16,6 +16,7 @@ from tests.support.facts import Operation
 from tests.support.scripted_server import Answer, ScriptedServer, reply
 
 NEXT: Final = "next page+/="
+EXTRA: Final = 7
 
 
 async def check_operation(client: Any, server: ScriptedServer, operation: Operation) -> None:
@@ -69,6 +70,8 @@ async def _check_list(
             raise MismatchError(f"{operation.label}: {len(server.requests)} requests for one page")
         if operation.paging == "token" and page.next != NEXT:
             raise MismatchError(f"{operation.label}: expected next to be {NEXT!r}, not {page.next!r}")
+        if dict(page.extras) != dict.fromkeys(operation.successes[0].extras, EXTRA):
+            raise MismatchError(f"{operation.label}: the page has the extras {page.extras}")
     for number, request in enumerate(server.requests):
         check_request(operation, _moved(operation, call, len(items)) if number else call, request)
 
@@ -81,7 +84,9 @@ def _page(operation: Operation, status: int, items: list[Any], token: str | None
         case "items":
             return reply(status, json={"items": items})
         case _:
-            return reply(status, json={"items": items, "next_page_token": token})
+            return reply(
+                status, json={"items": items, "next_page_token": token, **dict.fromkeys(success.extras, EXTRA)}
+            )
 
 
 def _page_counts(operation: Operation, call: Call, count: int) -> set[int]:

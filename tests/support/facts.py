@@ -93,11 +93,15 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A good answer: its status and what its body holds. Without a shape the body says nothing of use."""
+    """A good answer: its status and what its body holds. Without a shape the body says nothing of use.
+
+    `extras` are keys of a page besides its items and the token of the next one.
+    """
 
     status: int
     form: Literal["object", "page", "items", "array", "map", "nothing"]
     shape: Shape | None = None
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +248,11 @@ class _Join:
         elif form in {"page", "items_only"}:
             yield Success(status, "page" if form == "page" else "items", self._schema(fact["item_schema"]))
         elif self.row.paging != "-":
-            [items] = [node["items"] for node in self._fields(fact["schema"]) if node["name"] == "items"]
-            yield Success(status, "page", self._schema(items["ref"]))
+            fields: dict[str, Node] = {node["name"]: node for node in self.api["schemas"][fact["schema"]]["fields"]}
+            extras = tuple(fields.keys() - {"items", "next_page_token"})
+            yield Success(status, "page", self._schema(fields["items"]["items"]["ref"]), extras)
         else:
             yield Success(status, "map" if form == "map" else "object", self._schema(fact["schema"]))
-
-    def _fields(self, schema: str) -> Sequence[Node]:
-        fields: Sequence[Node] = self.api["schemas"][schema]["fields"]
-        return fields
 
     def _schema(self, name: str) -> Shape:
         return self._shape(self.api["schemas"][name], name)

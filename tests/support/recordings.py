@@ -1,0 +1,138 @@
+"""The folder of recorded answers: its manifest, and what it takes to send an answer again and to compare it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+from tests.support.names import FIELD_NAMES, Version
+
+Json: TypeAlias = Any
+
+WHOLE: Final = "response"
+ITEM: Final = "single item of items[]"
+ITEMS: Final = "items[] unwrapped by the client (bare array)"
+ELEMENT: Final = "single item of the top-level array"
+KINDS: Final = frozenset({WHOLE, ITEM, ITEMS, ELEMENT})
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One file. `operation` is the id in lower case, without a version; `quality` says how true the file is."""
+
+    file: str
+    version: Version | None
+    operation: str
+    status: int | None
+    quality: str
+    kind: str
+    content: bytes
+
+    @property
+    def answer(self) -> Json:
+        """The whole answer as it went over the wire, with what the file leaves out put around it again."""
+        content = json.loads(self.content)
+        if self.kind in {ITEM, ITEMS}:
+            return {"items": [content] if self.kind == ITEM else content, "next_page_token": None}
+        return [content] if self.kind == ELEMENT else content
+
+    @property
+    def items(self) -> Sequence[Json]:
+        """The items of an answer that is a list, in an object or not."""
+        answer = self.answer
+        return cast(Sequence[Json], answer if isinstance(answer, list) else answer["items"])
+
+    @property
+    def is_error(self) -> bool:
+        return self.status is not None and self.status >= 400
+
+    @property
+    def is_delivery(self) -> bool:
+        """What CircleCI sends to a webhook, which no operation answers."""
+        return self.version is None
+
+
+def recordings(folder: Path) -> tuple[Recording, ...]:
+    """All files that the manifest names."""
+    lines = folder.joinpath("MANIFEST.jsonl").read_text(encoding="utf-8").splitlines()
+    return tuple(_recording(folder, json.loads(line)) for line in lines)
+
+
+def _recording(folder: Path, row: Mapping[str, Any]) -> Recording:
+    versions: Mapping[str, Version] = {"1": "v1", "1.1": "v1", "2": "v2"}
+    return Recording(
+        file=row["file"],
+        version=versions.get(row["api"]),
+        operation=re.sub(r"^v\d\.", "", row["operation"]).lower(),
+        status=row["status"],
+        quality=row["quality"],
+        kind=row["kind"],
+        content=folder.joinpath(row["file"]).read_bytes(),
+    )
+
+
+def differences(original: Json, dumped: Json, place: str = "") -> Iterator[str]:
+    """Where data that was read and written again is not what it was.
+
+    Keys may be spelled in another way, timestamps may be written in another way, and 1 may become 1.0.
+    """
+    if isinstance(original, dict) and isinstance(dumped, dict):
+        yield from _in_objects(
+            _by_name(cast(dict[str, Json], original)), _by_name(cast(dict[str, Json], dumped)), place
+        )
+    elif isinstance(original, list) and isinstance(dumped, list):
+        before, after = cast(Sequence[Json], original), cast(Sequence[Json], dumped)
+        if len(before) != len(after):
+            yield f"{place}: {len(before)} items became {len(after)}"
+        for number, (one, other) in enumerate(zip(before, after, strict=False)):
+            yield from differences(one, other, f"{place}[{number}]")
+    elif not _same(original, dumped):
+        yield f"{place}: {original!r} became {dumped!r}"
+
+
+def _in_objects(before: dict[str, Json], after: dict[str, Json], place: str) -> Iterator[str]:
+    for name in before.keys() - after.keys():
+        yield f"{place}.{name}: lost"
+    for name in after.keys() - before.keys():
+        yield f"{place}.{name}: came from nowhere"
+    for name in before.keys() & after.keys():
+        yield from differences(before[name], after[name], f"{place}.{name}")
+
+
+def _by_name(value: dict[str, Json]) -> dict[str, Json]:
+    return {FIELD_NAMES.get(key, key.replace("-", "_")): child for key, child in value.items()}
+
+
+def _same(one: Json, other: Json) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return one == other or (instant(one) is not None and instant(one) == instant(other))
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    numbers = isinstance(one, int | float) and isinstance(other, int | float)
+    return one == other and (numbers or type(one) is type(other))
+
+
+def instant(text: str) -> datetime | None:
+    """The point in time that a text stands for, to the microsecond; None if it stands for none."""
+    plain = text.removeprefix("#joda/inst").strip(' "')
+    plain = re.sub(r"(\.\d{6})\d+", r"\1", plain)
+    try:
+        found = datetime.fromisoformat(plain)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def said(content: bytes) -> str:
+    """The sentence for people in an error body: in `message` or `error`, or in the JSON inside of it."""
+    try:
+        body: Mapping[str, str] = json.loads(content)
+    except ValueError:
+        return ""
+    text = body.get("message") or body["error"]
+    return said(text.encode()) if text.startswith("{") else text

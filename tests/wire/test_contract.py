@@ -1,0 +1,37 @@
+"""Every operation, called over a real socket, keeps the contract that the facts about the API make.
+
+What is expected comes from the facts and the table of names, never from our own specs: see `tests/support/facts.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import pytest
+
+from circleci_sdk import AsyncCircleCI
+from tests.support import places
+from tests.support.calls import TOKEN
+from tests.support.contract import check_operation
+from tests.support.facts import Operation, operations
+from tests.support.scripted_server import ScriptedServer
+
+OPERATIONS: Final = operations(places.facts())
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def client(api: ScriptedServer, anyio_backend: str) -> AsyncIterator[AsyncCircleCI]:
+    async with AsyncCircleCI(TOKEN, base_url=api.url, max_retries=0) as client:
+        yield client
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
+async def test_contract(client: AsyncCircleCI, api: ScriptedServer, operation: Operation) -> None:
+    await check_operation(client, api, operation)

@@ -1,0 +1,163 @@
+"""A mistake turns the contract red: one in a spec, and any difference between an operation and the facts.
+
+For a mistake in a spec the package is generated anew from a copy of the specs, and the contract runs against it. Each
+such package is sound in itself: types, calls and answers agree, only not with the API.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from circleci_sdk import AsyncCircleCI
+from tests.support import places
+from tests.support.answers import MismatchError
+from tests.support.calls import TOKEN
+from tests.support.contract import check_operation
+from tests.support.facts import Operation, Shape, operations
+from tests.support.scripted_server import ScriptedServer
+
+OPERATIONS: Final = operations(places.facts())
+SPECS: Final = places.ROOT / "openapi"
+PACKAGE: Final = places.ROOT / "src" / "circleci_sdk"
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """Texts to replace in one file, the operation that is wrong then, and the words that say so."""
+
+    file: str
+    replaced: tuple[tuple[str, str], ...]
+    operation: str
+    words: str
+
+
+MISTAKES: Final = {
+    "a swapped parameter": Mistake(
+        "v2/rollback.yaml",
+        (
+            ("current_version: {type", "current_version: {x-python-name: target_version, type"),
+            ("target_version: {type", "target_version: {x-python-name: current_version, type"),
+        ),
+        "v2.deploys.rollback",
+        "v2.deploys.rollback body: expected",
+    ),
+    "a wrong path": Mistake(
+        "v2/job.yaml",
+        (("/project/{project-slug}/job/{job-number}:", "/project/{project-slug}/jobs/{job-number}:"),),
+        "v2.jobs.get",
+        "v2.jobs.get path: expected",
+    ),
+    "a wrong method": Mistake(
+        "v2/schedule.yaml",
+        (("    patch:\n", "    put:\n"),),
+        "v2.schedules.update",
+        "v2.schedules.update method: expected",
+    ),
+    "a renamed field": Mistake(
+        "v2/groups.yaml",
+        (("        description: {type: string}", "        details: {type: string}"),),
+        "v2.groups.get",
+        "Group declares no field description",
+    ),
+}
+
+
+def generate(folder: Path, mistake: Mistake | None) -> Path:
+    """A source folder with the package, its generated part made from the specs with the mistake in them."""
+    specs, source = folder / "openapi", folder / "src"
+    shutil.copytree(SPECS, specs)
+    shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
+    if mistake:
+        file = specs / mistake.file
+        text = file.read_text(encoding="utf-8")
+        for old, new in mistake.replaced:
+            assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {mistake.file}"
+            text = text.replace(old, new)
+        file.write_text(text, encoding="utf-8")
+    python("-m", "codegen", "--specs", str(specs), "--out", str(source / PACKAGE.name)).check_returncode()
+    return source
+
+
+def python(*arguments: str, source: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(source)} if source else None
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=places.ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def run_contract(source: Path, operations: set[str]) -> subprocess.CompletedProcess[str]:
+    cases = [f"tests/wire/test_contract.py::test_contract[trio-{operation}]" for operation in sorted(operations)]
+    return python("-m", "pytest", "-q", "-p", "no:cacheprovider", *cases, source=source)
+
+
+def test_without_a_mistake_the_contract_is_green(tmp_path: Path) -> None:
+    result = run_contract(generate(tmp_path, None), {mistake.operation for mistake in MISTAKES.values()})
+
+    assert result.returncode == 0, result.stdout
+    assert f"{len(MISTAKES)} passed" in result.stdout
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_with_a_mistake_it_is_red(tmp_path: Path, name: str) -> None:
+    mistake = MISTAKES[name]
+
+    result = run_contract(generate(tmp_path, mistake), {mistake.operation})
+
+    assert result.returncode == 1, result.stdout
+    assert mistake.words in result.stdout
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with AsyncCircleCI(TOKEN, base_url=server.url, max_retries=0) as client:
+        yield client
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_every_operation_is_really_checked(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """Against facts that were changed, every operation fails."""
+    made = [(operation, name, changed) for operation in OPERATIONS for name, changed in changes(operation)]
+    assert len(made) > 1000
+
+    unseen = [
+        f"{operation.label}: {name}" for operation, name, changed in made if await passes(client, server, changed)
+    ]
+
+    assert unseen == []
+
+
+async def passes(client: AsyncCircleCI, server: ScriptedServer, operation: Operation) -> bool:
+    try:
+        await check_operation(client, server, operation)
+    except MismatchError:
+        return False
+    return True
+
+
+def changes(operation: Operation) -> Iterator[tuple[str, Operation]]:
+    """The facts about an operation with one thing changed."""
+    yield "another path", replace(operation, path=operation.path + "/more")
+    yield "another method", replace(operation, method="PUT" if operation.method != "PUT" else "POST")
+    for one, other in pairwise(operation.arguments):
+        if (one.place, one.shape) == (other.place, other.shape) and one.shape.kind != "boolean":
+            swapped = {one: replace(other, name=one.name), other: replace(one, name=other.name)}
+            arguments = tuple(swapped.get(argument, argument) for argument in operation.arguments)
+            yield f"{one.name} and {other.name}", replace(operation, arguments=arguments)
+    for number, success in enumerate(operation.successes):
+        shape = success.shape or Shape("any")
+        for place, field in enumerate(shape.fields):
+            renamed = replace(field, name=field.name + "_x")
+            fields = (*shape.fields[:place], renamed, *shape.fields[place + 1 :])
+            answer = replace(success, shape=replace(shape, fields=fields))
+            successes = (*operation.successes[:number], answer, *operation.successes[number + 1 :])
+            yield f"field {field.name}", replace(operation, successes=successes)
