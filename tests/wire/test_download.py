@@ -1,0 +1,546 @@
+"""Files come whole, once, and with the token only where it belongs; on asyncio and trio."""
+
+from __future__ import annotations
+
+import gzip
+import traceback
+import zlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    CircleCIError,
+    ConnectionFailedError,
+    DecodeError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    StatusError,
+    Timeout,
+)
+from circleci_sdk._core.download import Download, check_url, may_hold_token, origin_of
+from circleci_sdk._core.inflate import Inflater
+from tests.support.clients import TOKEN, client_on
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
+
+FILE = bytes(range(256)) * 1000
+TAG = '"v1"'
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with client_on(server, FakeClock()) as client:
+        yield client
+
+
+def fetch(client: AsyncCircleCI, url: str, **options: Any) -> Download:
+    options.setdefault("timeout", 5)
+    return client._caller.download(url, label="artifacts.download", **options)
+
+
+async def read(download: Download) -> bytes:
+    async with download:
+        return b"".join([piece async for piece in download])
+
+
+def ranged(
+    data: bytes = FILE, tag: str | None = TAG, *, breaks: Callable[[int], bool] = lambda count: count == 1
+) -> Callable[[Request], Answer]:
+    """A server of ranges; the answers whose number `breaks` says so end halfway."""
+    count = 0
+
+    def answer(request: Request) -> Answer:
+        nonlocal count
+        count += 1
+        headers = {"ETag": tag} if tag else {}
+        given = request.headers.get("range")
+        start = int(given.removeprefix("bytes=").removesuffix("-")) if given else 0
+        if given:
+            assert request.headers.get("if-range") == tag
+            headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        whole = reply(206 if given else 200, body=data[start:], headers=headers, content_type="text/plain")
+        return whole.cut() if breaks(count) else whole
+
+    return answer
+
+
+async def test_reads_a_file_once(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/f", reply(body=FILE))
+    download = fetch(client, server.url + "/f")
+    assert await read(download) == FILE
+    assert (download.received, download.size) == (len(FILE), len(FILE))
+    assert len(server.requests) == 1
+
+
+async def test_an_empty_file(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/f", reply())
+    assert await read(fetch(client, server.url + "/f")) == b""
+
+
+async def test_memory_stays_small(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/f", reply(body=b"x" * 3_000_000))
+    async with fetch(client, server.url + "/f") as download:
+        assert max([len(piece) async for piece in download]) <= 1 << 17
+
+
+@pytest.mark.parametrize("reset", [False, True])
+async def test_goes_on_where_the_connection_broke(server: ScriptedServer, client: AsyncCircleCI, reset: bool) -> None:
+    answers = ranged()
+    server.on("GET", "/f", lambda request: answers(request) if not reset else _reset(answers(request)))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    first, second = server.requests
+    assert "range" not in first.headers
+    assert second.headers["range"] == f"bytes={len(FILE) // 2}-" or reset
+    assert second.headers["if-range"] == TAG
+
+
+def _reset(answer: Answer) -> Answer:
+    from dataclasses import replace
+
+    return replace(answer, end="reset") if answer.end == "close" else answer
+
+
+async def test_resumes_as_often_as_it_gets_somewhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/f", ranged(breaks=lambda count: count <= 8))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    assert len(server.requests) == 9
+
+
+async def test_gives_up_when_it_gets_nowhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    answers = ranged()
+    server.on("GET", "/f", lambda request: answers(request) if len(server.requests) < 1 else drop())
+    download = fetch(client, server.url + "/f")
+    with pytest.raises(ConnectionFailedError) as caught:
+        await read(download)
+    assert len(server.requests) == 3  # the first, which got somewhere, and as many retries as are allowed
+    assert caught.value.operation == "artifacts.download"
+    assert caught.value.attempts == 3
+
+
+async def test_without_retries_nothing_is_resumed(server: ScriptedServer) -> None:
+    server.on("GET", "/f", ranged())
+    async with client_on(server, FakeClock(), max_retries=0) as client:
+        with pytest.raises(ConnectionFailedError):
+            await read(fetch(client, server.url + "/f"))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("tag", [None, 'W/"weak"'])
+async def test_without_a_tag_it_starts_again_and_gives_nothing_twice(
+    server: ScriptedServer, client: AsyncCircleCI, tag: str | None
+) -> None:
+    headers = {"ETag": tag} if tag else {}
+    server.on("GET", "/f", [reply(body=FILE, headers=headers).cut(), reply(body=FILE, headers=headers)])
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    assert "range" not in server.requests[1].headers
+
+
+async def test_another_file_meanwhile_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    other = FILE[::-1]
+    server.on("GET", "/f", [reply(body=FILE, headers={"ETag": TAG}).cut(), reply(body=other, headers={"ETag": '"v2"'})])
+    with pytest.raises(ConnectionFailedError, match="another one now"):
+        await read(fetch(client, server.url + "/f"))
+
+
+async def test_a_shorter_file_meanwhile_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/f", [reply(body=FILE).cut(), reply(body=FILE[:100])])
+    with pytest.raises(ConnectionFailedError, match="another one now"):
+        await read(fetch(client, server.url + "/f"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Range": f"bytes 7-{len(FILE) - 1}/{len(FILE)}"},
+        {"Content-Range": f"bytes {len(FILE) // 2}-{len(FILE) - 1}/{len(FILE)}", "ETag": '"v2"'},
+        {},
+    ],
+)
+async def test_a_range_that_does_not_fit_is_not_used(
+    server: ScriptedServer, client: AsyncCircleCI, headers: dict[str, str]
+) -> None:
+    server.on(
+        "GET",
+        "/f",
+        [reply(body=FILE, headers={"ETag": TAG}).cut(), reply(206, body=b"wrong", headers=headers), reply(body=FILE)],
+    )
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    assert "range" not in server.requests[2].headers
+
+
+@pytest.mark.parametrize("fault", [reply(429, headers={"Retry-After": "1"}), reply(502), reply(503), drop()])
+async def test_faults_before_and_in_the_middle(server: ScriptedServer, client: AsyncCircleCI, fault: Answer) -> None:
+    answers = ranged()
+    plan = [fault, None, fault, None]
+    server.on("GET", "/f", lambda request: plan.pop(0) or answers(request))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(404, NotFoundError), (403, PermissionDeniedError), (429, RateLimitError), (500, ServerError), (418, StatusError)],
+)
+async def test_refusals_are_the_usual_errors(
+    server: ScriptedServer, client: AsyncCircleCI, status: int, kind: type[StatusError]
+) -> None:
+    server.on("GET", "/f", reply(status, json={"message": "no such thing"}))
+    with pytest.raises(kind) as caught:
+        await read(fetch(client, server.url + "/f?X-Signature=secret"))
+    error = caught.value
+    assert (error.message, error.status, error.path) == ("no such thing", status, "/f")
+    assert "secret" not in str(error)
+
+
+async def test_the_time_for_the_whole(server: ScriptedServer) -> None:
+    server.on("GET", "/f", reply(body=FILE).dripping(40, pause=0.05))
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError) as caught:
+            await read(fetch(client, server.url + "/f", timeout=0.2))
+    assert caught.value.stopped_because == "deadline"
+    assert len(server.requests) == 1
+
+
+async def test_silence_in_the_middle_is_a_broken_connection(server: ScriptedServer) -> None:
+    answers = ranged()
+
+    def answer(request: Request) -> Answer:
+        given = answers(request)
+        return given if given.end == "keep" else _hanging(given)
+
+    server.on("GET", "/f", answer)
+    async with client_on(server, FakeClock(), timeout=Timeout(read=0.1)) as client:
+        assert await read(fetch(client, server.url + "/f")) == FILE
+    assert len(server.requests) == 2
+
+
+def _hanging(answer: Answer) -> Answer:
+    from dataclasses import replace
+
+    return replace(answer, end="hang")
+
+
+async def test_one_who_leaves_early_costs_no_slot(server: ScriptedServer) -> None:
+    server.on("GET", "/f", reply(body=FILE * 10))
+    async with client_on(server, max_concurrency=1) as client:
+        for _ in range(3):
+            async with fetch(client, server.url + "/f") as download:
+                async for _ in download:
+                    break
+        assert len(await read(fetch(client, server.url + "/f"))) == len(FILE) * 10
+
+
+async def test_cancelling_costs_no_slot(server: ScriptedServer) -> None:
+    server.on("GET", "/slow", reply(body=FILE).dripping(20, pause=0.05))
+    server.on("GET", "/hang", hang())
+    server.on("GET", "/f", reply(body=FILE))
+    async with client_on(server, max_concurrency=1) as client:
+        for path in ("/slow", "/hang", "/slow"):
+            with anyio.move_on_after(0.1) as scope:
+                await read(fetch(client, server.url + path))
+            assert scope.cancelled_caught
+        assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+async def test_a_failed_opening_costs_no_slot(server: ScriptedServer) -> None:
+    server.on("GET", "/none", reply(404))
+    server.on("GET", "/f", reply(body=FILE))
+    async with client_on(server, max_concurrency=1) as client:
+        for _ in range(3):
+            with pytest.raises(NotFoundError):
+                await read(fetch(client, server.url + "/none"))
+        assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+# Where the token goes.
+
+
+async def test_the_token_goes_to_the_api_itself_and_stays_on_it(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/a", redirect("/b"))
+    server.on("GET", "/b", reply(body=FILE))
+    assert await read(fetch(client, server.url + "/a")) == FILE
+    assert [request.headers.get("circle-token") for request in server.requests] == [TOKEN, TOKEN]
+
+
+async def test_no_token_after_a_redirect_to_another_origin(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    with ScriptedServer() as storage:
+        server.on("GET", "/a", redirect(storage.url + "/signed?sig=1"))
+        storage.on("GET", "/signed", redirect(server.url + "/b"))
+        server.on("GET", "/b", reply(body=FILE))
+        assert await read(fetch(client, server.url + "/a")) == FILE
+        assert server.requests[0].headers["circle-token"] == TOKEN
+        for request in (storage.requests[0], server.requests[1]):
+            assert not {"circle-token", "authorization", "cookie"} & set(request.headers)
+
+
+async def test_a_resumed_file_takes_the_same_way(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    with ScriptedServer() as storage:
+        server.on("GET", "/a", redirect(storage.url + "/signed"))
+        storage.on("GET", "/signed", ranged())
+        assert await read(fetch(client, server.url + "/a")) == FILE
+        assert [request.headers.get("circle-token") for request in server.requests] == [TOKEN, TOKEN]
+        assert [request.headers.get("circle-token") for request in storage.requests] == [None, None]
+        assert storage.requests[1].headers["range"] == f"bytes={len(FILE) // 2}-"
+
+
+async def test_no_token_to_other_servers(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    with ScriptedServer() as storage:
+        storage.on("GET", "/signed", reply(body=FILE))
+        assert await read(fetch(client, storage.url + "/signed")) == FILE
+        assert "circle-token" not in storage.requests[0].headers
+
+
+async def test_redirects_have_an_end(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", "/a", redirect("/a?signature=hidden"))
+    with pytest.raises(StatusError) as caught:
+        await read(fetch(client, server.url + "/a"))
+    assert caught.value.status == 302
+    assert len(server.requests) == 6
+    assert "hidden" not in repr(caught.value.__dict__)
+
+
+@pytest.mark.parametrize("location", ["http://example.com/f", "ftp://example.com/f", "https://user@example.com/f", ""])
+async def test_redirects_to_where_nobody_may_go(server: ScriptedServer, location: str) -> None:
+    server.on("GET", "/a", redirect(location))
+    async with client_on(server) as client:
+        with pytest.raises(StatusError) as caught:
+            await read(fetch(client, server.url + "/a"))
+    assert caught.value.status == 302
+
+
+async def test_artifact_hosts_of_the_cloud_get_the_token() -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.host, request.headers.get("circle-token")))
+        if request.url.host.startswith("7-1"):
+            return httpx.Response(302, headers={"Location": "https://storage.example.com/x?sig=1"})
+        return httpx.Response(200, content=FILE)
+
+    async with AsyncCircleCI(TOKEN, base_url="circleci.com", transport=httpx.MockTransport(answer)) as client:
+        assert await read(fetch(client, "https://7-1-gh.circle-artifacts.com/0/a.txt")) == FILE
+        assert await read(fetch(client, "https://circle-artifacts.com.example.com/0/a.txt")) == FILE
+    assert seen == [
+        ("7-1-gh.circle-artifacts.com", TOKEN),
+        ("storage.example.com", None),
+        ("circle-artifacts.com.example.com", None),
+    ]
+
+
+CLOUD = "https://circleci.com"
+
+
+@pytest.mark.parametrize(
+    ("url", "api", "allowed"),
+    [
+        ("https://circleci.com/x", CLOUD, True),
+        ("https://CIRCLECI.com:443/x", CLOUD, True),
+        ("https://output.circle-artifacts.com/x", CLOUD, True),
+        ("https://7-1-gh.Circle-Artifacts.com/x", CLOUD, True),
+        ("http://circleci.com/x", CLOUD, False),
+        ("https://circleci.com:8443/x", CLOUD, False),
+        ("http://output.circle-artifacts.com/x", CLOUD, False),
+        ("https://output.circle-artifacts.com:8443/x", CLOUD, False),
+        ("https://evil-circle-artifacts.com/x", CLOUD, False),
+        ("https://circle-artifacts.com/x", CLOUD, False),
+        ("https://output.circle-artifacts.com.evil.com/x", CLOUD, False),
+        ("https://evil.com/.circle-artifacts.com", CLOUD, False),
+        ("https://evil.com?.circle-artifacts.com", CLOUD, False),
+        ("https://evil.com#.circle-artifacts.com", CLOUD, False),
+        ("https://evil.com\\.circle-artifacts.com/x", CLOUD, False),
+        ("https://evil.com@output.circle-artifacts.com/x", CLOUD, False),
+        ("https://output.circle-artifacts.com@evil.com/x", CLOUD, False),
+        ("https://ci.acme.example/x", "https://ci.acme.example", True),
+        ("https://output.circle-artifacts.com/x", "https://ci.acme.example", False),
+        ("https://app.circleci.com/x", CLOUD, False),
+        ("", "", False),
+    ],
+)
+def test_who_may_hold_the_token(url: str, api: str, allowed: bool) -> None:
+    assert may_hold_token(url, api) is allowed
+
+
+@given(st.text(alphabet="abz.@:/\\?#[]-%_ \t\n0é", max_size=30))
+def test_the_host_is_the_one_that_is_asked(rest: str) -> None:
+    """What is checked here and what the HTTP library connects to is one host, for any address that is let through."""
+    url = f"https://{rest}"
+    try:
+        host = check_url(url, allow_http=False)
+        asked = httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        return
+    assert asked.host == host.lower()
+    assert (asked.port or 443) == origin_of(url)[2]
+    assert not asked.userinfo
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://x/y", "file:///etc/passwd", "/relative", "https://", "https:/x", "//example.com/x", "https://ho st/x"),
+        *("https://user:pw@host/x", "https://host\\x", "https://host/\n", "http://example.com/x"),
+    ],
+)
+async def test_addresses_that_are_refused(url: str) -> None:
+    async with AsyncCircleCI(TOKEN, base_url=CLOUD) as client:
+        with pytest.raises(InvalidArgumentError):
+            fetch(client, url)
+
+
+async def test_http_is_for_this_machine_or_the_brave() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=b"x")
+
+    transport = httpx.MockTransport(answer)
+    async with AsyncCircleCI(TOKEN, base_url=CLOUD, transport=transport) as client:
+        assert await read(fetch(client, "http://localhost/x")) == b"x"
+    async with AsyncCircleCI(TOKEN, base_url=CLOUD, transport=transport, allow_http=True) as client:
+        assert await read(fetch(client, "http://example.com/x")) == b"x"
+
+
+# Expired links.
+
+
+async def test_an_expired_link_is_renewed_once(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    asked = 0
+
+    async def renew() -> str:
+        nonlocal asked
+        asked += 1
+        return server.url + "/new"
+
+    server.on("GET", "/old", reply(403, text="<Error>Request has expired</Error>"))
+    server.on("GET", "/new", reply(body=FILE))
+    assert await read(fetch(client, server.url + "/old", renew=renew)) == FILE
+    assert asked == 1
+    server.on("GET", "/new", reply(403))
+    with pytest.raises(PermissionDeniedError):
+        await read(fetch(client, server.url + "/old", renew=renew))
+    assert asked == 2
+
+
+async def test_a_link_that_expires_in_the_middle(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    async def renew() -> str:
+        return server.url + "/new"
+
+    server.on("GET", "/old", [reply(body=FILE, headers={"ETag": TAG}).cut(), reply(403)])
+    server.on("GET", "/new", ranged(breaks=lambda count: False))
+    assert await read(fetch(client, server.url + "/old", renew=renew)) == FILE
+    assert server.requests[2].headers["range"] == f"bytes={len(FILE) // 2}-"
+
+
+async def test_a_renewed_link_elsewhere_gets_no_token(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    with ScriptedServer() as storage:
+
+        async def renew() -> str:
+            return storage.url + "/new"
+
+        server.on("GET", "/old", reply(403))
+        storage.on("GET", "/new", reply(body=FILE))
+        assert await read(fetch(client, server.url + "/old", renew=renew)) == FILE
+        assert "circle-token" not in storage.requests[0].headers
+
+
+# Compression.
+
+
+async def test_a_compressed_body_is_unpacked_or_left(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    packed = gzip.compress(FILE)
+    server.on("GET", "/f", reply(body=packed, headers={"Content-Encoding": "gzip"}))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+    assert await read(fetch(client, server.url + "/f", decode=False)) == packed
+
+
+async def test_a_compressed_body_that_broke_is_resumed(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    packed = gzip.compress(FILE)
+    headers = {"Content-Encoding": "gzip"}
+    server.on("GET", "/f", [reply(body=packed, headers=headers).cut(), reply(body=packed, headers=headers)])
+    assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(FILE)[:-9]])
+async def test_broken_compression_is_a_decode_error(server: ScriptedServer, client: AsyncCircleCI, body: bytes) -> None:
+    server.on("GET", "/f", reply(body=body, headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(DecodeError) as caught:
+        await read(fetch(client, server.url + "/f"))
+    assert caught.value.delivery == "done"
+
+
+@given(st.lists(st.binary(max_size=2000), max_size=4), st.integers(1, 500))
+def test_unpacking_does_not_depend_on_the_pieces(members: list[bytes], size: int) -> None:
+    packed = b"".join(gzip.compress(member) for member in members)
+    inflater = Inflater()
+    out = b"".join(
+        piece for start in range(0, len(packed), size) for piece in inflater.feed(packed[start : start + size])
+    )
+    inflater.finish()
+    assert out == b"".join(members)
+
+
+def test_a_bomb_comes_in_small_pieces() -> None:
+    bomb = gzip.compress(b"\0" * 50_000_000)
+    assert max(len(piece) for piece in Inflater().feed(bomb)) <= 1 << 18
+
+
+def test_padding_and_zlib() -> None:
+    inflater = Inflater()
+    assert b"".join(inflater.feed(zlib.compress(b"abc") + b"\0" * 10)) == b"abc"
+    inflater.finish()
+
+
+# Secrets.
+
+
+async def test_no_error_shows_the_token_or_the_signature(server: ScriptedServer) -> None:
+    async with client_on(server, FakeClock()) as client:
+        for script in (reply(403), drop(), reply(body=FILE).cut(keep=0)):
+            server.on("GET", "/f", script)
+            with pytest.raises(CircleCIError) as caught:
+                await read(client._caller.download(server.url + "/f?sig=hidden", label="usage.download", timeout=5))
+            error: BaseException | None = caught.value
+            while error is not None:
+                text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+                assert TOKEN not in text
+                assert "hidden" not in repr(getattr(error, "__dict__", {}))
+                assert "site-packages/httpcore" not in text
+                error = error.__cause__ or error.__context__
+
+
+async def test_hooks_see_each_attempt(server: ScriptedServer) -> None:
+    asked: list[httpx.Request] = []
+    told: list[httpx.Response] = []
+
+    async def on_request(request: httpx.Request) -> None:
+        asked.append(request)
+
+    async def on_response(response: httpx.Response) -> None:
+        assert response.text == ""
+        told.append(response)
+
+    server.on("GET", "/f", ranged())
+    async with client_on(server, FakeClock(), on_request=on_request, on_response=on_response) as client:
+        assert await read(fetch(client, server.url + "/f")) == FILE
+    assert [response.status_code for response in told] == [200, 206]
+    assert len(asked) == 2
+
+
+async def test_a_hook_that_fails_costs_no_slot(server: ScriptedServer) -> None:
+    async def on_response(response: httpx.Response) -> None:
+        raise TypeError("mine")
+
+    server.on("GET", "/f", reply(body=FILE))
+    async with client_on(server, max_concurrency=1, on_response=on_response) as client:
+        for _ in range(3):
+            with pytest.raises(TypeError, match="mine"):
+                await read(fetch(client, server.url + "/f"))
