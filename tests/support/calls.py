@@ -1,7 +1,7 @@
 """Calls that the facts allow: arguments that no other parameter gets, and what has to reach the server.
 
-Every operation is called with all its arguments and with only the required ones. Where arguments exclude each
-other, "all" takes several calls.
+Every operation is called with all its arguments and with only the required ones, then all by name. Where arguments
+exclude each other, "all" takes several calls.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class _Builder:
                 wire = cast(Any, argument.default)
             elif argument.name not in given:
                 continue
-            elif argument.keyword:
+            elif argument.keyword or not complete:
                 keywords[argument.name] = python
             else:
                 positional.append(python)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import warnings
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any, Final
 
+from circleci_sdk import UNSET
 from tests.support.answers import Items, MismatchError, Sample, check, samples
 from tests.support.calls import Call, calls, check_request
 from tests.support.facts import Operation
@@ -27,6 +29,7 @@ async def check_operation(client: Any, server: ScriptedServer, operation: Operat
         return getattr(models, name)(**values)
 
     method = getattr(getattr(getattr(client, operation.version), operation.resource), operation.name)
+    _check_signature(operation, method)
     made, answers = calls(operation, make_model), samples(operation)
     for turn, (call, sample) in enumerate(zip_longest(made, answers)):
         call = call or made[turn % len(made)]
@@ -39,6 +42,23 @@ async def check_operation(client: Any, server: ScriptedServer, operation: Operat
             else:
                 await _check_call(method, server, operation, call, sample)
         _check_warnings(operation, [warning.category for warning in warned])
+
+
+def _check_signature(operation: Operation, method: Any) -> None:
+    """Names, order and kinds of parameters, what is required, and what is sent by default."""
+    if inspect.iscoroutinefunction(method) == operation.lists:
+        raise MismatchError(f"{operation.label}: only what is no list is a coroutine function")
+    expected = [
+        (
+            argument.name,
+            inspect.Parameter.KEYWORD_ONLY if argument.keyword else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            inspect.Parameter.empty if argument.required else UNSET if argument.default is None else argument.default,
+        )
+        for argument in operation.arguments
+    ]
+    actual = [(each.name, each.kind, each.default) for each in inspect.signature(method).parameters.values()]
+    if actual != expected:
+        raise MismatchError(f"{operation.label} signature: expected {expected}, not {actual}")
 
 
 async def _check_call(method: Any, server: ScriptedServer, operation: Operation, call: Call, sample: Sample) -> None:

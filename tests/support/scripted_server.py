@@ -233,13 +233,15 @@ class _Route:
 class ScriptedServer:
     """See the module. All that it saw is in `requests`, in the order in which the requests were read.
 
-    `connections` counts the connections opened so far, `concurrent` the requests being answered now and
-    `max_concurrent` the most there ever were at once. `complaints` fail the test when the server is left.
+    `connections` counts the connections opened so far, `ended` those that are over, `concurrent` the requests
+    being answered now and `max_concurrent` the most there ever were at once. `complaints` fail the test when the
+    server is left.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.ended = 0
         self.concurrent = 0
         self.max_concurrent = 0
         self._tls = tls
@@ -291,14 +293,20 @@ class ScriptedServer:
 
     async def seen(self, count: int) -> Sequence[Request]:
         """Wait until so many requests have been read, on asyncio or trio, and give them."""
+        await self._until(lambda: len(self.requests), count, "requests")
+        return self.requests[:count]
 
+    async def parted(self, count: int) -> None:
+        """Wait until so many connections are over, from whichever side."""
+        await self._until(lambda: self.ended, count, "connections end")
+
+    async def _until(self, counted: Callable[[], int], count: int, what: str) -> None:
         def wait() -> bool:
             with self._changed:
-                return self._changed.wait_for(lambda: len(self.requests) >= count, timeout=PATIENCE)
+                return self._changed.wait_for(lambda: counted() >= count, timeout=PATIENCE)
 
         if not await anyio.to_thread.run_sync(wait):
-            raise AssertionError(f"the server saw {len(self.requests)} requests, not {count}")
-        return self.requests[:count]
+            raise AssertionError(f"the server saw {counted()} {what}, not {count}")
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -344,9 +352,13 @@ class ScriptedServer:
         except asyncio.CancelledError:
             pass
         finally:
-            self._tasks.discard(task)
             with suppress(ConnectionError):
                 writer.close()
+                await writer.wait_closed()
+            self._tasks.discard(task)
+            with self._changed:
+                self.ended += 1
+                self._changed.notify_all()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
         """One request and its answer; whether the connection goes on."""

@@ -233,11 +233,13 @@ def test_what_is_not_as_expected_is_refused(expected: Any, actual: object, words
 def test_every_argument_is_given_in_some_call_and_left_out_in_another() -> None:
     for operation in OPERATIONS:
         made = calls(operation, mapping)
-        keywords = {argument.name for argument in operation.arguments if argument.keyword}
-        optional = {argument.name for argument in operation.arguments if not argument.required}
-        assert set[str]().union(*(call.keywords for call in made)) == keywords, operation.label
-        assert set(made[1].keywords) - keywords == set()
-        assert optional & set(made[1].keywords) <= {"owner_slug"}, operation.label
+        positional = [argument.name for argument in operation.arguments if not argument.keyword]
+        names = {argument.name for argument in operation.arguments}
+        required = {argument.name for argument in operation.arguments if argument.required}
+        given = [{*positional[: len(call.positional)], *call.keywords} for call in made]
+        assert set[str]().union(*given) == names, operation.label
+        assert given[1] - {"owner_slug", "policy_context"} == required, operation.label
+        assert (len(made[0].positional), made[1].positional) == (len(positional), ())
         assert all(not {one, other} <= set(call.keywords) for call in made for one, other in CONFLICTS), operation.label
 
 

@@ -87,13 +87,24 @@ async def test_requests_at_the_same_time_are_counted(server: ScriptedServer) -> 
     assert (server.concurrent, server.max_concurrent, server.connections) == (0, 5, 5)
 
 
-async def test_waiting_for_requests_that_never_come_fails(
-    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_waiting_for_what_never_comes_fails(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.scripted_server.PATIENCE", 0.05)
 
     with pytest.raises(AssertionError, match="saw 0 requests, not 1"):
         await server.seen(1)
+    with pytest.raises(AssertionError, match="saw 0 connections end, not 1"):
+        await server.parted(1)
+
+
+async def test_the_end_of_connections_is_counted(server: ScriptedServer) -> None:
+    server.otherwise(reply())
+
+    async with httpx.AsyncClient() as client:
+        await client.get(server.url)
+        assert (server.connections, server.ended) == (1, 0)
+
+    await server.parted(1)
+    assert server.ended == 1
 
 
 async def test_a_script_goes_before_routes_and_a_list_is_used_up(server: ScriptedServer) -> None:

@@ -10,6 +10,8 @@ from typing import Final
 
 import pytest
 
+import circleci_sdk.v1
+import circleci_sdk.v2
 from circleci_sdk import AsyncCircleCI
 from tests.support import places
 from tests.support.calls import TOKEN
@@ -30,6 +32,15 @@ def api() -> Iterator[ScriptedServer]:
 async def client(api: ScriptedServer, anyio_backend: str) -> AsyncIterator[AsyncCircleCI]:
     async with AsyncCircleCI(TOKEN, base_url=api.url, max_retries=0) as client:
         yield client
+
+
+def test_the_tables_list_every_operation_under_its_names() -> None:
+    tables = {"v1": circleci_sdk.v1.OPERATIONS, "v2": circleci_sdk.v2.OPERATIONS}
+    listed = {(version, id, entry.python_name) for version, table in tables.items() for id, entry in table.items()}
+
+    assert listed == {
+        (operation.version, operation.id, f"{operation.resource}.{operation.name}") for operation in OPERATIONS
+    }
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)

@@ -45,8 +45,8 @@ MISTAKES: Final = {
     "a swapped parameter": Mistake(
         "v2/rollback.yaml",
         (
-            ("current_version: {type", "current_version: {x-python-name: target_version, type"),
-            ("target_version: {type", "target_version: {x-python-name: current_version, type"),
+            (" current_version: {type", " target_version: {x-python-name: current_version, type"),
+            (" target_version: {type", " current_version: {x-python-name: target_version, type"),
         ),
         "v2.deploys.rollback",
         "v2.deploys.rollback body: expected",
@@ -62,6 +62,18 @@ MISTAKES: Final = {
         (("    patch:\n", "    put:\n"),),
         "v2.schedules.update",
         "v2.schedules.update method: expected",
+    ),
+    "a query under another name": Mistake(
+        "v2/deploy.yaml",
+        (("- name: component-name", "- name: component_name"),),
+        "v2.deploys.list_components",
+        "v2.deploys.list_components query: expected",
+    ),
+    "a time that is a text": Mistake(
+        "v2/deploy.yaml",
+        (("last_deployed_at: {type: string, format: date-time}", "last_deployed_at: {type: string}"),),
+        "v2.deploys.list_component_versions",
+        "v2.deploys.list_component_versions[0].last_deployed_at: expected datetime",
     ),
     "a renamed field": Mistake(
         "v2/groups.yaml",
@@ -84,7 +96,8 @@ def generate(folder: Path, mistake: Mistake | None) -> Path:
             assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {mistake.file}"
             text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
-    python("-m", "codegen", "--specs", str(specs), "--out", str(source / PACKAGE.name)).check_returncode()
+    result = python("-m", "codegen", "--specs", str(specs), "--out", str(source / PACKAGE.name))
+    assert result.returncode == 0, result.stderr
     return source
 
 
