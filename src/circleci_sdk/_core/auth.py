@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final, Literal
 
 from .errors import ConfigError
@@ -21,11 +21,11 @@ _SENDABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 
 class Token:
-    """A token that no `repr`, pickle or traceback shows."""
+    """A token, and how it is sent. No `repr`, pickle or traceback shows it."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_scheme", "_value")
 
-    def __init__(self, value: str, source: str) -> None:
+    def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
         if not is_text(value):
             raise ConfigError(f"The token from {source} is not a string.")
         if not _SENDABLE.fullmatch(value):
@@ -34,6 +34,7 @@ class Token:
                 "carry. Strip it; a line end after a token read from a file is the usual cause."
             )
         self._value = value
+        self._scheme = scheme
 
     def __repr__(self) -> str:
         return "<token>"
@@ -41,13 +42,20 @@ class Token:
     def __reduce__(self) -> str:
         raise TypeError("a token is never pickled")
 
-    def header(self, scheme: AuthScheme) -> tuple[str, str]:
-        """The header that carries the token. For the one place that sends."""
-        if scheme == "bearer":
-            return "Authorization", f"Bearer {self._value}"
-        if scheme == "basic":
-            return "Authorization", "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
-        return "Circle-Token", self._value
+    def put_on(self, headers: MutableMapping[str, str]) -> None:
+        """Add the header that carries the token. For the one place that sends."""
+        if self._scheme == "bearer":
+            headers["Authorization"] = f"Bearer {self._value}"
+        elif self._scheme == "basic":
+            headers["Authorization"] = "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
+        else:
+            headers["Circle-Token"] = self._value
+
+    @staticmethod
+    def take_off(headers: MutableMapping[str, str]) -> None:
+        """Remove it again, so that nobody finds it on a request that was sent."""
+        for name in ("Circle-Token", "Authorization"):
+            headers.pop(name, None)
 
     def fingerprint(self) -> str:
         """A short digest that tells tokens apart and gives none away."""
@@ -55,23 +63,21 @@ class Token:
 
 
 class Credential:
-    """Where tokens come from and how they are sent: a fixed token, a callable asked for each attempt, or nothing.
+    """Where tokens come from: a fixed token, a callable asked for each attempt, or nothing.
 
     The callable's tokens go out as `Circle-Token`.
     """
 
-    __slots__ = ("_fixed", "_scheme", "_source", "key")
+    __slots__ = ("_fixed", "_source", "key")
 
     def __init__(self, token: str | None, auth: AuthScheme | TokenSource) -> None:
         self._fixed: Token | None = None
         self._source: TokenSource | None = None
-        self._scheme: AuthScheme = "circle-token"
         if callable(auth):
             if token is not None:
                 raise ConfigError("Give token= or a callable as auth=, not both.")
             self._source = auth
         elif is_text(auth):
-            self._scheme = auth
             self._fixed = _fixed_token(token, auth)
         else:
             raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable that returns a token.")
@@ -87,14 +93,12 @@ class Credential:
         """Whether asking again may give another token."""
         return self._source is not None
 
-    async def header(self) -> tuple[str, str] | None:
-        """The header for one attempt, or None when nothing is sent."""
-        if self._source is not None:
-            return Token(await self._source(), "the auth callable").header(self._scheme)
-        return self._fixed.header(self._scheme) if self._fixed else None
+    async def token(self) -> Token | None:
+        """The token for one attempt, or None when nothing is sent."""
+        return self._fixed if self._source is None else Token(await self._source(), "the auth callable")
 
 
-def _fixed_token(token: str | None, scheme: str) -> Token | None:
+def _fixed_token(token: str | None, scheme: AuthScheme) -> Token | None:
     if scheme not in _SCHEMES:
         raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable; it is {scheme!r}.")
     if scheme == "none":
@@ -102,10 +106,10 @@ def _fixed_token(token: str | None, scheme: str) -> Token | None:
             raise ConfigError('auth="none" sends no token; leave token= out.')
         return None
     if token is not None:
-        return Token(token, "token=")
+        return Token(token, "token=", scheme)
     for variable in TOKEN_VARIABLES:
         if value := os.environ.get(variable):
-            return Token(value, variable)
+            return Token(value, variable, scheme)
     raise ConfigError(
         'No token. Pass token=, or set CIRCLECI_TOKEN or CIRCLE_TOKEN; for open projects on v1.1, auth="none". '
         "Tokens are made in the web app under User Settings, Personal API Tokens."

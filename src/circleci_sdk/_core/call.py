@@ -20,7 +20,7 @@ from .errors import (
 )
 from .messages import hint_for, message_of
 from .ratelimit import RateKey, RateLimit, read_rate_limit
-from .retry import RETRYABLE_STATUSES, Attempt, Delivered, RetryPolicy, Stop, decide, parse_retry_after
+from .retry import RETRYABLE_STATUSES, Attempt, Delivered, RetryPolicy, decide, delivered_by, parse_retry_after, pause
 from .session import logger
 from .wire import Failed, Prepared, Progress, Received
 
@@ -49,7 +49,6 @@ class Call:
         "_attempts",
         "_deadline",
         "_http",
-        "_maybe_done",
         "_operation",
         "_options",
         "_path",
@@ -58,6 +57,7 @@ class Call:
         "_renewed",
         "_session",
         "_started",
+        "_worst",
     )
 
     def __init__(
@@ -73,7 +73,7 @@ class Call:
         total = options.timeout.total
         self._deadline = None if total is None else self._started + total
         self._attempts = 0
-        self._maybe_done = False
+        self._worst = Delivered.NO
         self._renewed = False
         self._rate_limit: RateLimit | None = None
 
@@ -165,39 +165,37 @@ class Call:
             self._renewed = True  # the token may have been replaced since it was handed over: ask once more
             return
         attempt = self._judge(outcome)
-        verdict = decide(attempt, policy, session.clock.monotonic(), session.clock.random())
-        if isinstance(verdict, Stop):
-            if isinstance(outcome, Received) and outcome.status == 429:
-                await self._learn(outcome, attempt.retry_after)
-            self._raise(outcome, verdict.reason)
-        self._maybe_done = self._maybe_done or attempt.delivered in (Delivered.MAYBE, Delivered.YES)
-        if verdict.delay > LONG_WAIT:
-            seen = outcome.text if isinstance(outcome, Failed) else outcome.status
-            logger.info("%s waits %.1f s before trying again: %s", self._operation.label, verdict.delay, seen)
+        delay = pause(attempt.number, attempt.retry_after, session.clock.random())
         if isinstance(outcome, Received) and outcome.status == 429:
-            await self._learn(outcome, verdict.delay)  # the gate holds back this call together with all others
-        else:
-            await session.clock.sleep(verdict.delay)
+            await self._learn(outcome, delay)  # the gate holds back this call together with all others
+        reason = decide(attempt, policy, session.clock.monotonic() + delay)
+        if reason is not None:
+            self._raise(outcome, reason)
+        self._worst = max(self._worst, attempt.delivered)
+        if attempt.status != 429:
+            if delay > LONG_WAIT:
+                seen = outcome.text if isinstance(outcome, Failed) else outcome.status
+                logger.info("%s waits %.1f s before trying again: %s", self._operation.label, delay, seen)
+            await session.clock.sleep(delay)
 
     def _policy(self) -> RetryPolicy:
         return RetryPolicy(self._options.max_retries, self._options.max_retry_after, self._deadline)
 
     def _judge(self, outcome: Received | Failed) -> Attempt:
+        number = self._attempts - self._renewed  # asking for another token is no retry
         replayable = self._operation.replayable
         if isinstance(outcome, Failed):
-            return Attempt(self._attempts, replayable, outcome.retryable, outcome.delivered)
-        return Attempt(
-            self._attempts,
-            replayable,
-            outcome.status in RETRYABLE_STATUSES,
-            Delivered.MAYBE if outcome.status >= 500 or outcome.status == 408 else Delivered.REFUSED,
-            outcome.status,
-            self._retry_after(outcome),
-        )
+            return Attempt(number, replayable, outcome.retryable, outcome.delivered)
+        status = outcome.status
+        retryable = status in RETRYABLE_STATUSES
+        return Attempt(number, replayable, retryable, delivered_by(status), status, self._retry_after(outcome))
 
     def _retry_after(self, answer: Received) -> float | None:
         headers = answer.headers
-        return parse_retry_after(headers.get("retry-after"), date=headers.get("date"), now=self._session.clock.time())
+        told = parse_retry_after(headers.get("retry-after"), date=headers.get("date"), now=self._session.clock.time())
+        if told is None and answer.status == 429 and (budget := read_rate_limit(headers.raw)):
+            return budget.reset
+        return told
 
     async def _learn(self, answer: Received, pause: float | None) -> None:
         """Tell the gate what the headers say, and with `pause` that the call was refused."""
@@ -216,12 +214,8 @@ class Call:
         )
 
     def _delivery(self, last: Delivered) -> Delivery:
-        """The word for users: the worst over all attempts, as far as it is not settled."""
-        if last is Delivered.YES:
-            return "done"
-        if last is Delivered.MAYBE or self._maybe_done:
-            return "unknown"
-        return "refused" if last is Delivered.REFUSED else "not_sent"
+        """The word for users: the worst over all attempts."""
+        return _WORDS[max(self._worst, last)]
 
     def _raise(self, outcome: Received | Failed, reason: StopReason) -> NoReturn:
         if isinstance(outcome, Failed):
@@ -229,18 +223,15 @@ class Call:
         self._raise_status(outcome, reason)
 
     def _raise_transport(self, failed: Failed, reason: StopReason) -> NoReturn:
-        if failed.delivered is Delivered.NO and self._attempts == 0:
-            facts = self._facts("not_sent", reason)
-        else:
-            facts = self._facts(self._delivery(failed.delivered), reason)
-        text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_DELIVERY_WORDS[facts.delivery]}"
+        facts = self._facts(self._delivery(failed.delivered), reason)
+        text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_MEANINGS[facts.delivery]}"
         if failed.kind == "unreadable":
             raise DecodeError(text, facts=facts, secret=self._operation.secret) from failed.error
         raise _TRANSPORT_ERRORS[failed.kind](text + _REMEDIES.get(failed.kind, ""), facts=facts) from failed.error
 
     def _raise_status(self, answer: Received, reason: StopReason) -> NoReturn:
         operation = self._operation
-        delivery = self._delivery(self._judge(answer).delivered)
+        delivery = self._delivery(delivered_by(answer.status))
         error = status_error_class(answer.status)(
             message_of(answer.content, answer.headers.get("content-type", "")),
             facts=self._facts(delivery, reason),
@@ -251,7 +242,7 @@ class Call:
             hint=hint_for(
                 answer.status,
                 operation.api.name,
-                sent_before=self._maybe_done,
+                sent_before=self._worst >= Delivered.MAYBE,
                 changes=operation.method not in ("GET", "HEAD"),
             ),
         )
@@ -270,7 +261,7 @@ class Call:
             status=429,
         )
         error.retry_after = wait
-        error.rate_limit = self._rate_limit or self._session.rate_limit
+        error.rate_limit = self._rate_limit
         raise error
 
 
@@ -279,7 +270,13 @@ _TRANSPORT_ERRORS: Final[Mapping[str, type[TransportError]]] = {
     "timeout": RequestTimeoutError,
     "pool": PoolExhaustedError,
 }
-_DELIVERY_WORDS: Final[Mapping[Delivery, str]] = {
+_WORDS: Final[Mapping[Delivered, Delivery]] = {
+    Delivered.NO: "not_sent",
+    Delivered.REFUSED: "refused",
+    Delivered.MAYBE: "unknown",
+    Delivered.YES: "done",
+}
+_MEANINGS: Final[Mapping[Delivery, str]] = {
     "not_sent": "Nothing was sent.",
     "refused": "The server did nothing.",
     "unknown": "The server may have carried it out.",

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 import httpx
 
+from .auth import Token
 from .frames import cut_frames
 from .retry import Delivered
-from .transport import ConnectionOptions, SlotTransport, open_transport
+from .transport import ConnectionOptions, open_transport
 from .wire import Failed, Headers, Prepared, Progress, Received
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 Hook = Callable[[Any], Awaitable[None]]
 MAX_REDIRECTS: Final = 5
+_LEFT_OVER: Final = 100
+"""Pieces of an abandoned answer that may still be in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,78 +43,190 @@ class HttpOptions:
 
 
 class Http:
-    """One event loop's way to the network."""
+    """One event loop's way to the network. At most `max_concurrency` requests are under way at once."""
 
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
         self._own = options.client is None and options.transport is None
-        slots = options.connections.max_concurrency
+        self._slots = anyio.Semaphore(options.connections.max_concurrency, fast_acquire=True)
         if options.client is not None:
-            self._transport: httpx.AsyncBaseTransport = SlotTransport(_Borrowed(options.client), slots)
-        elif options.transport is not None:
-            self._transport = SlotTransport(options.transport, slots)
+            self._transport: httpx.AsyncBaseTransport = _Borrowed(options.client)
         else:
-            self._transport = open_transport(options.connections)
+            self._transport = options.transport or open_transport(options.connections)
+        self._connected = False
+
+    @property
+    def holds_connections(self) -> bool:
+        """Whether there is anything to close."""
+        return self._own and self._connected
 
     async def exchange(  # limits for single steps, not for this function
         self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress
     ) -> Received | Failed:
-        """Send one request, follow its redirects on the same server, and read the answer to its end.
-
-        Hooks run here; what they raise passes through untouched. So does cancellation.
-        """
-        request = _request(prepared, limits, progress if self._own else None)
-        progress.left = not self._own  # a foreign transport does not say when the request leaves
-        handled = sys.exception()
-        try:
+        """Send one request, follow its redirects on the same server, and read the answer to its end."""
+        for _ in range(MAX_REDIRECTS):
+            request = _request(prepared, limits)
             answer = await self._once(request, credential, progress)
-            for _ in range(MAX_REDIRECTS):
-                target = redirect_target(request, answer)
-                if target is None:
-                    break
-                request = _request(replace(prepared, url=str(target)), limits, progress if self._own else None)
-                answer = await self._once(request, credential, progress)
-            return answer
-        except httpx.TransportError as error:
-            cut_frames(error, handled)
-            error.request = httpx.Request(request.method, request.url)
-            return _failure(error, progress)
-        except httpx.DecodingError as error:
-            cut_frames(error, handled)
-            error.request = httpx.Request(request.method, request.url)
-            return Failed(
-                "unreadable", progress.delivered, False, f"The answer's compression is broken: {error}", error
-            )
-        except BaseException as error:
-            cut_frames(error, handled)
-            raise
+            target = redirect_target(request, answer) if isinstance(answer, Received) else None
+            if target is None:
+                return answer
+            prepared = replace(prepared, url=str(target))
+        return await self._once(_request(prepared, limits), credential, progress)
 
-    async def _once(self, request: httpx.Request, credential: Credential, progress: Progress) -> Received:
+    async def _once(self, request: httpx.Request, credential: Credential, progress: Progress) -> Received | Failed:
+        """Send one request. What hooks and sources of tokens raise passes through untouched; so does cancellation."""
+        progress.left, progress.status = False, None
+        if self._own:  # a foreign transport does not say when the request leaves
+            request.extensions["trace"] = progress.trace
         if self._options.on_request is not None:
             await self._options.on_request(request)
-        await _put_token_on(request, credential)
+        token = await credential.token()
+        handled = sys.exception()
         try:
-            response = await self._transport.handle_async_request(request)
-        finally:
-            _take_token_off(request)
-        response.request = request
-        progress.status = response.status_code
-        try:
-            content = await response.aread()
-        except httpx.TransportError:
-            if response.is_success:
+            async with self._slots:
+                progress.left = not self._own
+                response, content = await self._send(request, token, progress)
+        except BaseException as error:
+            cut_frames(error, handled)
+            if not isinstance(error, httpx.RequestError):
                 raise
-            content = b""  # the status says enough
-        finally:
-            await response.aclose()
+            error.request = httpx.Request(request.method, request.url)
+            return _failure(error, progress)
         if self._options.on_response is not None:
             await self._options.on_response(response)
         return Received(response.status_code, Headers(response.headers.raw), content)
 
+    async def _send(
+        self, request: httpx.Request, token: Token | None, progress: Progress
+    ) -> tuple[httpx.Response, bytes]:
+        """Send one request, and give its answer with the body that was read."""
+        response = await self._begin(request, token, progress)
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        try:
+            content = b"".join([piece async for piece in response.stream])
+            if self._options.on_response is not None or "content-encoding" in response.headers:
+                whole = _with_body(response, content)
+                return whole, whole.content
+        except httpx.RequestError:
+            if response.is_success:
+                raise
+            return _with_body(response, b""), b""  # the status says enough
+        finally:
+            await response.aclose()
+        return response, content
+
+    async def _begin(self, request: httpx.Request, token: Token | None, progress: Progress) -> httpx.Response:
+        try:
+            if token is not None:
+                token.put_on(request.headers)
+            response = await self._transport.handle_async_request(request)
+        finally:
+            Token.take_off(request.headers)
+        self._connected = True
+        response.request = request
+        progress.status = response.status_code
+        return response
+
+    async def open(
+        self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
+    ) -> Opened | Failed:
+        """Send one request and give its answer with the body still to come. Follows no redirect.
+
+        Without a credential no token is sent. `on_response` sees an answer that has no body.
+        """
+        request = _request(prepared, limits)
+        progress.left, progress.status = False, None
+        if self._own:
+            request.extensions["trace"] = progress.trace
+        if self._options.on_request is not None:
+            await self._options.on_request(request)
+        token = None if credential is None else await credential.token()
+        handled = sys.exception()
+        try:
+            await self._slots.acquire()
+            try:
+                progress.left = not self._own
+                response = await self._begin(request, token, progress)
+            except BaseException:
+                self._slots.release()
+                raise
+        except BaseException as error:
+            cut_frames(error, handled)
+            if not isinstance(error, httpx.RequestError):
+                raise
+            error.request = _without_query(request)
+            return _failure(error, progress)
+        opened = Opened(response, progress, self._slots)
+        if self._options.on_response is not None:
+            try:
+                await self._options.on_response(_with_body(response, b""))
+            except BaseException:
+                await opened.aclose()
+                raise
+        return opened
+
     async def aclose(self) -> None:
         """Close what this object opened; a borrowed client or transport stays open."""
         if self._own:
+            self._connected = False
             await self._transport.aclose()
+
+
+class Opened:
+    """An answer whose body is read piece by piece, as it came over the wire. Close it in any case."""
+
+    def __init__(self, response: httpx.Response, progress: Progress, slots: anyio.Semaphore) -> None:
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        self.status: Final = response.status_code
+        self.headers: Final = Headers(response.headers.raw)
+        self._response = response
+        self._progress = progress
+        self._slots: anyio.Semaphore | None = slots
+        self._pieces = aiter(response.stream)
+
+    async def read(self) -> bytes | Failed:
+        """The next piece; empty at the end."""
+        handled = sys.exception()
+        try:
+            async for piece in self._pieces:
+                if piece:
+                    return piece
+            return b""
+        except BaseException as error:
+            cut_frames(error, handled)
+            if not isinstance(error, httpx.RequestError):
+                raise
+            error.request = _without_query(self._response.request)
+            return _failure(error, self._progress)
+
+    async def aclose(self) -> None:
+        """Give the connection back, or end it if the body was not read to its end."""
+        slots, self._slots = self._slots, None
+        if slots is None:
+            return
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._response.aclose()
+                # trio complains of generators that were left in the middle, and httpx has several of them in a
+                # row. On a closed connection the next piece or one soon after is an error, which ends them all.
+                with suppress(Exception):
+                    for _ in range(_LEFT_OVER):
+                        await anext(self._pieces)
+                close = getattr(self._pieces, "aclose", None)
+                if close is not None:
+                    await close()
+            finally:
+                slots.release()
+
+
+def _without_query(request: httpx.Request) -> httpx.Request:
+    """What an error may know of a request: signed links have their secret in the query."""
+    return httpx.Request(request.method, request.url.copy_with(query=None))
+
+
+def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
+    """Raises `DecodingError` where the content is not compressed as the headers say."""
+    return httpx.Response(response.status_code, headers=response.headers, content=content, request=response.request)
 
 
 class _Borrowed(httpx.AsyncBaseTransport):
@@ -122,29 +239,18 @@ class _Borrowed(httpx.AsyncBaseTransport):
         return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
 
-def _request(prepared: Prepared, timeout: Timeout, progress: Progress | None) -> httpx.Request:
-    extensions: dict[str, Any] = {
-        "timeout": {"connect": timeout.connect, "read": timeout.read, "write": timeout.write, "pool": timeout.connect}
-    }
-    if progress is not None:
-        extensions["trace"] = progress.trace
+def _request(prepared: Prepared, limits: Timeout) -> httpx.Request:
+    timeout = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
     return httpx.Request(
-        prepared.method, prepared.url, headers=prepared.headers, content=prepared.content, extensions=extensions
+        prepared.method,
+        prepared.url,
+        headers=prepared.headers,
+        content=prepared.content,
+        extensions={"timeout": timeout},
     )
 
 
-async def _put_token_on(request: httpx.Request, credential: Credential) -> None:
-    header = await credential.header()
-    if header is not None:
-        request.headers[header[0]] = header[1]
-
-
-def _take_token_off(request: httpx.Request) -> None:
-    for name in ("Circle-Token", "Authorization"):
-        request.headers.pop(name, None)
-
-
-def _failure(error: httpx.TransportError, progress: Progress) -> Failed:
+def _failure(error: httpx.RequestError, progress: Progress) -> Failed:
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     match error:
         case httpx.PoolTimeout():
@@ -155,6 +261,10 @@ def _failure(error: httpx.TransportError, progress: Progress) -> Failed:
             return Failed("connection", Delivered.NO, True, text, error)
         case httpx.ReadTimeout() | httpx.WriteTimeout():
             return Failed("timeout", progress.delivered, True, text, error)
+        case httpx.DecodingError():
+            return Failed(
+                "unreadable", progress.delivered, False, f"The answer's compression is broken: {error}", error
+            )
         case httpx.NetworkError() | httpx.RemoteProtocolError():
             return Failed("connection", progress.delivered, True, text, error)
         case _:
@@ -171,4 +281,4 @@ def redirect_target(request: httpx.Request, answer: Received) -> httpx.URL | Non
     except httpx.InvalidURL:
         return None
     same = (target.scheme, target.host, target.port) == (request.url.scheme, request.url.host, request.url.port)
-    return target if same else None
+    return target if same and not target.userinfo else None

@@ -20,6 +20,8 @@ _K = TypeVar("_K")
 _WINDOWS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 DEFAULT_SPACING: Final = 0.05
 LONGEST_SPACING: Final = 1.0
+LONGEST_PAUSE: Final = 86400.0
+"""No window is longer than a day; what claims to be is no wait but nonsense, such as a point in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ def read_rate_limit(headers: Iterable[tuple[bytes, bytes]]) -> RateLimit | None:
             and what in ("limit", "remaining", "reset")
             and window in ("", *_WINDOWS)
             and value is not None
+            and not (what == "reset" and value > LONGEST_PAUSE)
         ):
             found.setdefault((family, window), {})[what] = value
     budgets = [_budget(window, parts, found.get((family, ""), {})) for (family, window), parts in found.items()]
@@ -143,7 +146,7 @@ class _Line:
         return self._clock.monotonic() < self._paused_until
 
     def shut(self, seconds: float, spacing: float) -> None:
-        self.until = self._paused_until = max(self.until, self._clock.monotonic() + seconds)
+        self.until = self._paused_until = max(self.until, self._clock.monotonic() + min(seconds, LONGEST_PAUSE))
         self.spacing = spacing
 
     def too_long(self, max_wait: float, max_line: float) -> float | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import Enum
-from math import inf, isnan
+from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,19 +15,27 @@ if TYPE_CHECKING:
 RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
+_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
 
 
-class Delivered(Enum):
-    """What is known of an attempt that brought no success."""
+class Delivered(IntEnum):
+    """What is known of an attempt that brought no success, from harmless to settled; of several, the highest counts."""
 
-    NO = "no"
+    NO = 0
     """It never left."""
-    REFUSED = "refused"
+    REFUSED = 1
     """The server said no."""
-    MAYBE = "maybe"
+    MAYBE = 2
     """The server may have carried it out."""
-    YES = "yes"
+    YES = 3
     """The server said that it carried it out; its answer was lost."""
+
+
+def delivered_by(status: int) -> Delivered:
+    """What an answer with this status says of its call."""
+    if 200 <= status < 300:
+        return Delivered.YES
+    return Delivered.MAYBE if status >= 500 or status == 408 else Delivered.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,39 +59,23 @@ class RetryPolicy:
     deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Try again after `delay` seconds."""
-
-    delay: float
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Give up, for this reason."""
-
-    reason: StopReason
-
-
-def decide(attempt: Attempt, policy: RetryPolicy, now: float, chance: float) -> Retry | Stop:
-    """Decide on one failed attempt. `now` is monotonic time, `chance` a random number from 0 up to 1.
+def decide(attempt: Attempt, policy: RetryPolicy, due: float) -> StopReason | None:
+    """Why a failed attempt is not followed by another one, or None: try again at `due` on the monotonic clock.
 
     A call that may not be replayed is tried again only when the server refused it with 429 or when it provably
     never left.
     """
     if not attempt.retryable:
-        return Stop("not_retryable")
-    safe = attempt.replayable or attempt.delivered is Delivered.NO or attempt.status == 429
-    if not safe:
-        return Stop("unknown_delivery")
+        return "not_retryable"
+    if not (attempt.replayable or attempt.delivered is Delivered.NO or attempt.status == 429):
+        return "not_retryable" if attempt.delivered is Delivered.YES else "unknown_delivery"
     if attempt.number > policy.max_retries:
-        return Stop("attempts_exhausted")
+        return "attempts_exhausted"
     if attempt.retry_after is not None and attempt.retry_after > policy.max_retry_after:
-        return Stop("retry_after_too_long")
-    delay = pause(attempt.number, attempt.retry_after, chance)
-    if policy.deadline is not None and now + delay >= policy.deadline:
-        return Stop("deadline")
-    return Retry(delay)
+        return "retry_after_too_long"
+    if policy.deadline is not None and due >= policy.deadline:
+        return "deadline"
+    return None
 
 
 def pause(number: int, retry_after: float | None, chance: float) -> float:
@@ -103,16 +95,12 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
     if value is None:
         return None
     text = value.strip()
-    try:
-        seconds = float(text)
-    except ValueError:
-        until = _timestamp(text)
-        if until is None:
-            return None
-        seconds = until - (_timestamp(date or "") or now)
-    if isnan(seconds):
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    until = _timestamp(text)
+    if until is None:
         return None
-    return max(0.0, min(seconds, inf))
+    return max(0.0, until - (_timestamp(date or "") or now))
 
 
 def _timestamp(text: str) -> float | None:

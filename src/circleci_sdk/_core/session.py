@@ -9,9 +9,11 @@ import ssl
 import sys
 import warnings
 from functools import cache
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from circleci_sdk._version import __version__
 
@@ -22,7 +24,6 @@ from .ratelimit import LocalRateLimiter, RateLimit, RateLimiter
 
 if TYPE_CHECKING:
     import httpx
-    from anyio.lowlevel import RunVar
 
     from .auth import Credential
     from .http import Hook, Http
@@ -53,11 +54,17 @@ class Session:
         on_response: Hook | None,
         clock: Clock | None,
     ) -> None:
+        self._https: WeakKeyDictionary[object, Http] = WeakKeyDictionary()
         if http_client is not None and transport is not None:
             raise ConfigError("Give http_client= or transport=, not both.")
+        if http2 and find_spec("h2") is None:
+            raise ConfigError("http2=True needs the package h2: install httpx[http2].")
+        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h"):
+            raise ConfigError("proxy= must be an address such as http://proxy.example.com:3128.")
         if not is_count(max_concurrency, least=1):
             raise ConfigError(f"max_concurrency must be a whole number from 1 up; it is {max_concurrency!r}.")
         self.credential = credential
+        self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
         self.clock: Final = clock or SystemClock()
         self.limiter: Final = rate_limiter or LocalRateLimiter(self.clock)
@@ -72,7 +79,6 @@ class Session:
         self._on_request = on_request
         self._on_response = on_response
         self._closed = False
-        self._https: RunVar[Http] | None = None
 
     def http(self) -> Http:
         """The way to the network in the running event loop, made when it is first needed."""
@@ -80,14 +86,15 @@ class Session:
             raise ClientClosedError(
                 "The client is closed. Make a new one, or keep it open: use it inside its `async with`."
             )
-        if self._https is None:
-            from anyio.lowlevel import RunVar
+        from anyio.lowlevel import current_token
 
-            self._https = RunVar(f"circleci_sdk.{id(self)}")
-        http = self._https.get(None)
+        loop = current_token().native_token
+        http = self._https.get(loop)
         if http is None:
-            http = self._open()
-            self._https.set(http)
+            # An asyncio loop hangs on its connections: one that is over is forgotten here, or it would stay for ever.
+            for other in [loop for loop in self._https if getattr(loop, "is_closed", bool)()]:
+                del self._https[other]
+            http = self._https[loop] = self._open()
         return http
 
     def _open(self) -> Http:
@@ -106,15 +113,16 @@ class Session:
 
     async def aclose(self) -> None:
         """Close what this client opened. Safe to call twice."""
+        from anyio.lowlevel import current_token
+
         self._closed = True
-        if self._https is not None:
-            http = self._https.get(None)
-            self._https = None
-            if http is not None:
-                await http.aclose()
+        http = self._https.pop(current_token().native_token, None)
+        self._https.clear()  # other loops took their connections with them
+        if http is not None:
+            await http.aclose()
 
     def __del__(self) -> None:
-        if getattr(self, "_https", None) is not None and self._client is None and self._transport is None:
+        if any(http.holds_connections for http in self._https.values()):
             warnings.warn(
                 "An AsyncCircleCI was not closed and may leave connections open; use `async with` or await aclose().",
                 ResourceWarning,
@@ -134,6 +142,8 @@ def find_origin(base_url: str | None, *, allow_http: bool) -> str:
         else:
             return DEFAULT_ORIGIN
     text = text.strip()
+    if "@" in text:
+        raise ConfigError(f"{source}: it holds a user; give only the host, the token goes into token=.")
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port
@@ -141,13 +151,11 @@ def find_origin(base_url: str | None, *, allow_http: bool) -> str:
         raise ConfigError(f"{source}: {text!r} is not an address.") from None
     if url.scheme not in ("http", "https") or not url.hostname or not _is_host(url.hostname):
         raise ConfigError(f"{source}: {text!r} is not an address such as https://circleci.example.com.")
-    if url.username is not None or url.password is not None or url.query or url.fragment:
-        raise ConfigError(
-            f"{source}: it holds a user, a query or a fragment; give only the host, the token goes into token=."
-        )
+    if url.query or url.fragment:
+        raise ConfigError(f"{source}: it holds a query or a fragment; give only the host, the token goes into token=.")
     if url.path.rstrip("/") not in _API_PATHS:
         raise ConfigError(f"{source}: the path {url.path!r} is none of the API's; give only the host.")
-    if url.scheme == "http" and not allow_http and not _is_loopback(url.hostname):
+    if url.scheme == "http" and not allow_http and not is_loopback(url.hostname):
         raise ConfigError(
             f"{source}: over http the token could be read on the way. Use https, or pass allow_http=True."
         )
@@ -159,7 +167,8 @@ def _is_host(host: str) -> bool:
     return not any(char.isspace() or char in "\\^|`<>{}%" for char in host)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to this host stays on this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -18,6 +18,8 @@ from urllib.request import getproxies, proxy_bypass
 import anyio
 import httpx
 
+from .errors import ConfigError
+
 KEEPALIVE: Final = 5.0
 """Seconds that an idle connection is kept."""
 
@@ -59,49 +61,39 @@ class _Body(httpx.AsyncByteStream):
         owner, self._owner = self._owner, None
         if owner is None:
             return
-        if not self._complete:
-            await owner.discard(self._lane)
-            return
+        clean = False
         try:
-            await self._inner.aclose()
-        except BaseException:
-            await owner.discard(self._lane)
-            raise
-        owner.give_back(self._lane)
+            if self._complete:
+                await self._inner.aclose()
+                clean = True
+        finally:
+            await owner.take_back(self._lane, clean=clean)
 
 
 class LaneTransport(httpx.AsyncBaseTransport):
-    """At most `slots` lanes, made as they are needed; the one used last is used first, so few stay warm.
+    """Lanes, made as they are needed; the one used last is used first, so few stay warm.
 
-    The books (slots, idle lanes) are only changed in code without `await`, so that no cancellation finds them
+    The books (idle and dead lanes) are only changed in code without `await`, so that no cancellation finds them
     half done.
     """
 
     def __init__(
-        self,
-        make: Callable[[str | None], httpx.AsyncBaseTransport],
-        route: Callable[[httpx.URL], str | None],
-        slots: int,
+        self, make: Callable[[str | None], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], str | None]
     ) -> None:
         self._make = make
         self._route = route
-        self._slots = anyio.Semaphore(slots, fast_acquire=True)
         self._idle: deque[_Lane] = deque()
         self._dead: set[_Lane] = set()
+        self._closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self._dead:
             await self._bury()
-        await self._slots.acquire()
-        try:
-            lane = self._take(self._route(request.url))
-        except BaseException:
-            self._slots.release()
-            raise
+        lane = self._take(self._route(request.url))
         try:
             response = await lane.transport.handle_async_request(request)
         except BaseException:
-            await self.discard(lane)
+            await self.take_back(lane, clean=False)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Body(response.stream, lane, self)
@@ -115,19 +107,16 @@ class LaneTransport(httpx.AsyncBaseTransport):
                 return lane
         return _Lane(self._make(proxy), proxy)
 
-    def give_back(self, lane: _Lane) -> None:
-        """The lane's call ended cleanly: keep its connection for the next one."""
+    async def take_back(self, lane: _Lane, *, clean: bool) -> None:
+        """Keep the connection of a call that ended cleanly; close any other, whatever state it is in."""
+        if not clean or self._closed:
+            self._dead.add(lane)
+            await self._bury()
+            return
         lane.idle_since = now = time.monotonic()  # noqa: TID251  # real sockets idle in real time
         self._idle.append(lane)
-        self._slots.release()
         if now - self._idle[0].idle_since > KEEPALIVE:
             self._dead.add(self._idle.popleft())  # closed by the next call, or by aclose
-
-    async def discard(self, lane: _Lane) -> None:
-        """The lane's call did not end cleanly: close its connection, whatever state it is in."""
-        self._dead.add(lane)
-        self._slots.release()
-        await self._bury()
 
     async def _bury(self) -> None:
         with anyio.CancelScope(shield=True):
@@ -135,50 +124,11 @@ class LaneTransport(httpx.AsyncBaseTransport):
                 await self._dead.pop().transport.aclose()
 
     async def aclose(self) -> None:
+        """Close what is idle now; calls under way end in peace, and their connections with them."""
+        self._closed = True
         self._dead.update(self._idle)
         self._idle.clear()
         await self._bury()
-
-
-class SlotTransport(httpx.AsyncBaseTransport):
-    """Another transport, with a bound on the calls under way at once. For HTTP/2 and for transports of users."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport, slots: int) -> None:
-        self._inner = inner
-        self._slots = anyio.Semaphore(slots, fast_acquire=True)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await self._slots.acquire()
-        try:
-            response = await self._inner.handle_async_request(request)
-        except BaseException:
-            self._slots.release()
-            raise
-        assert isinstance(response.stream, httpx.AsyncByteStream)
-        response.stream = _SlotBody(response.stream, self._slots)
-        return response
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class _SlotBody(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, slots: anyio.Semaphore) -> None:
-        self._inner = inner
-        self._slots: anyio.Semaphore | None = slots
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._inner:
-            yield chunk
-
-    async def aclose(self) -> None:
-        slots, self._slots = self._slots, None
-        if slots is None:
-            return
-        try:
-            await self._inner.aclose()
-        finally:
-            slots.release()
 
 
 class _Routed(httpx.AsyncBaseTransport):
@@ -204,23 +154,22 @@ class _Routed(httpx.AsyncBaseTransport):
 
 def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
     """The transport of a client that brought none of its own."""
-    context = httpx.create_ssl_context(verify=options.verify)  # once: it costs as much as a thousand lanes
+    try:  # once: it costs as much as a thousand lanes
+        context = httpx.create_ssl_context(verify=options.verify)
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR: the certificates cannot be read: {error}") from None
+    connections = options.max_concurrency if options.http2 else 1
+    limits = httpx.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
+    )
 
     def make(proxy: str | None) -> httpx.AsyncBaseTransport:
-        connections = options.max_concurrency if options.http2 else 1
-        return httpx.AsyncHTTPTransport(
-            verify=context,
-            http2=options.http2,
-            proxy=proxy,
-            limits=httpx.Limits(
-                max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
-            ),
-        )
+        try:
+            return httpx.AsyncHTTPTransport(verify=context, http2=options.http2, proxy=proxy, limits=limits)
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise ConfigError(f"The proxy cannot be used: {error}") from None
 
-    route = _router(options.proxy)
-    if options.http2:
-        return SlotTransport(_Routed(make, route), options.max_concurrency)
-    return LaneTransport(make, route, options.max_concurrency)
+    return (_Routed if options.http2 else LaneTransport)(make, _router(options.proxy))
 
 
 def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
@@ -233,7 +182,7 @@ def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
 
     def from_environment(url: httpx.URL) -> str | None:
         found = proxies.get(url.scheme) or proxies.get("all")
-        if not found or proxy_bypass(url.host):
+        if not found or proxy_bypass(url.host) or proxy_bypass(f"{url.host}:{url.port}"):
             return None
         return found if "://" in found else f"http://{found}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
-from .retry import Delivered
+from .retry import Delivered, delivered_by
 
 FailureKind = Literal["connection", "timeout", "pool", "unreadable"]
 _MAX_URL: Final = 65_536
@@ -83,15 +83,13 @@ class Progress:
     @property
     def delivered(self) -> Delivered:
         """What a cut at this moment means."""
-        if self.status is not None and 200 <= self.status < 300:
-            return Delivered.YES
-        if self.status == 429:
-            return Delivered.REFUSED
+        if self.status is not None:
+            return delivered_by(self.status)
         return Delivered.MAYBE if self.left else Delivered.NO
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
-        if event.endswith(("send_request_headers.started", "send_connection_init.started")):
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.left = True
 
 

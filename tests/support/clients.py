@@ -1,0 +1,31 @@
+"""Clients for tests: on a scripted server, with a clock of the test, and nothing from the environment."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final
+
+from circleci_sdk import AsyncCircleCI
+from tests.support.clock import FakeClock, clock_of
+from tests.support.scripted_server import ScriptedServer
+
+TOKEN: Final = "CCIPAT_wire_0123456789abcdef"
+SLUG: Final = "gh/acme/web"
+ID: Final = "5034460f-c7c4-4c43-9457-de07e2029e7b"
+USER: Final = {"id": ID, "login": "ada", "name": "Ada"}
+CREATED: Final = {"id": ID, "state": "pending", "number": 7, "created_at": "2025-06-15T15:06:40Z"}
+MESSAGE: Final = {"message": "Accepted."}
+_CONTEXT: Final = ssl.create_default_context()
+"""Made once: reading certificates takes longer than most tests."""
+
+
+def client_on(server: ScriptedServer | str, clock: FakeClock | None = None, **options: Any) -> AsyncCircleCI:
+    """A client of this server; without a clock it lives in real time."""
+    url = server if isinstance(server, str) else server.url
+    options.setdefault("verify", _CONTEXT)
+    if not callable(options.get("auth")):
+        options.setdefault("token", TOKEN)
+    if clock is None:
+        return AsyncCircleCI(base_url=url, **options)
+    with clock_of(clock):
+        return AsyncCircleCI(base_url=url, **options)

@@ -1,0 +1,68 @@
+"""A clock that tests turn: nobody waits for time to pass, and chance is what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import anyio
+import anyio.lowlevel
+
+from circleci_sdk._core import session
+
+START = 1_750_000_000.0
+"""The date of the fake clock at its beginning: 15 June 2025, 15:06:40 UTC."""
+
+
+class FakeClock:
+    """Time that passes only where somebody sleeps: each sleeper wakes at once, at his moment.
+
+    `slept` are the sleeps asked for, in order. With `held=True` sleepers wait for `advance` instead.
+    """
+
+    def __init__(self, *, chance: float = 0.5, held: bool = False) -> None:
+        self.now = 1000.0
+        self.chance = chance
+        self.slept: list[float] = []
+        self._held = held
+        self._sleepers: list[tuple[float, anyio.Event]] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return START + self.now - 1000.0
+
+    def random(self) -> float:
+        return self.chance
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        due = self.now + seconds
+        if self._held:
+            event = anyio.Event()
+            self._sleepers.append((due, event))
+            await event.wait()
+        else:
+            await anyio.lowlevel.checkpoint()
+            self.now = max(self.now, due)
+
+    async def advance(self, seconds: float) -> None:
+        """Wake those whose time has come, one after the other, and let each do what it can without I/O."""
+        end = self.now + seconds
+        await anyio.wait_all_tasks_blocked()
+        while ready := [sleeper for sleeper in self._sleepers if sleeper[0] <= end]:
+            first = min(ready, key=lambda sleeper: sleeper[0])
+            self._sleepers.remove(first)
+            self.now = max(self.now, first[0])
+            first[1].set()
+            await anyio.wait_all_tasks_blocked()
+        self.now = end
+
+
+@contextmanager
+def clock_of(clock: FakeClock) -> Iterator[None]:
+    """Clients made in this block live by `clock`; deadlines on the network stay real."""
+    with patch.object(session, "SystemClock", lambda: clock):
+        yield
