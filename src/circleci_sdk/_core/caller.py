@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes
@@ -13,12 +13,14 @@ from .call import Call, Trip
 from .decode import decode_answer, decode_anything, decode_page
 from .errors import CallFacts, InvalidArgumentError
 from .free_call import free_operation, free_query
-from .pagination import AsyncPager, Cursor, Page
+from .pagination import AsyncPager, Cursor, Fetched
 from .session import user_agent
 from .unset import UNSET
 from .wire import Headers, Prepared, build_url
 
 if TYPE_CHECKING:
+    from .clock import Clock
+    from .download import Download, Renew
     from .operation import Operation
     from .options import Options
     from .ratelimit import RateLimit
@@ -67,7 +69,7 @@ class Caller:
         paging = operation.paging
         assert paging is not None
 
-        async def fetch(start: Cursor) -> Page[T]:
+        async def fetch(start: Cursor) -> Fetched[T]:
             asked = query if start is None or paging.start is None else {**query, paging.start: start}
             trip = await self._travel(operation, self._prepare(operation, path, asked, {}))
             size = query.get(paging.size) if paging.size else None
@@ -75,12 +77,30 @@ class Caller:
                 operation, trip.answer, trip.facts, start=start, size=size if isinstance(size, int) else None
             )
             self._answered(trip, page)
-            return page
+            return Fetched(page, trip.facts)
 
         first = query.get(paging.start, UNSET) if paging.start else UNSET
         # What users pass as a start is checked when it is sent.
         start = None if first is UNSET else cast("Cursor", first)
         return AsyncPager(fetch, start=start, label=operation.label)
+
+    def download(
+        self, url: str, *, label: str, timeout: float | None, renew: Renew | None = None, decode: bool = True
+    ) -> Download:
+        """A file from any address, of which nothing is read yet.
+
+        `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
+        refused; signed links expire. `decode` False leaves a body compressed that the server sends so.
+        """
+        from .download import Download
+
+        options = self.options.changed(timeout=replace(self.options.timeout, total=timeout))
+        return Download(self._session, options, url, label=label, renew=renew, decode=decode)
+
+    @property
+    def clock(self) -> Clock:
+        """Time, randomness and sleep, for those who build on calls."""
+        return self._session.clock
 
     async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
         """Carry out a call that no operation describes. `json` is UNSET for no body."""

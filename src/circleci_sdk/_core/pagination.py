@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from .errors import CallFacts
     from .operation import Paging
 
 T = TypeVar("T")
@@ -61,7 +62,15 @@ def next_start(paging: Paging, start: Cursor, size: int | None, count: int, toke
             return first + (1 if paging.style == "number" else count)
 
 
-Fetch: TypeAlias = Callable[[Cursor], Awaitable[Page[T_co]]]
+@dataclass(frozen=True, slots=True)
+class Fetched(Generic[T_co]):
+    """A page, and the call that brought it."""
+
+    page: Page[T_co]
+    facts: CallFacts
+
+
+Fetch: TypeAlias = Callable[[Cursor], Awaitable[Fetched[T_co]]]
 
 
 class AsyncPager(Generic[T_co]):
@@ -91,41 +100,14 @@ class AsyncPager(Generic[T_co]):
         return self._next
 
     def __await__(self) -> Generator[Any, Any, Page[T_co]]:
-        return self._read(self._start).__await__()
+        return self.pages().__anext__().__await__()
 
-    async def _read(self, start: Cursor) -> Page[T_co]:
-        try:
-            page = await self._fetch(start)
-        except CircleCIError as error:
-            error.next = start
-            raise
-        self._note(page)
-        return page
-
-    async def pages(self) -> AsyncIterator[Page[T_co]]:
+    def pages(self) -> AsyncIterator[Page[T_co]]:
         """All pages, one request at a time."""
-        seen: set[Cursor] = set()
-        start = self._start
-        while True:
-            page = await self._read(start)
-            yield page
-            if page.next is None:
-                return
-            if page.next in seen or page.next == start:
-                error = PaginationError(
-                    f"{self._label}: the API gave the page token {page.next!r} a second time, so the list would "
-                    "never end. What came so far is complete up to that page."
-                )
-                error.operation = self._label
-                error.next = page.next
-                raise error
-            seen.add(page.next)
-            start = page.next
+        return _Pages(self._fetch, self._start, self._note)
 
-    async def __aiter__(self) -> AsyncIterator[T_co]:
-        async for page in self.pages():
-            for item in page.items:
-                yield item
+    def __aiter__(self) -> AsyncIterator[T_co]:
+        return _Items(self.pages())
 
     async def take(self, count: int) -> list[T_co]:
         """The first `count` items, or all if there are fewer. Reads no page that it does not need."""
@@ -142,7 +124,7 @@ class AsyncPager(Generic[T_co]):
 
     async def collect(self) -> list[T_co]:
         """All items. For lists that fit into memory."""
-        return [item async for item in self]
+        return [item async for page in self.pages() for item in page.items]
 
     def prefetch(self, pages: int = 1) -> Prefetch[T_co]:
         """Read up to `pages` pages ahead while the caller works: `async with pager.prefetch(2) as items:`.
@@ -151,12 +133,74 @@ class AsyncPager(Generic[T_co]):
         """
         if not is_count(pages, least=1):
             raise InvalidArgumentError(f"prefetch: it takes a whole number from 1 up, not {pages!r}.")
-        # A pager of its own: `next` of this one says what the caller was given, not what was read ahead.
-        ahead = AsyncPager(self._fetch, start=self._start, label=self._label)
-        return Prefetch(ahead.pages(), pages, self._note)
+        # Read ahead without a note: `next` of this pager says what the caller was given.
+        return Prefetch(_Pages(self._fetch, self._start, lambda page: None), pages, self._note)
 
     def _note(self, page: Page[Any]) -> None:
         self._next = page.next
+
+
+class _Pages(Generic[T]):
+    """The pages of one loop. No async generator: one that is left early has to be closed by somebody."""
+
+    __slots__ = ("_done", "_fetch", "_last", "_note", "_seen", "_start")
+
+    def __init__(self, fetch: Fetch[T], start: Cursor, note: Callable[[Page[Any]], None]) -> None:
+        self._fetch = fetch
+        self._start = start
+        self._note = note
+        self._seen: set[Cursor] = set()
+        self._last: CallFacts | None = None
+        self._done = False
+
+    def __aiter__(self) -> _Pages[T]:
+        return self
+
+    async def __anext__(self) -> Page[T]:
+        if self._done:
+            raise StopAsyncIteration
+        start = self._start
+        if self._seen and start in self._seen:  # what users pass first may be anything; it is refused when sent
+            raise self._endless(start)
+        try:
+            fetched = await self._fetch(start)
+        except CircleCIError as error:
+            error.next = start
+            raise
+        page = fetched.page
+        self._seen.add(start)
+        self._last, self._start, self._done = fetched.facts, page.next, page.next is None
+        self._note(page)
+        return page
+
+    def _endless(self, start: Cursor) -> PaginationError:
+        assert self._last is not None
+        error = PaginationError(
+            f"{self._last.operation}: the API gave the page token {start!r} a second time, so the list would never "
+            f"end. What came so far is complete up to that page ({self._last.describe()}).",
+            facts=self._last,
+        )
+        error.next = start
+        return error
+
+
+class _Items(Generic[T]):
+    """The items of pages, one by one."""
+
+    __slots__ = ("_items", "_pages")
+
+    def __init__(self, pages: AsyncIterator[Page[T]]) -> None:
+        self._pages = pages
+        self._items: Iterator[T] = iter(())
+
+    def __aiter__(self) -> _Items[T]:
+        return self
+
+    async def __anext__(self) -> T:
+        while True:
+            for item in self._items:
+                return item
+            self._items = iter((await self._pages.__anext__()).items)
 
 
 class Prefetch(Generic[T]):
@@ -180,7 +224,7 @@ class Prefetch(Generic[T]):
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._produce, send)
-        return self._items(self._receive)
+        return _Items(_Handed(self._receive, self._given))
 
     async def _produce(self, send: MemoryObjectSendStream[Page[T] | Exception]) -> None:
         with send:
@@ -190,14 +234,6 @@ class Prefetch(Generic[T]):
             except Exception as error:  # noqa: BLE001  # handed over to the loop that reads, not handled here
                 await send.send(error)
 
-    async def _items(self, receive: MemoryObjectReceiveStream[Page[T] | Exception]) -> AsyncIterator[T]:
-        async for page in receive:
-            if isinstance(page, Exception):
-                raise page
-            self._given(page)
-            for item in page.items:
-                yield item
-
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -205,3 +241,25 @@ class Prefetch(Generic[T]):
         self._tasks.cancel_scope.cancel()
         # The error of the block is not handed to the task group, which would wrap it in a group of its own.
         await self._tasks.__aexit__(None, None, None)
+
+
+class _Handed(Generic[T]):
+    """The pages that were read ahead, in order; an error comes in its turn."""
+
+    __slots__ = ("_given", "_receive")
+
+    def __init__(
+        self, receive: MemoryObjectReceiveStream[Page[T] | Exception], given: Callable[[Page[T]], None]
+    ) -> None:
+        self._receive = receive
+        self._given = given
+
+    def __aiter__(self) -> _Handed[T]:
+        return self
+
+    async def __anext__(self) -> Page[T]:
+        page = await self._receive.__anext__()
+        if isinstance(page, Exception):
+            raise page
+        self._given(page)
+        return page

@@ -1,0 +1,325 @@
+"""A small API of our own, for what no operation of the real one shows clearly or at all.
+
+The operations are written as generated ones are, so they go the same way through the core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Operation, ProjectSlug, UnknownStr, Unset
+from circleci_sdk._core.model import Model, SecretText, Timestamp
+from circleci_sdk._core.operation import (
+    ANY,
+    BOOLEAN,
+    DATE,
+    DATE_TIME,
+    ID,
+    INTEGER,
+    NUMBER,
+    ORG_SLUG,
+    PROJECT_SLUG,
+    SECRET,
+    STRING,
+    Answer,
+    Api,
+    Paging,
+    Parameter,
+    Rule,
+    choice,
+    integer,
+    many,
+    mapping,
+    model,
+    nullable,
+)
+from circleci_sdk._core.resource import Resource
+
+API: Final = Api(name="v2", base="/api/v2", models=__name__)
+
+Colour: TypeAlias = Literal["red", "blue"] | UnknownStr
+Size: TypeAlias = Literal["small", "large"]
+
+
+class Part(Model):
+    name: str
+    count: int = 1
+
+
+class Thing(Model):
+    id: str
+    colour: Colour = "red"
+    created_at: Timestamp | None = None
+    parts: list[Part] | None = None
+    labels: dict[str, str] | None = None
+    password: SecretText | None = None
+
+
+class Notice(Model):
+    message: str
+
+
+class Box(Model):
+    """A nested request object with every kind of field."""
+
+    inner_size: Size | None = None
+    colour: Colour | None = None
+    parts: list[Part] | None = None
+    labels: dict[str, str] | None = None
+    ids: list[str] | None = None
+    anything: Any = None
+
+
+class Bag(Model):
+    handles: int
+
+
+_COLOUR: Final = choice("red", "blue")
+_SIZE: Final = choice("small", "large", closed=True)
+
+LIST_BY_OFFSET: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="listByOffset",
+    python_name="things.list_by_offset",
+    method="GET",
+    path="/by-offset",
+    query_parameters=(
+        Parameter("page_size", "limit", integer(minimum=1, maximum=100)),
+        Parameter("offset", "offset", INTEGER),
+    ),
+    answer=Answer(("Thing",)),
+    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    replayable=True,
+    rate_group="v2.things",
+)
+LIST_BY_NUMBER: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="listByNumber",
+    python_name="things.list_by_number",
+    method="GET",
+    path="/by-number",
+    query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", INTEGER)),
+    answer=Answer(("Thing",)),
+    paging=Paging("number", start="page", size="per-page", items=None),
+    replayable=True,
+    rate_group="v2.things",
+)
+GET: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="getThing",
+    python_name="things.get",
+    method="GET",
+    path="/thing/{id}",
+    path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
+    answer=Answer(("Thing",)),
+    replayable=True,
+    rate_group="v2.things",
+)
+FIND: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="findThing",
+    python_name="things.find",
+    method="GET",
+    path="/{project-slug}/{owner}/{text}/{number}/{org-slug}",
+    path_parameters=(
+        Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
+        Parameter("owner", "owner", ID, required=True),
+        Parameter("text", "text", STRING, required=True),
+        Parameter("number", "number", INTEGER, required=True),
+        Parameter("org_slug", "org-slug", ORG_SLUG, required=True),
+    ),
+    query_parameters=(
+        Parameter("text_filter", "text-filter", STRING),
+        Parameter("yes", "yes", BOOLEAN),
+        Parameter("at", "at", DATE_TIME),
+        Parameter("day", "day", DATE),
+        Parameter("ratio", "ratio", NUMBER),
+        Parameter("colour", "colour", _COLOUR),
+        Parameter("size", "size", _SIZE),
+        Parameter("names", "names", many(STRING)),
+        Parameter("joined", "joined", many(STRING), exploded=False),
+        Parameter("twice", "twice", STRING, also=("two-ce",)),
+        Parameter("fixed", "fixed", STRING, default="always"),
+    ),
+    answer=Answer(("Thing",)),
+    replayable=True,
+    rate_group="v2.things",
+)
+CREATE: Final[Operation[Thing | Notice]] = Operation(
+    api=API,
+    id="createThing",
+    python_name="things.create",
+    method="POST",
+    path="/thing",
+    body=(
+        Parameter("name", "name", nullable(STRING)),
+        Parameter("secret", "the-secret", SECRET),
+        Parameter("count", "count", INTEGER),
+        Parameter("ratio", "ratio", NUMBER),
+        Parameter("yes", "yes", BOOLEAN),
+        Parameter("at", "at", DATE_TIME),
+        Parameter("owner", "owner", ID),
+        Parameter("colour", "colour", _COLOUR),
+        Parameter("names", "names", many(STRING)),
+        Parameter("secrets", "secrets", mapping(SECRET)),
+        Parameter("parameters", "parameters", mapping()),
+        Parameter("anything", "anything", ANY),
+        Parameter("box", "box", model("Box")),
+        Parameter("holder", "holder", model("Box", "Bag")),
+        Parameter("twice", "twice", STRING, also=("two-ce",)),
+    ),
+    rules=(Rule("at_most_one", ("count", "ratio")), Rule("needs", ("yes", "count", "ratio"))),
+    answer=Answer(("Thing", "Notice")),
+    replayable=False,
+    rate_group="v2.things",
+)
+DELETE: Final[Operation[Notice | None]] = Operation(
+    api=API,
+    id="deleteThing",
+    python_name="things.delete",
+    method="DELETE",
+    path="/thing/{id}",
+    path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
+    answer=Answer(("Notice",), may_be_empty=True),
+    replayable=True,
+    rate_group="v2.things",
+)
+TOUCH: Final[Operation[None]] = Operation(
+    api=API,
+    id="touchThing",
+    python_name="things.touch",
+    method="PUT",
+    path="/thing/{id}",
+    path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
+    replayable=True,
+    rate_group="v2.things",
+)
+REVEAL: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="revealThing",
+    python_name="things.reveal",
+    method="GET",
+    path="/thing/{id}/password",
+    path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
+    answer=Answer(("Thing",)),
+    replayable=True,
+    rate_group="v2.things",
+    secret=True,
+)
+
+
+class Things(Resource):
+    __slots__ = ()
+
+    def list_by_offset(self, *, page_size: int | Unset = UNSET, offset: int | Unset = UNSET) -> AsyncPager[Thing]:
+        return self._pages(LIST_BY_OFFSET, query={"limit": page_size, "offset": offset})
+
+    def list_by_number(self, *, page_size: int | Unset = UNSET, page: int | Unset = UNSET) -> AsyncPager[Thing]:
+        return self._pages(LIST_BY_NUMBER, query={"per-page": page_size, "page": page})
+
+    async def get(self, thing_id: str) -> Thing:
+        return await self._call(GET, path={"id": thing_id})
+
+    async def find(
+        self,
+        project_slug: str | ProjectSlug = "gh/acme/web",
+        owner: str | UUID = "1",
+        text: str = "t",
+        number: int = 1,
+        org_slug: str = "gh/acme",
+        *,
+        text_filter: str | Unset = UNSET,
+        yes: bool | Unset = UNSET,
+        at: datetime | Unset = UNSET,
+        day: date | Unset = UNSET,
+        ratio: float | Unset = UNSET,
+        colour: Colour | Unset = UNSET,
+        size: Size | Unset = UNSET,
+        names: Sequence[str] | Unset = UNSET,
+        joined: Sequence[str] | Unset = UNSET,
+        twice: str | Unset = UNSET,
+    ) -> Thing:
+        return await self._call(
+            FIND,
+            path={"project-slug": project_slug, "owner": owner, "text": text, "number": number, "org-slug": org_slug},
+            query={
+                "text-filter": text_filter,
+                "yes": yes,
+                "at": at,
+                "day": day,
+                "ratio": ratio,
+                "colour": colour,
+                "size": size,
+                "names": names,
+                "joined": joined,
+                "twice": twice,
+            },
+        )
+
+    async def create(
+        self,
+        *,
+        name: str | None | Unset = UNSET,
+        secret: str | SecretStr | Unset = UNSET,
+        count: int | Unset = UNSET,
+        ratio: float | Unset = UNSET,
+        yes: bool | Unset = UNSET,
+        at: datetime | Unset = UNSET,
+        owner: str | UUID | Unset = UNSET,
+        colour: Colour | Unset = UNSET,
+        names: Sequence[str] | Unset = UNSET,
+        secrets: Mapping[str, str | SecretStr] | Unset = UNSET,
+        parameters: Mapping[str, Any] | Unset = UNSET,
+        anything: Any = UNSET,
+        box: Box | Mapping[str, Any] | Unset = UNSET,
+        holder: Box | Bag | Mapping[str, Any] | Unset = UNSET,
+        twice: str | Unset = UNSET,
+    ) -> Thing | Notice:
+        return await self._call(
+            CREATE,
+            body={
+                "name": name,
+                "the-secret": secret,
+                "count": count,
+                "ratio": ratio,
+                "yes": yes,
+                "at": at,
+                "owner": owner,
+                "colour": colour,
+                "names": names,
+                "secrets": secrets,
+                "parameters": parameters,
+                "anything": anything,
+                "box": box,
+                "holder": holder,
+                "twice": twice,
+            },
+        )
+
+    async def delete(self, thing_id: str) -> Notice | None:
+        return await self._call(DELETE, path={"id": thing_id})
+
+    async def touch(self, thing_id: str) -> None:
+        return await self._call(TOUCH, path={"id": thing_id})
+
+    async def reveal(self, thing_id: str) -> Thing:
+        return await self._call(REVEAL, path={"id": thing_id})
+
+    async def nothing_sent(self) -> int:
+        """What makes no call."""
+        return 1
+
+    async def two_calls(self) -> Thing:
+        """What makes several."""
+        await self.get("a")
+        return Thing(id="made up")
+
+
+def things(client: AsyncCircleCI) -> Things:
+    """The hand-made operations on a client."""
+    return Things(client._caller)
