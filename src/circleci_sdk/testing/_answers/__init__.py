@@ -1,0 +1,39 @@
+"""What each operation does to the state and what it answers: one module per resource."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from .desk import ANSWERS, Answering
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.operation import Operation
+
+_ROOMS: Final = (
+    "users",
+    "pipelines",
+    "workflows",
+    "jobs",
+    "projects",
+    "insights",
+    "insights_tests",
+    "builds",
+)
+
+HTML_404: Final = (
+    "<!DOCTYPE html>\n<html><head><title>Continuous Integration and Deployment</title></head>"
+    "<body><h1>404</h1><p>There is nothing here.</p></body></html>"
+)
+
+
+def answer_to(operation: Operation[Any]) -> Answering:
+    """The function that answers an operation; without one of its own, an answer made from the spec."""
+    if not ANSWERS:
+        for room in _ROOMS:
+            import_module(f"{__name__}.{room}")
+    if operation.label not in ANSWERS:
+        from .specimen import specimen_answer
+
+        return specimen_answer
+    return ANSWERS[operation.label]

@@ -1,0 +1,1 @@
+"""How a request comes in: in process, or over a port."""

@@ -1,0 +1,1 @@
+"""What the fake knows: organizations, projects, runs. Nothing here knows of requests or JSON."""

@@ -1,0 +1,241 @@
+"""Whether a request is well formed, by the spec; and what it says, decoded."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from .messages import Arrival, Refusal
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.operation import Operation, Parameter, Rule
+
+    from .spec import Schema, Spec
+
+_INTEGER: Final = re.compile(r"-?[0-9]+")
+_NAMES: Final = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "a boolean",
+    "array": "an array",
+    "object": "an object",
+}
+
+
+def judge(operation: Operation[Any], spec: Spec, in_path: Mapping[str, str], arrival: Arrival) -> dict[str, Any]:
+    """The arguments of a request by Python name. Raises `Refusal` with 400 and a sentence for what does not fit."""
+    schemas = spec.parameters(operation.id)
+    arguments: dict[str, Any] = {}
+    for parameter in operation.path_parameters:
+        schema = schemas.get(parameter.wire, {})
+        arguments[parameter.name] = _decoded(spec, schema, in_path[parameter.name], parameter.wire)
+    arguments |= _query(operation, spec, schemas, arrival)
+    arguments |= _body(operation, spec, arrival)
+    for rule in operation.rules:
+        _check_rule(rule, operation, arguments)
+    return arguments
+
+
+def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema], arrival: Arrival) -> dict[str, Any]:
+    sent: dict[str, list[str]] = {}
+    for key, value in arrival.query:
+        if key != "circle-token":
+            sent.setdefault(key, []).append(value)
+    found: dict[str, Any] = {}
+    for parameter in operation.query_parameters:
+        given = [value for name in (parameter.wire, *parameter.also) for value in sent.pop(name, [])]
+        if not given:
+            if parameter.required:
+                raise Refusal(400, f"Missing query parameter '{parameter.wire}'.")
+            continue
+        schema = spec.resolve(schemas[parameter.wire])
+        if _types(schema) == ["array"]:
+            words = given if parameter.exploded else [word for value in given for word in value.split(",")]
+            found[parameter.name] = [_decoded(spec, schema["items"], word, parameter.wire) for word in words]
+        else:
+            found[parameter.name] = _decoded(spec, schema, given[-1], parameter.wire)
+    if sent:
+        raise Refusal(400, f"Unexpected query parameter '{min(sent)}'.")
+    return found
+
+
+def _body(operation: Operation[Any], spec: Spec, arrival: Arrival) -> dict[str, Any]:
+    schema = spec.body(operation.id)
+    if schema is None or operation.body is None:
+        return {}
+    sent = _read_body(arrival)
+    if sent is None:
+        if operation.body_required:
+            raise Refusal(400, "No JSON fields found.")
+        return {}
+    if not isinstance(sent, dict):
+        raise Refusal(400, "The body must be a JSON object.")
+    body = _one_spelling(operation.body, cast("dict[str, Any]", sent))
+    if not body and operation.body_required:
+        raise Refusal(400, "No JSON fields found.")
+    check(spec, schema, body, "")
+    names = {parameter.wire: parameter.name for parameter in operation.body}
+    return {names[wire]: value for wire, value in body.items()}
+
+
+def _read_body(arrival: Arrival) -> object:
+    if not arrival.body.strip():
+        return None
+    if arrival.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(arrival.body.decode("utf-8", "replace")))
+    try:
+        return cast("object", json.loads(arrival.body))
+    except (ValueError, RecursionError):
+        raise Refusal(400, "Malformed JSON in the request body.") from None
+
+
+def _one_spelling(parameters: tuple[Parameter, ...], sent: dict[str, Any]) -> dict[str, Any]:
+    """The body with each value once, where clients send it under several spellings."""
+    body = dict(sent)
+    for parameter in parameters:
+        for other in parameter.also:
+            if other in body:
+                body[parameter.wire] = body.pop(other)
+    return body
+
+
+def check(spec: Spec, schema: Schema, value: object, place: str) -> None:
+    """Whether a JSON value fits a schema. Raises `Refusal` with 400 that names the place."""
+    schema = spec.resolve(schema)
+    if variants := schema.get("anyOf") or schema.get("oneOf"):
+        _check_variants(spec, variants, value, place)
+        return
+    types = _types(schema)
+    if types and not any(_is(kind, value) for kind in types):
+        wanted = " or ".join(_NAMES[kind] for kind in types if kind != "null")
+        raise Refusal(400, f"Field '{place}' must be {wanted}.")
+    if isinstance(value, dict):
+        _check_object(spec, schema, cast("dict[str, object]", value), place)
+    elif isinstance(value, list):
+        for at, item in enumerate(cast("list[object]", value)):
+            check(spec, schema.get("items", {}), item, f"{place}[{at}]")
+    elif value is not None:
+        _check_scalar(schema, value, f"Field '{place}'")
+
+
+def _check_variants(spec: Spec, variants: list[Schema], value: object, place: str) -> None:
+    refusals: list[Refusal] = []
+    for variant in variants:
+        try:
+            check(spec, variant, value, place)
+        except Refusal as refusal:
+            refusals.append(refusal)
+        else:
+            return
+    raise refusals[0]
+
+
+def _check_object(spec: Spec, schema: Schema, value: dict[str, object], place: str) -> None:
+    prefix = f"{place}." if place else ""
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    for name in schema.get("required", ()):
+        if name not in value:
+            raise Refusal(400, f"Missing required field '{prefix}{name}'.")
+    for name, item in value.items():
+        if name in properties:
+            check(spec, properties[name], item, prefix + name)
+        elif isinstance(schema.get("additionalProperties"), Mapping):
+            check(spec, schema["additionalProperties"], item, prefix + name)
+        elif properties:
+            raise Refusal(400, f"Unexpected field '{prefix}{name}'.")
+
+
+def _check_scalar(schema: Schema, value: object, place: str) -> None:
+    if (known := schema.get("enum")) and value not in known:
+        raise Refusal(400, f"{place} must be one of {', '.join(map(str, known))}.")
+    if isinstance(value, str):
+        _check_format(schema.get("format"), value, place)
+    elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        low, high = schema.get("minimum"), schema.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise Refusal(400, f"{place} is out of range.")
+
+
+def _check_format(name: str | None, value: str, place: str) -> None:
+    if name == "uuid" and not is_uuid(value):
+        raise Refusal(400, f"{place} must be a UUID.")
+    if name == "date-time" and read_time(value) is None:
+        raise Refusal(400, f"{place} must be a date and time such as 2026-06-01T09:00:00Z.")
+
+
+def _decoded(spec: Spec, schema: Schema, text: str, wire: str) -> object:
+    """A value of a path or a query, decoded by its type. Raises `Refusal` with 400."""
+    schema = spec.resolve(schema)
+    place = f"Parameter '{wire}'"
+    value: object = text
+    match _types(schema)[:1]:
+        case ["integer"]:
+            if not _INTEGER.fullmatch(text) or len(text) > 18:
+                raise Refusal(400, f"{place} must be an integer.")
+            value = int(text)
+        case ["boolean"]:
+            if text not in ("true", "false"):
+                raise Refusal(400, f"{place} must be true or false.")
+            value = text == "true"
+        case _:
+            pass
+    _check_scalar(schema, value, place)
+    return value
+
+
+def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, Any]) -> None:
+    given = [name for name in rule.names if name in arguments]
+    wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
+    words = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
+    if rule.rule == "exactly_one" and len(given) != 1:
+        raise Refusal(400, f"Give exactly one of {words}.")
+    if rule.rule == "at_most_one" and len(given) > 1:
+        raise Refusal(400, f"Give only one of {words}.")
+    if rule.rule == "needs" and given == [rule.names[0]]:
+        raise Refusal(400, f"'{wires.get(given[0], given[0])}' needs another field beside it: {words}.")
+
+
+def _types(schema: Schema) -> list[str]:
+    types = schema.get("type", [])
+    return [types] if isinstance(types, str) else list(types)
+
+
+def _is(kind: str, value: object) -> bool:
+    match kind:
+        case "string":
+            return isinstance(value, str)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, (int, float)) and not isinstance(value, bool)
+        case "boolean":
+            return isinstance(value, bool)
+        case "array":
+            return isinstance(value, list)
+        case "object":
+            return isinstance(value, dict)
+        case _:
+            return value is None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID in its usual form."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def read_time(text: str) -> datetime | None:
+    """A date and time with a zone, or None when it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None

@@ -1,0 +1,32 @@
+"""Both doors to one fake: every test that takes `circleci` runs in process and over a port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk.testing import FakeCircleCI, FakeProject
+
+
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    return FakeCircleCI()
+
+
+@pytest.fixture
+def web(fake: FakeCircleCI) -> FakeProject:
+    return fake.add_project("gh/acme/web")
+
+
+@pytest.fixture(params=["in process", "over a port"])
+async def circleci(
+    fake: FakeCircleCI, request: pytest.FixtureRequest, anyio_backend: str
+) -> AsyncIterator[AsyncCircleCI]:
+    if request.param == "in process":
+        async with fake.client() as client:
+            yield client
+        return
+    async with fake.serve() as server, AsyncCircleCI(token=fake.token, base_url=server.base_url) as client:
+        yield client
