@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from .errors import (
@@ -79,15 +80,44 @@ class Call:
 
     async def run(self) -> Trip:
         while True:
-            await self._pass_gate()
             outcome = await self._attempt()
             if isinstance(outcome, Received) and 200 <= outcome.status < 300:
                 return Trip(outcome, self._rate_limit, self._facts("done", None))
             await self._after(outcome)
 
-    async def _pass_gate(self) -> None:
-        session, before = self._session, self._session.clock.monotonic()
+    async def _attempt(self) -> Received | Failed:
+        """Pass the gate and send, both within the time that is left."""
+        import anyio
+
         left = self._left()
+        if left <= 0:
+            self._raise_transport(Failed("timeout", Delivered.NO, False, "no time was left"), "deadline")
+        begun, progress = self._attempts, Progress()
+        outcome: Received | Failed | None = None
+        with anyio.move_on_after(None if left == inf else left):
+            await self._pass_gate(left)
+            self._attempts += 1
+            before = self._session.clock.monotonic()
+            outcome = await self._exchange(progress)
+            self._log(outcome, self._session.clock.monotonic() - before)
+        if outcome is None and self._attempts == begun:
+            self._raise_limited(left)
+        if outcome is None:
+            self._raise_transport(
+                Failed("timeout", progress.delivered, False, "the time for the call ran out"), "deadline"
+            )
+        if isinstance(outcome, Received):
+            self._note_announcements(outcome)
+            if outcome.status != 429:  # a refusal is learned from once it is decided how long to wait
+                await self._learn(outcome, None)
+        return outcome
+
+    async def _exchange(self, progress: Progress) -> Received | Failed:
+        """Send once and read the answer. A download overrides this: it leaves the body for later."""
+        return await self._http.exchange(self._prepared, self._session.credential, self._options.timeout, progress)
+
+    async def _pass_gate(self, left: float) -> None:
+        session, before = self._session, self._session.clock.monotonic()
         key = RateKey(session.credential.key, session.origin, self._operation.rate_group)
         wait = await session.limiter.acquire(key, min(self._options.max_retry_after, left), left)
         if wait is not None:
@@ -97,43 +127,18 @@ class Call:
             logger.info("%s waited %.1f s for the rate limit of %s", self._operation.label, waited, key.group)
 
     def _left(self) -> float:
-        return float("inf") if self._deadline is None else self._deadline - self._session.clock.monotonic()
+        return inf if self._deadline is None else self._deadline - self._session.clock.monotonic()
 
-    async def _attempt(self) -> Received | Failed:
-        left = self._left()
-        if left <= 0:
-            self._raise_transport(Failed("timeout", Delivered.NO, False, "no time was left"), "deadline")
-        self._attempts += 1
-        progress = Progress()
-        before = self._session.clock.monotonic()
-        outcome: Received | Failed | None = None
-        if left == float("inf"):
-            outcome = await self._exchange(progress)
-        else:
-            import anyio
-
-            with anyio.move_on_after(left):
-                outcome = await self._exchange(progress)
-        if outcome is None:
-            self._raise_transport(
-                Failed("timeout", progress.delivered, False, "the time for the call ran out"), "deadline"
-            )
-        seen = outcome.text if isinstance(outcome, Failed) else outcome.status
-        took = self._session.clock.monotonic() - before
+    def _log(self, outcome: Received | Failed, took: float) -> None:
         logger.debug(
             "%s %s %s -> %s in %.3f s (attempt %d)",
             self._operation.label,
             self._operation.method,
             self._path,
-            seen,
+            outcome.text if isinstance(outcome, Failed) else outcome.status,
             took,
             self._attempts,
         )
-        if isinstance(outcome, Received):
-            self._note_announcements(outcome)
-            if outcome.status != 429:  # a refusal is learned from once it is decided how long to wait
-                await self._learn(outcome, None)
-        return outcome
 
     def _note_announcements(self, answer: Received) -> None:
         """Log once per operation what the server announces of its end."""
@@ -149,9 +154,6 @@ class Call:
                 headers.get("deprecation", "-"),
                 headers.get("sunset", "-"),
             )
-
-    async def _exchange(self, progress: Progress) -> Received | Failed:
-        return await self._http.exchange(self._prepared, self._session.credential, self._options.timeout, progress)
 
     async def _after(self, outcome: Received | Failed) -> None:
         """Wait before the next attempt, or raise."""

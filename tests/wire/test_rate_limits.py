@@ -1,0 +1,336 @@
+"""Rate limits: one refusal holds back all who would be refused, and nobody else.
+
+What the headers mean and how the line moves is tested in `tests/unit/test_ratelimit.py`; here is what the server sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import AsyncCircleCI, NotFoundError, RateLimit, RateLimitError, ServerError
+from circleci_sdk._core.ratelimit import LocalRateLimiter, RateKey
+from tests.support.clients import ID, MESSAGE, SLUG, TOKEN, USER, client_on
+from tests.support.clock import FakeClock, settle
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, reply
+
+ME: Final = "/api/v2/me"
+JOB: Final = f"/api/v2/project/{SLUG}/job/1/cancel"
+CANCEL: Final = f"/api/v2/workflow/{ID}/cancel"
+EXPORT: Final = f"/api/v2/organizations/{ID}/usage_export_job/{ID}"
+
+NOTHING_LEFT: Final = {"X-RateLimit-Limit": "4", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+
+
+def refusal(seconds: int = 10, headers: Mapping[str, str] = {}) -> Answer:
+    return reply(429, text="Rate limited.", headers={"Retry-After": str(seconds), **headers})
+
+
+@pytest.fixture
+def api(server: ScriptedServer) -> ScriptedServer:
+    """A server that answers all calls of this file well, unless told otherwise."""
+    server.on("GET", ME, reply(json=USER))
+    server.on("POST", JOB, reply(json=MESSAGE))
+    server.on("POST", CANCEL, reply(json=MESSAGE))
+    server.on("GET", EXPORT, reply(json={"usage_export_job_id": ID, "state": "created", "download_urls": []}))
+    return server
+
+
+async def me(client: AsyncCircleCI) -> None:
+    await client.v2.users.me()
+
+
+async def cancel_job(client: AsyncCircleCI) -> None:
+    await client.v2.jobs.cancel(SLUG, 1)
+
+
+async def cancel_workflow(client: AsyncCircleCI) -> None:
+    await client.v2.workflows.cancel(ID)
+
+
+async def test_the_next_call_waits_when_nothing_is_left(api: ScriptedServer) -> None:
+    clock = FakeClock()
+    api.script([reply(json=USER, headers=NOTHING_LEFT)])
+    async with client_on(api, clock) as client:
+        await me(client)
+        await cancel_workflow(client)
+        assert clock.slept == []
+        await me(client)
+    assert clock.slept == [1]
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+async def test_any_answer_teaches(api: ScriptedServer, status: int) -> None:
+    clock = FakeClock()
+    api.script([reply(status, json=USER, headers=NOTHING_LEFT)])
+    async with client_on(api, clock, max_retries=0) as client:
+        with suppress(NotFoundError, ServerError):
+            await me(client)
+        await me(client)
+    assert clock.slept == [1]
+
+
+async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
+    """They send nothing until it is over, then leave one by one at the pace of the headers."""
+    clock = FakeClock(held=True)
+    asked: list[float] = []
+
+    async def note(_: httpx.Request) -> None:
+        asked.append(round(clock.now - 1000, 6))
+
+    api.script([refusal(10, {"X-RateLimit-Limit": "4"})])
+    async with client_on(api, clock, on_request=note, timeout=60) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(me, client)
+        await api.seen(1)
+        while not clock.slept:  # until the refusal has arrived
+            await settle()
+        for _ in range(49):
+            tasks.start_soon(me, client)
+        await clock.advance(9.9)
+        assert (len(asked), len(api.requests)) == (1, 1)
+        await clock.advance(20)
+    assert asked == [0.0, *(10 + number / 4 for number in range(50))]
+    assert len(api.requests) == 51
+
+
+async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> None:
+    """Each such refusal moves the pause, and all get through in the end."""
+    clock = FakeClock()
+    gate = api.gate()
+    refused: list[int] = []
+
+    def answer(request: Request) -> Answer:
+        if len(refused) < 10:
+            refused.append(request.connection)
+            return refusal(5).held_by(gate)
+        return reply(json=USER)
+
+    api.on("GET", ME, answer)
+    async with client_on(api, clock) as client, anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(me, client)
+        await api.seen(10)
+        gate.open()
+    assert len(api.requests) == 20
+    assert clock.slept[0] == 5
+
+
+async def test_a_throttled_export_stops_no_cancel_and_two_limited_groups_stop_all(api: ScriptedServer) -> None:
+    clock = FakeClock()
+    api.on("GET", EXPORT, refusal(50))
+    async with client_on(api, clock, max_retries=0, max_retry_after=5) as client:
+        with pytest.raises(RateLimitError):
+            await client.v2.usage_exports.get(ID, ID)
+        await cancel_workflow(client)
+        await me(client)
+        api.on("POST", CANCEL, refusal(40))
+        with pytest.raises(RateLimitError):
+            await cancel_workflow(client)
+        sent = len(api.requests)
+        with pytest.raises(RateLimitError) as caught:
+            await me(client)
+        assert caught.value.retry_after == pytest.approx(40)
+        assert len(api.requests) == sent
+        clock.now += 40
+        await me(client)
+
+
+async def test_views_share_the_gate_and_other_clients_do_not(api: ScriptedServer) -> None:
+    api.script([refusal(50)])
+    async with client_on(api, FakeClock(), max_retries=0) as client, client_on(api, FakeClock()) as other:
+        with pytest.raises(RateLimitError):
+            await me(client)
+        await me(other)
+        with pytest.raises(RateLimitError):
+            await me(client.with_options(max_retry_after=5))
+    assert len(api.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "because"),
+    [
+        ({"max_retry_after": 49.0}, "retry_after_too_long"),
+        ({"timeout": 49}, "deadline"),
+    ],
+)
+async def test_a_wait_that_cannot_fit_is_an_error_and_no_request(
+    api: ScriptedServer, options: dict[str, Any], because: str
+) -> None:
+    clock = FakeClock()
+    api.script([refusal(50)])
+    async with client_on(api, clock, max_retries=0, max_retry_after=100, timeout=100) as client:
+        with pytest.raises(RateLimitError):
+            await me(client)
+        with pytest.raises(RateLimitError, match=r"v2\.users lets no call leave for 50\.0 s") as caught:
+            await me(client.with_options(**options))
+    error = caught.value
+    assert (error.stopped_because, error.delivery, error.attempts) == (because, "not_sent", 0)
+    assert (error.retry_after, error.rate_limit, error.operation) == (50, None, "v2.users.me")
+    assert (len(api.requests), clock.slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "delivery"),
+    [(refusal(3), "refused"), (reply(503), "unknown"), (drop(), "unknown")],
+    ids=["429", "503", "drop"],
+)
+async def test_what_was_sent_before_is_not_unsent(api: ScriptedServer, first: Answer, delivery: str) -> None:
+    api.script([first])
+    async with client_on(api, FakeClock(), rate_limiter=Notebook(None, 70.0)) as client:
+        with pytest.raises(RateLimitError) as caught:
+            await me(client)
+    assert (caught.value.delivery, caught.value.attempts, len(api.requests)) == (delivery, 1, 1)
+
+
+async def test_an_impatient_call_is_not_held_by_a_patient_one(api: ScriptedServer) -> None:
+    """A pause that grows while the line waits: whoever stands behind still leaves at his own deadline."""
+    clock = FakeClock(held=True)
+    limiter = LocalRateLimiter(clock)
+    caught: list[RateLimitError] = []
+
+    async def hurry(client: AsyncCircleCI) -> None:
+        with pytest.raises(RateLimitError) as error:
+            await me(client)
+        caught.append(error.value)
+        tasks.cancel_scope.cancel()
+
+    async with client_on(api, clock, rate_limiter=limiter) as client, anyio.create_task_group() as tasks:
+        key = RateKey(client._session.credential.key, client.base_url, "v2.users")
+        await limiter.observe(key, None, 0.1)
+        tasks.start_soon(me, client.with_options(timeout=None))
+        await settle()
+        tasks.start_soon(hurry, client.with_options(timeout=0.25))
+        await settle()
+        await limiter.observe(key, None, 60)
+    assert [(error.stopped_because, error.delivery) for error in caught] == [("deadline", "not_sent")]
+    assert api.requests == []
+
+
+async def test_cancelled_in_line(api: ScriptedServer) -> None:
+    """95 of 100 give up while they wait; the five others leave at once one after the other."""
+    clock = FakeClock(held=True)
+    api.script([reply(json=USER, headers=NOTHING_LEFT | {"X-RateLimit-Reset": "10"})])
+    async with client_on(api, clock) as client:
+        await me(client)
+        async with anyio.create_task_group() as patient:
+            async with anyio.create_task_group() as impatient:
+                for number in range(100):
+                    (patient if number % 20 == 0 else impatient).start_soon(me, client)
+                await settle()
+                impatient.cancel_scope.cancel()
+            await clock.advance(11)
+            await api.seen(6)
+    assert len(api.requests) == 6
+
+
+async def test_client_rate_limit_is_a_snapshot(api: ScriptedServer) -> None:
+    api.script(
+        [
+            reply(json=USER),
+            reply(json=USER, headers=NOTHING_LEFT),
+            reply(json=USER, headers={"RateLimit-Limit": "much", "X-RateLimit-Remaining": "-1"}),
+            reply(json=USER, headers={"ratelimit-remaining": "9", "X-RATELIMIT-REMAINING-HOUR": "3"}),
+        ]
+    )
+    async with client_on(api, FakeClock()) as client:
+        seen: list[RateLimit | None] = [client.rate_limit]
+        for _ in range(4):
+            await me(client)
+            seen.append(client.with_options(timeout=9).rate_limit)
+        answered = await client.raw_response(client.v2.users.me)
+    first = RateLimit(limit=4, remaining=0, reset=1.0, window=1.0)
+    assert seen == [None, None, first, first, RateLimit(remaining=3, window=3600.0)]
+    assert answered.rate_limit is None  # what its own answer said
+
+
+async def test_the_error_of_a_refusal_in_plain_text(api: ScriptedServer) -> None:
+    api.script([refusal(7, NOTHING_LEFT)])
+    async with client_on(api, FakeClock(), max_retries=0) as client:
+        with pytest.raises(RateLimitError, match=r"429 Too Many Requests: Rate limited\.") as caught:
+            await me(client)
+    assert caught.value.retry_after == 7
+    assert caught.value.rate_limit == RateLimit(limit=4, remaining=0, reset=1.0, window=1.0)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_retries": 0}], ids=["patient", "max_retries=0"])
+async def test_a_refusal_without_a_word_pauses_the_group_too(api: ScriptedServer, options: dict[str, Any]) -> None:
+    clock = FakeClock()
+    api.script([reply(429)])
+    async with client_on(api, clock, **options) as client:
+        try:
+            await me(client)
+        except RateLimitError:
+            await me(client)
+    assert clock.slept == [0.25]
+
+
+# A limiter of the application's own.
+
+
+class Notebook:
+    """Writes down what it is asked and told, and lets pass or not."""
+
+    def __init__(self, *answers: float | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[tuple[RateKey, float, float]] = []
+        self.told: list[tuple[RateLimit | None, float | None]] = []
+
+    async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+        self.asked.append((key, max_wait, max_line))
+        return self.answers.pop(0) if self.answers else None
+
+    async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
+        assert key == self.asked[-1][0]
+        self.told.append((rate_limit, retry_after))
+
+
+async def test_a_limiter_of_the_application(api: ScriptedServer) -> None:
+    limiter = Notebook()
+    api.script([refusal(3), reply(503), reply(json=USER, headers=NOTHING_LEFT), reply(json=USER), refusal(500)])
+    async with client_on(api, FakeClock(), rate_limiter=limiter, timeout=30) as client:
+        await me(client)
+        await me(client)
+        with pytest.raises(RateLimitError):
+            await me(client)
+    keys = {key for key, _, _ in limiter.asked}
+    assert {(key.origin, key.group) for key in keys} == {(api.url, "v2.users")}
+    assert TOKEN not in repr(keys)
+    assert [bounds for _, *bounds in limiter.asked] == [[30, 30], [30, 30], [29.5, 29.5], [30, 30], [30, 30]]
+    assert limiter.told == [(None, 3), (RateLimit(4, 0, 1.0, 1.0), None), (None, 500)]
+
+
+async def test_a_limiter_of_the_application_may_refuse(api: ScriptedServer) -> None:
+    async with client_on(api, FakeClock(), rate_limiter=Notebook(None, 70.0, 9.0), timeout=8) as client:
+        await me(client)
+        for because in ("retry_after_too_long", "deadline"):
+            with pytest.raises(RateLimitError) as caught:
+                await me(client)
+            assert (caught.value.stopped_because, caught.value.delivery) == (because, "not_sent")
+    assert len(api.requests) == 1
+
+
+async def test_a_limiter_that_never_comes_back_is_left_at_the_deadline(api: ScriptedServer) -> None:
+    class Stuck(Notebook):
+        async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+            await anyio.sleep_forever()
+            return None
+
+    async with client_on(api, rate_limiter=Stuck(), timeout=0.1) as client:
+        with pytest.raises(RateLimitError) as caught:
+            await me(client)
+    assert (caught.value.stopped_because, caught.value.delivery, caught.value.attempts) == ("deadline", "not_sent", 0)
+
+
+async def test_a_lost_connection_teaches_the_gate_nothing(api: ScriptedServer) -> None:
+    clock = FakeClock()
+    api.script([drop()])
+    async with client_on(api, clock, max_retries=0) as client:
+        with pytest.raises(Exception, match="may have carried it out"):
+            await cancel_job(client)
+        await cancel_job(client)
+    assert clock.slept == []
