@@ -1,0 +1,53 @@
+"""`python -m codegen` writes the generated packages; `python -m codegen --check` says whether they are up to date."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from .build import build
+from .nodes import SpecError
+from .tree import Tree, differences, write
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+VERSIONS: Final = (("v1.1", "v1"), ("v2", "v2"))
+"""The folder of the specs below `specs`, and the name of the API and of its package."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; the exit code is 1 for a stale tree and 2 for a spec that is refused."""
+    parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; show what would change")
+    parser.add_argument("--specs", type=Path, default=ROOT / "openapi", help="the folder of the specs")
+    parser.add_argument("--out", type=Path, default=ROOT / "src" / "circleci_sdk", help="the folder of the packages")
+    options = parser.parse_args(arguments)
+    try:
+        trees: dict[Path, Tree] = {
+            options.out / name: build(options.specs / folder, f"circleci_sdk.{name}", name) for folder, name in VERSIONS
+        }
+    except SpecError as error:
+        print(error, file=sys.stderr)
+        print("Nothing was written.", file=sys.stderr)
+        return 2
+    return _check(trees) if options.check else _write(trees)
+
+
+def _check(trees: dict[Path, Tree]) -> int:
+    text = "".join(differences(root, tree) for root, tree in trees.items())
+    if text:
+        print(text, end="")
+        print("The generated packages are stale. Run `python -m codegen` and commit what it writes.", file=sys.stderr)
+    return 1 if text else 0
+
+
+def _write(trees: dict[Path, Tree]) -> int:
+    for root, tree in trees.items():
+        write(root, tree)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,194 @@
+"""Texts of the spec as docstrings: wrapped, in Google style.
+
+Facts that the spec holds as data (defaults of the API, bounds, rules, sunsets, replay) become sentences here, so that
+descriptions need not repeat them.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from .shapes import Scalar
+
+if TYPE_CHECKING:
+    from .answers import Failure, Outcome
+    from .operations import Operation, Resource, Rule
+    from .parameters import Parameter
+
+_MODEL_WIDTH: Final = 110  # leaves room for the indent and the quotes, on one line as on several
+_CLASS_WIDTH: Final = 116
+_METHOD_WIDTH: Final = 112
+_ENDS: Final = (".", "!", "?", ":")
+
+_EXCEPTIONS: Final[dict[int, str]] = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    410: "GoneError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+}
+
+
+def model_text(description: str | None, *, undocumented: bool = False, deprecated: bool = False) -> str | None:
+    """The docstring of a model or of one of its fields, without quotes; None if there is nothing to say."""
+    text = _with_marks(description, undocumented=undocumented, deprecated=deprecated)
+    return "\n".join(_wrapped(text, _MODEL_WIDTH)) or None
+
+
+def resource_docstring(resource: Resource) -> str:
+    """The docstring of the class of a resource, quotes included."""
+    lines: list[str] = []
+    for description in resource.descriptions:
+        lines += [*_wrapped(_sentence(description), _CLASS_WIDTH), ""]
+    return _quoted(lines)
+
+
+def method_docstring(operation: Operation) -> str:
+    """The docstring of the method of an operation, quotes included."""
+    lines = [_sentence(operation.summary), ""]
+    if operation.description:
+        lines += [*_wrapped(_sentence(operation.description), _METHOD_WIDTH), ""]
+    if notes := " ".join(_notes(operation)):
+        lines += [*_wrapped(notes, _METHOD_WIDTH), ""]
+    lines += _section("Args", (_argument(parameter) for parameter in operation.parameters))
+    lines += _section("Returns", _returns(operation))
+    lines += _section("Raises", _raises(operation.failures))
+    return _quoted(lines)
+
+
+def deprecation_text(operation: Operation) -> str:
+    """What a type-checker says about a use of a deprecated operation."""
+    when = f"the API refuses it from {operation.sunset.isoformat()}" if operation.sunset else "it may go away"
+    return f"{when}; use {operation.replacement}" if operation.replacement else when
+
+
+def _notes(operation: Operation) -> Iterator[str]:
+    if operation.experimental:
+        yield "Experimental: the API may change it without notice."
+    if operation.undocumented:
+        yield "Undocumented: the reference of the API does not mention it."
+    if operation.deprecated:
+        yield f"Deprecated: {deprecation_text(operation)}."
+    yield from map(_rule, operation.rules)
+    if not operation.replayable:
+        yield "Never sent again once the API may have carried it out."
+    elif operation.method == "POST":
+        yield "Sent again after a failure: repeating it does no harm."
+
+
+def _rule(rule: Rule) -> str:
+    first, *others = (f"`{name}`" for name in rule.names)
+    match rule.kind:
+        case "exactly_one":
+            return f"Takes exactly one of {', '.join((first, *others[:-1]))} and {others[-1]}."
+        case "at_most_one":
+            return f"Takes at most one of {', '.join((first, *others[:-1]))} and {others[-1]}."
+        case "needs":
+            return f"Takes {first} only together with {' or '.join(others)}."
+
+
+def _argument(parameter: Parameter) -> str | None:
+    text = _with_marks(parameter.description, undocumented=parameter.undocumented, deprecated=parameter.deprecated)
+    parts = [text] if text else []
+    if isinstance(parameter.shape, Scalar):
+        parts += _bounds(parameter.shape)
+    if parameter.assumed is not None:
+        parts.append(f"The API assumes `{_literal(parameter.assumed)}` when it is left out.")
+    return f"{parameter.name}: {' '.join(parts)}" if parts else None
+
+
+def _bounds(scalar: Scalar) -> Iterator[str]:
+    if scalar.minimum is not None and scalar.maximum is not None:
+        yield f"From {scalar.minimum} to {scalar.maximum}."
+    elif scalar.minimum is not None:
+        yield f"At least {scalar.minimum}."
+    elif scalar.maximum is not None:
+        yield f"At most {scalar.maximum}."
+
+
+def _literal(value: str | int | bool) -> str:
+    return repr(value) if isinstance(value, bool) else str(value)
+
+
+def _returns(operation: Operation) -> Iterator[str]:
+    outcomes = operation.answer.outcomes
+    if operation.pagination is not None:
+        whole = "all of them in one page" if operation.pagination.style == "all" else "page by page"
+        yield f"{_types(outcomes[0])} items, {whole}."
+    elif operation.answer.models:
+        for outcome in outcomes:
+            text = " ".join(map(_sentence, outcome.descriptions))
+            yield text if len(outcomes) == 1 else f"{_types(outcome)}: {text}"
+
+
+def _types(outcome: Outcome) -> str:
+    return " or ".join(f"`{name}`" for name in outcome.models) or "`None`"
+
+
+def _raises(failures: tuple[Failure, ...]) -> Iterator[str]:
+    for failure in failures:
+        text = _sentence(failure.description)
+        if failure.status in _EXCEPTIONS:
+            yield f"{_EXCEPTIONS[failure.status]}: {text}"
+        else:
+            name = "ServerError" if failure.status >= 500 else "StatusError"
+            yield f"{name}: {failure.status}: {text}"
+
+
+def _section(title: str, entries: Iterable[str | None]) -> list[str]:
+    lines = [line for entry in entries if entry for line in _hanging(entry)]
+    return [f"{title}:", *lines, ""] if lines else []
+
+
+def _hanging(entry: str) -> list[str]:
+    return textwrap.wrap(
+        " ".join(entry.split()),
+        _METHOD_WIDTH,
+        initial_indent="    ",
+        subsequent_indent="        ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _with_marks(description: str | None, *, undocumented: bool, deprecated: bool) -> str:
+    parts = [_sentence(description)] if description else []
+    parts += ["Undocumented."] if undocumented else []
+    parts += ["Deprecated."] if deprecated else []
+    return " ".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(_ENDS) else f"{text}."
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Paragraphs filled to the width, with an empty line in between; lines that begin with `* ` stay lines."""
+    lines: list[str] = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        if lines:
+            lines.append("")
+        for block in re.split(r"\n(?=\* )", paragraph):
+            indent = "  " if block.startswith("* ") else ""
+            lines += textwrap.wrap(
+                " ".join(block.split()),
+                width,
+                subsequent_indent=indent,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+    return lines
+
+
+def _quoted(lines: list[str]) -> str:
+    text = "\n".join(lines).rstrip().replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if "\n" in text:
+        return f'"""{text}\n"""'
+    # A quote before the closing quotes would end the string one character early.
+    return f'"""{text} """' if text.endswith('"') else f'"""{text}"""'

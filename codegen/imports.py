@@ -1,0 +1,60 @@
+"""The imports of a generated module, found by looking at the names that its code uses."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Collection, Mapping
+from typing import Final
+
+_CORE: Final = "circleci_sdk._core"
+
+_AT_RUN_TIME: Final = {
+    "typing": ("Any", "Final", "Literal"),
+    "datetime": ("date",),
+    "typing_extensions": ("deprecated",),
+    f"{_CORE}.operation": (
+        *("ANY", "BOOLEAN", "DATE", "DATE_TIME", "ID", "INTEGER", "LONG_ORG_SLUG", "LONG_PROJECT_SLUG", "NUMBER"),
+        *("ORG_SLUG", "PROJECT_SLUG", "SECRET", "STRING"),
+        *("Answer", "Operation", "Paging", "Parameter", "Rule"),
+        *("choice", "integer", "many", "mapping", "model", "nullable"),
+    ),
+    f"{_CORE}.resource": ("Resource",),
+    f"{_CORE}.unset": ("UNSET",),
+}
+_FOR_TYPES: Final = {
+    "collections.abc": ("Mapping", "Sequence"),
+    "datetime": ("datetime",),
+    "uuid": ("UUID",),
+    "pydantic": ("SecretStr",),
+    f"{_CORE}.model": ("UnknownStr",),
+    f"{_CORE}.pagination": ("AsyncPager",),
+    f"{_CORE}.slugs": ("ProjectSlug",),
+    f"{_CORE}.unset": ("Unset",),
+}
+
+TAKEN_NAMES: Final = frozenset(
+    {"API", "TYPE_CHECKING", "Model", "Timestamp", "SecretText", "Annotated", "Field", "TypeAliasType", "Optional"}
+    | {name for table in (_AT_RUN_TIME, _FOR_TYPES) for names in table.values() for name in names}
+    | set(dir(builtins))
+)
+"""Names that no model can have: modules use them for something else."""
+
+
+def import_lines(code: str, package: str, models: Collection[str]) -> str:
+    """The import statements that `code` needs; those that only type-checkers need stand apart."""
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    at_run_time = _statements({**_AT_RUN_TIME, f"{package}._api": ("API",)}, used)
+    for_types = _statements({**_FOR_TYPES, package: ("models",), f"{package}.models": models}, used)
+    if not for_types:
+        return "\n".join(at_run_time)
+    guarded = [f"    {statement}" for statement in for_types]
+    return "\n".join(["from typing import TYPE_CHECKING", *at_run_time, "if TYPE_CHECKING:", *guarded])
+
+
+def _statements(table: Mapping[str, Collection[str]], used: Collection[str]) -> list[str]:
+    return [
+        f"from {module} import {', '.join(found)}"
+        for module, names in table.items()
+        if (found := [name for name in sorted(names) if name in used])
+    ]

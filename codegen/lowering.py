@@ -1,0 +1,164 @@
+"""Lowers components to the schemas that datamodel-code-generator is given.
+
+The generator of models sees a document in which everything that the package decides itself is settled: names of
+modules and fields, open value sets, timestamps, secrets. Constraints and defaults are left out, since the server is
+the judge of what it takes and of what it answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from .docstrings import model_text
+from .names import bad_field_name
+from .nodes import Json, Problems
+from .shapes import (
+    Anything,
+    Choice,
+    Component,
+    Components,
+    Field,
+    Many,
+    Map,
+    Record,
+    Reference,
+    Scalar,
+    Shape,
+    Union,
+    holds_secret,
+    resolved,
+)
+
+if TYPE_CHECKING:
+    from .placement import Placement
+
+JsonObject: TypeAlias = dict[str, Json]
+
+_RUNTIME: Final = "circleci_sdk._core.model"
+MODEL_BASE: Final = f"{_RUNTIME}.Model"
+
+_UNKNOWN: Final[JsonObject] = {"type": "string", "x-python-type": f"{_RUNTIME}.UnknownStr"}
+_TIMESTAMP: Final[JsonObject] = {"type": "string", "format": "date-time", "x-python-type": f"{_RUNTIME}.Timestamp"}
+_SECRET: Final[JsonObject] = {"type": "string", "x-python-type": f"{_RUNTIME}.SecretText"}
+_ANYTHING: Final[JsonObject] = {"x-python-type": "typing.Any"}
+_ANY_OBJECT: Final[JsonObject] = {"type": "object", "x-python-type": MODEL_BASE}
+
+
+def lower(components: Components, placement: Placement) -> tuple[JsonObject, dict[str, str]]:
+    """The document for the generator of models, and the Python names of fields by `module.Class.wire`."""
+    problems = Problems()
+    schemas: dict[str, Json] = {}
+    field_names: dict[str, str] = {}
+    lowering = _Lowering(components, placement)
+    for name, module in placement.modules.items():
+        component = components[name]
+        with problems.caught():
+            schemas[f"{module}.{name}"] = lowering.component(component)
+        if isinstance(component.content, Record):
+            renamed = (field for field in component.content.fields if field.name != field.wire)
+            field_names |= {f"{module}.{name}.{field.wire}": field.name for field in renamed}
+    problems.raise_any()
+    document: JsonObject = {
+        "openapi": "3.1.0",
+        "info": {"title": "models", "version": "1"},
+        "paths": {},
+        "components": {"schemas": schemas},
+    }
+    return document, field_names
+
+
+class _Lowering:
+    def __init__(self, components: Components, placement: Placement) -> None:
+        self._components = components
+        self._placement = placement
+
+    def component(self, component: Component) -> JsonObject:
+        answered = component.name in self._placement.answered
+        content = component.content
+        if isinstance(content, Record):
+            lowered = self._record(content, answered=answered)
+        else:
+            lowered = self._shape(content, answered=answered)
+        return _described(lowered, model_text(component.description))
+
+    def _record(self, record: Record, *, answered: bool) -> JsonObject:
+        _check_fields(record, answered=answered)
+        own: JsonObject = {
+            "type": "object",
+            "required": [field.wire for field in record.fields if field.required],
+            "properties": {field.wire: self._field(field, answered=answered) for field in record.fields},
+        }
+        if not record.bases:
+            return own
+        bases: list[Json] = [self._reference(base) for base in record.bases]
+        return {"allOf": [*bases, own]}
+
+    def _field(self, field: Field, *, answered: bool) -> JsonObject:
+        text = model_text(field.description, undocumented=field.undocumented, deprecated=field.deprecated)
+        return _described(self._shape(field.shape, answered=answered), text)
+
+    def _shape(self, shape: Shape, *, answered: bool) -> JsonObject:
+        members = list(self._members(shape, answered=answered))
+        if shape.nullable and not isinstance(shape, Anything):
+            members.append({"type": "null"})
+        return members[0] if len(members) == 1 else {"anyOf": [*members]}
+
+    def _members(self, shape: Shape, *, answered: bool) -> list[JsonObject]:
+        match shape:
+            case Scalar():
+                return [_scalar(shape)]
+            case Choice(values=values, closed=closed):
+                known: JsonObject = {"type": "string", "enum": list(values)}
+                return [known] if closed else [known, _UNKNOWN]
+            case Reference(name=name):
+                return [self._reference(name)]
+            case Many(items=items):
+                return [{"type": "array", "items": self._shape(items, answered=answered)}]
+            case Map(values=values):
+                return [{"type": "object", "additionalProperties": self._shape(values, answered=answered)}]
+            case Union(members=members):
+                lowered = [self._shape(member, answered=answered) for member in members]
+                return [*lowered, _ANY_OBJECT] if answered and self._may_grow(shape) else lowered
+            case Anything():
+                return [_ANYTHING]
+
+    def _reference(self, name: str) -> JsonObject:
+        return {"$ref": f"#/components/schemas/{self._placement.modules[name]}.{name}"}
+
+    def _may_grow(self, union: Union) -> bool:
+        """Whether the API may answer objects of a kind that the union does not name."""
+        records = [member for member in union.members if isinstance(resolved(member, self._components), Record)]
+        return len(records) > 1
+
+
+def _described(schema: JsonObject, text: str | None) -> JsonObject:
+    return {**schema, "description": text} if text else schema
+
+
+def _scalar(scalar: Scalar) -> JsonObject:
+    if scalar.secret:
+        return _SECRET
+    match scalar.format:
+        case "date-time":
+            return _TIMESTAMP
+        case "date":
+            return {"type": "string", "format": "date"}
+        case _:
+            return {"type": scalar.type}
+
+
+def _check_fields(record: Record, *, answered: bool) -> None:
+    problems = Problems()
+    for field in record.fields:
+        with problems.caught():
+            if reason := bad_field_name(field.name):
+                raise field.node.refusal(f"`{field.name}` {reason}; set `x-python-name` to another name.")
+            if field.default is not None or field.also_sent_as:
+                raise field.node.refusal(
+                    "`x-default` and `x-also-sent-as` belong to arguments of methods; remove them."
+                )
+            if not answered and holds_secret(field.shape):
+                raise field.node.refusal(
+                    "A secret cannot be hidden inside a model that users fill; move it to the body's first level."
+                )
+    problems.raise_any()

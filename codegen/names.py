@@ -1,0 +1,88 @@
+"""Names: from the wire to Python, and which ones Python, pydantic or the generated modules have taken already."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from pydantic import BaseModel
+
+SHARED: Final = "shared"
+"""What no resource is called, since models of several resources live in a module of that name."""
+
+_WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_PYTHON_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*_?")
+_CLASS_NAME: Final = re.compile(r"([A-Z][a-z]*)+")
+
+# Annotations in the class body use them, so a field or a method of that name would change what those mean.
+_FIELD_TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
+_ARGUMENT_TYPES: Final = frozenset({"bool", "date", "datetime", "float", "int", "str"})
+_MODEL_ATTRIBUTES: Final = frozenset(dir(BaseModel))
+
+
+def one_of(names: Iterable[str]) -> str:
+    """A choice of names as the end of a sentence: "`a`, `b` or `c`"."""
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def snake_case(name: str) -> str:
+    """`orgID`, `org-id` and `OrgId` all give `org_id`."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", _WORD_ENDS.sub("_", name)).lower()
+
+
+def pascal_case(name: str) -> str:
+    """`oidc_claims` gives `OidcClaims`."""
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def is_python_name(name: str) -> bool:
+    """Whether it is written as names of methods and parameters are."""
+    return _PYTHON_NAME.fullmatch(name) is not None
+
+
+def bad_parameter_name(name: str) -> str | None:
+    """Why a parameter cannot have this name, as the end of a sentence; None if it can."""
+    if not is_python_name(name):
+        return "is no Python name in lower case"
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name):
+        return "is a keyword of Python"
+    if name in dir(builtins):
+        return "is a builtin of Python"
+    if name == "self":
+        return "is what methods call their object"
+    return None
+
+
+def bad_method_name(name: str) -> str | None:
+    """Why a method cannot have this name; `list` and other builtins are fine."""
+    if not is_python_name(name):
+        return "is no Python name in lower case"
+    if keyword.iskeyword(name):
+        return "is a keyword of Python"
+    if name in _ARGUMENT_TYPES:
+        return "is used in annotations of the class"
+    return None
+
+
+def bad_field_name(name: str) -> str | None:
+    """Why a field of a model cannot have this name."""
+    if not is_python_name(name):
+        return "is no Python name in lower case"
+    if keyword.iskeyword(name):
+        return "is a keyword of Python"
+    if name in _MODEL_ATTRIBUTES:
+        return "hides an attribute of pydantic models"
+    if name in _FIELD_TYPES:
+        return "is used in annotations of the class"
+    return None
+
+
+def bad_class_name(name: str) -> str | None:
+    """Why a schema cannot have this name."""
+    if _CLASS_NAME.fullmatch(name):
+        return None
+    return "is no class name in CamelCase without digits"

@@ -1,0 +1,89 @@
+"""Decides which components become models, and which module each of them belongs into.
+
+A component that only one resource uses lives in the module of that resource, any other in the shared one, so that
+using a resource loads no models of another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from .imports import TAKEN_NAMES
+from .names import SHARED, pascal_case
+from .nodes import Problems
+from .shapes import Components, holds_secret, references
+
+if TYPE_CHECKING:
+    from .operations import Operation, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The components that generated code names. The others are pages, whole bodies and bodies of errors."""
+
+    modules: Mapping[str, str]
+    """Module by component, in the order of the spec."""
+    answered: frozenset[str]
+    """Components that answers hold; the others are in requests only."""
+
+
+def place(resources: Sequence[Resource], components: Components) -> Placement:
+    """Follows every operation to the components it uses."""
+    users: dict[str, set[str]] = {}
+    answered: set[str] = set()
+    for user, names, is_answer in _uses(resources, components):
+        for name in reachable(names, components):
+            users.setdefault(name, set()).add(user)
+            if is_answer:
+                answered.add(name)
+    modules = {name: _module(users[name]) for name in components if name in users}
+    _check_names(modules, components, resources)
+    return Placement(modules, frozenset(answered))
+
+
+def _uses(resources: Sequence[Resource], components: Components) -> Iterator[tuple[str, list[str], bool]]:
+    """Who uses which components, and whether in an answer."""
+    for resource in resources:
+        for operation in resource.operations:
+            yield resource.name, [*operation.answer.models], True
+            in_request = (references(parameter.shape) for parameter in operation.parameters)
+            yield resource.name, [*chain.from_iterable(in_request)], False
+    yield SHARED, [component.name for component in components.values() if component.standalone], True
+
+
+def _module(users: set[str]) -> str:
+    return f"_{next(iter(users)) if len(users) == 1 else SHARED}"
+
+
+def _check_names(modules: Iterable[str], components: Components, resources: Sequence[Resource]) -> None:
+    problems = Problems()
+    for name in modules:
+        with problems.caught():
+            if name in TAKEN_NAMES:
+                raise components[name].node.refusal(f"`{name}` means something else in generated modules; rename it.")
+    for resource in resources:
+        for parameter in (parameter for operation in resource.operations for parameter in operation.parameters):
+            with problems.caught():
+                if pascal_case(resource.name) in references(parameter.shape):
+                    raise parameter.node.refusal("An argument has the name of its resource's class; rename the schema.")
+    problems.raise_any()
+
+
+def answers_secret(operation: Operation, components: Components) -> bool:
+    """Whether something in the answer of the operation is marked as secret."""
+    return any(holds_secret(components[name].content) for name in reachable(operation.answer.models, components))
+
+
+def reachable(names: Iterable[str], components: Components) -> set[str]:
+    """The components of these names and all that they mention."""
+    found: set[str] = set()
+    todo = list(names)
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += references(components[name].content)
+    return found

@@ -1,0 +1,293 @@
+"""Reads schemas: from the nodes of a spec to shapes and components. A kind of schema that is not known is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from .names import bad_class_name, one_of, snake_case
+from .nodes import Node, Problems
+from .shapes import (
+    Anything,
+    Choice,
+    Component,
+    Components,
+    Field,
+    Many,
+    Map,
+    Record,
+    Reference,
+    Scalar,
+    ScalarType,
+    Shape,
+    StringFormat,
+    Union,
+    all_fields,
+    references,
+)
+from .spec import Spec, reference
+
+FIELD_EXTRAS: Final = frozenset(
+    {"description", "deprecated", "default", "x-python-name", "x-undocumented", "x-default", "x-also-sent-as"}
+)
+"""What a property or a parameter may say beside its schema."""
+
+_ANNOTATIONS: Final = frozenset({"description"})
+_COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
+_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf"}
+_TYPES: Final[tuple[ScalarType, ...]] = ("string", "integer", "number", "boolean")
+_FORMATS: Final[tuple[StringFormat, ...]] = ("uuid", "date-time", "date", "uri", "project-slug", "org-slug")
+_SCALAR_KEYS: Final[dict[ScalarType, frozenset[str]]] = {
+    "string": frozenset({"format", "x-secret"}),
+    "integer": frozenset({"minimum", "maximum"}),
+    "number": frozenset(),
+    "boolean": frozenset(),
+}
+
+
+def read_components(spec: Spec) -> Components:
+    """Every named schema of the spec."""
+    problems = Problems()
+    components: dict[str, Component] = {}
+    for name, node in spec.components["schemas"].items():
+        with problems.caught():
+            if reason := bad_class_name(name):
+                raise node.refusal(f"`{name}` {reason}; rename the schema.")
+            components[name] = _component(name, node)
+    problems.raise_any()
+    for component in components.values():
+        with problems.caught():
+            _check_component(component, components)
+    problems.raise_any()
+    return components
+
+
+def read_shape(node: Node, beside: frozenset[str] = _ANNOTATIONS) -> Shape:
+    """The shape of a schema; `beside` are the keys that the caller reads from the same node."""
+    keys = node.mapping()
+    if "$ref" in keys:
+        node.only({"$ref"} | beside, "a reference")
+        section, name = reference(keys["$ref"])
+        if section != "schemas":
+            raise keys["$ref"].refusal("A schema is expected here; write `#/components/schemas/<Name>`.")
+        return Reference(name)
+    if "anyOf" in keys:
+        node.only({"anyOf"} | beside, "a union")
+        return _union(keys["anyOf"])
+    if "oneOf" in keys:
+        raise keys["oneOf"].refusal("`oneOf` is read as `anyOf` is; write `anyOf`.")
+    if node.flag("x-any"):
+        node.only({"x-any"} | beside, "a schema of anything")
+        return Anything()
+    if "type" not in keys:
+        raise node.refusal("The schema has no `type`; add it, or `x-any: true` if it may really be anything.")
+    return _typed(node, beside)
+
+
+def _union(node: Node) -> Shape:
+    members = [member for member in node.sequence() if not _is_null(member)]
+    nullable = len(members) < len(node.sequence())
+    shapes = tuple(read_shape(member, frozenset()) for member in members)
+    if not shapes:
+        raise node.refusal("A union of nothing; name the schemas that it joins.")
+    if len(shapes) == 1:
+        return replace(shapes[0], nullable=nullable or shapes[0].nullable)
+    return Union(shapes, nullable)
+
+
+def _is_null(node: Node) -> bool:
+    return node.plain() == {"type": "null"}
+
+
+def _typed(node: Node, beside: frozenset[str]) -> Shape:
+    types, nullable = _types(node.need("type"))
+    if len(types) > 1:
+        node.only({"type"} | beside, "a union of types")
+        return Union(tuple(_bare_scalar(name, node.need("type")) for name in types), nullable)
+    match types[0]:
+        case "array":
+            node.only({"type", "items"} | beside, "a list")
+            return Many(read_shape(node.need("items")), nullable)
+        case "object":
+            return Map(_map_values(node, beside), nullable)
+        case "string" if "enum" in node.mapping():
+            return _choice(node, nullable, beside)
+        case name:
+            return _scalar(name, node, nullable, beside)
+
+
+def _types(node: Node) -> tuple[list[str], bool]:
+    names = [node.text()] if isinstance(node.value, str) else [item.text() for item in node.sequence()]
+    types = [name for name in names if name != "null"]
+    if not types or len(set(types)) < len(types):
+        raise node.refusal('Name each type once, and one beside "null" at least.')
+    return types, "null" in names
+
+
+def _bare_scalar(name: str, node: Node) -> Scalar:
+    for known in _TYPES:
+        if name == known:
+            return Scalar(known)
+    raise node.refusal(f"`{name}` cannot stand among other types; use `anyOf`.")
+
+
+def _map_values(node: Node, beside: frozenset[str]) -> Shape:
+    if "properties" in node.mapping() or "allOf" in node.mapping():
+        raise node.refusal("An object stands inline; give it a name under `components/schemas` and refer to it.")
+    node.only({"type", "additionalProperties"} | beside, "a map")
+    if "additionalProperties" not in node.mapping():
+        raise node.refusal("An object without properties; say `additionalProperties: true` if it is a free map.")
+    values = node.need("additionalProperties")
+    if values.value is True:
+        return Anything()
+    if values.value is False:
+        raise values.refusal("A map that holds nothing; remove it, or say what its values are.")
+    return read_shape(values)
+
+
+def _choice(node: Node, nullable: bool, beside: frozenset[str]) -> Choice:
+    node.only({"type", "enum", "x-closed"} | beside, "a value set")
+    items = node.need("enum").sequence()
+    values = tuple(item.text() for item in items if item.value is not None)
+    if not values:
+        raise node.need("enum").refusal("The value set is empty; list its values, or leave out `enum`.")
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise items[index].refusal(f"`{value}` stands here twice; keep one of them.")
+    return Choice(values, node.flag("x-closed"), nullable or len(values) < len(items))
+
+
+def _scalar(name: str, node: Node, nullable: bool, beside: frozenset[str]) -> Scalar:
+    for known in _TYPES:
+        if name == known:
+            break
+    else:
+        raise node.need("type").refusal(f"`{name}` is no type that the generator knows; use {one_of(_TYPES)}.")
+    node.only({"type"} | _SCALAR_KEYS[known] | beside, f"a schema of type {known}")
+    return Scalar(
+        known,
+        format=_format(node),
+        secret=node.flag("x-secret"),
+        minimum=node.integer_of("minimum"),
+        maximum=node.integer_of("maximum"),
+        nullable=nullable,
+    )
+
+
+def _format(node: Node) -> StringFormat | None:
+    child = node.get("format")
+    if child is None:
+        return None
+    for known in _FORMATS:
+        if child.text() == known:
+            return known
+    raise child.refusal(f"`{child.text()}` is no format that the generator knows; use {one_of(_FORMATS)}.")
+
+
+def _component(name: str, node: Node) -> Component:
+    is_record = "properties" in node.mapping() or "allOf" in node.mapping()
+    content = _record(node) if is_record else read_shape(node, _COMPONENT_KEYS)
+    if not isinstance(content, Record) and content.nullable:
+        raise node.refusal("A named schema is not null; say so where it is referred to.")
+    return Component(
+        name=name,
+        content=content,
+        node=node,
+        description=node.text_of("description"),
+        standalone=node.flag("x-standalone"),
+    )
+
+
+def _record(node: Node) -> Record:
+    node.only(_OBJECT_KEYS, "an object")
+    if "type" in node.mapping() and node.need("type").value != "object":
+        raise node.need("type").refusal("Properties belong to `type: object`; correct the type.")
+    bases = node.get("allOf")
+    base_names = tuple(_base(item) for item in bases.sequence()) if bases else ()
+    return Record(read_fields(node), base_names)
+
+
+def _base(node: Node) -> str:
+    shape = read_shape(node)
+    if isinstance(shape, Reference):
+        return shape.name
+    raise node.refusal("`allOf` takes references to objects; put the further properties beside it.")
+
+
+def read_fields(node: Node) -> tuple[Field, ...]:
+    """The properties of an object, in the order of the spec."""
+    properties = node.get("properties")
+    fields: list[Field] = []
+    problems = Problems()
+    required = node.texts_of("required")
+    for wire, child in (properties.mapping() if properties else {}).items():
+        with problems.caught():
+            fields.append(_field(wire, child, required=wire in required))
+    problems.raise_any()
+    for name in required:
+        if properties is None or name not in properties.mapping():
+            raise node.need("required").refusal(
+                f"`{name}` is required but no property; define it, or correct the name."
+            )
+    return tuple(fields)
+
+
+def _field(wire: str, node: Node, *, required: bool) -> Field:
+    return Field(
+        wire=wire,
+        name=node.text_of("x-python-name") or snake_case(wire),
+        shape=read_shape(node, FIELD_EXTRAS),
+        required=required,
+        node=node,
+        description=node.text_of("description"),
+        deprecated=node.flag("deprecated"),
+        undocumented=node.flag("x-undocumented"),
+        default=node.scalar_of("x-default"),
+        assumed=node.scalar_of("default"),
+        also_sent_as=node.texts_of("x-also-sent-as"),
+    )
+
+
+def _check_component(component: Component, components: Components) -> None:
+    content = component.content
+    if isinstance(content, Record):
+        _check_bases(component, content, components)
+        _check_fields(content, components)
+    elif component.name in _alias_closure(content, components):
+        raise component.node.refusal("The schema is defined by itself; put an object in between.")
+
+
+def _check_bases(component: Component, record: Record, components: Components) -> None:
+    todo, seen = list(record.bases), {component.name}
+    while todo:
+        base = todo.pop()
+        content = components[base].content
+        if not isinstance(content, Record):
+            raise component.node.refusal(f"`{base}` in `allOf` is no object with properties; only those are extended.")
+        if base in seen:
+            raise component.node.refusal(f"`{base}` is extended in a circle or twice; take it out of `allOf`.")
+        seen.add(base)
+        todo += content.bases
+
+
+def _check_fields(record: Record, components: Components) -> None:
+    by_name: dict[str, Field] = {}
+    for field in all_fields(record, components):
+        other = by_name.setdefault(field.name, field)
+        if other is not field:
+            raise field.node.refusal(
+                f"`{other.wire}` and `{field.wire}` are both `{field.name}` in Python; set `x-python-name` on one."
+            )
+
+
+def _alias_closure(content: Shape, components: Components) -> set[str]:
+    """The components that an alias names, followed through other aliases but not into objects."""
+    found: set[str] = set()
+    todo = list(references(content))
+    while todo:
+        name = todo.pop()
+        target = components[name].content
+        if name not in found and not isinstance(target, Record):
+            found.add(name)
+            todo += references(target)
+    return found

@@ -1,0 +1,150 @@
+"""`python -m codegen`: the same output everywhere, whole trees, and nothing written on a refusal."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codegen.__main__ import main
+from tests.codegen.support import SPECS, spec_folder
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Specs of both versions."""
+    folder = tmp_path_factory.mktemp("openapi")
+    shutil.copytree(SPECS / "whole", folder / "v2")
+    shutil.copytree(spec_folder("models", tmp_path_factory.mktemp("models")), folder / "v1.1")
+    return folder
+
+
+@pytest.fixture
+def packages(specs: Path, tmp_path: Path) -> Path:
+    """A folder with freshly generated packages."""
+    folder = tmp_path / "circleci_sdk"
+    assert main(["--specs", str(specs), "--out", str(folder)]) == 0
+    return folder
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def check(specs: Path, packages: Path) -> int:
+    return main(["--check", "--specs", str(specs), "--out", str(packages)])
+
+
+@pytest.mark.parametrize(("seed", "place"), [("0", "repository"), ("1", "elsewhere"), ("4242", "elsewhere")])
+def test_the_output_is_the_same_for_any_seed_and_folder(
+    seed: str, place: str, specs: Path, packages: Path, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "pyproject.toml").write_text(
+        "[tool.ruff]\nline-length = 40\n[tool.datamodel-codegen]\nsnake-case-field = true\n"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(
+        [sys.executable, "-m", "codegen", "--specs", str(specs), "--out", str(tmp_path / "again")],
+        cwd=elsewhere if place == "elsewhere" else REPOSITORY,
+        env=environment,
+        check=True,
+    )
+    assert tree(tmp_path / "again") == tree(packages)
+
+
+def test_every_text_ends_with_one_line_end_and_has_no_other_kind(packages: Path) -> None:
+    for path, content in tree(packages).items():
+        assert content.endswith(b"\n"), path
+        assert not content.endswith(b"\n\n"), path
+        assert b"\r" not in content, path
+
+
+def test_check_is_content_with_a_fresh_tree(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = tree(packages)
+    assert check(specs, packages) == 0
+    assert capsys.readouterr() == ("", "")
+    assert tree(packages) == before
+
+
+def test_check_finds_an_edit(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edited = packages / "v2" / "resources" / "jobs.py"
+    edited.write_text(edited.read_text().replace('"""Get a job.', '"""Get one job.'))
+    assert check(specs, packages) == 1
+    told = capsys.readouterr()
+    assert "--- v2/resources/jobs.py\n+++ v2/resources/jobs.py\n" in told.out
+    assert '-        """Get one job.\n+        """Get a job.\n' in told.out
+    assert told.err == "The generated packages are stale. Run `python -m codegen` and commit what it writes.\n"
+    assert "Get one job" in edited.read_text()
+
+
+def test_check_finds_a_file_too_many(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (packages / "v1" / "resources" / "old.py").write_text("OLD = 1\n")
+    assert check(specs, packages) == 1
+    assert "--- v1/resources/old.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-OLD = 1\n" in capsys.readouterr().out
+
+
+def test_check_finds_an_empty_file_too_many(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (packages / "v1" / "empty.py").touch()
+    assert check(specs, packages) == 1
+    assert capsys.readouterr().out == "v1/empty.py is too many\n"
+
+
+def test_check_finds_a_missing_file(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (packages / "v2" / "_api.py").unlink()
+    assert check(specs, packages) == 1
+    assert "--- /dev/null\n+++ v2/_api.py\n" in capsys.readouterr().out
+
+
+def test_check_finds_other_line_ends(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = packages / "v2" / "_api.py"
+    changed.write_bytes(changed.read_bytes().replace(b"\n", b"\r\n"))
+    assert check(specs, packages) == 1
+    assert "v2/_api.py" in capsys.readouterr().out
+
+
+def test_check_of_nothing_finds_everything_missing(specs: Path, tmp_path: Path) -> None:
+    assert check(specs, tmp_path / "nowhere") == 1
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_writing_removes_what_is_stale_and_leaves_what_is_right(specs: Path, packages: Path) -> None:
+    wanted = tree(packages)
+    right = packages / "v2" / "_api.py"
+    os.utime(right, (1, 1))
+    (packages / "v2" / "resources" / "old.py").write_text("OLD = 1\n")
+    (packages / "v2" / "old" / "__pycache__").mkdir(parents=True)
+    (packages / "v2" / "old" / "__pycache__" / "old.pyc").touch()
+    (packages / "v2" / "openapi.json").unlink()
+    assert main(["--specs", str(specs), "--out", str(packages)]) == 0
+    assert tree(packages) == wanted
+    assert not (packages / "v2" / "old").exists()
+    assert right.stat().st_mtime == 1
+
+
+@pytest.mark.parametrize("option", [[], ["--check"]])
+def test_nothing_is_written_when_a_spec_is_refused(
+    option: list[str], specs: Path, packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad"
+    shutil.copytree(specs, bad)
+    spec = bad / "v2" / "jobs.yaml"
+    spec.write_text(spec.read_text().replace("x-python-name: get", "x-python-name: import"))
+    (packages / "v1" / "_api.py").unlink()
+    before = tree(packages)
+    assert main([*option, "--specs", str(bad), "--out", str(packages)]) == 2
+    assert tree(packages) == before
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "v2/jobs.yaml:6: /paths/~1jobs~1{job-id}/get/x-python-name: "
+        "`import` is a keyword of Python; choose another name, or put an underscore behind it.\n"
+        "Nothing was written.\n"
+    )
