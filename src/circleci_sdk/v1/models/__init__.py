@@ -114,7 +114,7 @@ __all__ = [
     "UserRepoOwner",
 ]
 
-_HOMES: Final = {
+_HOMES: Final[dict[str, tuple[str, ...]]] = {
     "_builds": (
         "Artifact",
         "BuildAction",

@@ -354,7 +354,7 @@ class Builds(Resource):
         Runs that job only, not a pipeline. The build has not started yet in the answer.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
-        `tag`. Never sent again once the API may have received it.
+        `tag`. Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -437,7 +437,7 @@ class Builds(Resource):
         Runs that job only. Does not work with a config of version 2.1. The build has not started yet in the answer.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
-        `tag`. Never sent again once the API may have received it.
+        `tag`. Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -560,7 +560,7 @@ class Builds(Resource):
         Takes no build parameters. Needs a personal token. Not on Server.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `branch` and
-        `tag`. Never sent again once the API may have received it.
+        `tag`. Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -589,7 +589,7 @@ class Builds(Resource):
         Starts a new build with a number of its own. Not on Server.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Never sent again once the API may have
-        received it.
+        carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -617,7 +617,7 @@ class Builds(Resource):
         Use `enable_ssh=True` with the newer call.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Never sent again once the API may have
-        received it.
+        carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -660,7 +660,7 @@ class Builds(Resource):
 
         Needs a personal token.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some

@@ -551,7 +551,7 @@ class Projects(Resource):
         Needs a personal token; a project token is refused. `v2.projects.create_checkout_key` does the same, but calls a
         user key `user-key`.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -617,7 +617,7 @@ class Projects(Resource):
         Jobs can use the key to reach other hosts. API v2 has no such operation. The key is listed in `ssh_keys` of
         `get_settings`.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -683,7 +683,8 @@ class Projects(Resource):
 
         The answer is the only one that holds the token. Such a token opens most of v1.1, and nothing of v2.
 
-        Undocumented: the reference of the API does not mention it. Never sent again once the API may have received it.
+        Undocumented: the reference of the API does not mention it. Never sent again once the API may have carried it
+        out.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some

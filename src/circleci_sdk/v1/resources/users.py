@@ -102,7 +102,8 @@ class Users(Resource):
 
         The reference of 2021 still had this call. What it answers is not known.
 
-        Undocumented: the reference of the API does not mention it. Never sent again once the API may have received it.
+        Undocumented: the reference of the API does not mention it. Never sent again once the API may have carried it
+        out.
         """
         await self._call(ADD_USER_SSH_KEY)
 

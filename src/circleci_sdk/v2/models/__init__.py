@@ -301,7 +301,7 @@ __all__ = [
     "WorkflowTestRun",
 ]
 
-_HOMES: Final = {
+_HOMES: Final[dict[str, tuple[str, ...]]] = {
     "_contexts": (
         "Context",
         "ContextEnvVar",

@@ -240,7 +240,7 @@ class Contexts(Resource):
     async def create(self, *, name: str, owner: ContextOwner | Mapping[str, Any]) -> Context:
         """Create a context.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             name: The name of the context.
@@ -377,7 +377,7 @@ class Contexts(Resource):
 
         The group of all members of an organization has the id of the organization.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             context_id: Id of the context, a UUID.

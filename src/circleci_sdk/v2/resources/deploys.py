@@ -256,7 +256,7 @@ class Deploys(Resource):
         Starts the rollback pipeline of the project, which has to be set up first. The answer comes before the rollback
         is done. Not available on CircleCI Server.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_id: Id of the project, a UUID.

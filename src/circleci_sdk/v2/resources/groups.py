@@ -105,7 +105,7 @@ class Groups(Resource):
     async def create(self, org_id: str | UUID, *, name: str, description: str | Unset = UNSET) -> Group:
         """Create a group in an organization.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             org_id: Id of the organization, a UUID.

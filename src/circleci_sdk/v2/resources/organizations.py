@@ -121,7 +121,7 @@ class Organizations(Resource):
         Only `circleci` makes a new organization. For `github` and `bitbucket` the answer is the organization of that
         name there, known to CircleCI before or not.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             name: The name of the organization.
@@ -191,7 +191,7 @@ class Organizations(Resource):
 
         The entry holds for all projects. The answer is its id and a message, not the entry.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.

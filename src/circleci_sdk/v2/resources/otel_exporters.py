@@ -113,7 +113,7 @@ class OtelExporters(Resource):
         From then on CircleCI sends traces of the organization's pipelines to the collector. Only for admins of the
         organization, which has at most 5 exporters. There is no update: delete and create again.
 
-        Experimental: the API may change it without notice. Never sent again once the API may have received it.
+        Experimental: the API may change it without notice. Never sent again once the API may have carried it out.
 
         Args:
             org_id: Id of the organization.

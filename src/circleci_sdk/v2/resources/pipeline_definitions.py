@@ -142,7 +142,7 @@ class PipelineDefinitions(Resource):
 
         Only in projects that use the GitHub App.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_id: Id of the project, a UUID.

@@ -261,7 +261,7 @@ class Pipelines(Resource):
         Not for projects on GitLab or the GitHub App; for the latter use `trigger_run`. A message instead of a pipeline
         means that nothing was started, for instance because the commit says `[skip ci]`.
 
-        Takes at most one of `branch` and `tag`. Never sent again once the API may have received it.
+        Takes at most one of `branch` and `tag`. Never sent again once the API may have carried it out.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
@@ -400,7 +400,7 @@ class Pipelines(Resource):
         For all projects but those on GitLab. A message instead of a pipeline means that nothing was started, for
         instance because the commit says `[skip ci]`.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
@@ -437,7 +437,7 @@ class Pipelines(Resource):
 
         Called from a job of a setup workflow. It works once for each pipeline.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             continuation_key: The key that the setup job finds in its environment as `CIRCLE_CONTINUATION_KEY`.

@@ -333,7 +333,7 @@ class Policies(Resource):
 
         Uses the stored policies. Policies need the Scale plan.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             org_id: Id of the organization, a UUID.

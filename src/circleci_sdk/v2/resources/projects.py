@@ -233,7 +233,7 @@ class Projects(Resource):
         In an organization on GitHub OAuth or Bitbucket this takes over the repository of that name, and builds start
         only after `v1.projects.follow`.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
@@ -252,7 +252,7 @@ class Projects(Resource):
 
         The older way beside `create`. The repository needs a main branch and a CircleCI config.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
@@ -452,7 +452,7 @@ class Projects(Resource):
         Not for projects on GitLab or the GitHub App. A user key belongs to the user of this token, who must have
         authorized CircleCI at GitHub before.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several

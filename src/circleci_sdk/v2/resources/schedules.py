@@ -145,7 +145,7 @@ class Schedules(Resource):
 
         Not for projects on GitLab or the GitHub App; use `v2.triggers.create` there.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several

@@ -190,7 +190,7 @@ class Triggers(Resource):
         For a webhook the answer holds the URL to call, with its secret; keep it, later answers mask the secret.
         `created_at` is missing from this answer.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             project_id: Id of the project, a UUID.

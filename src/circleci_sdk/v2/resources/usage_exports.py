@@ -70,7 +70,7 @@ class UsageExports(Resource):
         Poll with `get` until the state is `completed` or `failed`. An organization may start about 10 exports per hour.
         Not on Server.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             org_id: Id of the organization, a UUID.

@@ -152,7 +152,7 @@ class Webhooks(Resource):
 
         A project has at most 5 webhooks.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             name: The name of the webhook.

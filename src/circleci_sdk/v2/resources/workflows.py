@@ -133,7 +133,7 @@ class Workflows(Resource):
 
         The jobs behind the approval start shortly after the answer.
 
-        Never sent again once the API may have received it.
+        Never sent again once the API may have carried it out.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
@@ -181,7 +181,7 @@ class Workflows(Resource):
         Makes a new workflow in the same pipeline. Runs all its jobs unless `jobs` or `from_failed` narrows them.
 
         Takes at most one of `jobs` and `from_failed`. Takes `enable_ssh` only together with `jobs`. Takes `sparse_tree`
-        only together with `jobs`. Never sent again once the API may have received it.
+        only together with `jobs`. Never sent again once the API may have carried it out.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
