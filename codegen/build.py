@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .deliveries import read_deliveries
 from .formatting import formatted
 from .models import model_modules
 from .operations import read_resources
@@ -27,7 +28,7 @@ def build(spec_dir: Path, package: str, api_name: str) -> dict[str, str]:
     spec = read_spec(spec_dir)
     components = read_components(spec)
     resources = read_resources(spec, components, api_name)
-    placement = place(resources, components)
+    placement = place(resources, read_deliveries(spec, components), components)
     files = package_files(spec, resources, components, placement, package=package, api_name=api_name)
     header = f'{HEADER}\n"""Models, public as `{package}.models`."""'
     models = model_modules(components, placement, header)

@@ -11,7 +11,9 @@ from typing import Final
 from pydantic import BaseModel
 
 SHARED: Final = "shared"
-"""What no resource is called, since models of several resources live in a module of that name."""
+DELIVERIES: Final = "deliveries"
+OTHER_MODULES: Final = frozenset({SHARED, DELIVERIES})
+"""What no resource is called: the models of several resources, and those of deliveries, live in such modules."""
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PYTHON_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*_?")

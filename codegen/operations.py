@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .answers import Answer, Failure, Pagination, check_response, json_schema, read_answer, read_failures, read_page
 from .imports import TAKEN_NAMES
-from .names import SHARED, bad_method_name, one_of, pascal_case, snake_case
+from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case, snake_case
 from .nodes import Node, Problems
 from .parameters import Parameter, body_parameter, read_parameters
 from .schemas import read_shape
@@ -135,7 +135,11 @@ def _add_tag(tags: dict[str, _Tag], node: Node) -> None:
     resource = node.get("x-resource")
     if resource is None:
         raise node.refusal(f"The tag `{name}` has no `x-resource`; say which Python module holds its operations.")
-    if bad_method_name(resource.text()) or resource.text() == SHARED or pascal_case(resource.text()) in TAKEN_NAMES:
+    if (
+        bad_method_name(resource.text())
+        or resource.text() in OTHER_MODULES
+        or pascal_case(resource.text()) in TAKEN_NAMES
+    ):
         raise resource.refusal(f"`{resource.text()}` cannot be a module; use a plural noun in lower case.")
     if name in tags:
         raise node.refusal(f"The tag `{name}` is defined twice; keep one of them.")

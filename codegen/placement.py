@@ -1,7 +1,7 @@
 """Decides which components become models, and which module each of them belongs into.
 
-A component that only one resource uses lives in the module of that resource, any other in the shared one, so that
-using a resource loads no models of another.
+A component that only one resource uses lives in the module of that resource, one that only deliveries use in theirs,
+any other in the shared one, so that using a resource loads no models of another.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from .imports import TAKEN_NAMES
-from .names import SHARED, pascal_case
+from .names import DELIVERIES, SHARED, pascal_case
 from .nodes import Problems
 from .shapes import Components, holds_secret, references
 
@@ -30,11 +30,11 @@ class Placement:
     """Components that answers hold; the others are in requests only."""
 
 
-def place(resources: Sequence[Resource], components: Components) -> Placement:
-    """Follows every operation to the components it uses."""
+def place(resources: Sequence[Resource], deliveries: Sequence[str], components: Components) -> Placement:
+    """Follows every operation and every delivery to the components it uses."""
     users: dict[str, set[str]] = {}
     answered: set[str] = set()
-    for user, names, is_answer in _uses(resources, components):
+    for user, names, is_answer in _uses(resources, deliveries, components):
         for name in reachable(names, components):
             users.setdefault(name, set()).add(user)
             if is_answer:
@@ -44,13 +44,16 @@ def place(resources: Sequence[Resource], components: Components) -> Placement:
     return Placement(modules, frozenset(answered))
 
 
-def _uses(resources: Sequence[Resource], components: Components) -> Iterator[tuple[str, list[str], bool]]:
+def _uses(
+    resources: Sequence[Resource], deliveries: Sequence[str], components: Components
+) -> Iterator[tuple[str, list[str], bool]]:
     """Who uses which components, and whether in an answer."""
     for resource in resources:
         for operation in resource.operations:
             yield resource.name, [*operation.answer.models], True
             in_request = (references(parameter.shape) for parameter in operation.parameters)
             yield resource.name, [*chain.from_iterable(in_request)], False
+    yield DELIVERIES, [*deliveries], True
     yield SHARED, [component.name for component in components.values() if component.standalone], True
 
 

@@ -15,7 +15,7 @@ from .source import read_yaml
 MAIN_FILE: Final = "openapi.yaml"
 
 _MAIN_KEYS: Final = frozenset({"openapi", "info", "servers", "security", "tags", "paths", "components"})
-_TAG_FILE_KEYS: Final = frozenset({"paths", "components"})
+_TAG_FILE_KEYS: Final = frozenset({"paths", "webhooks", "components"})
 _SECTIONS: Final = ("parameters", "responses", "schemas", "securitySchemes")
 _REFERABLE: Final = ("parameters", "responses", "schemas")
 
@@ -25,9 +25,11 @@ class Spec:
     """The merged document of one version of the API."""
 
     head: Mapping[str, Node]
-    """Everything but paths and components."""
+    """Everything but paths, webhooks and components."""
     paths: Mapping[str, Mapping[str, Node]]
     """Operations by path and HTTP method."""
+    webhooks: Mapping[str, Mapping[str, Node]]
+    """Deliveries by the name of the event and HTTP method."""
     components: Mapping[str, Mapping[str, Node]]
 
     @property
@@ -53,16 +55,22 @@ class Spec:
     def bundle(self) -> Json:
         """The whole document in one piece, in an order that does not depend on the files."""
         document: dict[str, Json] = {key: node.plain() for key, node in self.head.items()}
-        document["paths"] = {
-            path: {method: node.plain() for method, node in sorted(methods.items())}
-            for path, methods in sorted(self.paths.items())
-        }
+        document["paths"] = _plain(self.paths)
+        if self.webhooks:
+            document["webhooks"] = _plain(self.webhooks)
         document["components"] = {
             section: {name: node.plain() for name, node in sorted(self.components[section].items())}
             for section in _SECTIONS
             if self.components[section]
         }
         return document
+
+
+def _plain(calls: Mapping[str, Mapping[str, Node]]) -> dict[str, Json]:
+    return {
+        name: {method: node.plain() for method, node in sorted(methods.items())}
+        for name, methods in sorted(calls.items())
+    }
 
 
 def read_spec(folder: Path) -> Spec:
@@ -102,12 +110,14 @@ def reference(node: Node) -> tuple[str, str]:
 
 def _merged(roots: list[Node]) -> Spec:
     paths: dict[str, dict[str, Node]] = {}
+    webhooks: dict[str, dict[str, Node]] = {}
     components: dict[str, dict[str, Node]] = {section: {} for section in _SECTIONS}
     problems = Problems()
     for root in roots:
-        with problems.caught():
-            for path, item in _children(root, "paths").items():
-                _add(paths.setdefault(path, {}), item, problems)
+        for section, calls in (("paths", paths), ("webhooks", webhooks)):
+            with problems.caught():
+                for name, item in _children(root, section).items():
+                    _add(calls.setdefault(name, {}), item, problems)
         with problems.caught():
             for section, names in _children(root, "components").items():
                 if section not in components:
@@ -120,7 +130,7 @@ def _merged(roots: list[Node]) -> Spec:
     for node in (*(node for key, node in head.items() if key != "tags"), *components["securitySchemes"].values()):
         _refuse_extensions(node, problems)
     problems.raise_any()
-    return Spec(head, paths, components)
+    return Spec(head, paths, webhooks, components)
 
 
 def _children(node: Node, key: str) -> dict[str, Node]:
@@ -180,7 +190,7 @@ def _unused(section: str, name: str) -> str:
 
 
 def _all_nodes(spec: Spec) -> Iterator[Node]:
-    for group in (*spec.paths.values(), *spec.components.values()):
+    for group in (*spec.paths.values(), *spec.webhooks.values(), *spec.components.values()):
         for node in group.values():
             yield from _nodes_below(node)
 

@@ -21,7 +21,7 @@ from circleci_sdk._core.model import Model, SecretText, UnknownStr
 from circleci_sdk._core.operation import Api
 from tests.codegen.support import installed
 
-CASES = ("parameters", "bodies", "paging", "answers", "lifecycle", "models", "whole")
+CASES = ("parameters", "bodies", "paging", "answers", "lifecycle", "models", "deliveries", "whole")
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ CASES: dict[str, tuple[str, ...] | None] = {
     "answers": RESOURCE,
     "lifecycle": RESOURCE,
     "models": (*MODELS, "models/_shared.py"),
+    "deliveries": (*MODELS, "models/_deliveries.py", "models/_shared.py", "openapi.json"),
     "whole": None,
 }
 """The files that each case is about; None means all."""

@@ -177,7 +177,8 @@ class BuildUser(Model):
     login: str
     """`none` for unknown users."""
     name: str | None = None
-    id: int | None = None
+    id: int | str | None = None
+    """A number; on Bitbucket a text, such as `{073cdd10-...}`."""
     avatar_url: str | None = None
     vcs_type: str | None = None
     email: str | None = None
