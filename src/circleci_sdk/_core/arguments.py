@@ -6,7 +6,7 @@ Each function names the argument and the remedy; a value that may be secret is n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from importlib import import_module
 from math import isfinite
@@ -61,41 +61,42 @@ def _is_uuid(text: str) -> bool:
 def encode_query(operation: Operation[Any], values: Mapping[str, object]) -> list[tuple[str, str]]:
     """The query of a call as pairs; a list repeats its key."""
     pairs: list[tuple[str, str]] = []
-    for parameter in operation.query_parameters:
-        value = values.get(parameter.wire, UNSET)
-        if value is UNSET:
-            value = parameter.default
-        if value is UNSET:
-            if parameter.required:
-                raise InvalidArgumentError(f"{parameter.name}: it must be given.")
-            continue
+    for parameter, value in _given(operation.query_parameters, values):
         for text in _query_texts(parameter, value):
             pairs += ((name, text) for name in (parameter.wire, *parameter.also))
     return pairs
 
 
+def _given(parameters: Iterable[Parameter], values: Mapping[str, object]) -> Iterator[tuple[Parameter, object]]:
+    """The parameters that are sent, each with its value."""
+    for parameter in parameters:
+        value = values.get(parameter.wire, UNSET)
+        if value is UNSET:
+            value = parameter.default
+        if value is not UNSET:
+            yield parameter, value
+        elif parameter.required:
+            raise InvalidArgumentError(f"{parameter.name}: it must be given.")
+
+
 def _query_texts(parameter: Parameter, value: object) -> Iterator[str]:
     kind, place = parameter.kind, parameter.name
     if kind.name != "list":
-        yield _query_text(kind, value, place)
+        yield _unicode(_wire_text(kind, value, place), place)
         return
     assert kind.items is not None
-    texts = [_query_text(kind.items, item, f"{place}[{index}]") for index, item in enumerate(_sequence(value, place))]
+    texts = [
+        _unicode(_wire_text(kind.items, item, f"{place}[{index}]"), f"{place}[{index}]")
+        for index, item in enumerate(_sequence(value, place))
+    ]
+    if not texts and (parameter.required or not parameter.exploded):
+        raise InvalidArgumentError(f"{place}: it is empty; name at least one.")
     if parameter.exploded:
         yield from texts
-    elif texts:
-        if any("," in text for text in texts):
-            raise InvalidArgumentError(f"{place}: its items are joined by commas, so none may hold one.")
-        yield ",".join(texts)
-    else:
-        raise InvalidArgumentError(f"{place}: it is empty; name at least one.")
-
-
-def _query_text(kind: Kind, value: object, place: str) -> str:
-    text = _wire_text(kind, value, place)
-    if not text.isascii():
-        _refuse_surrogates(text, place)
-    return text
+        return
+    if any("," in text for text in texts):
+        raise InvalidArgumentError(f"{place}: its items are joined by commas, so none may hold one.")
+    yield ",".join(texts)
 
 
 def encode_body(operation: Operation[Any], values: Mapping[str, object]) -> bytes | None:
@@ -103,14 +104,7 @@ def encode_body(operation: Operation[Any], values: Mapping[str, object]) -> byte
     if operation.body is None:
         return None
     fields: dict[str, Any] = {}
-    for parameter in operation.body:
-        value = values.get(parameter.wire, UNSET)
-        if value is UNSET:
-            value = parameter.default
-        if value is UNSET:
-            if parameter.required:
-                raise InvalidArgumentError(f"{parameter.name}: it must be given.")
-            continue
+    for parameter, value in _given(operation.body, values):
         ready = wire_value(parameter.kind, value, parameter.name, operation.api.models)
         fields.update((name, ready) for name in (parameter.wire, *parameter.also))
     if not fields and not operation.body_required:
@@ -157,7 +151,7 @@ def wire_value(kind: Kind, value: object, place: str, models: str) -> Any:
             assert kind.items is not None
             items = kind.items
             return {
-                _key(key, place): wire_value(items, item, f"{place}.{key}", models)
+                json_key(key, place): wire_value(items, item, f"{place}.{key}", models)
                 for key, item in _mapping(value, place).items()
             }
         case "model":
@@ -174,9 +168,7 @@ def wire_value(kind: Kind, value: object, place: str, models: str) -> Any:
         case "boolean":
             return _boolean(value, place)
         case _:
-            text = _wire_text(kind, value, place)
-            _refuse_surrogates(text, place)
-            return text
+            return _unicode(_wire_text(kind, value, place), place)
 
 
 def _wire_text(kind: Kind, value: object, place: str) -> str:
@@ -208,7 +200,7 @@ def _wire_text(kind: Kind, value: object, place: str) -> str:
 def _text(value: object, place: str) -> str:
     if not isinstance(value, str):
         raise InvalidArgumentError(f"{place}: it takes a string, not {_type(value)}.")
-    return str(value)
+    return str.__str__(value)
 
 
 def _secret_text(value: object, place: str) -> str:
@@ -223,15 +215,17 @@ def _integer(kind: Kind, value: object, place: str) -> int:
         raise InvalidArgumentError(f"{place}: it is at least {kind.minimum}, not {value}.")
     if kind.maximum is not None and value > kind.maximum:
         raise InvalidArgumentError(f"{place}: it is at most {kind.maximum}, not {value}.")
-    return value
+    return int(value)
 
 
 def _number(value: object, place: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidArgumentError(f"{place}: it takes a number, not {_type(value)}.")
+    if isinstance(value, int):
+        return int(value)
     if not isfinite(value):
         raise InvalidArgumentError(f"{place}: JSON has no {value}.")
-    return value
+    return float(value)
 
 
 def _boolean(value: object, place: str) -> bool:
@@ -261,7 +255,10 @@ def _date_time(value: object, place: str) -> str:
         raise InvalidArgumentError(f"{place}: it takes a datetime with a time zone, not {_type(value)}.")
     if value.utcoffset() is None:
         raise InvalidArgumentError(f"{place}: the datetime has no time zone; give it one, such as tzinfo=UTC.")
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:
+        raise InvalidArgumentError(f"{place}: in UTC it lies outside the years 1 to 9999.") from None
 
 
 def _date(value: object, place: str) -> str:
@@ -282,22 +279,22 @@ def _mapping(value: object, place: str) -> Mapping[object, object]:
     return cast("Mapping[object, object]", value)
 
 
-def _key(key: object, place: str) -> str:
+def json_key(key: object, place: str) -> str:
+    """A key of a JSON object."""
     if not isinstance(key, str):
         raise InvalidArgumentError(f"{place}: its keys are strings, not {_type(key)}.")
-    _refuse_surrogates(key, place)
-    return key
+    return _unicode(key, place)
 
 
 def free_json(value: object, place: str) -> Any:
     """Any JSON value, checked all the way down; datetimes and UUIDs are written as text."""
     match value:
-        case None | bool() | int():
+        case None | bool():
             return value
         case str():
-            _refuse_surrogates(value, place)
-            return str(value)
-        case float():
+            _unicode(value, place)
+            return value  # as it is: an `UnknownStr` must stay one
+        case int() | float():
             return _number(value, place)
         case datetime():
             return _date_time(value, place)
@@ -305,7 +302,7 @@ def free_json(value: object, place: str) -> Any:
             return str(value)
         case Mapping():
             items = cast("Mapping[object, object]", value).items()
-            return {_key(key, place): free_json(item, f"{place}.{key}") for key, item in items}
+            return {json_key(key, place): free_json(item, f"{place}.{key}") for key, item in items}
         case list() | tuple():
             return [free_json(item, f"{place}[{i}]") for i, item in enumerate(cast("Sequence[object]", value))]
         case _:
@@ -314,9 +311,10 @@ def free_json(value: object, place: str) -> Any:
             raise InvalidArgumentError(f"{place}: JSON has no form for {_type(value)}.")
 
 
-def _refuse_surrogates(text: str, place: str) -> None:
+def _unicode(text: str, place: str) -> str:
     if not text.isascii() and any(0xD800 <= ord(char) <= 0xDFFF for char in text):
         raise InvalidArgumentError(f"{place}: it holds half a character, which has no UTF-8 form.")
+    return str.__str__(text)  # not str(text): an enumeration with text values would give its own name
 
 
 def _type(value: object) -> str:

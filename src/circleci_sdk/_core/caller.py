@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -105,11 +105,12 @@ class Caller:
     async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
         """Carry out a call that no operation describes. `json` is UNSET for no body."""
         operation = free_operation(method, path)
-        pairs = free_query(query)
-        prepared = self._prepare(operation, {}, {}, {}, pairs)
-        if json is not UNSET:
-            prepared.content = json_bytes(free_json(json, "json"))
-            prepared.headers.append(("Content-Type", "application/json"))
+
+        def encode() -> Prepared:
+            content = None if json is UNSET else json_bytes(free_json(json, "json"))
+            return self._request(operation, operation.path, free_query(query), content)
+
+        prepared = _checked(operation, encode)
         trip = await self._travel(operation, prepared)
         data = decode_anything(operation, trip.answer, trip.facts)
         self._answered(trip, data)
@@ -118,30 +119,22 @@ class Caller:
     def _answered(self, trip: Trip, data: Any) -> None:
         """For callers that want to see how the answer came."""
 
-    def _prepare(
-        self,
-        operation: Operation[Any],
-        path: Arguments,
-        query: Arguments,
-        body: Arguments,
-        more: Sequence[tuple[str, str]] = (),
-    ) -> Prepared:
-        where = operation.api.base + operation.path
-        try:
-            where = encode_path(operation, path)
-            pairs = encode_query(operation, query)
+    def _prepare(self, operation: Operation[Any], path: Arguments, query: Arguments, body: Arguments) -> Prepared:
+        def encode() -> Prepared:
             check_rules(operation, _given(operation, path, query, body))
-            content = encode_body(operation, body)
-            url = build_url(self._session.origin, where, [*pairs, *more, *self.options.query])
-        except ValueError as error:
-            refused = InvalidArgumentError(f"{operation.label}: {error}", facts=_facts(operation, where))
-        else:
-            headers = [("Accept", "application/json"), ("User-Agent", user_agent()), *self.options.headers]
-            if content is not None:
-                headers.append(("Content-Type", "application/json"))
-            return Prepared(operation.method, url, headers, content)
-        # Raised here, not where it was found: frames further down may hold secrets in their locals.
-        raise refused
+            where, pairs = encode_path(operation, path), encode_query(operation, query)
+            return self._request(operation, where, pairs, encode_body(operation, body))
+
+        return _checked(operation, encode)
+
+    def _request(
+        self, operation: Operation[Any], path: str, query: list[tuple[str, str]], content: bytes | None
+    ) -> Prepared:
+        url = build_url(self._session.origin, path, [*query, *self.options.query])
+        headers = [("Accept", "application/json"), ("User-Agent", user_agent()), *self.options.headers]
+        if content is not None:
+            headers.append(("Content-Type", "application/json"))
+        return Prepared(operation.method, url, headers, content)
 
     async def _travel(self, operation: Operation[Any], prepared: Prepared) -> Trip:
         _warn_of_deprecation(operation)
@@ -171,6 +164,18 @@ class RecordingCaller(Caller):
         )
 
 
+def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepared:
+    """What `encode` makes. A refusal is raised from here: frames further down may hold secrets in their locals."""
+    try:
+        return encode()
+    except ValueError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "an argument is nested too deep, or holds itself."
+    facts = CallFacts(operation.label, operation.method, operation.api.base + operation.path)
+    raise InvalidArgumentError(f"{operation.label}: {reason}", facts=facts)
+
+
 def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:
     """The Python names of the arguments that ask for something; False asks for nothing."""
     parameters = (*operation.path_parameters, *operation.query_parameters, *(operation.body or ()))
@@ -181,10 +186,6 @@ def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:
         for wire, value in group.items()
         if value is not UNSET and value is not False and wire in names
     )
-
-
-def _facts(operation: Operation[Any], path: str) -> CallFacts:
-    return CallFacts(operation.label, operation.method, path)
 
 
 def _warn_of_deprecation(operation: Operation[Any]) -> None:

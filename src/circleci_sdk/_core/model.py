@@ -7,7 +7,7 @@ Reading: unknown fields are kept, both spellings of a key are taken, unknown val
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, cast
 
@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from .arguments import free_json, json_key
 from .errors import InvalidArgumentError
 
 
@@ -72,14 +73,12 @@ class SecretText(str):
         return core_schema.no_info_after_validator_function(cls, core_schema.str_schema())
 
 
-def _usual_spelling(value: Any) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("timestamp", "Input should be a timestamp")
-    if value.startswith("#joda/inst"):
-        return value[len("#joda/inst") :].strip(' "')
-    if value.lstrip("+-").replace(".", "", 1).isdecimal():
-        raise PydanticCustomError("timestamp", "Input should be a timestamp")
-    return value
+def _usual_spelling(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.removeprefix("#joda/inst").strip(' "')
+    if isinstance(value, datetime):
+        return value
+    raise PydanticCustomError("timestamp", "Input should be a timestamp")
 
 
 def _aware(value: datetime) -> datetime:
@@ -91,13 +90,9 @@ class _Tolerant:
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         usual = core_schema.datetime_schema(tz_constraint="aware", strict=True)
         # The usual spelling is tried first and never enters Python: a validator on every date costs a quarter.
-        odd = core_schema.no_info_after_validator_function(
-            _aware,
-            core_schema.no_info_before_validator_function(_usual_spelling, core_schema.datetime_schema(strict=False)),
-        )
-        naive = core_schema.no_info_after_validator_function(_aware, core_schema.datetime_schema(strict=True))
+        odd = core_schema.no_info_before_validator_function(_usual_spelling, core_schema.datetime_schema(strict=False))
         return core_schema.union_schema(
-            [usual, naive, odd],
+            [usual, core_schema.no_info_after_validator_function(_aware, odd)],
             mode="left_to_right",
             custom_error_type="timestamp",
             custom_error_message="Input should be a timestamp",
@@ -135,11 +130,13 @@ class Model(BaseModel):
 
 def readable_place(location: tuple[int | str, ...]) -> str:
     """A place in an answer as `items.3.created_at`; the names that unions add to it are left out."""
-    return ".".join(str(part) for part in location if isinstance(part, int) or _is_field(part))
+    return ".".join(str(part) for part in _fields(location))
 
 
-def _is_field(part: str) -> bool:
-    return not any(char in part for char in "[]()") and part not in _UNION_MEMBERS
+def _fields(location: tuple[int | str, ...]) -> Iterator[int | str]:
+    for part in location:
+        if isinstance(part, int) or not (part in _UNION_MEMBERS or any(char in part for char in "[]()")):
+            yield part
 
 
 _UNION_MEMBERS: Final = frozenset({"str", "int", "float", "bool", "none", "any", "datetime", "is-instance", "nullable"})
@@ -150,13 +147,12 @@ def nested_json(models: tuple[type[Model], ...], value: object, place: str) -> A
 
     Strict: a wrong type, an unknown key and an unknown value (unless wrapped in `UnknownStr`) are refused.
     """
-    if isinstance(value, BaseModel):
-        if not isinstance(value, models):
-            raise InvalidArgumentError(f"{place}: it takes {_names(models)} or a mapping, not {type(value).__name__}.")
-        value = _as_given(value)
-    if not isinstance(value, Mapping):
-        raise InvalidArgumentError(f"{place}: it takes {_names(models)} or a mapping, not {type(value).__name__}.")
-    plain = _plain_mapping(cast("Mapping[object, object]", value))
+    if isinstance(value, models):
+        models = (type(value),)
+    elif isinstance(value, BaseModel) or not isinstance(value, Mapping):
+        names = " or ".join(model.__name__ for model in models)
+        raise InvalidArgumentError(f"{place}: it takes {names} or a mapping, not {type(value).__name__}.")
+    plain = _plain(cast("object", value), place)
     problems: list[str] = []
     for candidate in models:
         try:
@@ -164,7 +160,7 @@ def nested_json(models: tuple[type[Model], ...], value: object, place: str) -> A
             _refuse_unknown(read, place)
         except ValidationError as error:
             problems += (
-                _sentence(place, detail["loc"], detail["msg"])
+                f"{place}{''.join(_step(part) for part in _fields(detail['loc']))}: {detail['msg']}."
                 for detail in error.errors(include_input=False, include_url=False)
             )
         except InvalidArgumentError as error:
@@ -174,30 +170,20 @@ def nested_json(models: tuple[type[Model], ...], value: object, place: str) -> A
     raise InvalidArgumentError(" ".join(dict.fromkeys(problems[:4])))
 
 
-def _as_given(value: BaseModel) -> dict[str, Any]:
-    """What was set on a model, as it was given: a shallow look, without the conversions of a dump."""
-    names = (*type(value).model_fields, *(value.model_extra or {}))
-    return {name: getattr(value, name) for name in names if name in value.model_fields_set}
+def _step(part: int | str) -> str:
+    return f"[{part}]" if isinstance(part, int) else f".{part}"
 
 
-def _plain_mapping(value: Mapping[Any, object]) -> dict[str, Any]:
-    return {str(key): _plain(item) for key, item in value.items()}
-
-
-def _plain(value: object) -> object:
+def _plain(value: object, place: str) -> object:
     """The same data without models, so that what was set on them later is checked as well."""
     if isinstance(value, BaseModel):
-        return _plain_mapping(_as_given(value))
+        value = {name: getattr(value, name) for name in value.model_fields_set}
     if isinstance(value, Mapping):
-        return _plain_mapping(cast("Mapping[object, object]", value))
+        items = cast("Mapping[object, object]", value).items()
+        return {json_key(key, place): _plain(item, f"{place}.{key}") for key, item in items}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("Sequence[object]", value)]
-    return value
-
-
-def _sentence(place: str, location: tuple[int | str, ...], message: str) -> str:
-    where = readable_place(location)
-    return f"{place}{'.' + where if where else ''}: {message}."
+        return [_plain(item, f"{place}[{i}]") for i, item in enumerate(cast("Sequence[object]", value))]
+    return free_json(value, place)
 
 
 def _refuse_unknown(value: object, place: str) -> None:
@@ -219,7 +205,3 @@ def _refuse_unknown(value: object, place: str) -> None:
     elif isinstance(value, list):
         for index, item in enumerate(cast("list[object]", value)):
             _refuse_unknown(item, f"{place}[{index}]")
-
-
-def _names(models: tuple[type[Model], ...]) -> str:
-    return " or ".join(model.__name__ for model in models)

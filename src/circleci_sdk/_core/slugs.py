@@ -31,7 +31,9 @@ class ProjectSlug:
 
     def __post_init__(self) -> None:
         for part in (self.vcs, self.organization, self.project):
-            check_segment(part, "project slug")
+            check_segment(part, "project_slug")
+            if "/" in part:
+                raise InvalidArgumentError(f"project_slug: {_quote(part)} is one part of a slug and holds a slash.")
 
     def __str__(self) -> str:
         return f"{self.vcs}/{self.organization}/{self.project}"

@@ -1,0 +1,369 @@
+"""Models read what the server may send, write only what it takes, and can be kept like any other value."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
+
+from circleci_sdk import InvalidArgumentError, UnknownStr
+from circleci_sdk._core.model import Model, SecretText, Timestamp, nested_json, readable_place
+from circleci_sdk.v2.models import Schedule, Timetable, User, Webhook, Workflow
+from tests.support.handmade import Bag, Box, Part, Thing
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+
+def read(text: str) -> Thing:
+    return Thing.model_validate_json(text)
+
+
+# Timestamps
+
+
+TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-02T12:00:00Z", NOON),
+        ("2026-01-02T12:00:00.000Z", NOON),
+        ("2026-01-02T12:00:00.123456789Z", NOON.replace(microsecond=123456)),
+        ("2026-01-02T05:00:00-07:00", NOON),
+        ("2026-01-02T05:00:00-0700", NOON),
+        ("2026-01-02 12:00:00+00:00", NOON),
+        ("2026-01-02T12:00:00", NOON),
+        ("2026-01-02T12:00:00.5", NOON.replace(microsecond=500000)),
+        ("#joda/inst 2026-01-02T12:00:00Z", NOON),
+        ('#joda/inst "2026-01-02T12:00:00.000Z"', NOON),
+        ("#joda/inst 2026-01-02T08:30:00-0330", NOON),
+        ("#joda/inst 2026-01-02T12:00:00", NOON),
+        ("1767355200", NOON),  # seconds since 1970, as text only: a bare number is too likely something else
+    ],
+)
+def test_timestamps_in_every_spelling_seen(text: str, expected: datetime) -> None:
+    moment = TIMESTAMP.validate_json(TypeAdapter(str).dump_json(text))
+    assert moment == expected
+    assert moment.utcoffset() is not None
+    assert TIMESTAMP.validate_python(text) == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [1767355200, 1.5, True, [], {}, "", "today", "2026-13-01T00:00:00Z", "12:00"],
+    ids=repr,
+)
+def test_what_is_no_timestamp(value: object) -> None:
+    with pytest.raises(ValidationError, match="Input should be a timestamp"):
+        TIMESTAMP.validate_json(TypeAdapter(Any).dump_json(value))
+
+
+def test_an_offset_is_kept() -> None:
+    moment = TIMESTAMP.validate_json('"2026-01-02T05:00:00-07:00"')
+    assert moment.utcoffset() == timedelta(hours=-7)
+
+
+def test_naive_datetimes_from_python_are_utc() -> None:
+    assert TIMESTAMP.validate_python(NOON.replace(tzinfo=None)) == NOON
+
+
+# Open sets of values
+
+
+def test_a_known_value_is_a_plain_string() -> None:
+    thing = read('{"id": "1", "colour": "blue"}')
+    assert thing.colour == "blue"
+    assert type(thing.colour) is str
+
+
+def test_an_unknown_value_is_kept_and_says_so() -> None:
+    thing = read('{"id": "1", "colour": "green"}')
+    assert thing.colour == "green"
+    assert isinstance(thing.colour, UnknownStr)
+    assert repr(thing.colour) == "UnknownStr('green')"
+    assert thing.model_dump_json(exclude_unset=True) == '{"id":"1","colour":"green"}'
+
+
+def test_an_unknown_str_that_is_known_after_all_is_plain() -> None:
+    assert type(Thing(id="1", colour=UnknownStr("blue")).colour) is str
+
+
+@pytest.mark.parametrize("value", ["5", "null", "[]", "true"])
+def test_what_is_no_string_is_no_unknown_value(value: str) -> None:
+    with pytest.raises(ValidationError):
+        read(f'{{"id": "1", "colour": {value}}}')
+
+
+def test_match_over_an_open_set() -> None:
+    def name(thing: Thing) -> str:
+        match thing.colour:
+            case "red" | "blue":
+                return "known"
+            case UnknownStr():
+                return "new"
+
+    assert name(read('{"id": "1", "colour": "red"}')) == "known"
+    assert name(read('{"id": "1", "colour": "green"}')) == "new"
+
+
+# Keys
+
+
+@pytest.mark.parametrize("key", ["created_at", "created-at"])
+def test_both_spellings_of_a_key(key: str) -> None:
+    assert read(f'{{"id": "1", "{key}": "2026-01-02T12:00:00Z"}}').created_at == NOON
+
+
+def test_both_spellings_of_a_kebab_key_of_the_spec() -> None:
+    days = {"hours_of_day": [1], "days_of_week": ["MON"]}
+    for table in (
+        Timetable.model_validate({"per-hour": 1, "hours-of-day": [1], "days-of-week": ["MON"]}),
+        Timetable.model_validate({"per_hour": 1, **days}),
+        Timetable(per_hour=1, hours_of_day=[1], days_of_week=["MON"]),
+    ):
+        assert table.model_dump(exclude_unset=True) == {"per_hour": 1, **days}
+        assert table.model_dump(exclude_unset=True, by_alias=True) == {
+            "per-hour": 1,
+            "hours-of-day": [1],
+            "days-of-week": ["MON"],
+        }
+
+
+def test_unknown_fields_are_kept() -> None:
+    thing = read('{"id": "1", "new-thing": {"a": [1]}}')
+    assert thing.model_extra == {"new-thing": {"a": [1]}}
+
+
+def test_missing_fields_have_their_defaults() -> None:
+    assert read('{"id": "1"}').created_at is None
+
+
+# Secrets that were answered
+
+
+def test_a_secret_that_was_answered_is_not_shown() -> None:
+    thing = read('{"id": "1", "password": "hunter2"}')
+    assert thing.password == "hunter2"
+    assert isinstance(thing.password, SecretText)
+    for shown in (repr(thing), str(thing), repr(thing.password), repr([thing]), f"{thing}", f"{thing.password!r}"):
+        assert "hunter2" not in shown
+    assert repr(thing.password) == "'**********'"
+
+
+# Keeping models
+
+
+def models() -> list[Model]:
+    return [
+        read('{"id": "1", "colour": "green", "created_at": "2026-01-02T05:00:00-07:00", "more": 1, "password": "x"}'),
+        Thing(id="1", parts=[Part(name="a")]),
+        Thing.model_validate({"id": "1", "colour": "green"}),
+        User(id="1", login="ada", name="Ada"),
+        Timetable(per_hour=1, hours_of_day=[2]),
+    ]
+
+
+KEPT: list[tuple[str, Callable[[Any], Any]]] = [
+    *((f"pickle {protocol}", lambda m, p=protocol: pickle.loads(pickle.dumps(m, p))) for protocol in range(6)),
+    ("copy", copy.copy),
+    ("deepcopy", copy.deepcopy),
+    ("model_copy", lambda m: m.model_copy(deep=True)),
+    ("json", lambda m: type(m).model_validate_json(m.model_dump_json())),
+]
+
+
+@pytest.mark.parametrize("keep", [keep for _, keep in KEPT], ids=[name for name, _ in KEPT])
+@pytest.mark.parametrize("model", models(), ids=repr)
+def test_models_can_be_kept(model: Any, keep: Callable[[Any], Any]) -> None:
+    kept = keep(model)
+    assert kept == model
+    assert type(kept) is type(model)
+    assert kept.model_dump() == model.model_dump()
+    if isinstance(model, Thing):
+        assert isinstance(kept.colour, UnknownStr) == isinstance(model.colour, UnknownStr)
+        assert type(kept.password) is type(model.password)
+
+
+def test_unknown_str_is_a_string_in_all_else() -> None:
+    value = UnknownStr("x")
+    assert {value: 1}["x"] == 1
+    assert hash(value) == hash("x")
+    for kept in (copy.deepcopy(value), pickle.loads(pickle.dumps(value))):
+        assert kept == "x"
+        assert type(kept) is UnknownStr
+
+
+@pytest.mark.parametrize("model", [Schedule, Webhook, Workflow, User])
+def test_models_live_where_users_import_them_from(model: type[Model]) -> None:
+    assert model.__module__ == "circleci_sdk.v2.models"
+
+
+# Writing
+
+
+def sent(value: object, *types: type[Model]) -> Any:
+    return nested_json(types or (Box,), value, "box")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({}, {}),
+        (Box(), {}),
+        ({"inner_size": "small"}, {"inner_size": "small"}),
+        ({"inner-size": "small"}, {"inner_size": "small"}),
+        (Box(inner_size="small"), {"inner_size": "small"}),
+        (Box(inner_size=None), {"inner_size": None}),
+        ({"colour": "red"}, {"colour": "red"}),
+        ({"colour": UnknownStr("green")}, {"colour": "green"}),
+        (Box(colour=UnknownStr("green")), {"colour": "green"}),
+        (Box.model_validate_json('{"colour": "green", "ids": []}'), {"colour": "green", "ids": []}),
+        ({"parts": [{"name": "a", "count": 2}]}, {"parts": [{"name": "a", "count": 2}]}),
+        ({"parts": ({"name": "a"}, Part(name="b"))}, {"parts": [{"name": "a"}, {"name": "b"}]}),
+        (Box(parts=[Part(name="b")]), {"parts": [{"name": "b"}]}),
+        ({"labels": {"a_b": "1", "a-b": "2"}}, {"labels": {"a_b": "1", "a-b": "2"}}),
+        (
+            {"ids": [UUID("5034460f-c7c4-4c43-9457-de07e2029e7b")]},
+            {"ids": ["5034460f-c7c4-4c43-9457-de07e2029e7b"]},
+        ),
+        (
+            {"anything": {"at": NOON, "n": [1.5, None, True]}},
+            {"anything": {"at": "2026-01-02T12:00:00Z", "n": [1.5, None, True]}},
+        ),
+        ({"anything": SecretStr("hidden")}, {"anything": "hidden"}),
+    ],
+    ids=repr,
+)
+def test_what_is_written(value: object, expected: Mapping[str, object]) -> None:
+    assert sent(value) == expected
+
+
+def test_the_names_of_the_spec_are_written() -> None:
+    for value in ({"per_hour": 1, "hours_of_day": [2]}, Timetable(per_hour=1, hours_of_day=[2])):
+        assert nested_json((Timetable,), value, "timetable") == {"per-hour": 1, "hours-of-day": [2]}
+
+
+def changed(**fields: object) -> Box:
+    box = Box()
+    for name, value in fields.items():
+        setattr(box, name, value)
+    return box
+
+
+def part_changed() -> Box:
+    part = Part(name="a")
+    part.count = "many"  # type: ignore[assignment]  # what a careless user does
+    return Box(parts=[part])
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ({"size": "small"}, "box.size: Box has no such key. It has: inner_size, colour"),
+        (Box.model_validate({"size": "small"}), "box.size: Box has no such key"),
+        ({"inner_size": "small", "inner-size": "large"}, "no such key"),
+        ({"inner_size": "tiny"}, "box.inner_size: Input should be 'small' or 'large'."),
+        ({"inner_size": UnknownStr("tiny")}, "box.inner_size: Input should be 'small' or 'large'."),
+        ({"colour": "green"}, "box.colour: 'green' is not a value that this version knows. Wrap it in UnknownStr"),
+        (Box.model_validate({"colour": "green"}), "box.colour: 'green' is not a value that this version knows"),
+        ({"colour": 5}, "box.colour: Input should be 'red' or 'blue'."),
+        ({"parts": [{"name": "a"}, {"name": 5}]}, "box.parts[1].name: Input should be a valid string."),
+        ({"parts": [{"name": "a", "nam": "b"}]}, "box.parts[0].nam: Part has no such key. It has: name, count."),
+        ({"parts": [{}]}, "box.parts[0].name: Field required."),
+        ({"parts": {"name": "a"}}, "box.parts: Input should be a valid list."),
+        ({"parts": "ab"}, "box.parts: Input should be a valid list."),
+        ({"parts": [{"name": "a", "count": "2"}]}, "box.parts[0].count: Input should be a valid integer."),
+        ({"parts": [{"name": "a", "count": True}]}, "box.parts[0].count: Input should be a valid integer."),
+        ({"labels": {"a": 1}}, "box.labels.a: Input should be a valid string."),
+        ({"labels": {1: "a"}}, "box.labels: its keys are strings, not int."),
+        ({"ids": {"a", "b"}}, "box.ids: JSON has no form for set."),
+        ({"ids": ["\ud800"]}, "box.ids[0]: it holds half a character"),
+        ({"anything": {"n": [float("nan")]}}, "box.anything.n[0]: JSON has no nan."),
+        ({"anything": NOON.replace(tzinfo=None)}, "box.anything: the datetime has no time zone"),
+        ({"anything": b"x"}, "box.anything: JSON has no form for bytes."),
+        ({"anything": object()}, "box.anything: JSON has no form for object."),
+        (changed(inner_size=5), "box.inner_size: Input should be 'small' or 'large'."),
+        (changed(colour="green"), "box.colour: 'green' is not a value that this version knows"),
+        (changed(parts=[{"nam": "a"}]), "box.parts[0]."),
+        (part_changed(), "box.parts[0].count: Input should be a valid integer."),
+        (Part(name="a"), "box: it takes Box or a mapping, not Part."),
+        (None, "box: it takes Box or a mapping, not NoneType."),
+        ("small", "box: it takes Box or a mapping, not str."),
+        ([("inner_size", "small")], "box: it takes Box or a mapping, not list."),
+    ],
+    ids=repr,
+)
+def test_what_is_refused(value: object, sentence: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        sent(value)
+    assert sentence in str(caught.value)
+
+
+def test_the_place_inside_a_generated_model() -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        nested_json((Timetable,), {"per_hour": 1, "hours_of_day": [2], "days_of_week": ["MONDAY"]}, "timetable")
+    assert "timetable.days_of_week[0]: Input should be 'MON', 'TUE'" in str(caught.value).replace(
+        "days-of-week", "days_of_week"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [({"handles": 2}, {"handles": 2}), (Bag(handles=2), {"handles": 2}), ({"colour": "red"}, {"colour": "red"})],
+    ids=repr,
+)
+def test_one_of_several_models(value: object, expected: Mapping[str, object]) -> None:
+    assert sent(value, Box, Bag) == expected
+
+
+def test_none_of_several_models() -> None:
+    with pytest.raises(
+        InvalidArgumentError, match=r"Box has no such key.*box.handles: Input should be a valid integer"
+    ):
+        sent({"handles": "2"}, Box, Bag)
+    with pytest.raises(InvalidArgumentError, match="it takes Box or Bag or a mapping"):
+        sent(5, Box, Bag)
+    with pytest.raises(InvalidArgumentError) as caught:
+        sent(Bag.model_construct(handles="2"), Box, Bag)
+    assert "Box" not in str(caught.value)
+
+
+def test_writing_leaves_what_was_given_alone() -> None:
+    given: dict[str, Any] = {"parts": ({"name": "a"},), "labels": {"a": "b"}}
+    before = copy.deepcopy(given)
+    sent(given)
+    assert given == before
+
+
+def test_a_foreign_model_is_no_mapping() -> None:
+    class Other(BaseModel):
+        inner_size: str = "small"
+
+    with pytest.raises(InvalidArgumentError, match="not Other"):
+        sent(Other())
+
+
+@pytest.mark.parametrize(
+    ("location", "place"),
+    [
+        (("items", 3, "created_at"), "items.3.created_at"),
+        (("colour", "literal['red','blue']"), "colour"),
+        (("colour", "function-after[UnknownStr(), str]"), "colour"),
+        (("name", "str"), "name"),
+        ((), ""),
+    ],
+)
+def test_readable_places(location: tuple[int | str, ...], place: str) -> None:
+    assert readable_place(location) == place
+
+
+def test_timestamps_are_written_in_utc() -> None:
+    offset = timezone(timedelta(hours=2))
+    assert nested_json((Box,), {"anything": NOON.astimezone(offset)}, "box") == {"anything": "2026-01-02T12:00:00Z"}
