@@ -65,22 +65,18 @@ class Http:
     ) -> Received | Failed:
         """Send one request, follow its redirects on the same server, and read the answer to its end."""
         for _ in range(MAX_REDIRECTS):
-            request = _request(prepared, limits)
-            answer = await self._once(request, credential, progress)
-            target = redirect_target(request, answer) if isinstance(answer, Received) else None
+            answer = await self._once(prepared, credential, limits, progress)
+            target = redirect_target(prepared, answer) if isinstance(answer, Received) else None
             if target is None:
                 return answer
-            prepared = replace(prepared, url=str(target))
-        return await self._once(_request(prepared, limits), credential, progress)
+            prepared = replace(prepared, url=target)
+        return await self._once(prepared, credential, limits, progress)
 
-    async def _once(self, request: httpx.Request, credential: Credential, progress: Progress) -> Received | Failed:
+    async def _once(
+        self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress
+    ) -> Received | Failed:
         """Send one request. What hooks and sources of tokens raise passes through untouched; so does cancellation."""
-        progress.left, progress.status = False, None
-        if self._own:  # a foreign transport does not say when the request leaves
-            request.extensions["trace"] = progress.trace
-        if self._options.on_request is not None:
-            await self._options.on_request(request)
-        token = await credential.token()
+        request, token = await self._ready(prepared, credential, limits, progress)
         handled = sys.exception()
         try:
             async with self._slots:
@@ -90,11 +86,30 @@ class Http:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
                 raise
-            error.request = httpx.Request(request.method, request.url)
-            return _failure(error, progress)
+            return _failure(error, request, progress)
         if self._options.on_response is not None:
             await self._options.on_response(response)
         return Received(response.status_code, Headers(response.headers.raw), content)
+
+    async def _ready(
+        self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
+    ) -> tuple[httpx.Request, Token | None]:
+        """A request that the hook has seen, and the token that goes on it last."""
+        timeout = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
+        request = httpx.Request(
+            prepared.method,
+            prepared.url,
+            headers=prepared.headers,
+            content=prepared.content,
+            extensions={"timeout": timeout},
+        )
+        progress.left, progress.status = False, None
+        if self._own:  # a foreign transport does not say when the request leaves
+            request.extensions["trace"] = progress.trace
+            request.stream = _Content(request.content)
+        if self._options.on_request is not None:
+            await self._options.on_request(request)
+        return request, None if credential is None else await credential.token()
 
     async def _send(
         self, request: httpx.Request, token: Token | None, progress: Progress
@@ -134,13 +149,7 @@ class Http:
 
         Without a credential no token is sent. `on_response` sees an answer that has no body.
         """
-        request = _request(prepared, limits)
-        progress.left, progress.status = False, None
-        if self._own:
-            request.extensions["trace"] = progress.trace
-        if self._options.on_request is not None:
-            await self._options.on_request(request)
-        token = None if credential is None else await credential.token()
+        request, token = await self._ready(prepared, credential, limits, progress)
         handled = sys.exception()
         try:
             await self._slots.acquire()
@@ -154,8 +163,7 @@ class Http:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
                 raise
-            error.request = _without_query(request)
-            return _failure(error, progress)
+            return _failure(error, request, progress)
         opened = Opened(response, progress, self._slots)
         if self._options.on_response is not None:
             try:
@@ -196,8 +204,7 @@ class Opened:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
                 raise
-            error.request = _without_query(self._response.request)
-            return _failure(error, self._progress)
+            return _failure(error, self._response.request, self._progress)
 
     async def aclose(self) -> None:
         """Give the connection back, or end it if the body was not read to its end."""
@@ -229,6 +236,21 @@ def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
     return httpx.Response(response.status_code, headers=response.headers, content=content, request=response.request)
 
 
+class _Content(httpx.AsyncByteStream):
+    """The body of a request. trio complains of a generator that a cancellation leaves in the middle; this is none."""
+
+    def __init__(self, content: bytes) -> None:
+        self._pieces = [content]
+
+    def __aiter__(self) -> _Content:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
+
+
 class _Borrowed(httpx.AsyncBaseTransport):
     """A user's client, used as a transport: its hooks, proxies and mounts apply, its redirects do not."""
 
@@ -239,18 +261,8 @@ class _Borrowed(httpx.AsyncBaseTransport):
         return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
 
 
-def _request(prepared: Prepared, limits: Timeout) -> httpx.Request:
-    timeout = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
-    return httpx.Request(
-        prepared.method,
-        prepared.url,
-        headers=prepared.headers,
-        content=prepared.content,
-        extensions={"timeout": timeout},
-    )
-
-
-def _failure(error: httpx.RequestError, progress: Progress) -> Failed:
+def _failure(error: httpx.RequestError, request: httpx.Request, progress: Progress) -> Failed:
+    error.request = _without_query(request)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     match error:
         case httpx.PoolTimeout():
@@ -271,14 +283,15 @@ def _failure(error: httpx.RequestError, progress: Progress) -> Failed:
             return Failed("connection", progress.delivered, False, text, error)
 
 
-def redirect_target(request: httpx.Request, answer: Received) -> httpx.URL | None:
+def redirect_target(prepared: Prepared, answer: Received) -> str | None:
     """Where a redirect leads, if it is one that is followed: GET and HEAD, to the same scheme, host and port."""
     location = answer.headers.get("location")
-    if answer.status not in (301, 302, 303, 307, 308) or request.method not in ("GET", "HEAD") or not location:
+    if answer.status not in (301, 302, 303, 307, 308) or prepared.method not in ("GET", "HEAD") or not location:
         return None
+    here = httpx.URL(prepared.url)
     try:
-        target = request.url.join(location)
+        target = here.join(location)
     except httpx.InvalidURL:
         return None
-    same = (target.scheme, target.host, target.port) == (request.url.scheme, request.url.host, request.url.port)
-    return target if same and not target.userinfo else None
+    same = (target.scheme, target.host, target.port) == (here.scheme, here.host, here.port)
+    return str(target) if same and not target.userinfo else None
