@@ -15,7 +15,7 @@ def message_of(content: bytes, content_type: str) -> str:
     Reads `{"message"}`, `{"error"}`, an object inside `error`, JSON inside a string (the API passes GitHub's
     answers through like that), lists of such, and plain text. Of HTML nothing is kept.
     """
-    text = content.decode("utf-8", "replace").strip()
+    text = content.decode("utf-8-sig", "replace").strip()
     if not text:
         return ""
     try:
@@ -27,7 +27,7 @@ def message_of(content: bytes, content_type: str) -> str:
 
 
 def _from_json(value: object, depth: int) -> str:
-    if depth > 4:
+    if depth > 6:
         return ""
     if isinstance(value, str):
         return _from_text(value, depth)

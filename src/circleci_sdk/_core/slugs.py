@@ -8,11 +8,13 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from .errors import InvalidArgumentError
+from .options import is_text
 
 _LONG: Final = {"gh": "github", "bb": "bitbucket"}
 _SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 _HOSTS: Final = {"github.com": "gh", "ssh.github.com": "gh", "bitbucket.org": "bb", "altssh.bitbucket.org": "bb"}
 _SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)")
+_LOGIN: Final = re.compile("//[^/]*@")  # remotes often hold a token there
 _APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
 
 
@@ -46,6 +48,8 @@ class ProjectSlug:
         `git@github.com:acme/web.git` and their like. Raises `InvalidArgumentError` for anything else; a GitLab
         remote is refused because such projects go by ids that the remote does not hold.
         """
+        if not is_text(text):
+            raise InvalidArgumentError(f"ProjectSlug.parse: it takes a string, not {type(text).__name__}.")
         parts = _slug_parts(text.strip())
         if parts is None:
             raise InvalidArgumentError(
@@ -58,7 +62,10 @@ class ProjectSlug:
 
 def _slug_parts(text: str) -> tuple[str, str, str] | None:
     if "://" in text:
-        url = urlsplit(text)
+        try:
+            url = urlsplit(text)
+        except ValueError:
+            return None
         return _from_address(url.hostname or "", url.path)
     if match := _SCP.fullmatch(text):
         return _from_address(match["host"], match["path"])
@@ -67,7 +74,7 @@ def _slug_parts(text: str) -> tuple[str, str, str] | None:
 
 def _from_address(host: str, path: str) -> tuple[str, str, str] | None:
     segments = [unquote(segment) for segment in path.strip("/").split("/")]
-    host = host.lower()
+    host = host.lower().removeprefix("www.")
     if host in _HOSTS:
         if len(segments) < 2:
             return None
@@ -113,4 +120,5 @@ def slug_segments(text: str, place: str, *, count: int, example: str, long_vcs: 
 
 
 def _quote(text: str) -> str:
+    text = _LOGIN.sub("//", text)
     return repr(text if len(text) <= 80 else text[:77] + "...")
