@@ -1,0 +1,106 @@
+"""What deliveries are about, whatever their form: names, branches, statuses and ids of events."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from circleci_sdk.v2.models import EventPipeline
+
+    from .kinds import Event
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvent:
+    """A delivery of a kind that this version of the package does not know.
+
+    `type` is its kind as the body says it (else the header `circleci-event-type`, else empty), `id` the id of the
+    delivery if it has one, `data` the whole body.
+    """
+
+    type: str
+    id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+_SHORT: Final = {"github": "gh", "bitbucket": "bb"}
+
+
+def delivery_id(event: Event) -> str:
+    """What tells one delivery from another: the id that CircleCI gave it, or for those without one a hash of it.
+
+    CircleCI may send the same delivery more than once, always under the same id.
+    """
+    given = getattr(event, "id", None)
+    if isinstance(given, str) and given:
+        return given
+    if isinstance(event, UnknownEvent):
+        content = json.dumps(event.data, sort_keys=True, default=str).encode()
+    else:
+        content = event.model_dump_json(by_alias=True).encode()
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def branch_of(event: Event) -> str | None:
+    """The branch that the event is about; None for tags, pings and unknown events.
+
+    It is found for every code host: GitHub OAuth and Bitbucket tell it in `vcs`, GitLab and the GitHub App in the
+    parameters of the trigger.
+    """
+    return _from_code(event, "branch")
+
+
+def tag_of(event: Event) -> str | None:
+    """The tag that the event is about; None for branches, pings and unknown events."""
+    return _from_code(event, "tag")
+
+
+def status_of(event: Event) -> str | None:
+    """How the workflow, the job or the build ended; None for pings and unknown events."""
+    if isinstance(event, UnknownEvent):
+        return None
+    done = getattr(event, "job", None) or getattr(event, "workflow", None) or event
+    status = getattr(done, "status", None)
+    return status if isinstance(status, str) else None
+
+
+def project_slug_of(event: Event) -> str | None:
+    """The slug of the project as the API takes it (`gh/acme/web`); None for pings and unknown events."""
+    if isinstance(event, UnknownEvent):
+        return None
+    project = getattr(event, "project", None)
+    if project is not None:
+        return short_slug(str(project.slug))
+    if hasattr(event, "build_num"):
+        host = getattr(event, "vcs_type", None) or _host(str(getattr(event, "vcs_url", "")))
+        return short_slug(f"{host}/{getattr(event, 'username', '')}/{getattr(event, 'reponame', '')}")
+    return None
+
+
+def short_slug(slug: str) -> str:
+    """The slug with `gh` for `github` and `bb` for `bitbucket`."""
+    first, slash, rest = slug.partition("/")
+    return f"{_SHORT.get(first, first)}{slash}{rest}"
+
+
+def _host(url: str) -> str:
+    return "bb" if "://bitbucket.org/" in url else "gh"
+
+
+def _from_code(event: Event, what: str) -> str | None:
+    if isinstance(event, UnknownEvent):
+        return None
+    pipeline: EventPipeline | None = getattr(event, "pipeline", None)
+    if pipeline is None:
+        # A build of v1 tells its tag as vcs_tag.
+        return _filled(getattr(event, "vcs_tag" if what == "tag" else what, None))
+    parameters = pipeline.trigger_parameters
+    return _filled(getattr(pipeline.vcs, what, None)) or _filled(getattr(parameters and parameters.git, what, None))
+
+
+def _filled(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,108 @@
+"""Whatever bytes and headers come: an event, or an error of this package."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as some
+
+from circleci_sdk import CircleCIError, DecodeError, SignatureError
+from circleci_sdk.webhooks import (
+    UnknownEvent,
+    branch_of,
+    delivery_id,
+    parse,
+    project_slug_of,
+    status_of,
+    tag_of,
+    verify,
+)
+from tests.webhooks import deliveries
+
+SECRET = deliveries.SECRET
+json_values = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | some.text(),
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(), inner, max_size=4),
+    max_leaves=12,
+)
+names = some.sampled_from(["circleci-signature", "Circleci-Signature", "circleci-event-type", "x"]) | some.text()
+digests = some.binary(max_size=40).map(bytes.hex)
+signatures = some.lists(
+    some.builds(
+        "{}={}".format, some.sampled_from(["v1", "v2", "v0", "", "v"]) | some.text(max_size=3), digests | some.text()
+    ),
+    max_size=4,
+).map(",".join)
+headers = (
+    some.none()
+    | some.dictionaries(names, signatures | some.text())
+    | some.lists(some.tuples(names | some.binary(), signatures | some.text() | some.binary()), max_size=5)
+)
+KINDS = ["workflow-completed", "job-completed", "ping", "deploy-completed", None]
+WHOLE = {
+    "workflow-completed": deliveries.workflow(),
+    "job-completed": deliveries.job(),
+    "ping": deliveries.ping(),
+    "deploy-completed": {"type": "deploy-completed"},
+    None: {"payload": {"build_num": 1, "vcs_url": "https://github.com/a/b", "all_commit_details": [{}], "steps": [{}]}},
+}
+
+
+@given(
+    body=some.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()), given_headers=headers
+)
+def test_verify_raises_nothing_but_signature_errors(body: bytes, given_headers: Any) -> None:
+    try:
+        verify(body, given_headers, SECRET)
+    except SignatureError:
+        return
+    raise AssertionError("nobody can guess a signature")
+
+
+@given(
+    body=some.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()), given_headers=headers
+)
+def test_parse_raises_nothing_but_errors_of_this_package(body: bytes, given_headers: Any) -> None:
+    for secret in (None, SECRET):
+        try:
+            event = parse(body, given_headers, secret=secret)
+        except CircleCIError:
+            continue
+        look_at(event)
+        assert secret is None
+
+
+def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a body, its root left out."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    below = [found for key, child in items for found in places(child, (*place, key))]
+    return below + ([place] if place else [])
+
+
+@given(data=some.data(), kind=some.sampled_from(KINDS))
+@settings(max_examples=300)
+def test_a_signed_body_with_anything_in_any_place(data: some.DataObject, kind: str | None) -> None:
+    body = json.loads(json.dumps(WHOLE[kind]))
+    for _ in range(data.draw(some.integers(1, 3))):
+        *above, last = data.draw(some.sampled_from(places(body)))
+        inner = body
+        for key in above:
+            inner = inner[key]
+        inner[last] = data.draw(json_values)
+    content = json.dumps(body).encode()
+    try:
+        event = parse(content, deliveries.headers(content), secret=SECRET)
+    except DecodeError:
+        return
+    look_at(event)
+    if kind == "deploy-completed" and body["type"] == kind:
+        assert isinstance(event, UnknownEvent)
+
+
+def look_at(event: Any) -> None:
+    """What everybody asks of an event never fails either."""
+    assert isinstance(delivery_id(event), str)
+    for ask in (branch_of, tag_of, status_of, project_slug_of):
+        assert isinstance(ask(event), str | None)

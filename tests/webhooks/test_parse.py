@@ -1,0 +1,222 @@
+"""Deliveries read: each known form, unknown ones, and those that fit nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from circleci_sdk import DecodeError, InvalidArgumentError, SignatureError, UnknownStr
+from circleci_sdk.v1.models import Build, BuildDetails
+from circleci_sdk.webhooks import (
+    JobCompleted,
+    Ping,
+    UnknownEvent,
+    WorkflowCompleted,
+    branch_of,
+    delivery_id,
+    parse,
+    project_slug_of,
+    status_of,
+    tag_of,
+)
+from tests.support.recordings import differences
+from tests.webhooks import deliveries
+
+BUILD: dict[str, Any] = {
+    "vcs_url": "https://github.com/acme/web",
+    "build_url": "https://circleci.com/gh/acme/web/22",
+    "build_num": 22,
+    "branch": "main",
+    "vcs_revision": "1d231626ba1d2838e599c5c598d28e2306ad4e48",
+    "why": "github",
+    "lifecycle": "finished",
+    "outcome": "failed",
+    "status": "failed",
+}
+
+
+def read(body: object, **headers: str) -> Any:
+    content = json.dumps(body).encode()
+    return parse(content, {**deliveries.headers(content), **headers}, secret=deliveries.SECRET)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (deliveries.workflow(), WorkflowCompleted),
+        (deliveries.job(), JobCompleted),
+        (deliveries.ping(), Ping),
+        (deliveries.workflow(pipeline=deliveries.from_trigger(branch="main", tag="")), WorkflowCompleted),
+        (deliveries.workflow(pipeline=deliveries.from_trigger(branch=None, tag="v1.0")), WorkflowCompleted),
+        (deliveries.workflow(pipeline=deliveries.on_branch(None)), WorkflowCompleted),
+        (deliveries.job(workflow=None), JobCompleted),
+        (deliveries.job(pipeline=deliveries.pipeline(vcs=None, trigger_parameters=None)), JobCompleted),
+        (deliveries.job(job={**deliveries.job()["job"], "started_at": None, "stopped_at": None}), JobCompleted),
+        (
+            deliveries.workflow(brand_new={"a": [1, None]}, workflow={**deliveries.workflow()["workflow"], "x": 1}),
+            WorkflowCompleted,
+        ),
+        (deliveries.workflow(status="on_fire"), WorkflowCompleted),
+        (deliveries.workflow(pipeline=deliveries.pipeline(trigger={"type": "carrier pigeon"})), WorkflowCompleted),
+        (
+            deliveries.job(pipeline=deliveries.pipeline(trigger_parameters={"github_app": {"ref": "x"}, "git": None})),
+            JobCompleted,
+        ),
+    ],
+)
+def test_each_form_is_read_and_loses_nothing(body: dict[str, Any], kind: type[Any]) -> None:
+    event = read(body)
+    assert type(event) is kind
+    assert list(differences(body, event.model_dump(mode="json", by_alias=True, exclude_unset=True))) == []
+    assert delivery_id(event) == body["id"]
+
+
+def test_a_job_may_have_no_workflow() -> None:
+    body = deliveries.job()
+    del body["workflow"]
+    event = read(body)
+    assert isinstance(event, JobCompleted)
+    assert event.workflow is None
+
+
+def test_values_of_open_sets_are_kept() -> None:
+    event = read(deliveries.workflow(status="on_fire"))
+    assert event.workflow.status == "on_fire"
+    assert isinstance(event.workflow.status, UnknownStr)
+    assert read(deliveries.workflow()).workflow.status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("body", "branch", "tag", "status", "slug"),
+    [
+        (deliveries.workflow(), "main", None, "failed", "gh/acme/web"),
+        (deliveries.job(status="success"), "main", None, "success", "gh/acme/web"),
+        (deliveries.ping(), None, None, None, None),
+        (deliveries.job(workflow=None, project=deliveries.project("bitbucket/a/b")), "main", None, "failed", "bb/a/b"),
+        (
+            deliveries.job(pipeline=deliveries.from_trigger(branch="main", tag="")),
+            "main",
+            None,
+            "failed",
+            "gh/acme/web",
+        ),
+        (deliveries.job(pipeline=deliveries.from_trigger(branch="", tag="v1")), None, "v1", "failed", "gh/acme/web"),
+        (deliveries.job(pipeline=deliveries.on_branch(None)), None, None, "failed", "gh/acme/web"),
+        (
+            deliveries.job(pipeline=deliveries.pipeline(vcs={"tag": "v2", "branch": None})),
+            None,
+            "v2",
+            "failed",
+            "gh/acme/web",
+        ),
+        (deliveries.job(pipeline=deliveries.pipeline(vcs=None)), None, None, "failed", "gh/acme/web"),
+        (
+            deliveries.workflow(project=deliveries.project("circleci/A1b/C2d")),
+            "main",
+            None,
+            "failed",
+            "circleci/A1b/C2d",
+        ),
+        ({"payload": BUILD}, "main", None, "failed", "gh/acme/web"),
+        ({"payload": {**BUILD, "branch": None, "vcs_tag": "v3"}}, None, "v3", "failed", "gh/acme/web"),
+        ({"payload": {**BUILD, "vcs_url": "https://bitbucket.org/a/b"}}, "main", None, "failed", "bb/a/b"),
+        ({"type": "deploy-completed", "status": "x", "project": 5, "pipeline": "y"}, None, None, None, None),
+    ],
+)
+def test_what_every_bot_asks_has_one_answer_for_all_forms(
+    body: object, branch: str | None, tag: str | None, status: str | None, slug: str | None
+) -> None:
+    event = read(body)
+    assert (branch_of(event), tag_of(event), status_of(event), project_slug_of(event)) == (branch, tag, status, slug)
+
+
+@pytest.mark.parametrize(
+    ("body", "announced", "kind", "identity"),
+    [
+        ({"type": "deploy-completed", "id": "1", "x": [1]}, None, "deploy-completed", "1"),
+        ({"type": "deploy-completed", "id": 5, "happened_at": "never"}, None, "deploy-completed", None),
+        ({"type": ""}, "workflow-completed", "", None),
+        ({"type": 5}, "workflow-completed", "", None),
+        ({"type": ["ping"]}, None, "", None),
+        ({}, None, "", None),
+        ({}, "deploy-completed", "deploy-completed", None),
+        ({"payload": None}, None, "", None),
+        ({"payload": {"no": "build"}}, None, "", None),
+        ({"payload": [1]}, None, "", None),
+        ({"type": "new", "payload": BUILD}, None, "new", None),
+    ],
+)
+def test_what_is_new_is_no_error(body: dict[str, Any], announced: str | None, kind: str, identity: str | None) -> None:
+    event = read(body, **({"circleci-event-type": announced} if announced else {}))
+    assert event == UnknownEvent(kind, identity, body)
+    assert delivery_id(event) == (
+        identity or delivery_id(read(body, **({"circleci-event-type": announced} if announced else {})))
+    )
+
+
+def test_deliveries_without_an_id_are_told_apart_by_what_they_say() -> None:
+    one, same, other = read({"a": 1, "b": 2}), read({"b": 2, "a": 1}), read({"a": 1, "b": 3})
+    assert delivery_id(one) == delivery_id(same) != delivery_id(other)
+    assert delivery_id(one).startswith("sha256:")
+    build, again, later = (
+        read({"payload": BUILD}),
+        read({"payload": BUILD}),
+        read({"payload": {**BUILD, "build_num": 23}}),
+    )
+    assert delivery_id(build) == delivery_id(again) != delivery_id(later)
+
+
+def test_the_header_helps_a_body_that_does_not_say_what_it_is() -> None:
+    body = deliveries.ping()
+    del body["type"]
+    assert type(read(body, **{"CircleCI-Event-Type": "ping"})) is Ping
+    assert type(read(body)) is UnknownEvent
+    assert type(read(deliveries.ping(), **{"circleci-event-type": "job-completed"})) is Ping
+
+
+def test_a_notification_of_circleci_1_is_a_build() -> None:
+    event = read({"payload": BUILD})
+    assert type(event) is Build
+    assert (event.username, event.reponame, event.build_num, event.status) == ("acme", "web", 22, "failed")
+    assert type(read({"payload": {**BUILD, "steps": []}})) is BuildDetails
+    own = {**BUILD, "username": "Acme", "reponame": "Web", "committer_date": "", "author_date": "1381826832"}
+    event = read({"payload": {**own, "all_commit_details": [{"commit": "a", "commit_url": "b", "author_date": ""}]}})
+    assert (event.username, event.reponame, event.committer_date) == ("Acme", "Web", None)
+    assert event.author_date.isoformat() == "2013-10-15T08:47:12+00:00"
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "field"),
+    [
+        (b"", "is not JSON", ""),
+        (b"{", "is not JSON", ""),
+        (b"\xff\xfe", "is not JSON", ""),
+        (b"payload=%7B%7D", "is not JSON", ""),
+        (b"[" * 100_000, "is not JSON", ""),
+        (b"[]", "no object", ""),
+        (b"null", "no object", ""),
+        (b'"ping"', "no object", ""),
+        (b'{"type": "ping"}', "ping.*does not fit Ping: field id: Field required", "id"),
+        (json.dumps(deliveries.job(job={"id": 1})).encode(), "does not fit JobCompleted: field job.id", "job.id"),
+        (json.dumps({**deliveries.ping(), "happened_at": "soon"}).encode(), "field happened_at", "happened_at"),
+        (json.dumps({"payload": {"build_num": "many"}}).encode(), "v1 notification.*field build_num", "build_num"),
+    ],
+)
+def test_what_fits_nothing_is_a_decode_error(content: bytes, words: str, field: str) -> None:
+    with pytest.raises(DecodeError, match=words) as failure:
+        parse(content, secret=None)
+    assert (failure.value.field, failure.value.body) == (field, content)
+
+
+def test_parse_verifies_first() -> None:
+    content = json.dumps(deliveries.ping()).encode()
+    with pytest.raises(SignatureError, match="is wrong"):
+        parse(content, deliveries.headers(content), secret="another")
+    with pytest.raises(SignatureError, match="has no"):
+        parse(b"no JSON at all", secret="another")
+    with pytest.raises(SignatureError, match="more than the 10"):
+        parse(content, deliveries.headers(content), secret=None, max_body=10)
+    with pytest.raises(InvalidArgumentError, match="empty"):
+        parse(content, deliveries.headers(content), secret="")

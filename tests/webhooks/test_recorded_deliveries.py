@@ -1,0 +1,55 @@
+"""Deliveries that were recorded from CircleCI are understood, and nothing of them is lost."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from circleci_sdk.v1.models import Build, BuildDetails
+from circleci_sdk.webhooks import JobCompleted, Ping, WorkflowCompleted, branch_of, parse, project_slug_of
+from tests.support import places
+from tests.support.recordings import Recording, differences, recordings
+from tests.webhooks.deliveries import SECRET, headers
+
+DELIVERIES: Final = [recording for recording in recordings(places.payloads()) if recording.is_delivery]
+KINDS: Final[dict[str, tuple[type[Any], ...]]] = {
+    "workflow-completed": (WorkflowCompleted,),
+    "job-completed": (JobCompleted,),
+    "ping": (Ping,),
+    "v1-notify": (Build, BuildDetails),
+}
+CHANGED: Final = {
+    "webhook/v1-notify/pivotal-projectmonitor-1.json": [
+        ".author_date: '1381826832' became '2013-10-15T08:47:12Z'",  # seconds since 1970
+        ".committer_date: '1381826832' became '2013-10-15T08:47:12Z'",
+        ".reponame: came from nowhere",  # from vcs_url
+        ".username: came from nowhere",
+    ],
+    "webhook/v1-notify/zulip-zulip-1.json": [
+        ".all_commit_details[0].committer_date: '' became None",
+        ".all_commit_details[1].committer_date: '' became None",
+        ".all_commit_details[2].committer_date: '' became None",
+        ".committer_date: '' became None",
+    ],
+}
+"""Old notifications are read as v1.1 would answer the build today; nothing of it is lost."""
+
+
+def test_there_is_one_of_each_kind() -> None:
+    assert {recording.operation for recording in DELIVERIES} == set(KINDS)
+    assert len(DELIVERIES) == 9
+
+
+@pytest.mark.parametrize("recording", DELIVERIES, ids=lambda recording: recording.file)
+def test_a_delivery_is_read_and_loses_nothing(recording: Recording) -> None:
+    event = parse(recording.content, headers(recording.content), secret=SECRET)
+
+    assert isinstance(event, KINDS[recording.operation])
+    original = recording.answer
+    dumped = event.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    found = sorted(differences(original.get("payload", original), dumped))
+    assert found == CHANGED.get(recording.file, [])
+    if not isinstance(event, Ping):
+        assert branch_of(event) in {"main", "master"} or isinstance(event, Build)
+        assert project_slug_of(event)

@@ -1,0 +1,264 @@
+"""Which handler hears of which event, once, whatever the others do."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from functools import partial
+from typing import Any
+
+import anyio
+import pytest
+
+from circleci_sdk import InvalidArgumentError, ProjectSlug, UnknownStr
+from circleci_sdk.v1.models import Build
+from circleci_sdk.webhooks import (
+    HandlerFailure,
+    JobCompleted,
+    MemoryStore,
+    Ping,
+    Router,
+    UnknownEvent,
+    WorkflowCompleted,
+    parse,
+)
+from circleci_sdk.webhooks.filters import Filter
+from tests.webhooks import deliveries
+from tests.webhooks.test_parse import BUILD
+
+
+def read(body: object) -> Any:
+    return parse(json.dumps(body).encode(), secret=None)
+
+
+WEB = deliveries.workflow()
+APP = deliveries.workflow(project=deliveries.project("circleci/A1b/C2d"))
+TAG = deliveries.workflow(pipeline=deliveries.pipeline(vcs={"tag": "v1", "branch": None}))
+RELEASE = deliveries.workflow(pipeline=deliveries.from_trigger(branch="release/1.2"))
+NEW = {"type": "deploy-completed", "project": {"slug": "gh/acme/web"}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "conditions", "body", "admitted"),
+    [
+        (WorkflowCompleted, {}, WEB, True),
+        (JobCompleted, {}, WEB, False),
+        (Ping, {}, deliveries.ping(), True),
+        (UnknownEvent, {}, NEW, True),
+        (WorkflowCompleted, {}, NEW, False),
+        (Build, {}, {"payload": BUILD}, True),
+        (Build, {}, {"payload": {**BUILD, "steps": []}}, True),
+        (Build, {"project": "gh/acme/web", "branch": "main", "status": "failed"}, {"payload": BUILD}, True),
+        (Build, {"status": "fixed"}, {"payload": BUILD}, False),
+        (WorkflowCompleted, {"status": "failed"}, WEB, True),
+        (WorkflowCompleted, {"status": "success"}, WEB, False),
+        (WorkflowCompleted, {"status": ("error", "failed")}, WEB, True),
+        (WorkflowCompleted, {"status": ["error"]}, WEB, False),
+        (WorkflowCompleted, {"status": UnknownStr("on_fire")}, deliveries.workflow(status="on_fire"), True),
+        (JobCompleted, {"status": "failed"}, deliveries.job(), True),
+        (JobCompleted, {"status": "failed"}, deliveries.job(workflow=None), True),
+        (JobCompleted, {"status": "failed"}, deliveries.job(status="success"), False),
+        (WorkflowCompleted, {"branch": "main"}, WEB, True),
+        (WorkflowCompleted, {"branch": "mai"}, WEB, False),
+        (WorkflowCompleted, {"branch": "main"}, TAG, False),
+        (WorkflowCompleted, {"branch": "*"}, TAG, False),
+        (WorkflowCompleted, {"branch": "release/*"}, RELEASE, True),
+        (WorkflowCompleted, {"branch": "Release/*"}, RELEASE, False),
+        (WorkflowCompleted, {"branch": ("main", "release/*")}, RELEASE, True),
+        (WorkflowCompleted, {"project": "gh/acme/web"}, WEB, True),
+        (WorkflowCompleted, {"project": "github/Acme/Web"}, WEB, True),
+        (WorkflowCompleted, {"project": "https://app.circleci.com/pipelines/github/acme/web"}, WEB, True),
+        (WorkflowCompleted, {"project": ProjectSlug("gh", "acme", "web")}, WEB, True),
+        (WorkflowCompleted, {"project": deliveries.PROJECT_ID.upper()}, WEB, True),
+        (WorkflowCompleted, {"project": "gh/acme/api"}, WEB, False),
+        (WorkflowCompleted, {"project": "bb/acme/web"}, WEB, False),
+        (WorkflowCompleted, {"project": ("gh/acme/api", "gh/acme/web")}, WEB, True),
+        (WorkflowCompleted, {"project": "circleci/A1b/C2d"}, APP, True),
+        (WorkflowCompleted, {"project": "circleci/a1b/c2d"}, APP, False),
+        (WorkflowCompleted, {"project": "gh/acme/web", "branch": "main", "status": "failed"}, WEB, True),
+        (WorkflowCompleted, {"project": "gh/acme/web", "branch": "main", "status": "success"}, WEB, False),
+        (WorkflowCompleted, {"project": "gh/acme/web", "branch": "dev", "status": "failed"}, WEB, False),
+    ],
+)
+def test_a_filter_admits_what_it_says(kind: Any, conditions: dict[str, Any], body: object, admitted: bool) -> None:
+    every: dict[str, Any] = {"project": None, "branch": None, "status": None, **conditions}
+    assert Filter.of(kind, **every).admits(read(body)) is admitted
+
+
+@pytest.mark.parametrize(
+    ("kind", "conditions", "words"),
+    [
+        (Ping, {"status": "failed"}, "Ping has no project, branch or status"),
+        (UnknownEvent, {"branch": "main"}, "UnknownEvent has no"),
+        (dict, {}, "takes a class of events"),
+        ("ping", {}, "takes a class of events"),
+        (WorkflowCompleted, {"status": "filed"}, "'filed' is none that WorkflowCompleted is known to have"),
+        (JobCompleted, {"status": "error"}, "'error' is none that JobCompleted"),
+        (WorkflowCompleted, {"status": ()}, "status: it takes"),
+        (WorkflowCompleted, {"branch": ""}, "branch: it takes"),
+        (WorkflowCompleted, {"branch": []}, "branch: it takes"),
+        (WorkflowCompleted, {"project": "web"}, "names no project"),
+        (WorkflowCompleted, {"project": ()}, "project: it takes"),
+    ],
+)
+def test_what_could_never_match_is_refused(kind: Any, conditions: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=words):
+        Router().on(kind, **conditions)
+
+
+def test_handlers_are_async_functions() -> None:
+    class Bot:
+        async def __call__(self, event: Ping) -> None: ...
+
+        async def hear(self, event: Ping, *, more: int = 0) -> None: ...
+
+    router = Router()
+    for handler in (Bot(), Bot().hear, partial(Bot().hear, more=1)):
+        assert router.on(Ping)(handler) is handler
+    with pytest.raises(InvalidArgumentError, match=r"<lambda>: handlers are async functions\."):
+        router.on(Ping)(lambda event: None)  # type: ignore[arg-type, return-value]
+    assert repr(router) == "<Router of 3 handlers>"
+
+
+async def test_all_that_want_an_event_hear_it_side_by_side() -> None:
+    router, heard, met = Router(), list[str](), anyio.Event()
+
+    @router.on(WorkflowCompleted)
+    async def waits(event: WorkflowCompleted) -> None:
+        await met.wait()
+        heard.append("waits")
+
+    @router.on(WorkflowCompleted, status="failed")
+    async def wakes(event: WorkflowCompleted) -> None:
+        met.set()
+        heard.append(f"wakes {event.workflow.status}")
+
+    @router.on(JobCompleted)
+    async def never(event: JobCompleted) -> None:
+        raise AssertionError
+
+    with anyio.fail_after(5):
+        assert await router.handle(read(WEB)) is True
+        assert await router.handle(read(WEB)) is False
+        assert await router.handle(read(deliveries.ping(2))) is True
+    assert sorted(heard) == ["waits", "wakes failed"]
+
+
+async def test_a_handler_that_fails_disturbs_nobody() -> None:
+    failures, heard = list[HandlerFailure](), list[str]()
+
+    async def note(failure: HandlerFailure) -> None:
+        failures.append(failure)
+        raise LookupError("the reporter fails too")
+
+    router = Router(on_error=note)
+
+    @router.on(Ping)
+    async def fails(event: Ping) -> None:
+        raise RuntimeError("oh")
+
+    @router.on(Ping)
+    async def fails_in_a_group(event: Ping) -> None:
+        raise ExceptionGroup("all", [ValueError("one")])
+
+    @router.on(Ping)
+    async def hears(event: Ping) -> None:
+        await anyio.lowlevel.checkpoint()
+        heard.append(event.id)
+
+    await router.dispatch(read(deliveries.ping(1)))
+    await router.dispatch(read(deliveries.ping(2)))
+    assert heard == [deliveries.uuid(1), deliveries.uuid(2)]
+    assert sorted(type(failure.error).__name__ for failure in failures[:2]) == ["ExceptionGroup", "RuntimeError"]
+    assert {failure.handler for failure in failures} == {fails, fails_in_a_group}
+    assert not any(failure.cancelled for failure in failures)
+    assert f"fails raised RuntimeError on Ping {deliveries.uuid(1)}" in str(failures[0]) + str(failures[1])
+
+
+async def test_without_a_reporter_failures_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    router = Router()
+
+    @router.on(Ping)
+    async def fails(event: Ping) -> None:
+        raise RuntimeError("oh")
+
+    with caplog.at_level(logging.ERROR, "circleci_sdk"):
+        await router.dispatch(read(deliveries.ping()))
+    (record,) = caplog.records
+    assert "raised RuntimeError on Ping" in record.getMessage()
+    assert record.exc_info
+    assert str(record.exc_info[1]) == "oh"
+
+
+async def test_a_handler_that_is_stopped_is_reported_and_stays_stopped() -> None:
+    failures = list[HandlerFailure]()
+
+    async def note(failure: HandlerFailure) -> None:
+        await anyio.lowlevel.checkpoint()
+        failures.append(failure)
+
+    router, begun = Router(on_error=note), anyio.Event()
+
+    @router.on(Ping)
+    async def waits(event: Ping) -> None:
+        begun.set()
+        await anyio.sleep_forever()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(router.dispatch, read(deliveries.ping()))
+            await begun.wait()
+            tasks.cancel_scope.cancel()
+    (failure,) = failures
+    assert (failure.cancelled, failure.handler) == (True, waits)
+    assert "waits was stopped on Ping" in str(failure)
+
+
+async def test_the_memory_is_bounded_and_forgets_the_oldest() -> None:
+    store = MemoryStore(3)
+    assert [await store.claim(name) for name in "abcabcd"] == [True, True, True, False, False, False, True]
+    assert [await store.claim(name) for name in "ba"] == [False, True]
+    assert len(store) == 3
+    assert repr(store) == "<MemoryStore of 3 ids, at most 3>"
+    await store.release("d")
+    await store.release("d")
+    assert await store.claim("d") is True
+    for size in (0, -1, True, 1.5):
+        with pytest.raises(InvalidArgumentError, match="size"):
+            MemoryStore(size)  # type: ignore[arg-type]
+
+
+async def test_a_store_of_ones_own_decides() -> None:
+    class Never:
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def claim(self, delivery_id: str) -> bool:
+            self.asked.append(delivery_id)
+            return False
+
+        async def release(self, delivery_id: str) -> None:
+            self.asked.append(f"-{delivery_id}")
+
+    store = Never()
+    router = Router(store=store)
+    event = read(deliveries.ping())
+    assert await router.handle(event) is False
+    await router.release(event)
+    assert store.asked == [event.id, f"-{event.id}"]
+
+
+async def test_a_tap_sees_everything_and_goes_with_its_reader() -> None:
+    router = Router()
+    tap, small = router.tap(), router.tap(1)
+    await router.dispatch(read(deliveries.ping(1)))
+    await router.dispatch(read(WEB))
+    first, second, third = tap.take(), tap.take(), tap.take()
+    assert isinstance(first, Ping)
+    assert isinstance(second, WorkflowCompleted)
+    assert third is None
+    assert (type(small.take()), small.take(), small.lost) == (Ping, None, 1)
+    del tap, small
+    gc.collect()
+    assert len(router._taps) == 0
