@@ -135,6 +135,11 @@ class Http:
             if token is not None:
                 token.put_on(request.headers)
             response = await self._transport.handle_async_request(request)
+        except BaseException:
+            if progress.connecting is not None:  # httpcore forgets one whose handshake was cancelled
+                with anyio.CancelScope(shield=True):
+                    await progress.connecting.aclose()
+            raise
         finally:
             Token.take_off(request.headers)
         self._connected = True

@@ -75,10 +75,11 @@ class Failed:
 
 @dataclass(slots=True)
 class Progress:
-    """How far an attempt got, for the case that it is cut short."""
+    """How far an attempt got, for the case that it is cut short. `connecting` is a connection not in use yet."""
 
     left: bool = False
     status: int | None = None
+    connecting: Any = None
 
     @property
     def delivered(self) -> Delivered:
@@ -89,8 +90,10 @@ class Progress:
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
-        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.left = True
+        if event.endswith("connect_tcp.complete"):
+            self.connecting = info["return_value"]
+        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.left, self.connecting = True, None
 
 
 def build_url(origin: str, path: str, query: list[tuple[str, str]]) -> str:

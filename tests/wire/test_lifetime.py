@@ -1,0 +1,450 @@
+"""Lifetime: deadlines, who closes what, event loops, and what is left when a client is gone."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+import weakref
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    CircleCIError,
+    ClientClosedError,
+    ConnectionFailedError,
+    RequestTimeoutError,
+    Timeout,
+)
+from tests.support.clients import CREATED, SLUG, USER, client_on
+from tests.support.clock import FakeClock, settle
+from tests.support.scripted_server import Answer, ScriptedServer, hang, nobody, reply
+
+Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
+
+SHORT: Final = 0.15
+LONG_BODY: Final = {"padding": "x" * 5000}
+
+
+async def get(client: AsyncCircleCI) -> object:
+    return await client.v2.users.me()
+
+
+async def trigger(client: AsyncCircleCI) -> object:
+    return await client.v2.pipelines.trigger(SLUG, branch="main")
+
+
+async def stay(*_: object) -> str:
+    await anyio.sleep_forever()
+    return ""
+
+
+class StayingTransport(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+def drip(status: int) -> Answer:
+    return reply(status, json={**CREATED, **LONG_BODY}).dripping(500, pause=0.02)
+
+
+# Deadlines.
+
+
+@dataclass(frozen=True)
+class Row:
+    """A call that the deadline ends, and what is known of it then."""
+
+    name: str
+    answer: Answer | None
+    delivery: str
+    because: str = "deadline"
+    call: Call = trigger
+    options: Mapping[str, Any] = field(default_factory=lambda: {"timeout": SHORT})
+
+
+ROWS: Final = [
+    Row("no answer", hang(), "unknown"),
+    Row("no answer to a GET", hang(), "unknown", call=get),
+    Row("a slow head", reply(201, json=CREATED).after(1), "unknown"),
+    Row("a dripping success", drip(201), "done"),
+    Row("a dripping 503", drip(503), "unknown"),
+    Row("a dripping 404", drip(404), "refused"),
+    Row("a dripping 429", drip(429), "refused"),
+    Row("a hook before", None, "not_sent", options={"timeout": SHORT, "on_request": stay}),
+    Row("a hook after", reply(201, json=CREATED), "done", options={"timeout": SHORT, "on_response": stay}),
+    Row("a source of tokens", None, "not_sent", options={"timeout": SHORT, "auth": stay}),
+    Row("a transport of somebody else", None, "unknown", options={"timeout": SHORT, "transport": StayingTransport()}),
+    Row(
+        "a hook before a transport of somebody else",
+        None,
+        "not_sent",
+        options={"timeout": SHORT, "on_request": stay, "transport": StayingTransport()},
+    ),
+    Row(
+        "reading",
+        hang(),
+        "unknown",
+        "unknown_delivery",
+        options={"timeout": Timeout(total=5, read=SHORT)},
+    ),
+    Row(
+        "a dripping success with a limit for reading only",
+        reply(201, json=CREATED).dripping(2, pause=0.5),
+        "done",
+        "not_retryable",
+        options={"timeout": Timeout(total=5, read=SHORT)},
+    ),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+async def test_deadline(server: ScriptedServer, row: Row) -> None:
+    if row.answer is not None:
+        server.script([row.answer])
+    async with client_on(server, **row.options) as client:
+        with pytest.raises(RequestTimeoutError) as caught, anyio.fail_after(1):
+            await row.call(client)
+    error = caught.value
+    assert isinstance(error, TimeoutError)
+    assert (error.stopped_because, error.delivery, error.attempts) == (row.because, row.delivery, 1)
+    assert 0 < error.elapsed < 1
+    assert len(server.requests) == (row.answer is not None)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "because", "attempts"),
+    [(Timeout(connect=0.05), "attempts_exhausted", 3), (SHORT, "deadline", 1)],
+    ids=["connect", "total"],
+)
+async def test_deadline_while_connecting(
+    server: ScriptedServer, timeout: Timeout | float, because: str, attempts: int
+) -> None:
+    """The server takes the connection and never answers the TLS handshake: nothing of a call has left."""
+    clock = None if because == "deadline" else FakeClock()
+    async with client_on(server.url.replace("http:", "https:"), clock, timeout=timeout) as client:
+        with pytest.raises(RequestTimeoutError) as caught:
+            await trigger(client)
+        await server.parted(attempts)  # not only when the client is closed, or collected
+    error = caught.value
+    assert (error.stopped_because, error.delivery, error.attempts) == (because, "not_sent", attempts)
+
+
+@pytest.mark.parametrize("kind", ["own", "http_client", "transport"])
+async def test_deadline_while_waiting_for_a_slot(server: ScriptedServer, kind: str) -> None:
+    hold = server.gate()
+    server.script([reply(json=USER).held_by(hold)])
+    async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
+        options = {"own": {}, "http_client": {"http_client": borrowed}, "transport": {"transport": transport}}[kind]
+        async with client_on(server, max_concurrency=1, **options) as client, anyio.create_task_group() as tasks:
+            tasks.start_soon(get, client)
+            await server.seen(1)
+            with pytest.raises(RequestTimeoutError) as caught:
+                await trigger(client.with_options(timeout=SHORT))
+            assert (caught.value.stopped_because, caught.value.delivery) == ("deadline", "not_sent")
+            hold.open()
+    assert len(server.requests) == 1
+
+
+async def test_no_time_left_is_no_request(server: ScriptedServer) -> None:
+    """Time that ran out in a hook of the last attempt, for instance."""
+    clock = FakeClock()
+
+    async def dawdle(_: object) -> None:
+        clock.now += 30
+
+    server.script([reply(503)])
+    async with client_on(server, clock, timeout=20, on_response=dawdle) as client:
+        with pytest.raises(CircleCIError) as caught:
+            await get(client)
+    assert caught.value.stopped_because == "deadline"
+    assert len(server.requests) == 1
+
+
+async def test_without_limits(server: ScriptedServer) -> None:
+    server.script([reply(json=USER).after(0.05)])
+    async with client_on(server, timeout=None) as client:
+        await get(client)
+
+
+# Ownership.
+
+
+async def test_its_own_connections_are_closed(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    async with client_on(server) as client, anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(get, client)
+    await server.parted(server.connections)
+
+
+@pytest.mark.parametrize("kind", ["http_client", "transport"])
+async def test_what_is_borrowed_stays_open(server: ScriptedServer, kind: str) -> None:
+    server.otherwise(reply(json=USER))
+    closed: list[str] = []
+
+    class Transport(httpx.AsyncHTTPTransport):
+        async def aclose(self) -> None:
+            closed.append("transport")
+            await super().aclose()
+
+    transport = Transport()
+    borrowed: Any = httpx.AsyncClient(transport=transport) if kind == "http_client" else transport
+    for _ in range(2):
+        async with client_on(server, **{kind: borrowed}) as client:
+            await get(client)
+    assert (closed, server.connections) == ([], 1)
+    await borrowed.aclose()
+    await server.parted(1)
+
+
+async def test_a_borrowed_client_keeps_its_habits_but_follows_no_redirect(server: ScriptedServer) -> None:
+    """Its hooks run; its redirects, its credentials and its default headers stay out of our calls."""
+    server.script([reply(307, headers={"Location": "/elsewhere"}), reply(json=USER)])
+    seen: list[str] = []
+
+    async def note(request: httpx.Request) -> None:
+        seen.append(request.url.path)
+
+    habits: dict[str, Any] = {"auth": ("ada", "secret"), "headers": {"X-Mine": "1"}, "event_hooks": {"request": [note]}}
+    async with (
+        httpx.AsyncClient(follow_redirects=True, **habits) as borrowed,
+        client_on(server, http_client=borrowed) as client,
+    ):
+        with pytest.raises(CircleCIError, match="307"):
+            await trigger(client)
+        await get(client)
+    assert seen == [f"/api/v2/project/{SLUG}/pipeline", "/api/v2/me"]
+    assert all(
+        "authorization" not in request.headers and "x-mine" not in request.headers for request in server.requests
+    )
+
+
+async def test_use_after_close(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    client = client_on(server)
+    view = client.with_options(timeout=5)
+    pager = client.v2.pipelines.list(org_slug="gh/acme")
+    await get(client)
+    await client.aclose()
+    await client.aclose()
+    for again in (client, view):
+        with pytest.raises(ClientClosedError, match="The client is closed"):
+            await get(again)
+        with pytest.raises(ClientClosedError):
+            await again.request("GET", "/api/v2/me")
+    with pytest.raises(ClientClosedError):
+        await pager
+    assert len(server.requests) == 1
+
+
+async def test_a_client_that_was_never_used_closes(server: ScriptedServer) -> None:
+    async with client_on(server):
+        pass
+    assert server.connections == 0
+
+
+async def test_closing_a_view_closes_nothing(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    async with client_on(server) as client:
+        async with client.with_options(timeout=5) as view:
+            await get(view)
+        await view.aclose()
+        await get(view)
+        await get(client)
+    assert server.connections == 1
+
+
+async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None:
+    """They end in peace, and their connections with them; no new call begins."""
+    hold = server.gate()
+    server.script([reply(json=USER), reply(json=USER).held_by(hold), reply(json=USER).held_by(hold)])
+    answers: list[object] = []
+
+    async def keep(client: AsyncCircleCI) -> None:
+        answers.append(await get(client))
+
+    client = client_on(server)
+    await get(client)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(keep, client)
+        tasks.start_soon(keep, client)
+        await server.seen(3)
+        await client.aclose()
+        with pytest.raises(ClientClosedError):
+            await get(client)
+        hold.open()
+    assert len(answers) == 2
+    await server.parted(server.connections)
+
+
+@contextmanager
+def noted() -> Iterator[list[str]]:
+    """What is said of this package's clients while the block runs."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+        gc.collect()
+        said += [str(one.message) for one in caught if "AsyncCircleCI" in str(one.message)]
+
+
+async def _forget(client: AsyncCircleCI, use: Callable[[AsyncCircleCI], Awaitable[object]]) -> list[Any]:
+    """Use a client, let go of it, and keep only what the test has to close."""
+    await use(client)
+    return list(client._session._https.values())
+
+
+async def test_a_forgotten_client_is_mentioned(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    with noted() as said:
+        https = await _forget(client_on(server), get)
+        gc.collect()
+    assert said == [
+        "An AsyncCircleCI was not closed and may leave connections open; use `async with` or await aclose()."
+    ]
+    for http in https:
+        await http.aclose()
+
+
+async def _nothing(_: AsyncCircleCI) -> None:
+    pass
+
+
+async def _open_only(client: AsyncCircleCI) -> None:
+    client._session.http()
+
+
+async def _in_vain(client: AsyncCircleCI) -> None:
+    with pytest.raises(ConnectionFailedError):
+        await get(client)
+
+
+async def _and_close(client: AsyncCircleCI) -> None:
+    await get(client)
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    ("use", "kind"),
+    [
+        (_nothing, ""),
+        (_open_only, ""),
+        (_in_vain, "nobody"),
+        (_and_close, ""),
+        (get, "http_client"),
+        (get, "transport"),
+    ],
+)
+async def test_a_client_that_holds_nothing_is_not_mentioned(
+    server: ScriptedServer, use: Callable[[AsyncCircleCI], Awaitable[object]], kind: str
+) -> None:
+    server.otherwise(reply(json=USER))
+    with nobody() as url, noted() as said:
+        async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
+            options = {"http_client": {"http_client": borrowed}, "transport": {"transport": transport}}.get(kind, {})
+            address = url if kind == "nobody" else server.url
+            await _forget(client_on(address, FakeClock(), max_retries=0, **options), use)
+            gc.collect()
+    assert said == []
+
+
+async def test_a_thousand_clients_leave_nothing(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    left: list[weakref.ref[object]] = []
+
+    async def live() -> None:
+        async with client_on(server) as client:
+            await client.request("GET", "/api/v2/me")
+            left.extend((weakref.ref(client._session.http()), weakref.ref(client)))
+
+    await live()
+    before = _open_files()
+    for _ in range(1000):
+        await live()
+    await server.parted(1001)
+    gc.collect()
+    assert _open_files() <= before
+    assert [reference for reference in left if reference() is not None] == []
+
+
+def _open_files() -> int:
+    files = Path("/proc/self/fd")
+    return len(list(files.iterdir())) if files.exists() else 0
+
+
+# Event loops.
+
+
+@contextmanager
+def loops() -> Iterator[None]:
+    """asyncio complains of the connections that a finished loop leaves behind, whenever they are collected."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
+        yield
+        gc.collect()
+
+
+async def _crowd(client: AsyncCircleCI, last: bool) -> None:
+    async with anyio.create_task_group() as tasks:
+        for _ in range(5):
+            tasks.start_soon(get, client)
+    if last:
+        await client.aclose()
+
+
+def _one_after_the_other(server: ScriptedServer, backends: tuple[str, str]) -> int:
+    client = client_on(server, max_concurrency=2)
+    anyio.run(_crowd, client, False, backend=backends[0])
+    first = server.connections
+    anyio.run(_crowd, client, True, backend=backends[1])
+    return first
+
+
+@pytest.mark.parametrize(
+    "backends", [("asyncio", "asyncio"), ("trio", "trio"), ("asyncio", "trio"), ("trio", "asyncio")], ids="-".join
+)
+def test_one_client_in_two_loops(server: ScriptedServer, backends: tuple[str, str]) -> None:
+    """Connections and locks belong to the loop they were made in; nobody waits for what another loop holds."""
+    server.otherwise(reply(json=USER))
+    with loops():
+        first = _one_after_the_other(server, backends)
+    assert len(server.requests) == 10
+    assert server.connections > first
+
+
+def _again_and_again(server: ScriptedServer) -> int:
+    client = client_on(server)
+    for _ in range(5):
+        anyio.run(get, client)
+    remembered = len(client._session._https)
+    anyio.run(client.aclose)
+    return remembered
+
+
+def test_loops_that_are_over_are_forgotten(server: ScriptedServer) -> None:
+    server.otherwise(reply(json=USER))
+    with loops():
+        assert _again_and_again(server) == 1
+
+
+async def test_many_calls_few_at_once(server: ScriptedServer) -> None:
+    hold = server.gate()
+    server.otherwise(reply(json={}).held_by(hold))
+    async with client_on(server, max_concurrency=20) as client, anyio.create_task_group() as tasks:
+        for number in range(1000):
+            tasks.start_soon(client.request, "GET", f"/api/v2/{number}")
+        await server.seen(20)
+        await settle()
+        assert server.concurrent == 20
+        hold.open()
+    assert {request.path for request in server.requests} == {f"/api/v2/{number}" for number in range(1000)}
+    assert (server.max_concurrent, server.connections) == (20, 20)
