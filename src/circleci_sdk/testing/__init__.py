@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ._clock import FakeClock as FakeClock
+    from ._doors.deliveries import Delivery as Delivery
+    from ._doors.deliveries import Webhooks as Webhooks
     from ._doors.server import MissingExtraError as MissingExtraError
     from ._doors.server import ServedFake as ServedFake
     from ._fake import FakeCircleCI as FakeCircleCI
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "_clock": ("FakeClock",),
+    "_doors.deliveries": ("Delivery", "Webhooks"),
     "_doors.server": ("MissingExtraError", "ServedFake"),
     "_fake": ("FakeCircleCI",),
     "_plans": ("Approval", "Case", "Job", "Step", "Workflow"),

@@ -28,8 +28,8 @@ class FakeClock:
         self.lock: Final = threading.RLock()
         self._now = start.astimezone(UTC)
         self._speed = self._seen = 0.0
-        self._events: list[tuple[datetime, int, Callable[[], object]]] = []
-        self._count = 0
+        self._events: list[tuple[datetime, int, bool, Callable[[], object]]] = []
+        self._count = self._awaited = 0
         self.run(speed)
 
     @property
@@ -65,7 +65,8 @@ class FakeClock:
         """Move on to a moment; one that has passed changes nothing."""
         with self.lock:
             while self._events and self._events[0][0] <= moment:
-                due, _, action = heapq.heappop(self._events)
+                due, _, awaited, action = heapq.heappop(self._events)
+                self._awaited -= awaited
                 self._now = max(self._now, due)
                 action()
             self._now = max(self._now, moment)
@@ -75,17 +76,22 @@ class FakeClock:
         with self.lock:
             self.catch_up()
             end = self._now + timedelta(seconds=limit)
-            while self._events and self._events[0][0] <= end:
+            while self._awaited and self._events[0][0] <= end:
                 self.advance_to(self._events[0][0])
 
-    def call_later(self, seconds: float, action: Callable[[], object]) -> None:
-        """Let something happen in so many seconds; without a wait it happens now."""
+    def call_later(self, seconds: float, action: Callable[[], object], *, patient: bool = False) -> None:
+        """Let something happen in so many seconds; without a wait it happens now.
+
+        `patient` is for what comes back for ever, such as schedules: `settle` does not wait for it.
+        """
         with self.lock:
             if seconds <= 0:
                 action()
                 return
             self._count += 1
-            heapq.heappush(self._events, (self._now + timedelta(seconds=seconds), self._count, action))
+            due = self._now + timedelta(seconds=seconds)
+            heapq.heappush(self._events, (due, self._count, not patient, action))
+            self._awaited += not patient
 
     def catch_up(self) -> None:
         """Bring a running clock up to real time; a clock that stands still stays where it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ._clock import START, FakeClock
+from ._doors.deliveries import Webhooks
 from ._state.world import World
 from ._wire.app import App
 from ._wire.faults import Drop, Fault, labels_of
@@ -61,6 +62,7 @@ class FakeCircleCI:
         self.clock: Final = FakeClock(start, speed=speed)
         self._world: Final = World(self.clock, seed=seed, token=token, ended=self._ended)
         self._app: Final = App(self._world, seed)
+        self.webhooks: Final = Webhooks(self._world)
         self.token: Final = token
         self.page_size = page_size
 
@@ -105,6 +107,26 @@ class FakeCircleCI:
         if size < 1:
             raise ValueError("A page holds at least one item.")
         self._world.page_size = size
+
+    @property
+    def usage_export_files(self) -> int:
+        """How many files a usage export is cut into."""
+        return self._world.usage_export_files
+
+    @usage_export_files.setter
+    def usage_export_files(self, count: int) -> None:
+        if count < 0:
+            raise ValueError("A usage export has no fewer than no files.")
+        self._world.usage_export_files = count
+
+    @property
+    def usage_export_fails(self) -> bool:
+        """Whether usage exports end as failed."""
+        return self._world.usage_export_fails
+
+    @usage_export_fails.setter
+    def usage_export_fails(self, fails: bool) -> None:
+        self._world.usage_export_fails = fails
 
     def add_project(self, slug: str, *, default_branch: str = "main", hidden: bool = False) -> FakeProject:
         """A new project, and its organization if that is not there yet.
@@ -260,7 +282,7 @@ class FakeCircleCI:
         """
         from ._doors.server import ServedFake
 
-        return ServedFake(self._app, host, port)
+        return ServedFake(self._app, self.webhooks, host, port)
 
     @property
     def app(self) -> AsgiApp:
@@ -270,4 +292,4 @@ class FakeCircleCI:
         return AsgiApp(self._app)
 
     def _ended(self, what: FakeJob | FakeWorkflow) -> None:
-        """A job or workflow has come to its end."""
+        self.webhooks.ended(what)

@@ -19,6 +19,19 @@ _ROOMS: Final = (
     "insights",
     "insights_tests",
     "builds",
+    "contexts",
+    "organizations",
+    "project_secrets",
+    "schedules",
+    "definitions",
+    "oidc",
+    "webhooks",
+    "deploys",
+    "otel",
+    "policies",
+    "usage",
+    "projects_v1",
+    "people_v1",
 )
 
 HTML_404: Final = (

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from circleci_sdk.testing._state.things import JsonObject
 
 _MOST = 100
+_RUNS = 10
 TestKey = tuple[str, str, str]
 
 
@@ -67,7 +68,9 @@ def get_flaky_tests(desk: Desk) -> object:
 def get_test_metrics(desk: Desk) -> object:
     project = desk.project()
     span = figures.span_of(None, desk.now)
-    workflows = figures.workflows_in(project, span, name=desk.call["workflow_name"], branches=_branches(desk, project))
+    workflows = figures.workflows_in(project, span, name=desk.call["workflow_name"], branches=_branches(desk, project))[
+        -_RUNS:
+    ]
     tests = [_test(key, runs) for key, runs in _test_runs(workflows).items()]
     failing = sorted((test for test in tests if test["failed_runs"]), key=lambda test: -test["failed_runs"])
     slow = sorted(tests, key=lambda test: -test["p95_duration"])

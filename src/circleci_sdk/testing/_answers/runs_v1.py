@@ -40,7 +40,7 @@ def show_build(job: FakeJob) -> JsonObject:
         "build_time_millis": None if job.seconds is None else round(job.seconds * 1000),
         "build_url": f"https://circleci.com/{project.slug}/{job.number}",
         "canceled": job.state == "canceled",
-        "canceler": _identity(job.canceled_by) if job.canceled_by else None,
+        "canceler": identity(job.canceled_by) if job.canceled_by else None,
         "circle_yml": {"string": pipeline.config},
         "committer_date": committed,
         "committer_email": f"{pipeline.actor.login}@example.com",
@@ -56,7 +56,7 @@ def show_build(job: FakeJob) -> JsonObject:
         "job_name": None,
         "lifecycle": "finished" if job.ended else _LIFECYCLES.get(job.state, "not_running"),
         "messages": [],
-        "no_dependency_cache": None,
+        "no_dependency_cache": False,
         "node": None,
         "oss": bool(project.settings["oss"]),
         "outcome": _outcome(job),
@@ -237,7 +237,8 @@ def _user(user: FakeUser) -> JsonObject:
     }
 
 
-def _identity(user: FakeUser) -> dict[str, Any]:
+def identity(user: FakeUser, *, flag: str = "user?") -> dict[str, Any]:
+    """A user at the code host. The key of one flag is spelled in two ways."""
     return {
         "id": user.number,
         "external_id": user.number,
@@ -246,7 +247,7 @@ def _identity(user: FakeUser) -> dict[str, Any]:
         "avatar_url": user.avatar_url,
         "type": "github",
         "provider_id": "github",
-        "user?": True,
+        flag: True,
         "authorized?": True,
         "domain": "github.com",
     }

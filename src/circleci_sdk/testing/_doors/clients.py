@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random  # noqa: TID251  # seeded: jitter that repeats
 from datetime import timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
@@ -45,7 +46,8 @@ class WaitingClock:
         return self._dice.random()
 
     async def sleep(self, seconds: float) -> None:
-        end = self._clock.now + timedelta(seconds=seconds)
+        # Rounded up: a wait shorter than the clock can tell would never be over.
+        end = self._clock.now + timedelta(microseconds=ceil(seconds * 1_000_000))
         self._due.append(end)
         try:
             await anyio.lowlevel.checkpoint()

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
     from circleci_sdk.testing._wire.app import App
 
+    from .deliveries import Webhooks
+
 MISSING: Final = "Serving the fake on a port needs uvicorn. Install it with: pip install 'circleci-sdk[testing]'"
+
+
+TICK: Final = 0.05
+"""Real seconds between two looks at what is due."""
 
 
 class MissingExtraError(ImportError):
@@ -28,8 +34,9 @@ class ServedFake:
         subprocess.run(["my-bot"], env={"CIRCLECI_BASE_URL": server.base_url, "CIRCLECI_TOKEN": fake.token})
     """
 
-    def __init__(self, app: App, host: str, port: int) -> None:
+    def __init__(self, app: App, webhooks: Webhooks, host: str, port: int) -> None:
         self._app = app
+        self._webhooks = webhooks
         self._host = host
         self._port = port
         self._server: Any = None
@@ -69,7 +76,22 @@ class ServedFake:
 
     def _run(self, listener: socket.socket) -> None:
         with listener:
-            asyncio.run(self._server.serve(sockets=[listener]))
+            asyncio.run(self._live(listener))
+
+    async def _live(self, listener: socket.socket) -> None:
+        """Serve, and let happen by itself what happens without a request: a running clock, deliveries."""
+        ticking = asyncio.create_task(self._tick())
+        try:
+            await self._server.serve(sockets=[listener])
+        finally:
+            ticking.cancel()
+
+    async def _tick(self) -> None:
+        while True:
+            self._app.world.clock.catch_up()
+            if self._webhooks.pending:
+                await self._webhooks.deliver()
+            await asyncio.sleep(TICK)
 
     def _make_server(self, ready: threading.Event) -> Any:
         try:

@@ -55,7 +55,7 @@ def _default_settings() -> dict[str, Any]:
     }
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeProject:
     """A project of the fake. Made by `FakeCircleCI.add_project`.
 
@@ -92,6 +92,9 @@ class FakeProject:
     jobs_by_branch: dict[str, list[FakeJob]] = field(default_factory=dict[str, list[FakeJob]])
     workflows_by_name: dict[str, list[FakeWorkflow]] = field(default_factory=dict[str, list[FakeWorkflow]])
     _plans: list[Plan] = field(default_factory=list[Plan])
+
+    def __repr__(self) -> str:
+        return f"<FakeProject {self.slug} with {len(self.pipelines)} pipelines>"
 
     # ---- what a test says ----
 
@@ -156,6 +159,13 @@ class FakeProject:
                 subject=subject,
                 at_once=True,
             )
+
+    def deploy(
+        self, component: str, version: str, *, environment: str = "production", namespace: str = "default"
+    ) -> None:
+        """A version of a component goes live in an environment; both are made if they are not there yet."""
+        with self.world.clock.lock:
+            self.world.keep_deployment(self, component, version, environment, namespace)
 
     # ---- what the rooms of the fake ask ----
 

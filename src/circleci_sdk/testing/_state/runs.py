@@ -35,7 +35,7 @@ ENDED: Final = frozenset({"success", "canceled", "not_run"}) | FAILURES
 CREDITS_PER_MINUTE: Final = 10
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeJob:
     """One job of a workflow, or an approval in it.
 
@@ -59,6 +59,9 @@ class FakeJob:
     retry_of: int | None = None
     ssh_users: list[FakeUser] = field(default_factory=list["FakeUser"])
     carried_to: FakeWorkflow | None = None
+
+    def __repr__(self) -> str:
+        return f"<FakeJob {self.name}: {self.state}>"
 
     @property
     def name(self) -> str:
@@ -128,7 +131,7 @@ class FakeJob:
         return self.plan.steps_of(self.state)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeWorkflow:
     """One run of a workflow. A rerun is another `FakeWorkflow` of the same pipeline."""
 
@@ -142,6 +145,9 @@ class FakeWorkflow:
     stopped_at: datetime | None = None
     canceled_by: FakeUser | None = None
     rerun_of: FakeWorkflow | None = None
+
+    def __repr__(self) -> str:
+        return f"<FakeWorkflow {self.name}: {self.state}>"
 
     @property
     def name(self) -> str:
@@ -171,7 +177,7 @@ class FakeWorkflow:
         raise LookupError(f"Workflow {self.name!r} has no job {name!r}; it has {[job.name for job in self.jobs]}.")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakePipeline:
     """A pipeline and its workflows, oldest first. `parameters` are those that it was triggered with."""
 
@@ -194,6 +200,9 @@ class FakePipeline:
     continuation_key: str = ""
     continued: bool = False
     updated_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        return f"<FakePipeline {self.number}: {self.state}>"
 
     @property
     def ended(self) -> bool:

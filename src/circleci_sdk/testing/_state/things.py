@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from .projects import FakeProject
 
 JsonObject = dict[str, Any]
+Verdict = Literal["PASS", "SOFT_FAIL", "HARD_FAIL", "ERROR"]
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeUser:
     """A user. `token` is what the user's requests carry; None for users who never call."""
 
@@ -23,6 +24,9 @@ class FakeUser:
     token: str | None = None
     heroku_key: str | None = None
     ssh_keys: int = 0
+
+    def __repr__(self) -> str:
+        return f"<FakeUser {self.login}>"
 
     @property
     def avatar_url(self) -> str:
@@ -56,7 +60,7 @@ class Restriction:
     name: str
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeContext:
     """A context with its variables by name and its restrictions by id."""
 
@@ -66,6 +70,9 @@ class FakeContext:
     created_at: datetime
     env_vars: dict[str, EnvVar] = field(default_factory=dict[str, EnvVar])
     restrictions: dict[str, Restriction] = field(default_factory=dict[str, Restriction])
+
+    def __repr__(self) -> str:
+        return f"<FakeContext {self.name}>"
 
 
 @dataclass(slots=True, eq=False)
@@ -100,7 +107,7 @@ class Policies:
     bundle: dict[str, str] = field(default_factory=dict[str, str])
     created_at: dict[str, datetime] = field(default_factory=dict[str, datetime])
     decisions: list[JsonObject] = field(default_factory=list[JsonObject])
-    verdict: tuple[str, str] = ("PASS", "")
+    verdict: tuple[str, str, str] = ("PASS", "", "")
 
 
 @dataclass(slots=True, eq=False)
@@ -115,7 +122,7 @@ class UsageExport:
     ready_at: datetime | None = None
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class FakeOrganization:
     """An organization and all that belongs to it.
 
@@ -140,3 +147,10 @@ class FakeOrganization:
     claims: Claims = field(default_factory=Claims)
     policies: Policies = field(default_factory=Policies)
     feature_flags: JsonObject = field(default_factory=dict[str, Any])
+
+    def __repr__(self) -> str:
+        return f"<FakeOrganization {self.slug}>"
+
+    def will_decide(self, status: Verdict, *, rule: str = "", reason: str = "") -> None:
+        """From now on policy decisions fall like this, as soon as there is a policy bundle."""
+        self.policies.verdict = (status, rule, reason)

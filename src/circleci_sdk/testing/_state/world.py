@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .engine import Engine, Listener
 from .ids import Ids
 from .projects import FakeProject
-from .things import FakeContext, FakeOrganization, FakeUser, Stored
+from .things import FakeContext, FakeOrganization, FakeUser, JsonObject, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SHORT_VCS: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 LONG_VCS: Final = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
+NOBODY: Final = "00000000-0000-0000-0000-000000000000"
 HOSTS: Final = {"gh": "https://github.com", "bb": "https://bitbucket.org", "circleci": "https://github.com"}
 
 
@@ -36,6 +37,8 @@ class World:
         self.jobs: Final[dict[str, FakeJob]] = {}
         self.builds: Final[list[FakeJob]] = []
         self.page_size = 20
+        self.usage_export_files = 1
+        self.usage_export_fails = False
         self._slugs: dict[str, FakeProject] = {}
         self._pipelines_by_org: dict[str, list[FakePipeline]] = {}
         self.user: Final = self.add_user("ada", "Ada Lovelace", token=token)
@@ -146,6 +149,45 @@ class World:
     def pipelines_of(self, organization: FakeOrganization) -> list[FakePipeline]:
         """All pipelines of an organization, oldest first."""
         return self._pipelines_by_org.setdefault(organization.id, [])
+
+    def keep_deployment(
+        self, project: FakeProject, component: str, version: str, environment: str, namespace: str
+    ) -> None:
+        """Enter a deployment into the books."""
+        organization, now = project.organization, self.clock.now
+        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        place = self._named(organization.environments, environment, {"description": "", "labels": []}, stamp)
+        thing = self._named(
+            organization.components, component, {"project_id": project.id, "release_count": 0, "labels": []}, stamp
+        )
+        thing.shown["release_count"] += 1
+        versions = organization.versions.setdefault(thing.id, [])
+        for each in versions:
+            if each["environment_id"] == place.id:
+                each["is_live"] = False
+        last = project.jobs[-1] if project.jobs else None
+        versions.append(
+            {
+                "name": version,
+                "namespace": namespace,
+                "environment_id": place.id,
+                "is_live": True,
+                "pipeline_id": last.workflow.pipeline.id if last else NOBODY,
+                "workflow_id": last.workflow.id if last else NOBODY,
+                "job_id": last.id if last else NOBODY,
+                "last_deployed_at": stamp,
+            }
+            | ({"job_number": last.number} if last else {})
+        )
+
+    def _named(self, room: dict[str, Stored], name: str, more: JsonObject, stamp: str) -> Stored:
+        for each in room.values():
+            if each.shown["name"] == name and each.shown.get("project_id") == more.get("project_id"):
+                return each
+        id = self.ids.uuid()
+        shown = {"id": id, "name": name, **more, "created_at": stamp, "updated_at": stamp}
+        room[id] = Stored(id, shown, self.clock.now, self.clock.now)
+        return room[id]
 
     def contexts(self) -> Iterator[FakeContext]:
         """All contexts that the token can see."""

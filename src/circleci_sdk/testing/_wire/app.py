@@ -52,7 +52,9 @@ class App:
             visit = _Visit(arrival)
             sending = self._decide(visit)
             headers = {"x-request-id": self.world.ids.uuid(), **sending.reply.headers}
-            sending = replace(sending, reply=replace(sending.reply, headers=headers))
+            # Written out now: what it shows may change as soon as the lock is free.
+            reply = replace(sending.reply, body=sending.reply.content, headers=headers)
+            sending = replace(sending, reply=reply)
             if visit.shown:
                 self._write_down(visit, None if sending.drop else sending.reply.status)
             return sending

@@ -190,7 +190,7 @@ def _decoded(spec: Spec, schema: Schema, text: str, wire: str) -> object:
 
 
 def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, Any]) -> None:
-    given = [name for name in rule.names if name in arguments]
+    given = [name for name in rule.names if arguments.get(name, False) is not False]
     wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
     words = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
     if rule.rule == "exactly_one" and len(given) != 1:

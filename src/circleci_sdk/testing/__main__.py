@@ -1,0 +1,48 @@
+"""A CircleCI on a port, for programs in any language.
+
+    python -m circleci_sdk.testing --port 8080 --scenario demo
+
+It needs `pip install 'circleci-sdk[testing]'`. The page at `/` shows projects, runs and their states.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading  # noqa: TID251  # the main thread only waits
+from collections.abc import Sequence
+
+from ._doors.server import MissingExtraError
+from ._fake import FakeCircleCI
+from ._scenarios import SCENARIOS
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve a scenario until interrupted. Gives the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m circleci_sdk.testing",
+        description="A fake CircleCI on a port of this machine.",
+        epilog="Scenarios: "
+        + " ".join(f"{name}: {(make.__doc__ or '').splitlines()[0]}" for name, make in SCENARIOS.items()),
+    )
+    parser.add_argument("--port", type=int, default=8080, help="the port; 0 for a free one (default: 8080)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--scenario", default="demo", choices=sorted(SCENARIOS), help="the state (default: demo)")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed of its clock; 1 is real time (default: 1)")
+    parser.add_argument("--token", default="fake-token", help="the token that it takes (default: fake-token)")
+    given = parser.parse_args(arguments)
+    fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed)
+    try:
+        with fake.serve(host=given.host, port=given.port) as server:
+            print(f"FakeCircleCI is at {server.base_url} (token: {given.token}). Stop it with Ctrl-C.", flush=True)  # noqa: T201
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        return 0
+    except (MissingExtraError, OSError) as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

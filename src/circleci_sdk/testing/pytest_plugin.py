@@ -1,0 +1,55 @@
+"""Fixtures for tests of what talks to CircleCI. pytest finds them as soon as the package is installed.
+
+`fake_circleci` is a fresh `FakeCircleCI`; `circleci` a client of it, for async tests on asyncio and trio with the
+pytest plugin of anyio; `circleci_server` the same fake on a port, for sync tests and other programs.
+
+    async def test_my_bot(fake_circleci, circleci):
+        fake_circleci.add_project("gh/acme/web")
+        await my_bot(circleci)
+        assert fake_circleci.requests.of("pipelines.trigger")
+
+Nothing is imported before a fixture is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from circleci_sdk.client import AsyncCircleCI
+
+    from ._doors.server import ServedFake
+    from ._fake import FakeCircleCI
+
+
+@pytest.fixture
+def fake_circleci() -> FakeCircleCI:
+    """A CircleCI of this test's own, without projects."""
+    from ._fake import FakeCircleCI
+
+    return FakeCircleCI()
+
+
+@pytest.fixture
+async def circleci(fake_circleci: FakeCircleCI, anyio_backend: object) -> AsyncIterator[AsyncCircleCI]:
+    """A client of `fake_circleci`, in process. Its waits move the clock of the fake and take no time."""
+    async with fake_circleci.client() as client:
+        yield client
+
+
+@pytest.fixture
+def circleci_server(fake_circleci: FakeCircleCI) -> Iterator[ServedFake]:
+    """`fake_circleci` on a free port; `.base_url` says where. Skips the test when uvicorn is not installed."""
+    from ._doors.server import MissingExtraError
+
+    try:
+        server = fake_circleci.serve().start()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    try:
+        yield server
+    finally:
+        server.close()

@@ -1,0 +1,124 @@
+"""Answers held against the facts about the API, in a strict form: no key too many, none missing, no foreign value.
+
+Our specs and models read tolerantly, so that nothing could fail against them. Here sets of values are closed, what
+the documents call required is required, and only the spelling seen on the wire counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from tests.support import places
+from tests.support.facts import Operation, Shape, Success, operations
+
+OPERATIONS: Final[Mapping[str, Operation]] = {each.label: each for each in operations(places.facts())}
+
+ALLOWED: Final = {
+    # Spelled as the recorded answers of v1.1 have them, which no document does.
+    "v1.users.me": {"user?", "authorized?"},
+}
+
+SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "map": (dict,),
+}
+
+
+def complaints(label: str, status: int, body: bytes) -> list[str]:
+    """What is wrong with a successful answer of an operation."""
+    found: list[str] = []
+    for success in OPERATIONS[label].successes:
+        if success.status != status:
+            continue
+        found = list(_body(success, body))
+        if not found:
+            return []
+    return found or [f"{status} is no success of {label}"]
+
+
+def _body(success: Success, body: bytes) -> Iterator[str]:
+    if success.form == "nothing" or success.shape is None:
+        return
+    value = json.loads(body)
+    match success.form:
+        case "page" | "items":
+            token = {"next_page_token"} if success.form == "page" else set[str]()
+            if set(value) - {"items", *success.extras} - {"next_page_token"}:
+                yield f"a page with {sorted(value)}"
+            if not token <= set(value):
+                yield "a page without next_page_token"
+            for at, item in enumerate(value["items"]):
+                yield from _value(success.shape, item, f"items[{at}]")
+        case "array":
+            for at, item in enumerate(value):
+                yield from _value(success.shape, item, f"[{at}]")
+        case _:
+            yield from _value(success.shape, value, "")
+
+
+def _value(shape: Shape, value: Any, place: str) -> Iterator[str]:
+    match shape.kind:
+        case "object":
+            yield from _object(shape, value, place)
+        case "list" if shape.items:
+            if not isinstance(value, list):
+                yield f"{place}: {value!r} is no list"
+                return
+            for at, item in enumerate(value):
+                yield from _value(shape.items, item, f"{place}[{at}]")
+        case "map" if shape.items:
+            for name, item in value.items():
+                yield from _value(shape.items, item, f"{place}.{name}")
+        case "union":
+            tried = [list(_value(variant, value, place)) for variant in shape.variants]
+            if all(tried):
+                yield from min(tried, key=len)
+        case "any":
+            pass
+        case _:
+            yield from _scalar(shape, value, place)
+
+
+def _object(shape: Shape, value: Any, place: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{place}: {value!r} is no object"
+        return
+    known = {field.spellings[0]: field for field in shape.fields}
+    for name in value:
+        if name not in known:
+            yield f"{place}.{name} is unknown"
+    for name, field in known.items():
+        if name not in value:
+            if field.required and not field.missing:
+                yield f"{place}.{name} is missing"
+        elif value[name] is None:
+            if not (field.nullable or field.missing):
+                yield f"{place}.{name} is null"
+        else:
+            yield from _value(field.shape, value[name], f"{place}.{name}")
+
+
+def _scalar(shape: Shape, value: Any, place: str) -> Iterator[str]:
+    if shape.known and value not in shape.known:
+        yield f"{place}: {value!r} is none of {shape.known}"
+    if shape.kind == "id":
+        try:
+            UUID(str(value))
+        except ValueError:
+            if isinstance(value, str):
+                yield f"{place}: {value!r} is no UUID"
+    elif shape.kind == "date-time":
+        try:
+            datetime.fromisoformat(value)
+        except (ValueError, TypeError):
+            yield f"{place}: {value!r} is no date and time"
+    elif shape.kind in SCALARS:
+        if not isinstance(value, SCALARS[shape.kind]) or (isinstance(value, bool) and shape.kind != "boolean"):
+            yield f"{place}: {value!r} is no {shape.kind}"
