@@ -363,6 +363,9 @@ class ScriptedServer:
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
         """One request and its answer; whether the connection goes on."""
         head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"CONNECT "):
+            await self._tunnel(head.decode("latin-1"), reader, writer)
+            return False
         self.concurrent += 1
         self.max_concurrent = max(self.max_concurrent, self.concurrent)
         try:
@@ -386,6 +389,9 @@ class ScriptedServer:
         finally:
             self.concurrent -= 1
         return answer.end == "keep" and request.headers.get("connection", "").lower() != "close"
+
+    async def _tunnel(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.complaints.append(f"this is no proxy: {head.splitlines()[0]}")
 
     def _choose(self, request: Request) -> Answer:
         if self._script:

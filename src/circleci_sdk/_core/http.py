@@ -268,7 +268,8 @@ class _Borrowed(httpx.AsyncBaseTransport):
 
 def _failure(error: httpx.RequestError, request: httpx.Request, progress: Progress) -> Failed:
     error.request = _without_query(request)
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    reason = str(error) or _reason_below(error)
+    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     match error:
         case httpx.PoolTimeout():
             return Failed("pool", Delivered.NO, True, text, error)
@@ -286,6 +287,14 @@ def _failure(error: httpx.RequestError, request: httpx.Request, progress: Progre
             return Failed("connection", progress.delivered, True, text, error)
         case _:
             return Failed("connection", progress.delivered, False, text, error)
+
+
+def _reason_below(error: BaseException) -> str:
+    """On trio the reason, such as a certificate that nobody vouches for, is only told some way down."""
+    below: BaseException | None = error
+    while below is not None and not (isinstance(below, OSError) and str(below)):
+        below = below.__cause__ or below.__context__
+    return str(below or "")
 
 
 def redirect_target(prepared: Prepared, answer: Received) -> str | None:

@@ -1,0 +1,247 @@
+"""Proxies and certificates: as in plain httpx, on our own transports too."""
+
+from __future__ import annotations
+
+import ssl
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import trustme
+
+from circleci_sdk import AsyncCircleCI, ConfigError, ConnectionFailedError
+from circleci_sdk._core import session
+from tests.support.clients import CREATED, SLUG, TOKEN, USER, client_on
+from tests.support.clock import FakeClock
+from tests.support.proxy import Proxy
+from tests.support.scripted_server import ScriptedServer, reply
+
+VARIABLES: Final = (
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUEST_METHOD",
+)
+AUTHORITY: Final = trustme.CA()
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def answering(server: ScriptedServer) -> ScriptedServer:
+    server.on("GET", "/api/v2/me", reply(json=USER))
+    server.on("POST", f"/api/v2/project/{SLUG}/pipeline", reply(201, json=CREATED))
+    return server
+
+
+@pytest.fixture
+def secure() -> Iterator[ScriptedServer]:
+    """A server whose certificate only `AUTHORITY` vouches for."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    AUTHORITY.issue_cert("localhost").configure_cert(context)
+    with ScriptedServer(tls=context) as server:
+        yield answering(server)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy() as proxy:
+        answering(proxy)
+        yield proxy
+
+
+@pytest.fixture
+def trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    return context
+
+
+async def get(client: AsyncCircleCI) -> None:
+    await client.v2.users.me()
+
+
+async def trigger(client: AsyncCircleCI) -> None:
+    await client.v2.pipelines.trigger(SLUG, branch="main")
+
+
+# Certificates.
+
+
+async def test_a_private_authority_through_verify(secure: ScriptedServer, trusting: ssl.SSLContext) -> None:
+    async with client_on(secure, verify=trusting) as client:
+        await get(client)
+        await trigger(client)
+    assert (len(secure.requests), secure.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+async def test_a_private_authority_through_the_environment(
+    secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if variable == "SSL_CERT_DIR":
+        file = tmp_path / f"{_subject_hash()}.0"
+    AUTHORITY.cert_pem.write_to_path(file)
+    monkeypatch.setenv(variable, str(tmp_path if variable == "SSL_CERT_DIR" else file))
+    async with client_on(secure, verify=True) as client:
+        await get(client)
+    assert len(secure.requests) == 1
+
+
+def _subject_hash() -> str:
+    """The name under which OpenSSL looks for a certificate in a folder."""
+    import shutil
+    import subprocess
+
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("the program openssl is not installed, which names files for SSL_CERT_DIR")
+    command = [openssl, "x509", "-hash", "-noout"]
+    done = subprocess.run(command, input=AUTHORITY.cert_pem.bytes(), capture_output=True, check=True)
+    return done.stdout.decode().strip()
+
+
+async def test_without_verification(secure: ScriptedServer) -> None:
+    async with client_on(secure, verify=False) as client:
+        await get(client)
+
+
+async def test_an_unknown_authority_gets_nothing(secure: ScriptedServer) -> None:
+    async with client_on(secure, FakeClock(), verify=True) as client:
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            await trigger(client)
+    assert caught.value.delivery == "not_sent"
+    assert secure.requests == []
+
+
+async def test_certificates_that_cannot_be_read(secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    async with client_on(secure, verify=True) as client:
+        with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+            await get(client)
+
+
+# Proxies.
+
+ROWS: Final = [
+    # (environment, through the proxy?)
+    ({"HTTPS_PROXY": "{proxy}"}, True),
+    ({"https_proxy": "{proxy}"}, True),
+    ({"ALL_PROXY": "{proxy}"}, True),
+    ({"HTTPS_PROXY": "{bare}"}, True),
+    ({"HTTP_PROXY": "{proxy}"}, False),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": "localhost"}, False),
+    ({"HTTPS_PROXY": "{proxy}", "no_proxy": "example.com,localhost"}, False),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": "{host}"}, False),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": "*"}, False),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": "localhost:1"}, True),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": "host,example.com"}, True),
+    ({"HTTPS_PROXY": "{proxy}", "NO_PROXY": ""}, True),
+]
+
+
+@pytest.mark.parametrize(("environment", "through"), ROWS, ids=str)
+async def test_https_through_a_proxy(
+    secure: ScriptedServer,
+    proxy: Proxy,
+    trusting: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    through: bool,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value.format(proxy=proxy.url, bare=proxy.host, host=secure.host))
+    async with client_on(secure, verify=trusting) as client:
+        await get(client)
+        await trigger(client)
+    assert proxy.tunnels == ([secure.host] if through else [])
+    assert (len(secure.requests), secure.connections) == (2, 1)
+    assert proxy.requests == []  # it carried bytes and saw no token
+
+
+async def test_http_through_a_proxy(server: ScriptedServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    async with client_on(server) as client:
+        await get(client)
+    assert (len(server.requests), [request.target for request in proxy.requests]) == (0, [f"{server.url}/api/v2/me"])
+
+
+async def test_the_argument_goes_before_the_environment(
+    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+    address = proxy.url.replace("//", "//ada:secret@")
+    async with client_on(secure, verify=trusting, proxy=address) as client:
+        await get(client)
+    assert proxy.passwords == ["Basic " + b64encode(b"ada:secret").decode()]
+    assert "proxy-authorization" not in secure.requests[0].headers
+    assert secure.requests[0].headers["circle-token"] == TOKEN
+
+
+@pytest.mark.parametrize("trouble", ["refuses", "breaks"])
+async def test_a_proxy_that_will_not(
+    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, trouble: str
+) -> None:
+    """No tunnel, no request: even a trigger has not left and is tried again."""
+    proxy.refuses, proxy.breaks = (407, False) if trouble == "refuses" else (None, True)
+    address = proxy.url.replace("//", "//ada:secret@")
+    async with client_on(secure, FakeClock(), verify=trusting, proxy=address) as client:
+        with pytest.raises(ConnectionFailedError) as caught:
+            await trigger(client)
+        error = caught.value
+        assert (error.delivery, error.attempts, len(proxy.tunnels)) == ("not_sent", 3, 3)
+        assert "secret" not in str(error)
+        proxy.refuses, proxy.breaks = None, False
+        await trigger(client)
+    assert len(secure.requests) == 1
+
+
+@pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:9", "127.0.0.1:9", ""])
+def test_a_proxy_that_is_none(proxy: str) -> None:
+    with pytest.raises(ConfigError, match="proxy="):
+        AsyncCircleCI(TOKEN, proxy=proxy)
+
+
+@pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:9", "socks5://127.0.0.1:9", "http://[::1"])
+async def test_a_proxy_of_the_environment_that_is_none(
+    secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with client_on(secure, max_concurrency=1) as client:
+        for _ in range(2):
+            with pytest.raises(ConfigError, match="The proxy cannot be used"):
+                await get(client)
+
+
+# HTTP/2.
+
+
+def test_http2_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"httpx\[http2\]"):
+        AsyncCircleCI(TOKEN, http2=True)
+
+
+@pytest.mark.parametrize("through", [False, True], ids=["direct", "proxy"])
+async def test_http2_falls_back_to_http11(
+    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, through: bool
+) -> None:
+    """The server here speaks no HTTP/2; the way with one shared transport carries calls all the same."""
+    monkeypatch.setattr(session, "find_spec", lambda _: object())
+    options: dict[str, Any] = {"proxy": proxy.url} if through else {}
+    async with client_on(secure, http2=True, verify=trusting, **options) as client:
+        await get(client)
+        await trigger(client)
+    assert (len(secure.requests), secure.connections, len(proxy.tunnels)) == (2, 1, int(through))
+    await secure.parted(1)
