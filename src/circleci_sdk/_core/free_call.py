@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
-from .arguments import wire_value
+from .arguments import json_key, wire_value
 from .errors import InvalidArgumentError
 from .operation import BOOLEAN, NUMBER, STRING, Api, Operation
 from .options import is_text
@@ -13,6 +15,7 @@ from .slugs import check_segment
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _REPLAYABLE: Final = ("GET", "HEAD", "PUT", "DELETE")
+_ESCAPED: Final = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
 _API: Final = Api(name="client", base="", models="")
 
 
@@ -22,10 +25,10 @@ def free_operation(method: str, path: str) -> Operation[Any]:
         raise InvalidArgumentError(f"request: method is one of {', '.join(_METHODS)}, not {method!r}.")
     if not is_text(path) or not path.startswith("/api/"):
         raise InvalidArgumentError("request: path starts with /api/, such as /api/v2/me; the host is the client's own.")
-    if any(char in path for char in "?#\\ ") or not path.isascii():
+    if not _ESCAPED.fullmatch(path):
         raise InvalidArgumentError("request: path holds a character that must be escaped; parameters go into query=.")
     for segment in path.removesuffix("/").split("/")[1:]:
-        check_segment(segment.replace("%2E", ".").replace("%2e", "."), "request: path")
+        check_segment(unquote(segment), "request: path")
     return Operation(
         api=_API,
         id="request",
@@ -42,6 +45,7 @@ def free_query(query: Mapping[str, object]) -> list[tuple[str, str]]:
     """Pairs out of strings, numbers, booleans and lists of them."""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
+        json_key(name, "request: query")
         values = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
         pairs += ((name, _text(item, f"request: query {name}")) for item in values)
     return pairs
