@@ -61,9 +61,9 @@ def follow(
                 case JobCompleted():
                     print(event.job.name, event.job.status)
 
-    Each event comes once, told by whichever was first. In a workflow jobs come in the order in which they stopped,
-    and the workflow itself comes last. A workflow that was over when following began is left out; of one that ran,
-    all jobs are told.
+    Following begins with the loop; deliveries count from this call on. Each event comes once, told by whichever was
+    first. In a workflow jobs come in the order in which they stopped, and the workflow itself comes last. A workflow
+    that was over when following began is left out; of one that ran, all jobs are told.
 
     Polled events are put together from API v2 and look like deliveries. Their `webhook` is called `poll`, jobs that
     timed out are `failed`, and of a commit only the message is known. Polling looks at the newest 20 pipelines and at
@@ -189,7 +189,7 @@ class Follow:
             await tap.filled()
             return False
         if tap is None:
-            await self._clock.sleep(self._polled + self._every - self._clock.monotonic())
+            await self._clock.sleep(max(0.0, self._polled + self._every - self._clock.monotonic()))
             return True
         if tap.lost > self._lost:
             self._lost = tap.lost

@@ -1,0 +1,348 @@
+"""Deliveries and polling of a whole project, on the fake: whatever gets lost, each event comes once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import AuthenticationError, InvalidArgumentError, NotFoundError, UnknownStr
+from circleci_sdk.testing import Approval, FakeCircleCI, Job, Workflow
+from circleci_sdk.webhooks import (
+    JobCompleted,
+    Router,
+    WebhookApp,
+    WorkflowCompleted,
+    branch_of,
+    follow,
+    parse,
+    register,
+)
+from circleci_sdk.webhooks.follow import Follow
+
+SLUG = "gh/acme/web"
+PLAN = Workflow("build", Job("lint", 5), Job("test", 20, outcome="failed"), Job("slow", 400))
+
+
+class Stage:
+    """A fake with a project, a receiver in the same process, and one who follows."""
+
+    def __init__(self, **plan: Any) -> None:
+        self.fake = FakeCircleCI()
+        self.project = self.fake.add_project(SLUG)
+        self.project.will_run(plan.get("runs", PLAN))
+        self.router = Router()
+        self.app = WebhookApp(self.router, secret="s", grace=5)
+        self.client = self.fake.client()
+
+    async def __aenter__(self) -> Stage:
+        await self.app.__aenter__()
+        await register(self.client, SLUG, url="http://bot/", secret="s")
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        await self.app.__aexit__(*error)
+        await self.client.aclose()
+
+    def follow(self, **options: Any) -> Follow:
+        return follow(self.client, SLUG, **{"webhooks": self.router, **options})
+
+    async def deliver(self) -> None:
+        """Send what is pending, and let the router have it."""
+        await self.fake.webhooks.deliver(transport=httpx.ASGITransport(self.app))
+        await anyio.wait_all_tasks_blocked()
+
+    def lose(self) -> Sequence[Any]:
+        """What is pending never arrives."""
+        lost = self.fake.webhooks.pending
+        self.fake.webhooks._pending.clear()
+        return lost
+
+    def calls(self, operation: str) -> int:
+        return sum(request.operation == operation for request in self.fake.requests)
+
+
+def shown(event: Any) -> str:
+    assert isinstance(event, JobCompleted | WorkflowCompleted)
+    what = event.job if isinstance(event, JobCompleted) else event.workflow
+    return f"{what.name} {what.status}"
+
+
+async def take(events: Follow, count: int) -> list[str]:
+    with anyio.fail_after(10):
+        return [shown(await anext(events)) for _ in range(count)]
+
+
+async def nothing_more(events: Follow) -> bool:
+    """Whether nothing comes although the clock goes on for a while."""
+    with anyio.move_on_after(0.2):
+        await anext(events)
+        return False
+    return True
+
+
+async def begin(events: Follow) -> None:
+    """Let it see what there is; nothing is news."""
+    with anyio.move_on_after(0.05):
+        raise AssertionError(shown(await anext(events)))
+
+
+ALL = ["lint success", "test failed", "slow success", "build failed"]
+
+
+async def test_polling_alone_tells_everything() -> None:
+    async with Stage() as stage:
+        events = stage.follow(webhooks=None, poll=30)
+        assert repr(events) == "<Follow of gh/acme/web>"
+        stage.project.push()
+        assert await take(events, 4) == ALL
+        stage.project.push()
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+
+
+async def test_deliveries_alone_tell_everything() -> None:
+    async with Stage() as stage:
+        events = stage.follow(poll=None)
+        stage.project.push()
+        stage.fake.clock.settle()
+        stage.fake.webhooks.duplicates = 1
+        await stage.deliver()
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+        assert stage.calls("v2.pipelines.list_for_project") == 0
+
+
+async def test_a_polled_event_is_what_the_delivery_would_have_said() -> None:
+    async with Stage() as stage:
+        pushed, polled = stage.follow(poll=None), stage.follow(webhooks=None)
+        with anyio.fail_after(10):
+            stage.project.push()
+            told_by_poll = [await anext(polled) for _ in range(4)]
+            await stage.deliver()
+            told = [await anext(pushed) for _ in range(4)]
+    for one, other in zip(told_by_poll, told, strict=True):
+        mine, theirs = (event.model_dump(mode="json", by_alias=True, exclude_unset=True) for event in (one, other))
+        for body in (mine, theirs):
+            for only in ("id", "webhook", "happened_at"):
+                del body[only]
+            commit = body["pipeline"]["vcs"].pop("commit")
+            assert commit["subject"] == "Improve things"
+            body["workflow"].pop("stopped_at")  # of a job's workflow it depends on when one looks
+            body["pipeline"].pop("trigger_parameters", None)
+            body["pipeline"]["vcs"].pop("tag", None)
+        assert mine == theirs
+        assert one.webhook.name == "poll"
+        assert branch_of(one) == branch_of(other) == "main"
+
+
+async def test_when_deliveries_stop_polling_takes_over_and_back() -> None:
+    async with Stage() as stage:
+        events = stage.follow(poll=60)
+        stage.project.push()
+        assert await take(events, 4) == ALL
+        late = stage.lose()
+        assert len(late) == 4
+        for delivery in late:
+            await stage.router.dispatch(parse(delivery.body, delivery.headers, secret="s"))
+        stage.project.push()
+        stage.fake.clock.settle()
+        before = stage.calls("v2.pipelines.list_for_project")
+        await stage.deliver()
+        assert await take(events, 4) == ALL
+        assert stage.calls("v2.pipelines.list_for_project") == before
+        assert await nothing_more(events)
+
+
+@pytest.mark.parametrize("order", [(3, 2, 1, 0), (1, 0, 3, 2), (2, 3), (3,), (0, 3), (1, 1, 3, 0, 3)], ids=str)
+async def test_deliveries_in_any_order_and_with_losses(order: tuple[int, ...]) -> None:
+    async with Stage() as stage:
+        events = stage.follow(poll=None)
+        stage.project.push()
+        stage.fake.clock.settle()
+        sent = [parse(delivery.body, delivery.headers, secret="s") for delivery in stage.lose()]
+        for number in order:
+            await stage.router.dispatch(sent[number])
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+
+
+async def test_what_was_over_before_is_left_out_and_what_ran_is_told_whole() -> None:
+    async with Stage() as stage:
+        stage.project.push()
+        stage.fake.clock.settle()
+        stage.project.push()
+        stage.fake.clock.advance(10)
+        stage.lose()
+        events = stage.follow(poll=60)
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+        first = stage.fake.webhooks.deliveries[3]
+        await stage.router.dispatch(parse(first.body, first.headers, secret="s"))
+        assert await take(events, 4) == ALL
+
+
+async def test_a_rerun_is_a_workflow_of_its_own() -> None:
+    async with Stage() as stage:
+        events = stage.follow(webhooks=None)
+        stage.project.push()
+        assert await take(events, 4) == ALL
+        await stage.client.v2.workflows.rerun(stage.project.pipelines[0].workflows[0].id)
+        assert await take(events, 4) == ALL
+
+
+async def test_only_some_events_or_one_branch() -> None:
+    async with Stage() as stage:
+        ends = stage.follow(events=["workflow-completed"])
+        jobs = stage.follow(webhooks=None, events=["job-completed"])
+        branch = stage.follow(branch="dev")
+        for events in (ends, jobs, branch):
+            await begin(events)
+        stage.project.push(branch="main")
+        stage.project.push(branch="dev")
+        assert await take(ends, 2) == ["build failed"] * 2
+        assert stage.calls("v2.workflows.list_jobs") == 0
+        assert len(await take(jobs, 6)) == 6
+        assert await take(branch, 4) == ALL
+        await stage.deliver()
+        for events in (ends, jobs, branch):
+            assert await nothing_more(events)
+
+
+async def test_other_projects_are_none_of_its_business() -> None:
+    async with Stage() as stage:
+        stage.fake.add_project("gh/acme/api")
+        await register(stage.client, "gh/acme/api", url="http://bot/", secret="s")
+        events = stage.follow(poll=None)
+        stage.fake.project("gh/acme/api").push()
+        stage.project.push()
+        stage.fake.clock.settle()
+        await stage.deliver()
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+
+
+async def test_what_fails_for_the_moment_is_tried_again_and_nothing_is_lost() -> None:
+    async with Stage() as stage:
+        quick = stage.client.with_options(max_retries=0)
+        events = follow(quick, SLUG, webhooks=stage.router, poll=60)
+        stage.fake.fail_next("v2.projects.get", status=503)
+        stage.fake.fail_next("v2.pipelines.list_for_project", status=500, times=2)
+        stage.project.push()
+        stage.fake.fail_next("v2.workflows.list_jobs", drop="before")
+        assert await take(events, 4) == ALL
+        stage.lose()
+        stage.project.push()
+        stage.fake.clock.settle()
+        stage.fake.fail_next("v2.workflows.list_jobs", status=429, headers={"Retry-After": "30"}, times=3)
+        await stage.deliver()
+        assert await take(events, 4) == ALL
+        assert await nothing_more(events)
+
+
+async def test_what_will_not_get_better_is_raised_and_the_loop_can_go_on() -> None:
+    async with Stage() as stage:
+        events = stage.follow(webhooks=None)
+        stage.fake.fail_next("v2.pipelines.list_for_project", status=401)
+        stage.project.push()
+        with pytest.raises(AuthenticationError):
+            await anext(events)
+        assert await take(events, 4) == ALL
+        missing = follow(stage.client, "gh/acme/none")
+        with pytest.raises(NotFoundError):
+            await anext(missing)
+
+
+async def cancelled_after(checkpoints: int, events: Follow) -> str | None:
+    """The next event, unless so many turns of the loop are over before."""
+    got: str | None = None
+    async with anyio.create_task_group() as tasks:
+
+        async def stop() -> None:
+            for _ in range(checkpoints):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(stop)
+        got = shown(await anext(events))
+        tasks.cancel_scope.cancel()
+    return got
+
+
+async def test_a_loop_that_is_cancelled_anywhere_loses_nothing() -> None:
+    async with Stage() as stage:
+        events = stage.follow(poll=60)
+        await begin(events)
+        stage.project.push()
+        stage.fake.clock.advance(10)
+        await stage.deliver()
+        stage.fake.clock.settle()
+        stage.lose()
+        got: list[str] = []
+        stops = 0
+        for checkpoints in range(400):
+            event = await cancelled_after(checkpoints, events)
+            stops += event is None
+            got += [event] if event else []
+            if len(got) == 4:
+                break
+        assert got == ALL
+        assert stops > 2
+
+
+async def test_more_new_pipelines_than_a_page_are_all_seen() -> None:
+    async with Stage(runs=Workflow("quick", Job("one", 1))) as stage:
+        events = stage.follow(webhooks=None, events=["workflow-completed"])
+        stage.project.push()
+        await take(events, 1)
+        for _ in range(65):
+            stage.project.push()
+        assert len(await take(events, 65)) == 65
+        assert await nothing_more(events)
+
+
+async def test_one_that_runs_long_is_not_forgotten_behind_newer_ones() -> None:
+    plan = Workflow("release", Job("one", 1), Approval("ok?", requires=["one"]), Job("two", 1, requires=["ok?"]))
+    async with Stage(runs=plan) as stage:
+        events = stage.follow(webhooks=None)
+        old = stage.project.push()
+        assert await take(events, 1) == ["one success"]
+        for _ in range(45):
+            stage.project.push(Workflow("quick", Job("x", 1)))
+        assert len(await take(events, 90)) == 90
+        workflow = old.workflows[0]
+        jobs = [job async for job in stage.client.v2.workflows.list_jobs(workflow.id)]
+        (request_id,) = [job.approval_request_id for job in jobs if job.approval_request_id]
+        await stage.client.v2.workflows.approve(workflow.id, request_id)
+        assert await take(events, 2) == ["two success", "release success"]
+
+
+async def test_deliveries_that_find_the_queue_full_are_polled() -> None:
+    async with Stage() as stage:
+        events = stage.follow(poll=10_000)
+        await begin(events)
+        events._tap._size = 0  # type: ignore[union-attr]
+        stage.project.push()
+        stage.fake.clock.advance(500)
+        began = stage.fake.clock.now
+        await stage.deliver()
+        assert await take(events, 4) == ALL
+        assert (stage.fake.clock.now - began).total_seconds() < 5000
+
+
+async def test_what_makes_no_sense_is_refused() -> None:
+    async with Stage() as stage:
+        for options, words in (
+            ({"webhooks": None, "poll": None}, "nothing to follow"),
+            ({"poll": 0}, "poll"),
+            ({"poll": -1}, "poll"),
+            ({"poll": float("nan")}, "poll"),
+            ({"events": []}, "events"),
+            ({"events": ["ping"]}, "events"),
+            ({"events": [UnknownStr("deploy-completed")]}, "events"),
+        ):
+            with pytest.raises(InvalidArgumentError, match=words):
+                stage.follow(**options)
