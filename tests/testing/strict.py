@@ -119,6 +119,7 @@ def _scalar(shape: Shape, value: Any, place: str) -> Iterator[str]:
             datetime.fromisoformat(value)
         except (ValueError, TypeError):
             yield f"{place}: {value!r} is no date and time"
-    elif shape.kind in SCALARS:
-        if not isinstance(value, SCALARS[shape.kind]) or (isinstance(value, bool) and shape.kind != "boolean"):
-            yield f"{place}: {value!r} is no {shape.kind}"
+    elif shape.kind in SCALARS and (
+        not isinstance(value, SCALARS[shape.kind]) or (isinstance(value, bool) and shape.kind != "boolean")
+    ):
+        yield f"{place}: {value!r} is no {shape.kind}"

@@ -77,12 +77,16 @@ class Webhooks:
         """Messages that are to be sent now."""
         return tuple(self._pending)
 
-    async def deliver(self, *, transport: httpx.AsyncBaseTransport | None = None) -> list[Delivery]:
+    async def deliver(self, app: Any = None, *, transport: httpx.AsyncBaseTransport | None = None) -> list[Delivery]:
         """Send what is pending, and give it. Receivers that fail or stay silent raise nothing; see `attempts`.
 
-        With a `transport` the messages take that way, whatever their address: `httpx.ASGITransport(app)` leads them
-        to a receiver in the same process.
+        With an ASGI application the messages go to it, in this process and whatever their address; with a
+        `transport` they take that way.
         """
+        if app is not None:
+            from .into_app import IntoApp
+
+            transport = IntoApp(app)
         with self._world.clock.lock:
             self._world.clock.catch_up()
             pending, self._pending = self._pending, []

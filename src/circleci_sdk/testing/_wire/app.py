@@ -110,7 +110,8 @@ class App:
         if found is None:
             if version == "v1":
                 raise _Page(Reply(404, HTML_404, media_type=HTML))
-            if methods := router.methods(path):
+            # An escaped slug that a route does not take is not found, whatever else the path may mean.
+            if "%2f" not in path.lower() and (methods := router.methods(path)):
                 raise Refusal(405, "Method not allowed", headers={"allow": ", ".join(methods)})
             raise Refusal(404, "Not found")
         visit.operation, visit.in_path = found

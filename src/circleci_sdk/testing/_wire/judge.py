@@ -77,8 +77,6 @@ def _body(operation: Operation[Any], spec: Spec, arrival: Arrival) -> dict[str, 
     if not isinstance(sent, dict):
         raise Refusal(400, "The body must be a JSON object.")
     body = _one_spelling(operation.body, cast("dict[str, Any]", sent))
-    if not body and operation.body_required:
-        raise Refusal(400, "No JSON fields found.")
     check(spec, schema, body, "")
     names = {parameter.wire: parameter.name for parameter in operation.body}
     return {names[wire]: value for wire, value in body.items()}

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation, Operations, Parameter
 
 _UUID: Final = "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_PLAIN: Final = "(?:[^/%]|%(?!2[Ff]))+"
+"""A segment without an escaped slash."""
+
 _LITERAL_SLASHES_ONLY: Final = frozenset({"triggerPipelineRun"})
 """Routes where a slug with `%2F` is not found, as far as known."""
 
@@ -69,13 +72,13 @@ class _Route:
 def _pattern(operation: Operation[Any], parameter: Parameter) -> str:
     match parameter.kind.name:
         case "project-slug" if "/" in parameter.wire:
-            whole = "[^/]+/[^/]+/[^/]+"
+            whole = f"{_PLAIN}/{_PLAIN}/{_PLAIN}"
             literal = operation.id in _LITERAL_SLASHES_ONLY or operation.api.name == "v1"
             return whole if literal else f"{whole}|[^/]+%2[Ff][^/]+%2[Ff][^/]+"
         case "project-slug":
-            return f"[^/]+/[^/]+/[^/]+|[^/]+%2[Ff][^/]+%2[Ff][^/]+|{_UUID}"
+            return f"{_PLAIN}/{_PLAIN}/{_PLAIN}|[^/]+%2[Ff][^/]+%2[Ff][^/]+|{_UUID}"
         case "org-slug":
-            return "[^/]+/[^/]+|[^/]+%2[Ff][^/]+"
+            return f"{_PLAIN}/{_PLAIN}|[^/]+%2[Ff][^/]+"
         case "integer" if operation.api.name == "v1":
             return "[0-9]+"
         case _:

@@ -1,0 +1,247 @@
+"""The two doors, the clock between them, the command line and the plugin."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
+
+
+def test_a_sync_program_comes_in_by_the_port(fake: FakeCircleCI, web: FakeProject) -> None:
+    with fake.serve() as server:
+        address = server.base_url
+        headers = {"Circle-Token": fake.token}
+        assert httpx.get(f"{server.base_url}/api/v2/me", headers=headers).json()["login"] == "ada"
+        assert httpx.get(f"{server.base_url}/api/v2/me").status_code == 401
+        assert httpx.head(f"{server.base_url}/api/v2/me", headers=headers).content == b""
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address)
+    with pytest.raises(RuntimeError, match="not served"):
+        fake.serve().base_url  # noqa: B018  # asking is the test
+
+
+def test_both_doors_lead_to_one_state(fake: FakeCircleCI, web: FakeProject) -> None:
+    async def both() -> None:
+        async with (
+            fake.serve() as server,
+            fake.client() as inside,
+            AsyncCircleCI(fake.token, base_url=server.base_url) as outside,
+        ):
+            await inside.v2.projects.set_env_var("gh/acme/web", name="A", value="1")
+            assert (await outside.v2.projects.get_env_var("gh/acme/web", "A")).name == "A"
+
+    anyio.run(both, backend="asyncio")
+    anyio.run(both, backend="trio")
+
+
+def test_one_client_lives_on_in_another_loop(fake: FakeCircleCI) -> None:
+    client = fake.client()
+
+    async def me() -> str:
+        return (await client.v2.users.me()).login
+
+    assert anyio.run(me, backend="asyncio") == "ada"
+    assert anyio.run(me, backend="trio") == "ada"
+    anyio.run(client.aclose)
+
+
+async def test_polling_moves_the_clock_and_takes_no_time(
+    fake: FakeCircleCI, web: FakeProject, anyio_backend: str
+) -> None:
+    web.will_run(Workflow("build", Job("test", 3600)))
+    started = time.monotonic()
+    async with fake.client() as circleci:
+        await circleci.v2.pipelines.trigger("gh/acme/web")
+        sleep = circleci._session.clock.sleep
+        while not web.pipelines[0].ended or not web.pipelines[0].workflows:
+            await sleep(30)
+    assert time.monotonic() - started < 5
+    assert fake.clock.now >= web.pipelines[0].created_at + timedelta(hours=1)
+
+
+async def test_the_one_that_is_due_first_wakes_first(fake: FakeCircleCI, anyio_backend: str) -> None:
+    order: list[int] = []
+    async with fake.client() as circleci:
+        sleep = circleci._session.clock.sleep
+
+        async def wait(seconds: int) -> None:
+            await sleep(seconds)
+            order.append(seconds)
+
+        async with anyio.create_task_group() as tasks:
+            for seconds in (30, 10, 20):
+                tasks.start_soon(wait, seconds)
+    assert order == [10, 20, 30]
+    assert fake.clock.now.timestamp() % 60 == 30
+
+
+def test_the_clock_can_run_by_itself() -> None:
+    fake = FakeCircleCI(speed=1000)
+    web = fake.add_project("gh/acme/web")
+    pipeline = web.push(Workflow("build", Job("test", 50)))
+    until = time.monotonic() + 5
+    while fake.clock.now and not pipeline.ended and time.monotonic() < until:
+        time.sleep(0.01)
+    assert pipeline.ended
+    fake.clock.run(0)
+    assert fake.clock.now == fake.clock.now
+
+
+def test_the_clock_refuses_what_makes_no_sense(fake: FakeCircleCI) -> None:
+    with pytest.raises(ValueError, match="backwards"):
+        fake.clock.advance(-1)
+    with pytest.raises(ValueError, match="backwards"):
+        fake.clock.run(-1)
+    with pytest.raises(ValueError, match="time zone"):
+        FakeCircleCI(start=datetime(2026, 1, 1))  # noqa: DTZ001  # the point
+    now = fake.clock.now
+    fake.clock.advance_to(now - timedelta(days=1))
+    assert fake.clock.now == now
+
+
+async def test_schedules_start_pipelines(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    async with fake.client() as circleci:
+        schedule = await circleci.v2.schedules.create(
+            "gh/acme/web",
+            name="nightly",
+            timetable={"per-hour": 2, "hours-of-day": [3, 4], "days-of-week": ["TUE", "THU"]},
+            attribution_actor="system",
+            parameters={"branch": "main", "deep": True},
+        )
+        fake.clock.settle()  # what comes back for ever is not waited for
+        assert web.pipelines == []
+        fake.clock.advance(3 * 86_400)
+        assert [pipeline.created_at for pipeline in web.pipelines[:5]] == [
+            datetime(2026, 6, day, hour, minute, tzinfo=UTC) for day in (2, 4) for hour in (3, 4) for minute in (0, 30)
+        ][:5]
+        assert web.pipelines[0].parameters == {"deep": True}
+        assert (await circleci.v2.pipelines.get(web.pipelines[0].id)).trigger.type == "scheduled_pipeline"
+        await circleci.v2.schedules.delete(schedule.id)
+        count = len(web.pipelines)
+        fake.clock.advance(7 * 86_400)
+        assert len(web.pipelines) == count
+
+
+async def test_pages(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+    fake.page_size = 7
+    for _ in range(20):
+        web.push(Workflow("build", Job("test", 1)))
+    pages: list[list[int]] = []
+    async for page in circleci.v2.pipelines.list_for_project("gh/acme/web").pages():
+        pages.append([pipeline.number for pipeline in page.items])
+        web.push(Workflow("build", Job("test", 1)))  # what comes meanwhile does not shift the pages
+    assert pages == [[*range(20, 13, -1)], [*range(13, 6, -1)], [*range(6, 0, -1)]]
+    fake.clock.advance(1)
+    builds = await circleci.v1.builds.list_for_project("gh/acme/web", page_size=9).collect()
+    assert [build.build_num for build in builds] == [*range(23, 0, -1)]
+    fake.page_size = 1
+    for number in range(3):
+        await circleci.v2.projects.set_env_var("gh/acme/web", name=f"V{number}", value="x")
+    assert [each.name async for each in circleci.v2.projects.list_env_vars("gh/acme/web")] == ["V0", "V1", "V2"]
+
+
+def test_the_same_seed_gives_the_same_ids() -> None:
+    assert [FakeCircleCI(seed=5).user.id, FakeCircleCI(seed=5).user.id].count(FakeCircleCI(seed=6).user.id) == 0
+    assert FakeCircleCI(seed=5).user.id == FakeCircleCI(seed=5).user.id
+
+
+def test_things_that_are_not_there(fake: FakeCircleCI, web: FakeProject) -> None:
+    with pytest.raises(LookupError):
+        fake.project("gh/acme/none")
+    with pytest.raises(LookupError):
+        fake.organization("gh/none")
+    with pytest.raises(LookupError):
+        fake.context("none")
+    with pytest.raises(ValueError, match="there already"):
+        fake.add_project("github/acme/web")
+    with pytest.raises(ValueError, match="gh/acme/web"):
+        fake.add_project("acme/web")
+    with pytest.raises(ValueError, match="no scenario"):
+        FakeCircleCI.scenario("none")
+    pipeline = web.push()
+    with pytest.raises(LookupError, match="build"):
+        pipeline.workflow("none")
+    with pytest.raises(LookupError):
+        pipeline.job("none")
+
+
+def test_the_page_shows_projects_and_runs() -> None:
+    fake = FakeCircleCI.scenario("demo")
+    web = fake.add_project("gh/acme/empty")
+    web.push(Workflow("<script>", Job("a & b", 5)))
+    with fake.serve() as server:
+        page = httpx.get(server.base_url)
+    assert page.headers["content-type"].startswith("text/html")
+    assert "gh/acme/web" in page.text
+    assert "build-and-test: success" in page.text
+    assert "<script>" not in page.text
+    assert "a &amp; b" in page.text
+    assert len(fake.requests) == 0
+
+
+def test_the_command_line_serves_a_scenario() -> None:
+    command = [sys.executable, "-m", "circleci_sdk.testing", "--port", "0", "--scenario", "approval", "--token", "t"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+", line)
+            assert found is not None, line
+            answer = httpx.get(f"{found[0]}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": "t"})
+            assert len(answer.json()["items"]) == 1
+        finally:
+            process.terminate()
+
+
+def test_without_uvicorn_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'circleci-sdk\[testing\]'"), fake.serve():
+        pass
+
+
+PLUGGED = """
+import sys
+
+def test_nothing_is_loaded():
+    assert "circleci_sdk.client" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("circleci_sdk.testing._")]
+
+async def test_in_process(fake_circleci, circleci):
+    fake_circleci.add_project("gh/acme/web")
+    await circleci.v2.pipelines.trigger("gh/acme/web")
+    assert fake_circleci.requests.of("pipelines.trigger")
+
+def test_on_a_port(fake_circleci, circleci_server):
+    import httpx
+    answer = httpx.get(circleci_server.base_url + "/api/v2/me", headers={"Circle-Token": fake_circleci.token})
+    assert answer.status_code == 200
+
+def test_without_the_extra(monkeypatch, request):
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    request.getfixturevalue("circleci_server")
+"""
+
+
+def test_the_pytest_plugin(tmp_path: Path) -> None:
+    (tmp_path / "test_plugged.py").write_text(PLUGGED)
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n\n@pytest.fixture(params=['asyncio', 'trio'])\n"
+        "def anyio_backend(request):\n    return request.param\n"
+    )
+    (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n")
+    plugin = ["-p", "circleci_sdk.testing.pytest_plugin"]
+    command: list[Any] = [sys.executable, "-m", "pytest", "-q", "-rs", *plugin, "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "4 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "pip install 'circleci-sdk[testing]'" in done.stdout

@@ -1,0 +1,141 @@
+"""Outbound webhooks: what goes out when something ends, signed, again and twice."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import anyio
+import pytest
+
+from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, Workflow
+
+SECRET = "hunter123"
+
+
+class Receiver:
+    """An ASGI application that keeps what it is told, and answers with the next status of a list."""
+
+    def __init__(self, *statuses: int) -> None:
+        self.statuses = list(statuses)
+        self.messages: list[tuple[dict[str, str], bytes]] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        self.messages.append(({name.decode(): value.decode() for name, value in scope["headers"]}, body))
+        status = self.statuses.pop(0) if self.statuses else 200
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def register(
+    fake: FakeCircleCI, web: FakeProject, url: str = "http://bot.example/hook", secret: str = SECRET
+) -> None:
+    async with fake.client() as circleci:
+        await circleci.v2.webhooks.create(
+            name="hook",
+            events=["workflow-completed", "job-completed"],
+            url=url,
+            verify_tls=True,
+            signing_secret=secret,
+            scope={"id": web.id, "type": "project"},
+        )
+
+
+async def test_ends_are_told_and_signed(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    await register(fake, web)
+    pipeline = web.push(Workflow("build", Job("test", 30, outcome="timedout"), Approval("ok?")))
+    fake.clock.advance(10)
+    assert fake.webhooks.pending == ()
+    fake.clock.advance(30)
+    receiver = Receiver()
+    sent = await fake.webhooks.deliver(receiver)
+    assert [delivery.event for delivery in sent] == ["job-completed", "workflow-completed"]
+    assert all(delivery.delivered for delivery in sent)
+    [(headers, body), (_, last)] = receiver.messages
+    assert headers["user-agent"] == "CircleCI-Webhook/1.0"
+    assert headers["circleci-event-type"] == "job-completed"
+    from circleci_sdk.webhooks import verify
+
+    verify(body, headers, SECRET)
+    told = json.loads(body)
+    assert told["job"]["status"] == "failed"
+    assert told["job"]["number"] == 1
+    assert told["project"]["slug"] == "github/acme/web"
+    assert told["pipeline"]["number"] == pipeline.number
+    assert "status" not in told["workflow"]
+    assert json.loads(last)["workflow"]["status"] == "failed"
+
+
+async def test_what_is_not_taken_comes_again(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    await register(fake, web, secret="")
+    fake.webhooks.retries = 2
+    web.push(Workflow("build", Approval("ok?")))
+    web.push(Workflow("build", Job("test", 5)))
+    fake.clock.advance(5)
+    receiver = Receiver(500, 200, 503, 500)
+    assert len(await fake.webhooks.deliver(receiver)) == 2
+    assert await fake.webhooks.deliver(receiver) == []
+    fake.clock.advance(60)
+    assert len(await fake.webhooks.deliver(receiver)) == 1
+    fake.clock.advance(60)
+    assert len(await fake.webhooks.deliver(receiver)) == 1
+    fake.clock.advance(600)
+    assert await fake.webhooks.deliver(receiver) == []
+    job, workflow = fake.webhooks.deliveries
+    assert (job.attempts, workflow.attempts) == ([500, 503, 500], [200])
+    assert job.delivered is False
+    assert "circleci-signature" not in job.headers
+    assert receiver.messages[0][1] == receiver.messages[2][1]  # the same id and signature each time
+
+
+async def test_duplicates_and_pings(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    await register(fake, web)
+    fake.webhooks.duplicates = 1
+    receiver = Receiver()
+    ping = fake.webhooks.ping("hook")
+    await fake.webhooks.deliver(receiver)
+    assert [json.loads(body)["id"] for _, body in receiver.messages] == [ping.id, ping.id]
+    assert set(ping.json) == {"id", "type", "happened_at", "webhook"}
+    with pytest.raises(LookupError):
+        fake.webhooks.ping("none")
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[bytes]]]:
+    """A receiver on a real port."""
+    messages: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/", messages
+    server.shutdown()
+    server.server_close()
+
+
+async def test_a_served_fake_delivers_by_itself(
+    fake: FakeCircleCI, web: FakeProject, told: tuple[str, list[bytes]], anyio_backend: str
+) -> None:
+    url, messages = told
+    await register(fake, web, url)
+    with fake.serve():
+        web.push(Workflow("build", Job("test", 5)))
+        fake.clock.advance(5)
+        until = time.monotonic() + 5
+        while len(messages) < 2 and time.monotonic() < until:  # noqa: ASYNC110  # the messages come from another thread
+            await anyio.sleep(0.01)
+    assert [json.loads(body)["type"] for body in messages] == ["job-completed", "workflow-completed"]
