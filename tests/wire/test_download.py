@@ -301,6 +301,17 @@ async def test_no_token_to_other_servers(server: ScriptedServer, client: AsyncCi
         assert "circle-token" not in storage.requests[0].headers
 
 
+async def test_a_signed_link_gets_no_token_wherever_it_leads(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    async def renew() -> str:
+        return server.url + "/new"
+
+    server.on("GET", "/old", [redirect("/there"), redirect("/there")])
+    server.on("GET", "/there", reply(403))
+    server.on("GET", "/new", reply(body=FILE))
+    assert await read(fetch(client, server.url + "/old", signed=True, renew=renew)) == FILE
+    assert [request.headers.get("circle-token") for request in server.requests] == [None] * 3
+
+
 async def test_redirects_have_an_end(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/a", redirect("/a?signature=hidden"))
     with pytest.raises(StatusError) as caught:

@@ -85,17 +85,25 @@ class Caller:
         return AsyncPager(fetch, start=start, label=operation.label)
 
     def download(
-        self, url: str, *, label: str, timeout: float | None, renew: Renew | None = None, decode: bool = True
+        self,
+        url: str,
+        *,
+        label: str,
+        timeout: float | None,
+        renew: Renew | None = None,
+        signed: bool = False,
+        decode: bool = True,
     ) -> Download:
         """A file from any address, of which nothing is read yet.
 
         `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
-        refused; signed links expire. `decode` False leaves a body compressed that the server sends so.
+        refused: signed links expire. A `signed` link never gets the token, wherever it leads. `decode` False leaves a
+        body compressed that the server sends so.
         """
         from .download import Download
 
         options = self.options.changed(timeout=replace(self.options.timeout, total=timeout))
-        return Download(self._session, options, url, label=label, renew=renew, decode=decode)
+        return Download(self._session, options, url, label=label, renew=renew, signed=signed, decode=decode)
 
     @property
     def clock(self) -> Clock:

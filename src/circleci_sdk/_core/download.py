@@ -80,11 +80,12 @@ class Download(Call):
         *,
         label: str,
         renew: Renew | None = None,
+        signed: bool = False,
         decode: bool = True,
     ) -> None:
         host = check_url(url, allow_http=session.allow_http)
         room, _, name = label.partition(".")
-        self._trusted = may_hold_token(url, session.origin)
+        self._trusted = not signed and may_hold_token(url, session.origin)
         operation: Operation[None] = Operation(
             api=Api(room, "", ""),
             id=label,
