@@ -47,11 +47,12 @@ def decode_anything(operation: Operation[Any], answer: Received, facts: CallFact
     """The answer of a call that no operation describes: JSON as data, other text as `str`, nothing as None."""
     if not answer.content.strip():
         return None
-    if "json" in answer.headers.get("content-type", "json"):
+    if "json" in answer.headers.get("content-type", "json").lower():
         try:
             return json.loads(answer.content)
-        except ValueError:
-            raise _not_json(operation, answer, facts) from None
+        except (ValueError, RecursionError):
+            pass  # this error holds the whole body: ours is not raised on top of it
+        raise _not_json(operation, answer, facts)
     try:
         return answer.content.decode()
     except UnicodeDecodeError:
@@ -101,7 +102,7 @@ def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], answer: Rec
         raise _not_json(operation, answer, facts)
     from .model import readable_place
 
-    place = readable_place(details[0]["loc"])
+    place = readable_place(tuple(part for part in details[0]["loc"] if part not in operation.answer.models))
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     where = f"field {place}: " if place else ""
     raise DecodeError(
