@@ -1,0 +1,130 @@
+"""How a token is found, checked and sent."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from base64 import b64encode
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circleci_sdk import ConfigError
+from circleci_sdk._core.auth import Credential, Token
+
+SECRET = "CCIPAT_s3cret"
+
+
+@pytest.fixture(autouse=True)
+def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CIRCLECI_TOKEN", "CIRCLE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name", "value"),
+    [
+        ("circle-token", "Circle-Token", SECRET),
+        ("bearer", "Authorization", f"Bearer {SECRET}"),
+        ("basic", "Authorization", "Basic " + b64encode(f"{SECRET}:".encode()).decode()),
+    ],
+)
+async def test_how_it_is_sent(scheme: Any, name: str, value: str) -> None:
+    token = await Credential(SECRET, scheme).token()
+    assert token is not None
+    headers = httpx.Headers({"Accept": "application/json"})
+    token.put_on(headers)
+    assert dict(headers) == {"accept": "application/json", name.lower(): value}
+    Token.take_off(headers)
+    assert dict(headers) == {"accept": "application/json"}
+
+
+async def test_none_is_sent() -> None:
+    assert await Credential(None, "none").token() is None
+
+
+async def test_a_callable_is_asked_each_time() -> None:
+    tokens = iter("ab")
+
+    async def source() -> str:
+        return next(tokens)
+
+    credential = Credential(None, source)
+    assert credential.renewable
+    for expected in "ab":
+        token = await credential.token()
+        assert token is not None
+        headers: dict[str, str] = {}
+        token.put_on(headers)
+        assert headers == {"Circle-Token": expected}
+
+
+async def test_where_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sent(token: str | None) -> str:
+        found = await Credential(token, "circle-token").token()
+        assert found is not None
+        headers: dict[str, str] = {}
+        found.put_on(headers)
+        return headers["Circle-Token"]
+
+    with pytest.raises(ConfigError, match="CIRCLECI_TOKEN or CIRCLE_TOKEN"):
+        await sent(None)
+    monkeypatch.setenv("CIRCLE_TOKEN", "second")
+    assert await sent(None) == "second"
+    monkeypatch.setenv("CIRCLECI_TOKEN", "")
+    assert await sent(None) == "second"
+    monkeypatch.setenv("CIRCLECI_TOKEN", "first")
+    assert await sent(None) == "first"
+    assert await sent("argument") == "argument"
+    assert Credential(None, "none").key == "none"
+
+
+@pytest.mark.parametrize(
+    ("token", "auth"),
+    [
+        (SECRET, "none"),
+        (SECRET, lambda: None),
+        (SECRET, "digest"),
+        (SECRET, None),
+        (SECRET, 7),
+        (b"bytes", "circle-token"),
+        (7, "circle-token"),
+    ],
+)
+def test_what_makes_no_sense(token: Any, auth: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Credential(token, auth)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "bad", ["", " ", "s3cret ", " s3cret", "s3cret\n", "s3\rcret", "s3\0cret", "s3cr\xe9t", "s3\u202ecret", "s3\x7f"]
+)
+def test_what_no_header_can_carry_is_refused_and_not_quoted(bad: str) -> None:
+    with pytest.raises(ConfigError, match="no header can carry") as caught:
+        Credential(bad, "circle-token")
+    assert "s3" not in str(caught.value)
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1))
+def test_what_a_header_can_carry_is_sent_as_it_is(value: str) -> None:
+    headers = httpx.Headers()
+    Token(value, "here").put_on(headers)
+    assert headers.raw == [(b"Circle-Token", value.encode())]
+
+
+def test_it_stays_out_of_sight() -> None:
+    credential = Credential(SECRET, "circle-token")
+    token = Token(SECRET, "here")
+    assert SECRET not in f"{credential!r} {credential} {token!r} {token} {credential.key}"
+    for duplicate in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError, match="never pickled"):
+            duplicate(token)
+
+
+def test_keys_tell_tokens_apart() -> None:
+    keys = {Credential(token, scheme).key for token in ("a", "b") for scheme in ("circle-token", "bearer")}  # type: ignore[arg-type]
+    assert len(keys) == 2

@@ -1,0 +1,174 @@
+"""The books of the lanes: every lane is in use, idle or closed, whatever becomes of its call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Literal
+
+import anyio
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circleci_sdk._core import transport
+from circleci_sdk._core.transport import KEEPALIVE, LaneTransport
+
+Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end"]
+FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
+
+
+class Body(httpx.AsyncByteStream):
+    def __init__(self, fate: Fate) -> None:
+        self.fate = fate
+        self.pieces = [b"two", b"one"]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self  # type: ignore[return-value]
+
+    async def __anext__(self) -> bytes:
+        if not self.pieces:
+            raise StopAsyncIteration
+        if self.fate == "broken body" and len(self.pieces) == 1:
+            raise httpx.ReadError("broken")
+        return self.pieces.pop()
+
+    async def aclose(self) -> None:
+        if self.fate == "broken end":
+            raise httpx.ReadError("broken at the end")
+
+
+class Lane(httpx.AsyncBaseTransport):
+    """One connection: says when it is used by two calls at once, or after it was closed."""
+
+    def __init__(self, proxy: str | None) -> None:
+        self.proxy = proxy
+        self.closed = 0
+        self.calls = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        assert not self.closed
+        self.calls += 1
+        fate: Fate = request.extensions["fate"]
+        if fate == "refused":
+            raise httpx.ConnectError("refused")
+        return httpx.Response(200, stream=Body(fate))
+
+    async def aclose(self) -> None:
+        self.closed += 1
+
+
+class Books:
+    def __init__(self) -> None:
+        self.lanes: list[Lane] = []
+        self.transport = LaneTransport(self._make, lambda url: url.host if url.host != "direct" else None)
+
+    def _make(self, proxy: str | None) -> Lane:
+        self.lanes.append(Lane(proxy))
+        return self.lanes[-1]
+
+    async def send(self, fate: Fate = "read", host: str = "direct") -> httpx.Response:
+        request = httpx.Request("GET", f"http://{host}/", extensions={"fate": fate})
+        return await self.transport.handle_async_request(request)
+
+    async def call(self, fate: Fate = "read", host: str = "direct") -> None:
+        try:
+            response = await self.send(fate, host)
+        except httpx.ConnectError:
+            return
+        try:
+            if fate == "half":
+                pieces = aiter(response.stream)  # type: ignore[arg-type]
+                await anext(pieces)
+                await pieces.aclose()  # type: ignore[attr-defined]
+            elif fate != "unread":
+                async for _ in response.stream:  # type: ignore[union-attr]
+                    pass
+        except httpx.ReadError:
+            pass
+        finally:
+            try:
+                await response.stream.aclose()  # type: ignore[union-attr]
+            except httpx.ReadError:
+                assert fate == "broken end"
+            await response.stream.aclose()  # type: ignore[union-attr]  # a second time: no effect
+
+    @property
+    def open(self) -> int:
+        assert all(lane.closed <= 1 for lane in self.lanes)
+        return sum(not lane.closed for lane in self.lanes)
+
+
+@pytest.mark.parametrize("fate", FATES)
+async def test_only_a_lane_whose_call_ended_cleanly_is_kept(fate: Fate) -> None:
+    books = Books()
+    await books.call(fate)
+    assert books.open == (fate == "read")
+    await books.call()
+    assert len(books.lanes) == (1 if fate == "read" else 2)
+    await books.transport.aclose()
+    assert books.open == 0
+
+
+async def test_the_lane_used_last_is_used_first() -> None:
+    books = Books()
+    first, second = await books.send(), await books.send()
+    for response in (first, second):
+        async for _ in response.stream:  # type: ignore[union-attr]
+            pass
+        await response.stream.aclose()  # type: ignore[union-attr]
+    for _ in range(3):
+        await books.call()
+    assert [lane.calls for lane in books.lanes] == [1, 4]
+    await books.transport.aclose()
+
+
+async def test_a_lane_keeps_to_its_proxy() -> None:
+    books = Books()
+    for host in ("direct", "one", "two", "one", "direct"):
+        await books.call(host=host)
+    assert [(lane.proxy, lane.calls) for lane in books.lanes] == [(None, 2), ("one", 2), ("two", 1)]
+    await books.transport.aclose()
+
+
+async def test_a_lane_that_idled_too_long_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(transport.time, "monotonic", lambda: now[0])
+    books = Books()
+    responses = [await books.send() for _ in range(3)]
+    for response in responses:
+        async for _ in response.stream:  # type: ignore[union-attr]
+            pass
+        await response.stream.aclose()  # type: ignore[union-attr]
+    now[0] = KEEPALIVE + 1
+    for _ in range(4):
+        await books.call()
+    assert [lane.closed for lane in books.lanes] == [1, 1, 0]
+    await books.transport.aclose()
+
+
+async def test_a_lane_that_cannot_be_made_costs_nothing() -> None:
+    def make(_: str | None) -> httpx.AsyncBaseTransport:
+        raise OSError("no more files")
+
+    lanes = LaneTransport(make, lambda url: None)
+    with pytest.raises(OSError, match="no more files"):
+        await lanes.handle_async_request(httpx.Request("GET", "http://x/"))
+    await lanes.aclose()
+
+
+@given(st.lists(st.lists(st.sampled_from(FATES), min_size=1, max_size=6), max_size=6))
+def test_any_crowd(rounds: list[list[Fate]]) -> None:
+    """Whatever happens, in whatever order: no lane is used twice at once, closed twice, or lost."""
+
+    async def live() -> None:
+        books = Books()
+        for fates in rounds:
+            async with anyio.create_task_group() as crowd:
+                for fate in fates:
+                    crowd.start_soon(books.call, fate)
+            assert books.open == len(books.transport._idle) <= max(len(each) for each in rounds)
+        await books.transport.aclose()
+        assert books.open == 0
+
+    anyio.run(live)
