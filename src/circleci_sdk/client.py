@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 
     from ._core.http import Hook
     from ._core.ratelimit import RateLimit, RateLimiter
+    from .tasks.artifacts import Artifacts
+    from .tasks.history import History
+    from .tasks.logs import Logs
+    from .tasks.runs import Runs
+    from .tasks.secrets import Secrets
+    from .tasks.usage import Usage
     from .v1._client import V1
     from .v2._client import V2
 
@@ -125,6 +131,48 @@ class AsyncCircleCI:
         from .v1._client import V1
 
         return V1(self._caller)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs: start a pipeline, wait for its end, watch it, approve, run again, cancel."""
+        from .tasks.runs import Runs
+
+        return Runs(self)
+
+    @cached_property
+    def logs(self) -> Logs:
+        """The output of the steps of a job."""
+        from .tasks.logs import Logs
+
+        return Logs(self)
+
+    @cached_property
+    def history(self) -> History:
+        """What ran in a project, as flat records."""
+        from .tasks.history import History
+
+        return History(self)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """The files that jobs leave behind."""
+        from .tasks.artifacts import Artifacts
+
+        return Artifacts(self._caller)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Environment variables of many contexts and projects at once."""
+        from .tasks.secrets import Secrets
+
+        return Secrets(self._caller)
+
+    @cached_property
+    def usage(self) -> Usage:
+        """What jobs have cost, row by row."""
+        from .tasks.usage import Usage
+
+        return Usage(self._caller)
 
     @property
     def base_url(self) -> str:

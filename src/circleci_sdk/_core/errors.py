@@ -42,6 +42,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from circleci_sdk.tasks import RunResult
+
     from .ratelimit import RateLimit
 
 Delivery = Literal["not_sent", "refused", "unknown", "done"]
@@ -272,11 +274,21 @@ class PaginationError(CircleCIError):
     """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
 
 
-class RunFailedError(CircleCIError):
-    """A run ended without success."""
+class _RunError(CircleCIError):
+    """Errors of a run. `result` says how it stands: a `circleci_sdk.tasks.RunResult`."""
+
+    result: RunResult | None = None
+
+    def __init__(self, message: str = "", *, facts: CallFacts | None = None, result: RunResult | None = None) -> None:
+        super().__init__(message, facts=facts)
+        self.result = result
 
 
-class RunTimeoutError(CircleCIError, TimeoutError):
+class RunFailedError(_RunError):
+    """A run ended without success, or waits for an approval that nobody was to wait for."""
+
+
+class RunTimeoutError(_RunError, TimeoutError):
     """A run was not over in the time given. The run itself goes on."""
 
 

@@ -1,0 +1,186 @@
+"""The output of a step, read as it streams in: text out of JSON, and the last lines of a text. No I/O."""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections import deque
+from typing import Final
+
+_STRING: Final = re.compile(r'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\u(?![0-9a-fA-F]{0,3}\Z)|\\[^u])*+', re.DOTALL)
+_HALF_PAIR: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})\Z")
+_ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_UNTIL_SIGN: Final = re.compile(r'[^"{}\[\]:,]*')
+_ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+LONGEST_TAIL: Final = 1 << 20
+"""Characters that a tail keeps at most, however long its lines are."""
+
+
+class OutputReader:
+    """Takes the bytes of a step's output as they come, and gives the text in it.
+
+    The output is a JSON array of objects with a `message` each. A message may be as large as all memory, so it is given
+    out in pieces. What is no such array is taken for plain text. `truncated` says whether the server told that it left
+    something out.
+    """
+
+    def __init__(self) -> None:
+        self.truncated = False
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._plain: bool | None = None
+        self._depth = 0
+        self._objects = 0
+        self._in_string = False
+        self._is_key = False
+        self._key = ""
+        self._before_colon = True
+        self._word = ""
+
+    def feed(self, data: bytes, *, last: bool = False) -> str:
+        """The text in the next bytes; `last` when no more will come."""
+        text = self._rest + self._decoder.decode(data, last)
+        self._rest = ""
+        if self._plain is None:
+            text = text.lstrip("\ufeff \t\r\n")
+            if not text:
+                return ""
+            self._plain = text[0] not in "[{"
+            self._objects = 2 if text[0] == "[" else 1
+        if self._plain:
+            return text
+        given = "".join(self._scan(text, last=last))
+        if last and (self._depth or self._in_string):
+            self.truncated = True
+        return given
+
+    def _scan(self, text: str, *, last: bool) -> list[str]:
+        pieces: list[str] = []
+        at = 0
+        while at < len(text):
+            if self._in_string:
+                at = self._string(text, at, pieces, last=last)
+                if self._rest:
+                    break
+                continue
+            match = _UNTIL_SIGN.match(text, at)
+            assert match is not None
+            self._word += match[0].strip()
+            at = match.end()
+            if at < len(text):
+                self._sign(text[at])
+                at += 1
+        return pieces
+
+    def _sign(self, sign: str) -> None:
+        if sign == '"':
+            self._in_string = True
+            self._is_key = self._depth == self._objects and self._before_colon
+            if self._is_key:
+                self._key = ""
+            return
+        if self._key == "truncated" and self._word == "true" and self._depth == self._objects:
+            self.truncated = True
+        self._word = ""
+        if sign in "{[":
+            self._depth += 1
+            self._before_colon = sign == "{"
+        elif sign in "}]":
+            self._depth -= 1
+            self._key = ""
+        elif sign == ":":
+            self._before_colon = False
+        elif self._depth == self._objects:
+            self._before_colon = True
+
+    def _string(self, text: str, at: int, pieces: list[str], *, last: bool) -> int:
+        match = _STRING.match(text, at)
+        assert match is not None
+        found, at = match[0], match.end()
+        if at < len(text) and text[at] == '"':
+            self._in_string = False
+            at += 1
+        elif not last:
+            # An escape, or the first half of a pair of them, that is not complete yet.
+            half = _HALF_PAIR.search(found)
+            if half is not None:
+                found, at = found[: half.start(1)], at - len(half[1])
+            self._rest, at = text[at:], len(text)
+        else:
+            found += "\\ufffd" if at < len(text) else ""
+            at = len(text)
+        if self._is_key:
+            self._key += found
+        elif self._key == "message" and self._depth == self._objects and found:
+            pieces.append(_unescaped(found))
+        return at
+
+
+def _unescaped(text: str) -> str:
+    try:
+        plain: str = json.loads(f'"{text}"', strict=False)
+    except ValueError:  # an escape that JSON does not have
+        plain = _ESCAPE.sub(_meaning, text)
+    return _SURROGATE.sub("\ufffd", plain)
+
+
+def _meaning(escape: re.Match[str]) -> str:
+    sign = escape[1]
+    return chr(int(sign[1:], 16)) if len(sign) == 5 else _ESCAPES.get(sign, sign)
+
+
+class Tail:
+    """The last lines of a text that comes in pieces, in bounded memory; all of it for None.
+
+    Lines end with a line feed: the line ends of terminals (CR LF) mean nothing to readers of a log. `cut` says whether
+    something was left out.
+    """
+
+    def __init__(self, lines: int | None) -> None:
+        self.cut = False
+        self._most = lines
+        self._lines: deque[str] = deque()
+        self._all: list[str] = []
+        self._open = ""
+        self._size = 0
+
+    def add(self, text: str) -> None:
+        """Take the next piece."""
+        if self._most is None:
+            self._all.append(text)
+            return
+        *whole, self._open = (self._open + text).split("\n")
+        if len(whole) > self._most:  # none of the earlier ones will be kept
+            self.cut = True
+            self._lines.clear()
+            self._size = 0
+            whole = whole[len(whole) - self._most :]
+        for line in whole:
+            self._lines.append(line.removesuffix("\r"))
+            self._size += len(self._lines[-1]) + 1
+        while self._lines and (len(self._lines) + bool(self._open) > self._most or self._size > LONGEST_TAIL):
+            self._size -= len(self._lines.popleft()) + 1
+            self.cut = True
+        if len(self._open) > LONGEST_TAIL:
+            self._open = self._open[-LONGEST_TAIL:]
+            self.cut = True
+
+    @property
+    def text(self) -> str:
+        """What was kept."""
+        if self._most is None:
+            return "".join(self._all).replace("\r\n", "\n")
+        if self._most == 0:
+            return ""
+        return "".join(f"{line}\n" for line in self._lines) + self._open
+
+
+_CONTROL: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+def readable(text: str) -> str:
+    """A log without what only a terminal understands: colours, and lines that were written over."""
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in _CONTROL.sub("", text).split("\n"))
+    return "\n".join("".join(char for char in line if char >= " " or char == "\t") for line in lines)
