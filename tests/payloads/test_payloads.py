@@ -43,7 +43,7 @@ DELIVERIES: Final = {
     "webhook/workflow-completed/zulip-zulip-2.json",
     "webhook/workflow-completed/zulip-zulip-4.json",
 }
-"""What CircleCI sends to webhooks: no answers. They wait for the models of deliveries."""
+"""What CircleCI sends to webhooks: no answers. `tests/webhooks/test_recorded_deliveries.py` reads them."""
 
 OLDER: Final = "an edited answer, older than the field; no recorded answer lacks it"
 V1: Final = "an answer of v1 from 2013; v1.1 has always told it"
