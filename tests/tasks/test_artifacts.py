@@ -344,7 +344,7 @@ async def test_the_newest_that_fits(
         return
     assert latest is not None
     assert latest.workflow.id == ID.format(workflow)
-    assert [one.job.job_number for one in latest.jobs] == jobs
+    assert [one.number for one in latest.jobs] == jobs
     assert [artifact.path for artifact in latest.artifacts] == [f"{one.job.name}.txt" for one in latest.jobs]
 
 

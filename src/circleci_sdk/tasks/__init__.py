@@ -42,6 +42,15 @@ if TYPE_CHECKING:
     from .logs import StepLog as StepLog
     from .runs import Cancellation as Cancellation
     from .runs import Runs as Runs
+    from .secrets import SecretInfo as SecretInfo
+    from .secrets import SecretReport as SecretReport
+    from .secrets import SecretResult as SecretResult
+    from .secrets import Secrets as Secrets
+    from .secrets import SecretTarget as SecretTarget
+    from .usage import Usage as Usage
+    from .usage import UsageProgress as UsageProgress
+    from .usage import UsageRows as UsageRows
+    from .usage import UsageWindow as UsageWindow
 
 _HOMES: Final = {
     "_explain": ("Explanation", "FailedTest", "JobExplanation"),
@@ -59,6 +68,8 @@ _HOMES: Final = {
         "WorkflowEvent",
     ),
     "_run_result": ("RunResult",),
+    "_usage_rows": ("UsageRow",),
+    "artifacts": ("Artifacts", "DownloadedArtifact", "JobArtifacts", "LatestArtifacts"),
     "history": ("History", "Records"),
     "logs": ("Logs", "Output", "Step", "StepLog"),
     "runs": ("Cancellation", "Runs"),

@@ -39,9 +39,10 @@ class DownloadedArtifact:
 
 @dataclass(frozen=True, slots=True)
 class JobArtifacts:
-    """A job and the artifacts it has stored; `job.job_number` is what `download` takes."""
+    """A job, its `number` as `download` takes it, and the artifacts it has stored."""
 
     job: WorkflowJob
+    number: int
     artifacts: tuple[Artifact, ...]
 
 
@@ -186,11 +187,12 @@ class Artifacts:
         return None
 
     async def _of_jobs(self, project_slug: str | ProjectSlug, jobs: Sequence[WorkflowJob]) -> list[JobArtifacts]:
-        async def list_one(job: WorkflowJob) -> JobArtifacts:
-            assert job.job_number is not None
-            return JobArtifacts(job, tuple(await self._v2.jobs.list_artifacts(project_slug, job.job_number).collect()))
+        async def list_one(item: tuple[WorkflowJob, int]) -> JobArtifacts:
+            job, number = item
+            return JobArtifacts(job, number, tuple(await self._v2.jobs.list_artifacts(project_slug, number).collect()))
 
-        return await together(list_one, [job for job in jobs if job.job_number is not None], limit=4)
+        numbered = [(job, job.job_number) for job in jobs if job.job_number is not None]
+        return await together(list_one, numbered, limit=4)
 
 
 def plan(artifacts: Sequence[Artifact], dest: Path) -> list[tuple[Artifact, Path]]:

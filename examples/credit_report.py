@@ -1,0 +1,80 @@
+"""What CI has cost, as a CSV file with one line per project, job and machine, the dearest first.
+
+    CIRCLECI_TOKEN=... python examples/credit_report.py <organization id> 2026-01-01 2026-04-01 credits.csv
+
+The end is not part of the period. CircleCI takes some minutes for each month.
+"""
+
+import argparse
+import csv
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import anyio
+
+from circleci_sdk import AsyncCircleCI, CircleCIError
+from circleci_sdk.tasks import UsageProgress
+
+Key = tuple[str, str, str]
+
+
+@dataclass
+class Cost:
+    """What the runs of one job have used."""
+
+    runs: int = 0
+    seconds: float = 0.0
+    credits: float = 0.0
+
+
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """Whose costs, of which time."""
+    parser = argparse.ArgumentParser(description="Report credits by project, job and machine.")
+    parser.add_argument("org", help="id of the organization, from its settings")
+    parser.add_argument("start", type=date.fromisoformat)
+    parser.add_argument("end", type=date.fromisoformat)
+    parser.add_argument("file", type=Path)
+    return parser.parse_args(given)
+
+
+def say(progress: UsageProgress) -> None:
+    """One line whenever something is known."""
+    print(f"{progress.window.start:%Y-%m-%d} to {progress.window.last:%Y-%m-%d}: {progress.state}")
+
+
+async def add_up(circleci: AsyncCircleCI, wanted: argparse.Namespace) -> dict[Key, Cost]:
+    """Read every run of every job, and keep only sums."""
+    costs: dict[Key, Cost] = defaultdict(Cost)
+    async for row in circleci.usage.rows(wanted.org, wanted.start, wanted.end, on_progress=say):
+        cost = costs[row.project_name or "", row.job_name or "", row.resource_class or ""]
+        cost.runs += 1
+        cost.seconds += row.job_run_seconds or 0.0
+        cost.credits += row.total_credits or 0.0
+    return costs
+
+
+def write(costs: Mapping[Key, Cost], file: Path) -> None:
+    """The report."""
+    with file.open("w", encoding="utf-8", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["project", "job", "machine", "runs", "minutes", "credits"])
+        for key, cost in sorted(costs.items(), key=lambda item: -item[1].credits):
+            writer.writerow([*key, cost.runs, round(cost.seconds / 60, 1), round(cost.credits, 2)])
+
+
+async def main(given: Sequence[str] | None = None) -> None:
+    """Report with the token of the environment."""
+    wanted = arguments(given)
+    try:
+        async with AsyncCircleCI() as circleci:
+            write(await add_up(circleci, wanted), wanted.file)
+    except CircleCIError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    anyio.run(main)
