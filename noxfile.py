@@ -1,4 +1,4 @@
-"""Every check of the project: `nox` runs them all, `nox -s tests` one of them, `nox -l` lists them."""
+"""Every check of the project: `nox` runs them all but the benchmarks, `nox -s tests` one, `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from python_discovery import get_interpreter
 
 nox.needs_version = ">=2026.10.20"
 nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "tests", "lowest", "codegen", "tour", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEV = nox.project.dependency_groups(PROJECT, "dev")
 TEST = nox.project.dependency_groups(PROJECT, "test")
+BENCH = nox.project.dependency_groups(PROJECT, "bench")
+# pycircleci-async asks for an httpx from 2022, where nobody else can run; it works with today's.
+PEERS = [["httpx-aiohttp"], ["openai"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
 BOUNDED = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["testing"]]
 
 
@@ -79,6 +83,15 @@ def tour(session: nox.Session) -> None:
     """The tour of the README."""
     session.install("-e", ".[testing]")
     session.run("python", "examples/tour.py")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How fast it is beside its peers: benchmarks/results. With `-- --quick` a first look."""
+    session.install("-e", ".", *BENCH)
+    for peer in PEERS:
+        session.install(*peer, success_codes=range(256))  # one that cannot be had is named in the tables
+    session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session

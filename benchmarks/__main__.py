@@ -1,0 +1,115 @@
+"""Measure everything and write `benchmarks/results/`: `python -m benchmarks`, or `--quick` for a first look."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from . import calls, crawl, decoding, generator, listing, memory, starts, typecheck
+from .plot import chart
+from .report import markdown
+from .server import pin, running
+from .stats import Figure
+from .tables import Budget, Table
+
+RESULTS: Final = Path(__file__).parent / "results"
+PACKAGES: Final = (
+    *("httpx", "httpx2", "httpx-aiohttp", "anyio", "pydantic", "trio", "aiohttp", "openai", "githubkit"),
+    *("pycircleci-async", "datamodel-code-generator", "pyright", "mypy"),
+)
+
+
+def main(*, quick: bool) -> None:
+    """All measurements, one after the other."""
+    pin(1)
+    with tempfile.TemporaryDirectory() as folder, running() as url:
+        # Every process that is started from here on finds the generated client.
+        os.environ["PYTHONPATH"] = folder
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # imports are measured as users have them, compiled before
+        sys.path.insert(0, folder)
+        wrong = generator.generate(Path(folder))
+        on_asyncio = _done(calls.measure(url, "asyncio", 3 if quick else 15))
+        on_trio = _done(calls.measure(url, "trio", 3 if quick else 15))
+        begun = _done(starts.measure(url, 2 if quick else 12))
+        decoded = _done(decoding.measure(5 if quick else 25))
+        remembered = _done(memory.measure(url, 1 if quick else 3))
+        checked = _done(typecheck.measure(1 if quick else 3))
+        ahead = {backend: listing.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
+        crawled = {backend: crawl.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
+    find = _finder(on_asyncio, on_trio, begun, decoded, checked)
+    budgets = [
+        Budget("`import circleci_sdk`, x importing httpx and pydantic", None, 0.1, find(begun, "`import circleci")),
+        Budget("client constructed", None, 0.75, find(begun, "circleci_sdk: client")),
+        Budget("one resource and its models imported", None, 1.3, find(begun, "circleci_sdk: one resource")),
+        Budget("first completed call", None, 2.2, find(begun, "circleci_sdk: first call")),
+    ]
+    for table, alone, many in ((on_asyncio, 0.95, 2.0), (on_trio, 0.9, 1.5)):
+        name = table.title.removeprefix("Calls on ")
+        budgets += [
+            Budget(f"typed call, one at a time, x raw httpx, {name}", alone, None, find(table, "circleci_sdk", 0)),
+            Budget(f"typed call, 50 at once, x raw httpx, {name}", many, None, find(table, "circleci_sdk", 1)),
+        ]
+    budgets += [
+        Budget("decoding a page, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk")),
+        Budget("decoding a big build, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk", 1)),
+        *(_type_budget(checked, index, checker) for index, checker in enumerate(checked.columns)),
+    ]
+    for backend in ("asyncio", "trio"):
+        crawl_budget = crawled[backend]
+        budgets += [
+            Budget(f"100 pages read ahead, x the plain loop, {backend}", None, 0.6, ahead[backend]),
+            Budget(f"crawl under a rate limit: part of it that is used, {backend}", 0.95, None, crawl_budget.used),
+            Budget(f"the same: part of its requests that is refused, {backend}", None, 0.01, crawl_budget.refused),
+        ]
+    said = [_machine(), *([f"The generated client could not be made: {wrong}"] if wrong else [])]
+    RESULTS.mkdir(exist_ok=True)
+    tables = (on_asyncio, on_trio, begun, decoded, remembered, checked)
+    (RESULTS / "README.md").write_text(markdown(budgets, tables, said))
+    (RESULTS / "calls.svg").write_text(chart((on_asyncio, on_trio)))
+    for budget in budgets:
+        print(f"{budget.what}: {budget.promise}, measured {budget.measured}, kept: {budget.is_kept}")
+
+
+def _done(table: Table) -> Table:
+    print(f"{table.title}: measured", *table.failures, sep="\n  ", flush=True)
+    return table
+
+
+def _finder(*tables: Table) -> Callable[..., Figure | None]:
+    def find(table: Table, label: str, column: int = 0) -> Figure | None:
+        assert table in tables
+        return next((row.figures[column] for row in table.rows if row.label.startswith(label)), None)
+
+    return find
+
+
+def _type_budget(checked: Table, column: int, checker: str) -> Budget:
+    """Ours against the faster of openai's and githubkit's."""
+    others = [row.figures[column] for row in checked.rows if row.label in ("openai", "githubkit")]
+    known = [figure for figure in others if figure is not None]
+    fastest = min(known, key=lambda figure: figure.middle) if known else None
+    ours = fastest and Figure(1 / fastest.middle, 1 / fastest.high, 1 / fastest.low, fastest.rounds)
+    return Budget(f"type-checking, x the faster of openai and githubkit, {checker}", None, 1.0, ours)
+
+
+def _machine() -> str:
+    found: list[str] = []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    return (
+        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; the server on one, those "
+        f"who are measured on another. With {', '.join(found)}."
+    )
+
+
+if __name__ == "__main__":
+    main(quick="--quick" in sys.argv)

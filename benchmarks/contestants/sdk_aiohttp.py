@@ -1,0 +1,22 @@
+"""circleci_sdk with a transport that a user handed in: aiohttp's, on asyncio only."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from . import sdk
+
+httpx_aiohttp: Any = import_module("httpx_aiohttp")
+
+
+class Client(sdk.Client):
+    """The client is ours, the transport is borrowed, so it is closed here."""
+
+    def __init__(self, url: str) -> None:
+        self._transport = httpx_aiohttp.AiohttpTransport()
+        super().__init__(url, transport=self._transport)
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self._transport.aclose()

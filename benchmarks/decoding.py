@@ -1,0 +1,97 @@
+"""From bytes to typed data: a page, and a big build of API v1.1."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from circleci_sdk._core.decode import decode_answer, decode_page
+from circleci_sdk._core.errors import CallFacts
+from circleci_sdk._core.wire import Headers, Received
+from circleci_sdk.v1 import OPERATIONS as OPERATIONS_V1
+from circleci_sdk.v2 import OPERATIONS as OPERATIONS_V2
+
+from . import answers, plain
+from .contestants.models import page_model
+from .stats import ratios
+from .tables import Row, Table
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Decode = Callable[[], object]
+_FACTS: Final = CallFacts("v2.pipelines.list_for_project", "GET", "/api/v2/pipeline")
+
+
+def measure(rounds: int) -> Table:
+    """Ways to decode in turns, as a multiple of plain pydantic models."""
+    failures: list[str] = []
+    page, build = answers.page(), answers.build()
+    pages: dict[str, Decode] = {
+        "plain pydantic models": lambda: plain.Page.model_validate_json(page),
+        "circleci_sdk": _our_page(page),
+        "`json.loads`, no types": lambda: json.loads(page),
+    }
+    builds: dict[str, Decode] = {
+        "plain pydantic models": lambda: plain.Build.model_validate_json(build),
+        "circleci_sdk": _our_build(build),
+        "`json.loads`, no types": lambda: json.loads(build),
+    }
+    for name, make in (("openai", _openai), ("datamodel-code-generator's models", _generated)):
+        try:
+            decode = pages[name] = make(page)
+            decode()
+        except Exception as error:  # noqa: BLE001  # whatever keeps a peer from running belongs into the table
+            pages.pop(name, None)
+            failures.append(f"{name}: {error}")
+    small, big = _rounds(pages, 60, rounds), _rounds(builds, 4, rounds)
+    first = "plain pydantic models"
+    rows = [
+        Row(name, (ratios(small[name], small[first]), ratios(big[name], big[first]) if name in big else None))
+        for name in pages
+    ]
+    return Table(
+        "Decoding",
+        f"Time from bytes to data, as a multiple of plain pydantic models (dates as `datetime`, known values as "
+        f"`Literal[...] | str`, no aliases); less is better. The page has {len(page) // 1000} kB, the build "
+        f"{len(build) // 1000} kB in {answers.STEPS * answers.CONTAINERS} actions.",
+        ("page of 20 pipelines", "big build of v1.1"),
+        tuple(rows),
+        tuple(failures),
+    )
+
+
+def _rounds(ways: dict[str, Decode], times: int, rounds: int) -> dict[str, list[float]]:
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, decode in ways.items():
+            started = time.process_time()
+            for _ in range(times):
+                decode()
+            if number:
+                taken[name].append(time.process_time() - started)
+    return taken
+
+
+def _our_page(content: bytes) -> Decode:
+    operation, answer = OPERATIONS_V2["listPipelinesForProject"], Received(200, Headers([]), content)
+    return lambda: decode_page(operation, answer, _FACTS, start=None, size=None)
+
+
+def _our_build(content: bytes) -> Decode:
+    operation, answer = OPERATIONS_V1["getBuild"], Received(200, Headers([]), content)
+    return lambda: decode_answer(operation, answer, _FACTS)
+
+
+def _openai(content: bytes) -> Decode:
+    models: Any = import_module("openai._models")
+    page: Any = page_model(models.BaseModel)
+    return lambda: models.construct_type(value=json.loads(content), type_=page)
+
+
+def _generated(content: bytes) -> Decode:
+    page: type[BaseModel] = import_module("benchmarks_generated_models").PipelinePage
+    return lambda: page.model_validate_json(content)

@@ -1,0 +1,139 @@
+"""Memory: of a client that has made a call, and of ten thousand models. Each contestant in fresh processes."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from . import answers
+from .contestants import BASIS, ENTRIES
+from .stats import Figure
+from .tables import Row, Table
+
+if TYPE_CHECKING:
+    from .contestants.base import Contestant
+
+CLIENTS: Final = 40
+MODELS: Final = 10_000
+
+
+def measure(url: str, rounds: int) -> Table:
+    """Absolute sizes: they hardly depend on the machine."""
+    failures: list[str] = []
+    rows: list[Row] = []
+    for entry in ENTRIES:
+        try:
+            client = Figure.of([_ask("client", entry.module, url) for _ in range(rounds)])
+            models = Figure.of([_ask("models", entry.module, url) for _ in range(rounds)])
+        except RuntimeError as error:
+            failures.append(f"{entry.label}: {error}")
+            continue
+        rows.append(Row(entry.label, (client, None if entry.module in _SAME_MODELS else models)))
+    return Table(
+        "Memory",
+        f"kB for each of {CLIENTS} clients that have made a call and keep their connection, and MB for {MODELS:,} "
+        "pipelines, decoded from pages; less is better.",
+        ("kB a client", "MB of data"),
+        tuple(rows),
+        tuple(failures),
+    )
+
+
+_SAME_MODELS: Final = {"sdk_httpx2", "sdk_aiohttp"}
+
+
+def _ask(what: str, module: str, url: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", what, module, url],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent.parent,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return float(done.stdout)
+
+
+def _resident() -> int:
+    """Bytes in memory. Linux only; elsewhere the table says that it could not be measured."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+async def _client(module: str, url: str) -> float:
+    make: Callable[[str], Contestant] = import_module(f"benchmarks.contestants.{module}").Client
+
+    async def some(count: int) -> list[Contestant]:
+        made = [make(url) for _ in range(count)]
+        for client in made:
+            await client.start()
+            await client.page("web")
+        return made
+
+    warm = await some(3)
+    before = _resident()
+    clients = await some(CLIENTS)
+    size = (_resident() - before) / CLIENTS / 1000
+    for client in (*clients, *warm):
+        await client.aclose()
+    return size
+
+
+def _models(module: str) -> float:
+    decode = _DECODERS.get(module, json.loads)
+    read = decode if module not in _MAKERS else _MAKERS[module]()
+    pages = [answers.page(first=number * answers.PAGE_SIZE) for number in range(MODELS // answers.PAGE_SIZE)]
+    read(pages[0])
+    before = _resident()
+    data = [read(page) for page in pages]
+    size = (_resident() - before) / 1_000_000
+    assert len(data) == len(pages)
+    return size
+
+
+def _ours() -> Callable[[bytes], object]:
+    from circleci_sdk._core.decode import decode_page
+    from circleci_sdk._core.errors import CallFacts
+    from circleci_sdk._core.wire import Headers, Received
+    from circleci_sdk.v2 import OPERATIONS
+
+    operation, facts = OPERATIONS["listPipelinesForProject"], CallFacts("", "GET", "/")
+    return lambda page: decode_page(operation, Received(200, Headers([]), page), facts, start=None, size=None)
+
+
+def _openai() -> Callable[[bytes], object]:
+    construct: Any = import_module("openai._models").construct_type
+    model: Any = import_module("benchmarks.contestants.openai_client").PAGE
+    return lambda page: construct(value=json.loads(page), type_=model)
+
+
+def _githubkit() -> Callable[[bytes], object]:
+    model: Any = import_module("benchmarks.contestants.githubkit_client").PAGE
+    return model.model_validate_json  # type: ignore[no-any-return]
+
+
+def _generated() -> Callable[[bytes], object]:
+    model: Any = import_module("benchmarks_generated_models").PipelinePage
+    return model.model_validate_json  # type: ignore[no-any-return]
+
+
+_DECODERS: Final[dict[str, Callable[[bytes], object]]] = {BASIS: json.loads}
+_MAKERS: Final[dict[str, Callable[[], Callable[[bytes], object]]]] = {
+    "sdk": _ours,
+    "openai_client": _openai,
+    "githubkit_client": _githubkit,
+    "generated_client": _generated,
+}
+
+
+if __name__ == "__main__":
+    print(anyio.run(_client, sys.argv[2], sys.argv[3]) if sys.argv[1] == "client" else _models(sys.argv[2]))

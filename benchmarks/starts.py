@@ -1,0 +1,110 @@
+"""What it costs to begin: imports, a constructed client, the first completed call. Each in a fresh process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from .contestants import ENTRIES
+from .stats import Figure, ratios
+from .tables import Row, Table
+
+BASIS: Final = "import httpx; from pydantic import BaseModel"
+IMPORT: Final = "import circleci_sdk"
+CLIENT: Final = "from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')"
+RESOURCE: Final = (
+    "from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines; "
+    "from circleci_sdk.v2.models import Pipeline"
+)
+PRELOAD: Final = "import circleci_sdk; circleci_sdk.preload()"
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A statement, or the first call of a contestant."""
+
+    label: str
+    code: str
+
+
+STARTS: Final = (
+    Start("`import circleci_sdk`", IMPORT),
+    Start("circleci_sdk: client constructed", CLIENT),
+    Start("circleci_sdk: one resource and its models", RESOURCE),
+    Start("circleci_sdk: `preload()`, everything", PRELOAD),
+    Start("raw aiohttp: client class imported", "from aiohttp import ClientSession"),
+    Start("openai: client constructed", "from openai import AsyncOpenAI; AsyncOpenAI(api_key='token')"),
+    Start("githubkit: client constructed", "from githubkit import GitHub; GitHub('token')"),
+    Start(
+        "githubkit: one resource and a model",
+        "from githubkit import GitHub; client = GitHub('token'); client.rest.issues; "
+        "from githubkit_schemas.latest.models import Issue",
+    ),
+    Start(
+        "pycircleci-async: client constructed",
+        "from pycircleci_async import CircleCIClient; CircleCIClient(token='token')",
+    ),
+    Start(
+        "datamodel-code-generator's client: constructed",
+        "from benchmarks_generated_client import AsyncClient; AsyncClient(base_url='https://example.com')",
+    ),
+)
+# asyncio is there before the clock runs: whoever makes a call has an event loop. httpx and httpcore import the other
+# four as soon as they find them installed; most users have none of them.
+_ABSENT: Final = "import sys; sys.modules.update(dict.fromkeys(('click', 'h2', 'rich', 'trio')))"
+_TIMED: Final = _ABSENT + "; import asyncio, time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+_FIRST_CALL: Final = (
+    "from benchmarks.contestants.{module} import Client; url = {url!r}; "
+    "exec('async def main():\\n client = Client(url)\\n await client.start()\\n await client.page(\"web\")'); "
+    "asyncio.run(main())"
+)
+
+
+def measure(url: str, rounds: int) -> Table:
+    """Times of fresh processes in turns, as a multiple of importing httpx and pydantic."""
+    starts = [
+        *STARTS,
+        *(Start(f"{e.label}: first call", _FIRST_CALL.format(module=e.module, url=url)) for e in ENTRIES),
+    ]
+    failures: list[str] = []
+    taken: dict[str, list[float]] = {}
+    basis: list[float] = []
+    for number in range(rounds + 1):  # the first one fills the disk's cache
+        base = _seconds(BASIS)
+        if number:
+            basis.append(base)
+        for start in list(starts):
+            try:
+                seconds = _seconds(start.code)
+            except RuntimeError as error:
+                failures.append(f"{start.label}: {error}")
+                starts.remove(start)
+                continue
+            if number:
+                taken.setdefault(start.label, []).append(seconds)
+    rows = [Row(start.label, (ratios(taken[start.label], basis),)) for start in starts]
+    return Table(
+        "To begin",
+        "Time in a fresh process, as a multiple of `import httpx; from pydantic import BaseModel` "
+        f"({Figure.of([1000 * seconds for seconds in basis])} ms here); less is better. asyncio is imported before the "
+        "clock runs; trio, h2 and click are hidden, which httpx imports wherever it finds them.",
+        ("time",),
+        tuple(rows),
+        tuple(failures),
+    )
+
+
+def _seconds(code: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-c", _TIMED.format(code=code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parent.parent,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return float(done.stdout)

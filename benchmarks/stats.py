@@ -1,0 +1,32 @@
+"""Figures of several rounds: a median, and how far apart the middle half of them lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The middle of several rounds, and its lower and upper quarter."""
+
+    middle: float
+    low: float
+    high: float
+    rounds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Figure:
+        """What these values say."""
+        low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
+        return cls(median(values), low, high, len(values))
+
+    def __str__(self) -> str:
+        digits = 3 if self.middle < 0.1 else 2 if self.middle < 10 else 1
+        return f"{self.middle:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"
+
+
+def ratios(values: Sequence[float], basis: Sequence[float]) -> Figure:
+    """Round by round, so that what slows down a whole round falls out."""
+    return Figure.of([value / base for value, base in zip(values, basis, strict=True)])

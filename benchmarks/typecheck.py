@@ -1,0 +1,130 @@
+"""How long a type checker takes over a small file of a user."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+from .stats import Figure, ratios
+from .tables import Row, Table
+
+FILES: Final = {
+    "circleci_sdk": """
+from circleci_sdk import AsyncCircleCI, NotFoundError
+from circleci_sdk.v2.models import Pipeline
+
+async def newest(token: str) -> Pipeline | None:
+    async with AsyncCircleCI(token) as client:
+        me = await client.v2.users.me()
+        print(me.login)
+        try:
+            async for pipeline in client.v2.pipelines.list_for_project("gh/acme/web", branch="main"):
+                return pipeline
+        except NotFoundError as error:
+            print(error.status)
+    return None
+""",
+    "openai": """
+from openai import AsyncOpenAI, NotFoundError
+from openai.types import Model
+
+async def newest(token: str) -> Model | None:
+    async with AsyncOpenAI(api_key=token) as client:
+        me = await client.files.retrieve("file-1")
+        print(me.filename)
+        try:
+            async for model in client.models.list():
+                return model
+        except NotFoundError as error:
+            print(error.status_code)
+    return None
+""",
+    "githubkit": """
+from githubkit import GitHub
+from githubkit.exception import RequestFailed
+from githubkit_schemas.latest.models import Issue
+
+async def newest(token: str) -> Issue | None:
+    async with GitHub(token) as client:
+        me = (await client.rest.users.async_get_authenticated()).parsed_data
+        print(me.login)
+        try:
+            for issue in (await client.rest.issues.async_list_for_repo("acme", "web", state="open")).parsed_data:
+                return issue
+        except RequestFailed as error:
+            print(error.response.status_code)
+    return None
+""",
+    "datamodel-code-generator's client": """
+from benchmarks_generated_client import AsyncClient
+from benchmarks_generated_client.errors import NotFoundError
+from benchmarks_generated_models import Pipeline
+
+async def newest(token: str) -> Pipeline | None:
+    async with AsyncClient(base_url="https://circleci.com/api/v2", circle_token=token) as client:
+        print(await client.user.get_current_user())
+        try:
+            for pipeline in (await client.pipeline.list_pipelines_for_project(project_slug="gh/acme/web")).items:
+                return pipeline
+        except NotFoundError as error:
+            print(error.status_code)
+    return None
+""",
+}
+CHECKERS: Final = {
+    "pyright": ("pyright", "--pythonpath", sys.executable),
+    "mypy": ("mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull),
+}
+
+
+def measure(rounds: int) -> Table:
+    """Files and checkers in turns; a checker starts afresh each time."""
+    failures: list[str] = []
+    taken: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(rounds + 1):
+            for name, text in FILES.items():
+                file = Path(folder, f"user_of_{''.join(filter(str.isalpha, name))}.py")
+                file.write_text(text)
+                for checker, command in CHECKERS.items():
+                    if (name, checker) in taken or not number:
+                        seconds, said = _check(command, file)
+                        if said and not number:
+                            failures.append(f"{name}: {checker} says: {said}")
+                        taken.setdefault((name, checker), []).append(seconds)
+    rows: list[Row] = []
+    for name in FILES:
+        figures = [_figure(taken, name, checker) for checker in CHECKERS]
+        rows.append(Row(name, tuple(figures)))
+    return Table(
+        "Type-checking a file of fifteen lines",
+        "Time of a fresh run, as a multiple of the file that uses circleci_sdk; more means that the others are slower. "
+        f"Ours takes {', '.join(f'{_ours(taken, checker)} s with {checker}' for checker in CHECKERS)} here.",
+        tuple(CHECKERS),
+        tuple(rows),
+        tuple(failures),
+    )
+
+
+def _ours(taken: dict[tuple[str, str], list[float]], checker: str) -> Figure:
+    return Figure.of(taken["circleci_sdk", checker][1:])
+
+
+def _figure(taken: dict[tuple[str, str], list[float]], name: str, checker: str) -> Figure:
+    return ratios(taken[name, checker][1:], taken["circleci_sdk", checker][1:])
+
+
+def _check(command: tuple[str, ...], file: Path) -> tuple[float, str]:
+    """Seconds, and the first complaint if there is one."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", *command, str(file)], capture_output=True, text=True, check=False, cwd=file.parent
+    )
+    seconds = time.perf_counter() - started
+    said = [line.replace(f"{file.parent}{os.sep}", "") for line in done.stdout.splitlines() if "error" in line]
+    return seconds, said[0].strip() if done.returncode and said else ""
