@@ -118,7 +118,9 @@ class World:
         self._pipelines_by_org[project.organization.id] = left
 
     def remove_organization(self, organization: FakeOrganization) -> None:
-        """Take an organization and its projects away."""
+        """Take an organization and its projects away, unless that was done already."""
+        if organization.id not in self.organizations:
+            return
         for project in list(organization.projects.values()):
             self.remove_project(project)
         del self.organizations[organization.id]
