@@ -48,7 +48,10 @@ class RateKey:
 
 
 class RateLimiter(Protocol):
-    """The gate before each attempt. Implement it to share a budget between processes."""
+    """The gate before each attempt. Implement it to share a budget between processes.
+
+    What a limiter raises passes through. An answer that is there already is lost by it: in `observe`, better log.
+    """
 
     async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
         """Wait until a call may leave, and return None.
