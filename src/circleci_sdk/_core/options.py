@@ -35,7 +35,7 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in ("total", "connect", "read", "write"):
             value = getattr(self, name)
-            if value is not None and not _is_positive(value):
+            if value is not None and not (_is_finite(value) and value > 0):
                 raise ConfigError(f"timeout: {name} must be a number of seconds above 0, or None; it is {value!r}.")
 
     @classmethod
@@ -48,8 +48,8 @@ class Timeout:
         return cls(total=value)
 
 
-def _is_positive(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and value > 0
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Options:
     def __post_init__(self) -> None:
         if not is_count(self.max_retries, least=0):
             raise ConfigError(f"max_retries must be a whole number from 0 up; it is {self.max_retries!r}.")
-        if not _is_positive(self.max_retry_after) and self.max_retry_after != 0:
+        if not _is_finite(self.max_retry_after) or self.max_retry_after < 0:
             raise ConfigError(f"max_retry_after must be a number of seconds from 0 up; it is {self.max_retry_after!r}.")
 
     def changed(
