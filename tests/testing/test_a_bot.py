@@ -1,0 +1,29 @@
+"""A bot tested in twenty lines: what the documentation shows."""
+
+from __future__ import annotations
+
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk.testing import Case, FakeCircleCI, FakeProject, Job, Workflow
+
+
+async def rerun_flaky(circleci: AsyncCircleCI, project_slug: str) -> list[str]:
+    """The bot: reruns what failed in the newest pipeline, and tells which workflows."""
+    again: list[str] = []
+    [newest] = await circleci.v2.pipelines.list_for_project(project_slug).take(1)
+    async for workflow in circleci.v2.pipelines.list_workflows(newest.id):
+        if workflow.status == "failed":
+            await circleci.v2.workflows.rerun(workflow.id, from_failed=True)
+            again.append(workflow.name)
+    return again
+
+
+async def test_the_bot(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    flaky = Job("test", 60, outcome=["failed", "success"], tests=lambda n: [Case("login", None if n else "timed out")])
+    pipeline = web.push(Workflow("build", Job("lint", 10), flaky), Workflow("docs", Job("docs", 5)))
+    fake.clock.settle()
+    fake.fail_next("workflows.rerun", status=429)  # the bot's client gets over that
+    async with fake.client() as circleci:
+        assert await rerun_flaky(circleci, "gh/acme/web") == ["build"]
+    fake.clock.settle()
+    assert pipeline.workflow("build").state == "success"
+    assert [request.args["from_failed"] for request in fake.requests.of("workflows.rerun") if request.args] == [True]
