@@ -238,6 +238,36 @@ async def test_a_request_that_is_cancelled_while_it_is_claimed_is_handled_or_not
     assert heard == [deliveries.uuid(1)]
 
 
+async def test_a_claim_that_ends_after_the_shut_down_is_given_back() -> None:
+    entered, gate = anyio.Event(), anyio.Event()
+
+    class Slow(MemoryStore):
+        async def claim(self, delivery_id: str) -> bool:
+            entered.set()
+            await gate.wait()
+            return await super().claim(delivery_id)
+
+    store = Slow()
+    router = Router(store=store)
+    heard = heard_by(router)
+    app = app_of(router, grace=0.01)
+    answers: list[int] = []
+
+    async def ask() -> None:
+        answers.append((await post(app, PING)).status)
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            async with app:
+                tasks.start_soon(ask)
+                await entered.wait()
+            gate.set()
+        assert (answers, len(store)) == ([503], 0)
+        async with app:
+            await ask()
+    assert (answers, heard) == ([503, 200], [deliveries.uuid(1)])
+
+
 async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
     router, begun, gate, done = Router(), anyio.Event(), anyio.Event(), list[str]()
 

@@ -243,6 +243,16 @@ async def test_what_fails_for_the_moment_is_tried_again_and_nothing_is_lost() ->
         assert await nothing_more(events)
 
 
+async def test_deliveries_wait_while_the_api_cannot_be_asked() -> None:
+    async with Stage() as stage:
+        events = follow(stage.client.with_options(max_retries=0), SLUG, webhooks=stage.router, poll=None)
+        stage.project.push()
+        stage.fake.clock.settle()
+        await stage.deliver()
+        stage.fake.fail_next("v2.workflows.list_jobs", status=503, times=5)
+        assert await take(events, 4) == ALL
+
+
 async def test_what_will_not_get_better_is_raised_and_the_loop_can_go_on() -> None:
     async with Stage() as stage:
         events = stage.follow(webhooks=None)
@@ -325,6 +335,7 @@ async def test_deliveries_that_find_the_queue_full_are_polled() -> None:
         events = stage.follow(poll=10_000)
         await begin(events)
         events._tap._size = 0  # type: ignore[union-attr]
+        events._polled = events._clock.monotonic()
         stage.project.push()
         stage.fake.clock.advance(500)
         began = stage.fake.clock.now

@@ -71,6 +71,10 @@ def test_a_workflow_that_was_over_is_silent_until_a_delivery_speaks_of_it() -> N
     assert names(merge) == [1, W]
     merge.silence(uuid(W))
     assert not merge.is_news(end(5))
+    merge.silence(uuid(900_003))
+    merge.delivered(job(31, 3), [job(30, 3), job(32, 3)])
+    assert names(merge) == [30, 31]
+    assert not merge.is_over(uuid(900_003))
     assert not merge.is_over(uuid(900_002))
 
 

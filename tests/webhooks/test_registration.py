@@ -80,6 +80,7 @@ async def test_two_that_begin_at_once_end_with_one_webhook() -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(4):
                 tasks.start_soon(begin)
+        assert len(project.webhooks) == 1
         kept = await register(client, SLUG, url=URL, secret="one")
     assert len(project.webhooks) == 1
     assert kept.id in ids
