@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from circleci_sdk._core import transport
 from circleci_sdk._core.transport import KEEPALIVE, LaneTransport
 
-Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end"]
+Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
 FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
 
 
@@ -50,6 +50,8 @@ class Lane(httpx.AsyncBaseTransport):
         assert not self.closed
         self.calls += 1
         fate: Fate = request.extensions["fate"]
+        if fate == "stuck":
+            await anyio.sleep_forever()
         if fate == "refused":
             raise httpx.ConnectError("refused")
         return httpx.Response(200, stream=Body(fate))
@@ -108,6 +110,13 @@ async def test_only_a_lane_whose_call_ended_cleanly_is_kept(fate: Fate) -> None:
     assert len(books.lanes) == (1 if fate == "read" else 2)
     await books.transport.aclose()
     assert books.open == 0
+
+
+async def test_a_lane_whose_call_was_cancelled_is_closed() -> None:
+    books = Books()
+    with anyio.move_on_after(0.01):
+        await books.call("stuck")
+    assert [lane.closed for lane in books.lanes] == [1]
 
 
 async def test_the_lane_used_last_is_used_first() -> None:
