@@ -142,6 +142,14 @@ class FakeCircleCI:
         with self.clock.lock:
             return self._world.add_organization(slug, name=name, hidden=hidden)
 
+    def add_context(self, name: str, *, organization: str, env_vars: Mapping[str, str] | None = None) -> FakeContext:
+        """A new context in the organization of that slug or id, with its variables.
+
+        Raises `LookupError` when there is no such organization.
+        """
+        with self.clock.lock:
+            return self._world.add_context(self.organization(organization), name, env_vars or {})
+
     def add_user(self, login: str, name: str | None = None, *, token: str | None = None) -> FakeUser:
         """Another user; with a token, one who can call."""
         with self.clock.lock:
@@ -187,6 +195,7 @@ class FakeCircleCI:
 
         Args:
             operation: its name: `"v2.jobs.get"`, `"jobs.get"` (both versions, if both have it) or its operation id;
+                `"v2.jobs"` for all that share its rate limit;
                 `"artifact"`, `"output"` or `"usage"` for what is fetched by link; `"*"` for whatever comes next.
             status: the status to answer. `body` and `headers` go with it; without a body it is one that CircleCI
                 or a gateway would send with that status.

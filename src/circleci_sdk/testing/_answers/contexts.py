@@ -10,7 +10,7 @@ from circleci_sdk.testing._wire.messages import Refusal
 from .desk import Desk, answers, millis, present
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._state.things import FakeOrganization, JsonObject
+    from circleci_sdk.testing._state.things import JsonObject
 
 MOST_VARIABLES = 100
 
@@ -43,14 +43,7 @@ def create(desk: Desk) -> object:
         raise Refusal(400, "The name of a context cannot be empty.")
     if any(context.name == name for context in organization.contexts.values()):
         raise Refusal(400, "A context with this name already exists.")
-    context = _new(desk, organization, name)
-    return _show(context)
-
-
-def _new(desk: Desk, organization: FakeOrganization, name: str) -> FakeContext:
-    context = FakeContext(desk.world.ids.uuid(), name, organization, desk.now)
-    organization.contexts[context.id] = context
-    return context
+    return _show(desk.world.add_context(organization, name, {}))
 
 
 @answers("v2.contexts.get")

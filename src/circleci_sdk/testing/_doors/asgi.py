@@ -35,8 +35,9 @@ class AsgiApp:
             import anyio
 
             await anyio.sleep(sending.delay)  # noqa: TID251  # a slow answer is slow in real time
-        if sending.drop and self._hang_up is not None:
-            self._hang_up(scope)
+        if sending.drop:
+            if self._hang_up is not None:
+                self._hang_up(scope)
             return
         content = sending.reply.content
         headers = {**sending.reply.all_headers, "content-length": str(len(content))}

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._state.runs import FakePipeline
+    from circleci_sdk.testing._state.runs import FakeJob, FakePipeline
     from circleci_sdk.testing._state.world import World
 
 _STYLE = """
@@ -22,7 +22,7 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px so
 .success { background: #1a7f37 } .running, .queued { background: #0969da } .on_hold { background: #8250df }
 .failed, .failing, .timedout, .infrastructure_fail, .errored, .unauthorized { background: #cf222e }
 """
-_ROWS = 25
+_ROWS = 10
 
 
 def page(world: World) -> str:
@@ -48,12 +48,17 @@ def page(world: World) -> str:
 def _row(pipeline: FakePipeline) -> str:
     cells: list[str] = []
     for workflow in pipeline.workflows:
-        jobs = "".join(_state(job.state, job.name) for job in workflow.jobs)
+        jobs = "".join(_job(job) for job in workflow.jobs)
         cells.append(f"<div>{_state(workflow.state, f'{workflow.name}: {workflow.state}')} {jobs}</div>")
     if not cells:
         cells.append(_state(pipeline.state, pipeline.state))
     where = escape(pipeline.branch or pipeline.tag or "")
     return f"<tr><td>#{pipeline.number}<td class=soft>{where}<td>{''.join(cells)}"
+
+
+def _job(job: FakeJob) -> str:
+    """A job; its state is in words too where it is not the usual one, for colours alone tell not everybody."""
+    return _state(job.state, job.name if job.state == "success" else f"{job.name}: {job.state}")
 
 
 def _state(state: str, text: str) -> str:

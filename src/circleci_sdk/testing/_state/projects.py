@@ -160,6 +160,12 @@ class FakeProject:
                 at_once=True,
             )
 
+    def set_env_var(self, name: str, value: str) -> None:
+        """Create or replace one of its environment variables."""
+        with self.world.clock.lock:
+            now = self.world.clock.now
+            self.env_vars[name] = EnvVar(name, value, now, now)
+
     def deploy(
         self, component: str, version: str, *, environment: str = "production", namespace: str = "default"
     ) -> None:

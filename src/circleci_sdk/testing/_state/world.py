@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from .engine import Engine, Listener
 from .ids import Ids
 from .projects import FakeProject
-from .things import FakeContext, FakeOrganization, FakeUser, JsonObject, Stored
+from .things import EnvVar, FakeContext, FakeOrganization, FakeUser, JsonObject, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from circleci_sdk.testing._clock import FakeClock
 
@@ -103,6 +103,14 @@ class World:
         project.organization.projects[project.id] = project
         self.projects[project.id] = self._slugs[slug] = project
         return project
+
+    def add_context(self, organization: FakeOrganization, name: str, env_vars: Mapping[str, str]) -> FakeContext:
+        """A new context."""
+        now = self.clock.now
+        context = FakeContext(self.ids.uuid(), name, organization, now)
+        context.env_vars.update({each: EnvVar(each, value, now, now) for each, value in env_vars.items()})
+        organization.contexts[context.id] = context
+        return context
 
     def remove_project(self, project: FakeProject) -> None:
         """Take a project and its runs away."""

@@ -67,6 +67,7 @@ class App:
         except _Page as page:
             visit.shown = page.shown
             return Sending(page.reply)
+        malformed = self._understand(visit)
         fault = self._fault_for(visit.label) or self._chaos_fault()
         limit_headers: dict[str, str] = {}
         for limit in self.limits:
@@ -75,7 +76,7 @@ class App:
                 if not limit.take(now):
                     return Sending(limit.refusal(now))
                 limit_headers |= limit.headers(now)
-        reply = None if fault is not None and fault.answers_alone else self._answer(visit)
+        reply = None if fault is not None and fault.answers_alone else self._answer(visit, malformed)
         if reply is not None and limit_headers:
             reply = replace(reply, headers={**limit_headers, **reply.headers})
         if fault is not None:
@@ -138,7 +139,17 @@ class App:
         token = sent_token(arrival)
         return self.world.user_of(token) if token else None
 
-    def _answer(self, visit: _Visit) -> Reply:
+    def _understand(self, visit: _Visit) -> Refusal | None:
+        """Read the arguments of a call; or why they cannot be taken."""
+        if visit.operation is not None:
+            try:
+                spec = spec_of(visit.operation.api.name)
+                visit.args = judge(visit.operation, spec, visit.in_path, visit.arrival)
+            except Refusal as refusal:
+                return refusal
+        return None
+
+    def _answer(self, visit: _Visit, malformed: Refusal | None) -> Reply:
         operation = visit.operation
         if operation is None:
             return storage.answer(self.world, visit.user, visit.label or "", visit.arrival)
@@ -146,7 +157,8 @@ class App:
         if sunset is not None and self.world.clock.now.date() >= sunset:
             return Refusal(410, "This endpoint has been retired.").reply(operation)
         try:
-            visit.args = judge(operation, spec_of(operation.api.name), visit.in_path, visit.arrival)
+            if malformed is not None:
+                raise malformed
             assert visit.user is not None
             call = Call(operation, visit.args, visit.arrival, self._page_size(operation, visit.args))
             reply = _as_reply(operation, answer_to(operation)(Desk(self.world, visit.user, call)))

@@ -97,12 +97,12 @@ def router_of(version: str) -> Router:
 def operation_names() -> dict[str, frozenset[str]]:
     """Labels of operations by all names that people may use: `v2.jobs.get`, `jobs.get` and `getJobDetails`.
 
-    A name that both versions know stands for both.
+    A name that both versions know stands for both, and the name of a rate group, such as `v2.jobs`, for all in it.
     """
     from circleci_sdk import v1, v2
 
     names: dict[str, frozenset[str]] = {}
     for operation in (*v1.OPERATIONS.values(), *v2.OPERATIONS.values()):
-        for name in (operation.label, operation.python_name, operation.id):
+        for name in (operation.label, operation.python_name, operation.id, operation.rate_group):
             names[name] = names.get(name, frozenset()) | {operation.label}
     return names
