@@ -181,3 +181,43 @@ def test_any_crowd(rounds: list[list[Fate]]) -> None:
         assert books.open == 0
 
     anyio.run(live)
+
+
+@pytest.mark.parametrize(
+    ("environment", "url", "proxy"),
+    [
+        ({}, "https://circleci.com/", None),
+        ({"HTTPS_PROXY": "http://p:1"}, "https://circleci.com/", "http://p:1"),
+        ({"HTTPS_PROXY": "p:1"}, "https://circleci.com/", "http://p:1"),
+        ({"HTTPS_PROXY": "http://p:1"}, "http://circleci.com/", None),
+        ({"ALL_PROXY": "socks5://p:1"}, "https://circleci.com/", "socks5://p:1"),
+        ({"ALL_PROXY": "http://p:1", "HTTPS_PROXY": "http://q:1"}, "https://circleci.com/", "http://q:1"),
+        *(
+            ({"HTTPS_PROXY": "http://p:1", "NO_PROXY": exempt}, url, proxy)
+            for exempt, url, proxy in (
+                ("circleci.com", "https://circleci.com/", None),
+                ("circleci.com", "https://app.circleci.com/", None),
+                ("circleci.com", "https://notcircleci.com/", "http://p:1"),
+                (".circleci.com", "https://app.circleci.com/", None),
+                ("example.com, circleci.com", "https://circleci.com/", None),
+                ("CircleCI.com", "https://circleci.com/", None),
+                ("circleci.com:8443", "https://circleci.com:8443/", None),
+                ("circleci.com:8443", "https://circleci.com/", "http://p:1"),
+                ("127.0.0.1", "https://127.0.0.1:8443/", None),
+                ("::1", "https://[::1]:8443/", None),
+                ("*", "https://circleci.com/", None),
+                ("", "https://circleci.com/", "http://p:1"),
+            )
+        ),
+    ],
+)
+def test_the_way_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], url: str, proxy: str | None
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert transport._router(None)(httpx.URL(url)) == proxy
+    assert transport._router("http://mine:1")(httpx.URL(url)) == "http://mine:1"
