@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
 
 from ._core.auth import AuthScheme, Credential, TokenSource
 from ._core.caller import Caller, RecordingCaller, Reply
+from ._core.errors import ConfigError
 from ._core.options import Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
@@ -91,9 +92,15 @@ class AsyncCircleCI:
         on_request: Hook | None = None,
         on_response: Hook | None = None,
     ) -> None:
+        try:
+            credential = Credential(token, auth)
+        except ConfigError as error:
+            raise error.with_traceback(None) from None
+        finally:
+            del token  # no frame of ours holds a token while an error passes through it
         options = Options(Timeout.of(timeout), max_retries, max_retry_after)
         session = Session(
-            credential=Credential(token, auth),
+            credential=credential,
             base_url=base_url,
             allow_http=allow_http,
             rate_limiter=rate_limiter,
@@ -116,7 +123,8 @@ class AsyncCircleCI:
         self._caller = Caller(session, options)
 
     def __repr__(self) -> str:
-        return f"<AsyncCircleCI {self._session.origin}>"
+        session = getattr(self, "_session", None)  # none in a traceback out of the constructor
+        return f"<AsyncCircleCI {session.origin if session else 'unfinished'}>"
 
     @cached_property
     def v2(self) -> V2:

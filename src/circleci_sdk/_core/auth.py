@@ -29,6 +29,7 @@ class Token:
         if not is_text(value):
             raise ConfigError(f"The token from {source} is not a string.")
         if not _SENDABLE.fullmatch(value):
+            del value  # tracebacks show locals
             raise ConfigError(
                 f"The token from {source} is empty or holds spaces, line ends or other characters that no header can "
                 "carry. Strip it; a line end after a token read from a file is the usual cause."

@@ -1,4 +1,4 @@
-"""Tracebacks without the frames below this package, which hold headers and bodies of requests in their locals."""
+"""Tracebacks without the frames that hold headers and bodies in their locals: our own HTTP floor and all below it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
+_OURS: Final = frozenset({f"{__package__}.http", f"{__package__}.transport"})
 _BELOW: Final = frozenset(
     {
         *("httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "hpack", "anyio", "asyncio", "trio", "outcome"),
@@ -35,12 +36,16 @@ def _kept(traceback: TracebackType | None) -> TracebackType | None:
     frames = [
         (link.tb_frame, link.tb_lasti, link.tb_lineno)
         for link in _links(traceback)
-        if str(link.tb_frame.f_globals.get("__name__")).partition(".")[0] not in _BELOW
+        if not _is_below(str(link.tb_frame.f_globals.get("__name__")))
     ]
     kept = None
     for frame, instruction, line in reversed(frames):
         kept = TracebackType(kept, frame, instruction, line)
     return kept
+
+
+def _is_below(module: str) -> bool:
+    return module in _OURS or module.partition(".")[0] in _BELOW
 
 
 def _links(traceback: TracebackType | None) -> Iterator[TracebackType]:

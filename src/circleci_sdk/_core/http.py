@@ -87,9 +87,11 @@ class Http:
             if not isinstance(error, httpx.RequestError):
                 raise
             return _failure(error, request, progress)
+        received = Received(response.status_code, Headers(response.headers.raw), content)
+        del content  # it may be secret, and the hook may fail
         if self._options.on_response is not None:
             await self._options.on_response(response)
-        return Received(response.status_code, Headers(response.headers.raw), content)
+        return received
 
     async def _ready(
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
