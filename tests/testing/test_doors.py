@@ -245,3 +245,52 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "4 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
+
+
+async def test_an_answer_does_not_wait_for_the_network(fake: FakeCircleCI, anyio_backend: str) -> None:
+    async with fake.serve() as server, AsyncCircleCI(fake.token, base_url=server.base_url) as circleci:
+        took: list[float] = []
+        for _ in range(20):
+            started = time.perf_counter()
+            await circleci.v2.users.me()
+            took.append(time.perf_counter() - started)
+    assert min(took[1:]) < 0.03  # 40 ms is what a delayed acknowledgement costs
+
+
+def test_ten_thousand_pipelines_do_not_slow_a_page_down(web: FakeProject, fake: FakeCircleCI) -> None:
+    async def page() -> float:
+        async with fake.client() as circleci:
+            await circleci.v2.pipelines.list_for_project("gh/acme/web", branch="b1")
+            started = time.process_time()
+            for _ in range(20):
+                assert len((await circleci.v2.pipelines.list_for_project("gh/acme/web")).items) == 20
+                assert (await circleci.v2.pipelines.list_for_project("gh/acme/web", branch="b1")).items
+            return time.process_time() - started
+
+    def grow(count: int) -> None:
+        for number in range(count):
+            web.push(branch=f"b{number % 50}")
+        fake.clock.settle()
+
+    grow(1000)
+    few = min(anyio.run(page) for _ in range(5))
+    grow(9000)
+    many = min(anyio.run(page) for _ in range(5))
+    assert many < 3 * few  # reading all of them would take ten times as long
+
+
+async def test_what_runs_may_depend_on_the_parameters(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    web.will_run(lambda pipeline: [Workflow("deploy" if pipeline.parameters.get("deploy") else "test", Job("only", 1))])
+    async with fake.client() as circleci:
+        await circleci.v2.pipelines.trigger("gh/acme/web", parameters={"deploy": True})
+        await circleci.v2.pipelines.trigger("gh/acme/web")
+    fake.clock.settle()
+    assert [workflow.name for pipeline in web.pipelines for workflow in pipeline.workflows] == ["deploy", "test"]
+
+
+def test_state_is_laid_out_without_calls(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.set_env_var("TOKEN", "secret")
+    context = fake.add_context("deploy", organization="gh/acme", env_vars={"KEY": "value"})
+    assert fake.context("deploy") is context
+    assert (context.env_vars["KEY"].value, web.env_vars["TOKEN"].value) == ("value", "secret")
+    assert len(fake.requests) == 0

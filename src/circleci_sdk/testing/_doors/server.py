@@ -55,8 +55,6 @@ class ServedFake:
         ready = threading.Event()
         self._server = self._make_server(ready)
         listener = socket.create_server((self._host, self._port))
-        # asyncio does not see that this is TCP; without it each answer waits 40 ms for an acknowledgement.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(
             target=self._run, args=(listener,), name=f"FakeCircleCI:{self._port}", daemon=True
@@ -106,6 +104,8 @@ class ServedFake:
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
+                # asyncio does not see that this is TCP; without it each answer waits 40 ms for an acknowledgement.
+                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 transports[transport.get_extra_info("peername")[:2]] = transport
 
             def connection_lost(self, exc: Exception | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,8 +41,12 @@ class RecordedRequest:
         return f"<{self.status or 'dropped'} {self.operation or f'{self.method} {self.path}'}({arguments})>"
 
 
+MOST: Final = 100_000
+"""How many requests are kept, so that a fake may be served for weeks."""
+
+
 class Recorded(Sequence[RecordedRequest]):
-    """All requests, oldest first."""
+    """The requests that came, oldest first; of very many, the last hundred thousand."""
 
     def __init__(self) -> None:
         self._requests: list[RecordedRequest] = []
@@ -79,3 +83,5 @@ class Recorded(Sequence[RecordedRequest]):
     def keep(self, request: RecordedRequest) -> None:
         """Add one; for the fake itself."""
         self._requests.append(request)
+        if len(self._requests) > 2 * MOST:
+            del self._requests[:-MOST]
