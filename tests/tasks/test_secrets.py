@@ -279,6 +279,13 @@ async def test_concurrency_is_bounded(server: ScriptedServer, client: AsyncCircl
     assert sorted(request.json["value"] for request in server.requests) == [VALUE] * 12
 
 
+async def test_looking_is_bounded_too(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.otherwise(reply(json={"items": [], "next_page_token": None}).after(0.01))
+    projects = [f"gh/acme/{number}" for number in range(12)]
+    assert (await client.secrets.set_many({"KEY": VALUE}, projects=projects, concurrency=3, dry_run=True)).ok
+    assert server.max_concurrent == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

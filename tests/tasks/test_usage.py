@@ -157,6 +157,18 @@ async def test_every_call_may_fail_once(server: ScriptedServer, client: AsyncCir
     assert len(exports.orders) == 1
 
 
+async def test_a_longer_outage_while_it_waits(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    exports = Exports(server, table(("a", "1")))
+    look = exports.look
+    faults = [reply(502)] * 5  # more than a single call tries
+    exports.look = lambda export: faults.pop() if faults else look(export)  # type: ignore[method-assign]
+    assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
+    assert len(exports.orders) == 1
+    faults += [reply(502)] * 100
+    with pytest.raises(ServerError):
+        await names(client.usage.rows(ORG, *JANUARY))
+
+
 async def test_a_long_refusal_is_waited_for(server: ScriptedServer, client: AsyncCircleCI, clock: FakeClock) -> None:
     exports = Exports(server, table(("a", "1")))
     server.script([reply(429, text="Rate limited.", headers={"Retry-After": "1800"})])
@@ -280,7 +292,7 @@ async def test_a_cancelled_reader_loses_no_row(server: ScriptedServer, client: A
 )
 async def test_a_broken_file_is_an_error(server: ScriptedServer, client: AsyncCircleCI, file: bytes, word: str) -> None:
     Exports(server, file)
-    rows = client.usage.rows(ORG, *JANUARY)
+    rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 3, 1))
     with pytest.raises(DecodeError, match=word) as caught:
         await names(rows)
     assert caught.value.delivery == "done"

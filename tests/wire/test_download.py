@@ -22,6 +22,8 @@ from circleci_sdk import (
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
+    RateKey,
+    RateLimit,
     RateLimitError,
     RequestTimeoutError,
     ServerError,
@@ -81,6 +83,7 @@ async def test_reads_a_file_once(server: ScriptedServer, client: AsyncCircleCI) 
     assert await read(download) == FILE
     assert (download.received, download.size) == (len(FILE), len(FILE))
     assert len(server.requests) == 1
+    assert server.requests[0].headers["accept-encoding"] == "identity"  # or ranges would count something else
 
 
 async def test_an_empty_file(server: ScriptedServer, client: AsyncCircleCI) -> None:
@@ -260,6 +263,23 @@ async def test_a_failed_opening_costs_no_slot(server: ScriptedServer) -> None:
         for _ in range(3):
             with pytest.raises(NotFoundError):
                 await read(fetch(client, server.url + "/none"))
+        assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+async def test_a_gate_that_fails_costs_no_slot(server: ScriptedServer) -> None:
+    class Gate:
+        async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+            return None
+
+        async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
+            raise OSError("the shared budget is out of reach")
+
+    server.on("GET", "/told", reply(body=FILE, headers={"RateLimit-Limit": "10", "RateLimit-Remaining": "9"}))
+    server.on("GET", "/f", reply(body=FILE))
+    async with client_on(server, max_concurrency=1, rate_limiter=Gate()) as client:
+        for _ in range(3):
+            with pytest.raises(OSError, match="out of reach"):
+                await read(fetch(client, server.url + "/told"))
         assert await read(fetch(client, server.url + "/f")) == FILE
 
 
@@ -526,6 +546,23 @@ async def test_no_error_shows_the_token_or_the_signature(server: ScriptedServer)
                 assert "hidden" not in repr(getattr(error, "__dict__", {}))
                 assert "site-packages/httpcore" not in text
                 error = error.__cause__ or error.__context__
+
+
+async def test_no_frame_of_the_http_stack_in_what_cancellation_raises(server: ScriptedServer) -> None:
+    server.on("GET", "/f", reply(body=FILE).dripping(20, pause=0.05))
+    caught: list[BaseException] = []
+    async with client_on(server) as client:
+        with anyio.move_on_after(0.12):
+            async with fetch(client, server.url + "/f") as download:
+                try:
+                    async for _ in download:
+                        pass
+                except BaseException as error:
+                    caught.append(error)
+                    raise
+    text = "".join(traceback.TracebackException.from_exception(caught[0], capture_locals=True).format())
+    assert "httpcore" not in text
+    assert "site-packages/httpx" not in text
 
 
 async def test_hooks_see_each_attempt(server: ScriptedServer) -> None:
