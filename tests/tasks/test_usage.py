@@ -238,17 +238,15 @@ async def test_an_expired_link_is_asked_for_again(server: ScriptedServer, client
 async def test_large_files_cost_little_memory(server: ScriptedServer, client: AsyncCircleCI) -> None:
     import tracemalloc
 
-    file = table(*((f"job{number}", "1") for number in range(100_000)))
+    file = table(*((f"job{number}", "1") for number in range(20_000)))
     Exports(server, file)
-    rows = client.usage.rows(ORG, *JANUARY)
-    await anext(rows)
+    count = 0
     tracemalloc.start()
-    count = 1
-    async for _ in rows:
+    async for _ in client.usage.rows(ORG, *JANUARY):
         count += 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 100_000
+    assert count == 20_000
     assert peak < 12_000_000
 
 
