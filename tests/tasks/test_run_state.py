@@ -14,6 +14,7 @@ from circleci_sdk.tasks._run_state import (
     JOBS_GRACE,
     LATE,
     RERUN_GRACE,
+    SETTLE,
     RunState,
     Verdict,
     judge,
@@ -44,7 +45,7 @@ def workflow(name: str, status: str, at: int = 0, **more: Any) -> RunWorkflow:
         "status": status,
         "is_setup": name == "setup",
         "created_at": NOON + timedelta(seconds=at),
-        "stopped_at": None,
+        "stopped_at": NOON + timedelta(seconds=at + 60) if status in ENDED else None,
         "auto_reruns_left": 0,
         "url": "",
     }
@@ -136,6 +137,11 @@ build = workflow("build", "success")
             0.0,
             Verdict("running"),
         ),
+        # One that ends at once may be seen before the others have begun.
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE - 1, Verdict("failing")),
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE, Verdict("unauthorized", over=True)),
+        (state(pipeline(), workflow("a", "success", stopped_at=None)), 0.0, Verdict("running")),
+        (state(pipeline(), workflow("a", "success", stopped_at=NOON), build), 0.0, Verdict("success", over=True)),
         # What CircleCI will run again by itself has not failed yet.
         (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), 0.0, Verdict("failing")),
         (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), RERUN_GRACE, Verdict("failed", over=True)),

@@ -63,7 +63,9 @@ def workflow(number: int, status: str, name: str = "build", **more: Any) -> dict
         "started_by": ID,
         "pipeline_number": 7,
         "created_at": f"2026-06-01T12:{number:02}:00Z",
-        "stopped_at": None,
+        "stopped_at": None
+        if status in ("running", "failing", "on_hold", "resting")
+        else f"2026-06-01T12:{number:02}:59Z",
         **more,
     }
 

@@ -40,6 +40,8 @@ JOB_STATUSES: Final = JOB_ENDED | JOB_MOVING | {"not_running", "on_hold", "block
 
 LATE: Final = 600.0
 """Seconds without any change after which no workflow is expected to appear any more."""
+SETTLE: Final = 10.0
+"""Seconds within which all workflows of a pipeline have appeared. One that is refused ends before others begin."""
 RERUN_GRACE: Final = 30.0
 """Seconds after a failure within which an automatic rerun has to appear."""
 JOBS_GRACE: Final = 30.0
@@ -255,7 +257,13 @@ def _may_go_on(state: RunState, pipeline: RunPipeline, relevant: tuple[RunWorkfl
         return _reruns_itself(relevant, quiet)
     if pipeline.state != "created" or all(one.is_setup for one in relevant):
         return quiet < LATE
-    return _reruns_itself(relevant, quiet)
+    return _reruns_itself(relevant, quiet) or (quiet < SETTLE and _lasted(relevant) < SETTLE)
+
+
+def _lasted(relevant: tuple[RunWorkflow, ...]) -> float:
+    """Seconds from the beginning of the last workflow to the end of the last one, by the clock of the API."""
+    begun = max(one.created_at for one in relevant)
+    return (max(one.stopped_at or one.created_at for one in relevant) - begun).total_seconds()
 
 
 def _reruns_itself(relevant: Iterable[RunWorkflow], quiet: float) -> bool:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from circleci_sdk.client import AsyncCircleCI
 
 TROUBLE: Final = 300.0
-"""Seconds of nothing but failing calls after which a watcher gives up."""
+TROUBLES: Final = 8
+"""A watcher gives up when nothing but failing calls came for so many seconds, in so many looks."""
 MISSING: Final = 60.0
 """Seconds that the API may take until it knows what it has just made."""
 MISSING_OLD: Final = 10.0
@@ -161,12 +162,11 @@ class Watcher:
                 raise
             self._failures += 1
             self._trouble_since = now if self._trouble_since is None else self._trouble_since
-            if now - self._trouble_since > TROUBLE:
+            if self._failures >= TROUBLES and now - self._trouble_since > TROUBLE:
                 raise
             self._retry_after = pause_after(error, self._failures, self._clock.random())
         else:
-            self._failures = 0
-            self._missing_since = self._trouble_since = None
+            self._missing_since = None
 
     async def look(self) -> None:
         """Read what may have changed, in the order in which the API makes it: pipeline, workflows, jobs."""
@@ -220,6 +220,8 @@ class Watcher:
 
     def _take(self, change: tuple[RunState, list[RunEvent]]) -> None:
         self.state, events = change
+        self._failures = 0
+        self._trouble_since = None
         if events:
             self._changed = self._clock.monotonic()
             self._new += events

@@ -1,0 +1,157 @@
+"""Many runs at once without waiting: time that jumps for all together, and a network that fails by chance.
+
+The network keeps books of what it let through, so that a test can compare what was told with what was to be seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import httpx
+
+from circleci_sdk.testing import FakeCircleCI
+
+REFUSED = {"retry-after": "1", "ratelimit-limit": "2000", "ratelimit-remaining": "0", "ratelimit-reset": "1"}
+"""A limit that 500 watchers may meet and need not starve on."""
+
+
+class JumpingClock:
+    """Time stands still while anybody works, and jumps to the next sleeper when all wait. Moves the fake along."""
+
+    def __init__(self, fake: FakeCircleCI, seed: int) -> None:
+        self._fake = fake
+        self._dice = random.Random(seed)
+        self._sleepers: list[tuple[float, int, anyio.Event]] = []
+        self._count = 0
+        self.busy = 0
+        """Counts whatever is done, so that a standstill shows."""
+
+    def monotonic(self) -> float:
+        return self._fake.clock.now.timestamp()
+
+    time = monotonic
+
+    def random(self) -> float:
+        return self._dice.random()
+
+    async def sleep(self, seconds: float) -> None:
+        self._count += 1
+        self.busy += 1
+        event = anyio.Event()
+        heapq.heappush(self._sleepers, (self.monotonic() + seconds, self._count, event))
+        await event.wait()
+        self.busy += 1
+
+    async def run(self) -> None:
+        """Move time on, for ever."""
+        while True:
+            seen, still = self.busy, 0
+            while still < 12:
+                await anyio.lowlevel.checkpoint()
+                still = still + 1 if self.busy == seen else 0
+                seen = self.busy
+            if not self._sleepers:
+                continue
+            # Those who are due within a moment wake together: fewer jumps.
+            until = max(due for due, _, _ in self._sleepers if due <= self._sleepers[0][0] + 0.1)
+            self._fake.clock.advance(max(0.0, until - self.monotonic()))
+            while self._sleepers and self._sleepers[0][0] <= until:
+                heapq.heappop(self._sleepers)[2].set()
+
+
+class BadNetwork(httpx.AsyncBaseTransport):
+    """The way to a fake, on which calls are refused, fail and break, before or after they were carried out.
+
+    With `refusing` a share of what fails is 429. `seen` are, for each pipeline, the statuses that got through of the
+    pipeline, its workflows and its jobs, each change once. `calls` counts attempts by pipeline, `carried_out` what the
+    fake did.
+    """
+
+    def __init__(self, fake: FakeCircleCI, clock: JumpingClock, seed: int, *, failing: float, refusing: bool) -> None:
+        self._inner = fake.transport()
+        self._clock = clock
+        self._dice = random.Random(seed)
+        self._failing = failing
+        self._weights = (int(refusing), 4, 4, 2, 4, 4)
+        self._pipeline_of: dict[str, str] = {}
+        self.faults: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
+        self.carried_out: Counter[tuple[str, str, bytes]] = Counter()
+        self.seen: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._clock.busy += 1
+        parts = request.url.path.removeprefix("/api/v2/").split("/")
+        run = (
+            parts[1]
+            if parts[0] == "pipeline"
+            else self._pipeline_of.get(parts[1], "")
+            if parts[0] == "workflow"
+            else ""
+        )
+        self.calls[run] += 1
+        fault = self._roll()
+        if fault is not None:
+            self.faults[fault] += 1
+        if fault == "429":
+            return httpx.Response(429, headers=REFUSED, content=b"Rate limited.")
+        if fault == "502 before":
+            return httpx.Response(502, content=b"<html>Bad Gateway</html>", headers={"content-type": "text/html"})
+        if fault == "never left":
+            raise httpx.ConnectError("refused")
+        if fault == "lost before":
+            raise httpx.ReadError("reset")
+        response = await self._inner.handle_async_request(request)
+        content = await response.aread()
+        self._clock.busy += 1
+        if request.method == "POST" and response.is_success:
+            self.carried_out[request.method, request.url.path, request.content] += 1
+        if fault == "502 after":
+            return httpx.Response(502, content=b"")
+        if fault == "lost after":
+            raise httpx.RemoteProtocolError("the connection ended")
+        if response.status_code == 200 and request.method == "GET":
+            self._book(parts, run, json.loads(content))
+        return httpx.Response(response.status_code, headers=response.headers, content=content)
+
+    def _roll(self) -> str | None:
+        if self._dice.random() >= self._failing:
+            return None
+        kinds = ("429", "502 before", "502 after", "never left", "lost before", "lost after")
+        return self._dice.choices(kinds, weights=self._weights)[0]
+
+    def _book(self, parts: list[str], run: str, body: Any) -> None:
+        match parts:
+            case ["pipeline", identifier]:
+                self._note(run, identifier, body["state"])
+            case ["pipeline", _, "workflow"]:
+                for workflow in body["items"]:
+                    self._pipeline_of[workflow["id"]] = run
+                    self._note(run, workflow["id"], workflow["status"])
+            case ["workflow", _, "job"]:
+                for job in body["items"]:
+                    self._note(run, job["id"], job["status"])
+            case _:
+                pass
+
+    def _note(self, run: str, thing: str, status: str) -> None:
+        statuses = self.seen[run].setdefault(thing, [])
+        if not statuses or statuses[-1] != status:
+            statuses.append(status)
+
+
+async def all_at_once(clock: JumpingClock, work: list[Callable[[], Any]]) -> None:
+    """Do everything at once, on a clock that jumps."""
+    async with anyio.create_task_group() as driver:
+        driver.start_soon(clock.run)
+        async with anyio.create_task_group() as tasks:
+            for each in work:
+                tasks.start_soon(each)
+        driver.cancel_scope.cancel()
