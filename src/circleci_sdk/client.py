@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
 
 from ._core.auth import AuthScheme, Credential, TokenSource
 from ._core.caller import Caller, RecordingCaller, Reply
-from ._core.errors import ConfigError
+from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
@@ -249,7 +249,11 @@ class AsyncCircleCI:
         the server refused them or they never left. Raises `InvalidArgumentError` before sending, otherwise the
         errors of any call.
         """
-        caller = RecordingCaller(self._session, self._options.changed(headers=headers or UNSET))
+        try:
+            options = self._options.changed(headers=headers or UNSET)
+        except ConfigError as error:
+            raise InvalidArgumentError(f"client.request: {error}") from None
+        caller = RecordingCaller(self._session, options)
         await caller.anything(method, path, query or {}, json)
         assert caller.reply is not None
         return caller.reply

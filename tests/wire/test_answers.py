@@ -11,6 +11,7 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI, DecodeError, GoneError, UnknownStr
 from circleci_sdk.v2.models import MessageResponse, PipelineCreation
+from tests.support.clients import client_on
 from tests.support.handmade import Notice, Thing, things
 from tests.support.scripted_server import Answer, Framing, ScriptedServer, reply
 
@@ -20,7 +21,7 @@ CREATED = {"id": "1", "number": 5, "state": "created", "created_at": "2026-01-02
 
 @pytest.fixture
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
-    async with AsyncCircleCI("token", base_url=server.url, max_retries=0) as client:
+    async with client_on(server, max_retries=0) as client:
         yield client
 
 

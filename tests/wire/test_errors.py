@@ -22,6 +22,7 @@ from circleci_sdk import (
     StatusError,
     UnprocessableEntityError,
 )
+from tests.support.clients import client_on
 from tests.support.handmade import things
 from tests.support.scripted_server import Answer, ScriptedServer, redirect, reply
 
@@ -32,7 +33,7 @@ GITHUB = json.dumps({"message": "Not Found", "documentation_url": "https://docs.
 
 @pytest.fixture
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
-    async with AsyncCircleCI("token", base_url=server.url, max_retries=0) as client:
+    async with client_on(server, max_retries=0) as client:
         yield client
 
 

@@ -20,6 +20,7 @@ from circleci_sdk import (
     PaginationError,
     ServerError,
 )
+from tests.support.clients import client_on
 from tests.support.handmade import things
 from tests.support.scripted_server import Answer, Request, ScriptedServer, redirect, reply
 
@@ -30,7 +31,7 @@ ID = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 
 @pytest.fixture
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
-    async with AsyncCircleCI("token", base_url=server.url, max_retries=0) as client:
+    async with client_on(server, max_retries=0) as client:
         yield client
 
 

@@ -24,6 +24,7 @@ from pydantic import SecretStr
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, Timeout
 from circleci_sdk._core.auth import Token
+from tests.support.clients import client_on
 from tests.support.handmade import things
 from tests.support.scripted_server import Answer, ScriptedServer, drop, hang, nobody, raw, redirect, reply
 
@@ -115,13 +116,14 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[Said]:
 
 
 @asynccontextmanager
-async def client_of(server: ScriptedServer, auth: str, **options: Any) -> AsyncIterator[AsyncCircleCI]:
+async def client_of(server: ScriptedServer, auth: str, address: str = "", **more: Any) -> AsyncIterator[AsyncCircleCI]:
     async def source() -> str:
         return TOKEN
 
-    options = {"base_url": server.url, "max_retries": 0, **options}
-    token = {} if auth == "callable" else {"token": TOKEN}
-    async with AsyncCircleCI(auth=source if auth == "callable" else auth, **token, **options) as client:
+    options = (
+        {"max_retries": 0, "auth": source} if auth == "callable" else {"max_retries": 0, "auth": auth, "token": TOKEN}
+    )
+    async with client_on(address or server, **options, **more) as client:
         yield client
 
 
@@ -195,7 +197,7 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
 @pytest.mark.parametrize("auth", AUTHS)
 async def test_nobody_there(server: ScriptedServer, said: Said, auth: str) -> None:
     with nobody() as address:
-        async with client_of(server, auth, base_url=address) as client:
+        async with client_of(server, auth, address) as client:
             with pytest.raises(CircleCIError) as caught:
                 await set_env_var(client)
     said.error(caught.value)

@@ -139,7 +139,10 @@ class Caller:
         self, operation: Operation[Any], path: str, query: list[tuple[str, str]], content: bytes | None
     ) -> Prepared:
         url = build_url(self._session.origin, path, [*query, *self.options.query])
-        headers = [("Accept", "application/json"), ("User-Agent", user_agent()), *self.options.headers]
+        headers = [("Accept", "application/json"), ("User-Agent", user_agent())]
+        if extra := self.options.headers:
+            replaced = {name.lower() for name, _ in extra}
+            headers = [*(header for header in headers if header[0].lower() not in replaced), *extra]
         if content is not None:
             headers.append(("Content-Type", "application/json"))
         return Prepared(operation.method, url, headers, content)

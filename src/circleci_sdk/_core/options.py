@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -84,7 +84,7 @@ class Options:
             max_retries=self.max_retries if max_retries is UNSET else max_retries,
             max_retry_after=self.max_retry_after if max_retry_after is UNSET else max_retry_after,
             headers=self.headers if headers is UNSET else _with_headers(self.headers, headers),
-            query=self.query if query is UNSET else (*self.query, *query.items()),
+            query=self.query if query is UNSET else (*self.query, *_checked_query(query)),
         )
 
 
@@ -95,6 +95,8 @@ _OWN_HEADERS = frozenset(
 
 def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     for name, value in extra.items():
+        if not is_text(name) or not is_text(value):
+            raise ConfigError(f"headers: the value of {name} is no string.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigError(
                 f"headers: {name} is set by the client itself; give the token as token=, the rest to the call."
@@ -105,3 +107,10 @@ def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -
             raise ConfigError(f"headers: the value of {name} holds characters that no header may carry.")
     lowered = {name.lower() for name in extra}
     return (*(item for item in have if item[0].lower() not in lowered), *extra.items())
+
+
+def _checked_query(extra: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, value in extra.items():
+        if not is_text(name) or not is_text(value) or any("\ud800" <= char <= "\udfff" for char in name + value):
+            raise ConfigError(f"query: {name!r} and its value must be strings of whole characters.")
+    return extra.items()

@@ -1,0 +1,414 @@
+"""What a client offers beside its operations: views, replies, any path, hooks and logs."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    ClientClosedError,
+    ConfigError,
+    InvalidArgumentError,
+    NotFoundError,
+    Page,
+    Reply,
+    ServerError,
+    Timeout,
+)
+from tests.support.clients import TOKEN, client_on
+from tests.support.clock import FakeClock
+from tests.support.handmade import Thing, things
+from tests.support.scripted_server import ScriptedServer, reply
+
+THING = "/api/v2/thing/a"
+LIMITS = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99", "X-RateLimit-Reset": "60"}
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with client_on(server, FakeClock()) as client:
+        yield client
+
+
+# raw_response
+
+
+async def test_a_reply_tells_how_it_came(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("GET", THING, [reply(503, headers={"Retry-After": "1"}), reply(203, json={"id": "1"}, headers=LIMITS)])
+    found = await client.raw_response(things(client).get, "a")
+    assert isinstance(found, Reply)
+    assert found.data == Thing(id="1")
+    assert (found.status, found.attempts, found.content) == (203, 2, b'{"id": "1"}')
+    assert (found.headers["X-RATELIMIT-LIMIT"], "nothing" in found.headers) == ("100", False)
+    assert found.rate_limit is not None
+    assert (found.rate_limit.limit, found.rate_limit.remaining) == (100, 99)
+    assert found.elapsed >= 0.5  # the pause between the attempts counts
+    assert client.rate_limit == found.rate_limit
+
+
+async def test_headers_that_come_twice(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("GET", THING, reply(json={"id": "1"}, headers=[("X-A", "1"), ("x-a", "2")]))
+    headers = (await client.raw_response(things(client).get, "a")).headers
+    assert headers["x-a"] == headers["X-A"] == "1, 2"
+    assert set(headers) == {"content-type", "content-length", "x-a"}
+    assert len(headers) == 3
+
+
+async def test_of_a_list_it_gives_the_first_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("GET", "/api/v2/by-offset", reply(json=[{"id": str(n)} for n in range(30)]))
+    found = await client.raw_response(things(client).list_by_offset)
+    assert isinstance(found.data, Page)
+    assert (len(found.data), found.data.next, found.status) == (30, 30, 200)
+    assert len(server.requests) == 1
+
+
+async def test_of_nothing_it_gives_none(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("PUT", THING, reply(204))
+    found = await client.raw_response(things(client).touch, "a")
+    assert (found.data, found.status) == (None, 204)  # type: ignore[func-returns-value]
+
+
+async def test_arguments_in_every_form(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+    get = things(client).get
+    partial: Any = functools.partial(get, thing_id="b")
+    for call in (
+        client.raw_response(get, "a"),
+        client.raw_response(get, thing_id="a"),
+        client.raw_response(functools.partial(get, "a")),
+        client.raw_response(functools.partial(functools.partial(get), "a")),
+        client.raw_response(partial, thing_id="a"),
+    ):
+        await call
+    assert {request.path for request in server.requests} == {THING}
+
+
+async def test_the_client_it_is_called_on_decides(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    with ScriptedServer() as other:
+        other.on("GET", THING, reply(json={"id": "other"}))
+        async with AsyncCircleCI("token", base_url=other.url) as second:
+            view = second.with_options(headers={"X-View": "1"})
+            found = await view.raw_response(things(client).get, "a")
+    assert found.data.id == "other"
+    assert other.requests[0].headers["x-view"] == "1"
+    assert server.requests == []
+
+
+async def test_errors_come_as_without_it(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(404))
+    with pytest.raises(NotFoundError):
+        await client.raw_response(things(client).get, "a")
+    with pytest.raises(InvalidArgumentError):
+        await client.raw_response(things(client).get, "..")
+    with pytest.raises(TypeError, match="positional argument"):
+        await client.raw_response(things(client).get, "a", "b")  # type: ignore[call-arg]
+
+
+async def test_many_at_once_each_get_their_own(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(lambda request: reply(json={"id": request.path.rpartition("/")[2]}))
+    found: dict[int, Reply[Thing]] = {}
+
+    async def ask(number: int) -> None:
+        found[number] = await client.raw_response(things(client).get, str(number))
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(50):
+            tasks.start_soon(ask, number)
+    assert {number: int(answer.data.id) for number, answer in found.items()} == {n: n for n in range(50)}
+
+
+async def test_what_is_no_operation_is_a_type_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+    wrong: list[Any] = [
+        things(client).nothing_sent,
+        things(client).two_calls,
+        client.request,
+        client.aclose,
+        lambda: things(client).get("a"),
+        type(things(client)).get,
+        anyio.sleep,
+        None,
+        5,
+    ]
+    for method in wrong:
+        with pytest.raises(TypeError, match="raw_response takes one"):
+            await client.raw_response(method)
+
+
+# request
+
+
+async def test_request_in_full(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("POST", "/api/v3/things", reply(201, json={"data": {"id": "1"}}, headers=LIMITS))
+    found = await client.request(
+        "POST",
+        "/api/v3/things",
+        query={"page[limit]": 5, "deep": True, "ratio": 0.5, "names": ["a", "b"], "one": ("c",)},
+        json={"data": {"name": None}},
+        headers={"X-Extra": "1"},
+    )
+    assert (found.data, found.status, found.attempts) == ({"data": {"id": "1"}}, 201, 1)
+    [request] = server.requests
+    assert request.query == (
+        ("page[limit]", "5"),
+        ("deep", "true"),
+        ("ratio", "0.5"),
+        ("names", "a"),
+        ("names", "b"),
+        ("one", "c"),
+    )
+    assert request.json == {"data": {"name": None}}
+    assert (request.headers["x-extra"], request.headers["content-type"]) == ("1", "application/json")
+    assert request.headers["circle-token"] == TOKEN
+
+
+async def test_no_body_and_null_are_not_the_same(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(204))
+    await client.request("PUT", "/api/v3/x")
+    await client.request("PUT", "/api/v3/x", json=None)
+    await client.request("PUT", "/api/v3/x", json={})
+    assert [request.body for request in server.requests] == [b"", b"null", b"{}"]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+async def test_methods_that_are_sent_again(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
+    server.script([reply(502, headers={"Retry-After": "1"}), reply(204)])
+    assert (await client.request(method, "/api/v3/x")).attempts == 2
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+async def test_methods_that_are_sent_once(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
+    server.script([reply(502)])
+    with pytest.raises(ServerError) as caught:
+        await client.request(method, "/api/v3/x")
+    assert (caught.value.attempts, caught.value.delivery) == (1, "unknown")
+    assert caught.value.operation == "client.request"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"method": "get"}, "request: method is one of GET, HEAD, POST, PUT, PATCH, DELETE, not 'get'."),
+        ({"method": "TRACE"}, "request: method is one of"),
+        ({"query": {"a": None}}, "request: query a: None is sent as null"),
+        ({"query": {"a": object}}, "request: query a: it takes a string, not type."),
+        ({"query": {5: "a"}}, "request: query: its keys are strings, not int."),
+        ({"query": {"a": ["b", {}]}}, "request: query a: it takes a string, not dict."),
+        ({"query": {"a": float("nan")}}, "request: query a: JSON has no nan."),
+        ({"query": {"\ud800": "a"}}, "request: query: it holds half a character"),
+        ({"json": object}, "json: JSON has no form for type."),
+        ({"json": {"a": {1: 2}}}, "json.a: its keys are strings, not int."),
+        ({"headers": {"Circle-Token": "x"}}, "headers: Circle-Token is set by the client itself"),
+        ({"headers": {"X-A": "a\nb"}}, "headers: the value of X-A holds characters that no header may carry."),
+        ({"headers": {"X-A": 5}}, "headers: the value of X-A is no string."),
+    ],
+    ids=repr,
+)
+async def test_requests_that_are_refused(
+    client: AsyncCircleCI, server: ScriptedServer, arguments: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        await client.request(**{"method": "GET", "path": "/api/v3/x", **arguments})
+    assert sentence in str(caught.value)
+    assert server.requests == []
+
+
+async def test_json_that_holds_itself_is_refused(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    circle: list[object] = []
+    circle.append(circle)
+    for call in (
+        client.request("POST", "/api/v3/x", json=circle),
+        things(client).create(anything=circle),
+        things(client).create(box={"anything": circle}),
+    ):
+        with pytest.raises(InvalidArgumentError, match="nested too deep, or holds itself"):
+            await call
+    assert server.requests == []
+
+
+# with_options
+
+
+async def test_a_view_adds_to_each_request(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+    view = client.with_options(headers={"X-A": "1", "User-Agent": "mine"}, query={"a": "1"})
+    second = view.with_options(headers={"x-a": "2"}, query={"b": "2"})
+    await things(view).get("a")
+    await things(second).get("a")
+    await things(client).get("a")
+    of_view, of_second, of_client = server.requests
+    assert (of_view.query, of_view.headers["x-a"]) == ((("a", "1"),), "1")
+    assert [value for name, value in of_view.raw_headers if name.lower() == "user-agent"] == ["mine"]
+    assert (of_second.query, of_second.headers["x-a"]) == ((("a", "1"), ("b", "2")), "2")
+    assert of_client.query == ()
+    assert "x-a" not in of_client.headers
+    assert of_client.headers["user-agent"].startswith("circleci-sdk/")
+
+
+async def test_a_view_has_its_own_patience(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(503, headers={"Retry-After": "1"}))
+    for view, attempts in (
+        (client, 3),
+        (client.with_options(max_retries=0), 1),
+        (client.with_options(max_retries=4), 5),
+    ):
+        with pytest.raises(ServerError) as caught:
+            await things(view).get("a")
+        assert caught.value.attempts == attempts
+
+
+async def test_a_view_shares_connections_and_closes_nothing(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}, headers=LIMITS))
+    async with client.with_options(timeout=5) as view:
+        await things(view).get("a")
+    await view.aclose()
+    await things(client).get("a")
+    assert server.connections == 1
+    assert view.rate_limit == client.rate_limit
+    assert view.rate_limit is not None
+    assert (view.base_url, repr(view)) == (client.base_url, repr(client))
+    await client.aclose()
+    with pytest.raises(ClientClosedError):
+        await things(view).get("a")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": 0},
+        {"timeout": -1},
+        {"timeout": float("nan")},
+        {"timeout": float("inf")},
+        {"timeout": True},
+        {"timeout": "5"},
+        {"max_retries": -1},
+        {"max_retries": 1.5},
+        {"max_retries": True},
+        {"max_retries": None},
+        {"max_retry_after": -1},
+        {"max_retry_after": "60"},
+        {"max_retry_after": None},
+        {"headers": {"Authorization": "x"}},
+        {"headers": {"circle-TOKEN": "x"}},
+        {"headers": {"Host": "x"}},
+        {"headers": {"Content-Length": "5"}},
+        {"headers": {"a b": "x"}},
+        {"headers": {"": "x"}},
+        {"headers": {"X-Ü": "x"}},
+        {"headers": {"X-A": "ü"}},
+        {"headers": {"X-A": "a\r\nb: c"}},
+        {"headers": {"X-A": None}},
+        {"headers": {5: "x"}},
+        {"query": {"a": 5}},
+        {"query": {5: "a"}},
+        {"query": {"a": "\ud800"}},
+        {"query": {"a": None}},
+    ],
+    ids=repr,
+)
+def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        AsyncCircleCI("token").with_options(**options)
+    for name in ("timeout", "max_retries", "max_retry_after"):
+        if name in options:
+            with pytest.raises(ConfigError):
+                AsyncCircleCI("token", **options)
+
+
+@pytest.mark.parametrize("part", ["total", "connect", "read", "write"])
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), True, "1"], ids=repr)
+def test_timeouts_that_make_no_sense(part: str, value: Any) -> None:
+    with pytest.raises(ConfigError, match=f"timeout: {part} must be a number of seconds above 0"):
+        Timeout(**{part: value})
+
+
+def test_timeouts_in_their_forms() -> None:
+    assert Timeout.of(5) == Timeout(total=5)
+    assert Timeout.of(None) == Timeout(total=None, connect=None, read=None, write=None)
+    assert Timeout.of(Timeout(read=1)) == Timeout(total=60, connect=5, read=1, write=30)
+
+
+# Hooks
+
+
+async def test_hooks_run_once_per_attempt(server: ScriptedServer) -> None:
+    server.script([reply(503, headers={"Retry-After": "1"}), reply(json={"id": "1"})])
+    seen: list[tuple[str, object]] = []
+
+    async def before(request: httpx.Request) -> None:
+        seen.append((request.method, request.url.path))
+
+    async def after(response: httpx.Response) -> None:
+        seen.append((str(response.status_code), response.content))
+
+    async with client_on(server, FakeClock(), on_request=before, on_response=after) as client:
+        await things(client).get("a")
+    assert seen == [("GET", THING), ("503", b""), ("GET", THING), ("200", b'{"id": "1"}')]
+
+
+@pytest.mark.parametrize("which", ["on_request", "on_response"])
+@pytest.mark.parametrize(
+    "error", [TypeError("mine"), ValueError("mine"), TimeoutError("mine"), httpx.ReadError("mine")]
+)
+async def test_what_hooks_raise_passes_through(server: ScriptedServer, which: str, error: Exception) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+
+    async def hook(message: object) -> None:
+        raise error
+
+    hooks: dict[str, Any] = {which: hook}
+    async with AsyncCircleCI("token", base_url=server.url, **hooks) as client:
+        with pytest.raises(type(error)) as caught:
+            await things(client).get("a")
+    assert caught.value is error
+    assert len(server.requests) == (which == "on_response")
+
+
+async def test_a_hook_may_change_the_request(server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+
+    async def trace(request: httpx.Request) -> None:
+        request.headers["Traceparent"] = "00-1"
+
+    async with AsyncCircleCI("token", base_url=server.url, on_request=trace) as client:
+        await things(client).get("a")
+    assert server.requests[0].headers["traceparent"] == "00-1"
+
+
+# Logs
+
+
+async def test_what_is_logged(client: AsyncCircleCI, server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "circleci_sdk")
+    server.script([reply(503, headers={"Retry-After": "1.1"}), reply(json={"id": "1"})])
+    await things(client).get("a")
+    levels = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    assert [(name, level) for name, level, _ in levels] == [
+        ("circleci_sdk", "DEBUG"),
+        ("circleci_sdk", "INFO"),
+        ("circleci_sdk", "DEBUG"),
+    ]
+    first, wait, second = (text for *_, text in levels)
+    assert first.startswith(f"v2.things.get GET {THING} -> 503 in 0.")
+    assert first.endswith("(attempt 1)")
+    assert wait == "v2.things.get waits 1.1 s before trying again: 503"
+    assert second.endswith("(attempt 2)")
+
+
+def test_clients_and_their_doors_read_well() -> None:
+    client = AsyncCircleCI("token", base_url="circleci.example.com/api/v2/")
+    assert (client.base_url, repr(client)) == (
+        "https://circleci.example.com",
+        "<AsyncCircleCI https://circleci.example.com>",
+    )
+    assert repr(client.v2.jobs) == "<v2 Jobs>"
+    assert client.v2 is client.v2
+    assert client.v2.jobs is client.v2.jobs
+    assert client.rate_limit is None
