@@ -40,7 +40,7 @@ JOB_STATUSES: Final = JOB_ENDED | JOB_MOVING | {"not_running", "on_hold", "block
 
 LATE: Final = 600.0
 """Seconds without any change after which no workflow is expected to appear any more."""
-SETTLE: Final = 10.0
+SETTLE: Final = 5.0
 """Seconds within which all workflows of a pipeline have appeared. One that is refused ends before others begin."""
 RERUN_GRACE: Final = 30.0
 """Seconds after a failure within which an automatic rerun has to appear."""

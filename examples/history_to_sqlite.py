@@ -1,0 +1,79 @@
+"""Keep the history of a project in SQLite: pipelines, workflows, jobs and tests, one table each.
+
+    python history_to_sqlite.py gh/acme/web ci.sqlite --days 30
+
+Run it again at any time: it goes back the same number of days and replaces what has changed, reruns included. When it
+is interrupted, the next start goes on where it was. Needs CIRCLECI_TOKEN.
+"""
+
+import argparse
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+
+import anyio
+
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk.tasks import HistoryRecord, JobRecord, PipelineRecord, TestRecord, WorkflowRecord
+
+Kind = type[PipelineRecord | WorkflowRecord | JobRecord | TestRecord]
+KEYS: dict[Kind, str] = {
+    PipelineRecord: "pipeline_id",
+    WorkflowRecord: "workflow_id",
+    JobRecord: "workflow_id, job_id",
+    TestRecord: "workflow_id, job_id, position",
+}
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """A table for each kind of record, and one for how far an interrupted run had come."""
+    db.execute("CREATE TABLE IF NOT EXISTS progress (project TEXT PRIMARY KEY, cursor TEXT, since TEXT)")
+    for kind, key in KEYS.items():
+        columns = ", ".join(field.name for field in fields(kind))
+        db.execute(f"CREATE TABLE IF NOT EXISTS {kind.kind} ({columns}, PRIMARY KEY ({key}))")
+
+
+def store(db: sqlite3.Connection, record: HistoryRecord) -> None:
+    """Insert a record, or replace what was known of it."""
+    values = [value.isoformat() if isinstance(value, datetime) else value for value in record.as_dict().values()]
+    db.execute(f"INSERT OR REPLACE INTO {record.kind} VALUES ({', '.join('?' * len(values))})", values)
+
+
+async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, days: float) -> str:
+    """Copy what there is, from where the last run was interrupted."""
+    prepare(db)
+    row = db.execute("SELECT cursor, since FROM progress WHERE project = ?", (project,)).fetchone()
+    cursor, since = row or (None, (datetime.now(UTC) - timedelta(days=days)).isoformat())
+    records = circleci.history.records(
+        project, since=datetime.fromisoformat(since), include={"workflows", "jobs", "tests"}, cursor=cursor
+    )
+    count = 0
+    try:
+        async for record in records:
+            store(db, record)
+            count += 1
+    except BaseException:
+        db.execute("INSERT OR REPLACE INTO progress VALUES (?, ?, ?)", (project, records.cursor, since))
+        db.commit()
+        raise
+    db.execute("DELETE FROM progress WHERE project = ?", (project,))
+    db.commit()
+    return f"{count} records; {records.skipped} lists had expired"
+
+
+async def main(words: Sequence[str] | None = None) -> None:
+    """Copy it with the token of the environment."""
+    parser = argparse.ArgumentParser(description="Keep the history of a project in SQLite.")
+    parser.add_argument("project", help="such as gh/acme/web")
+    parser.add_argument("file", help="the database")
+    parser.add_argument("--days", type=float, default=30)
+    asked = parser.parse_args(words)
+    async with AsyncCircleCI() as circleci:
+        with closing(sqlite3.connect(asked.file)) as db:
+            print(await copy(circleci, db, asked.project, asked.days))
+
+
+if __name__ == "__main__":
+    anyio.run(main)

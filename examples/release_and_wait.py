@@ -1,0 +1,79 @@
+"""Start a pipeline, show what happens, and end as it ends: for release scripts.
+
+    python release_and_wait.py gh/acme/web --branch main --parameter deploy=true --timeout 1800
+
+Exit code: 0 for success, 1 for failure, 2 when nothing was started, 3 when the time is over (the run goes on).
+Needs CIRCLECI_TOKEN.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+import anyio
+
+from circleci_sdk import AsyncCircleCI, RunSkippedError, RunTimeoutError
+from circleci_sdk.tasks import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, WorkflowEvent
+
+
+def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """What to start."""
+    parser = argparse.ArgumentParser(description="Start a pipeline and wait for its end.")
+    parser.add_argument("project", help="such as gh/acme/web")
+    parser.add_argument("--branch", default="main")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--timeout", type=float, default=3600, help="seconds")
+    return parser.parse_args(words)
+
+
+def parameter(text: str) -> tuple[str, str | int | bool]:
+    """`deploy=true` and `count=3` as a boolean and a number, everything else as a text."""
+    name, _, value = text.partition("=")
+    try:
+        read = json.loads(value)
+    except ValueError:
+        read = value
+    return name, read if isinstance(read, str | int) else value
+
+
+def describe(event: RunEvent) -> str:
+    """One line for each event."""
+    match event:
+        case PipelineEvent(pipeline):
+            return f"{pipeline.url}: {event.status}"
+        case WorkflowEvent(workflow):
+            return f"{workflow.name}: {event.status}"
+        case JobEvent(job):
+            return f"{job.workflow_name} / {job.name}: {event.status}"
+        case ApprovalEvent(job):
+            status = f"approve it at {job.url}" if event.status == "on_hold" else event.status
+            return f"{job.workflow_name} / {job.name}: {status}"
+
+
+async def main(words: Sequence[str] | None = None) -> int:
+    """Start it and wait; gives the exit code."""
+    asked = read_arguments(words)
+    async with AsyncCircleCI() as circleci:
+        try:
+            run = await circleci.runs.start(
+                asked.project, branch=asked.branch, parameters=dict(map(parameter, asked.parameter))
+            )
+        except RunSkippedError as skipped:
+            print(f"Nothing was started: {skipped}")
+            return 2
+        watch = run.watch(timeout=asked.timeout)
+        try:
+            async for event in watch:
+                print(describe(event), flush=True)
+        except RunTimeoutError as late:
+            print(late)
+            return 3
+        print(watch.result.describe())
+        return 0 if watch.result.is_success else 1
+
+
+if __name__ == "__main__":
+    sys.exit(anyio.run(main))
