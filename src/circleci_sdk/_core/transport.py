@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -131,25 +131,43 @@ class LaneTransport(httpx.AsyncBaseTransport):
         await self._bury()
 
 
-class _Routed(httpx.AsyncBaseTransport):
-    """One plain transport for each proxy, and one for none: what HTTP/2 needs, where calls share a connection."""
+class SharedLanes(LaneTransport):
+    """Lanes for HTTP/2, where calls share connections: one lane for each proxy, and one for none.
+
+    A call that was cancelled while its headers were being sent leaves a connection that its server no longer
+    understands. So when one call does not end cleanly, later calls get a new lane; those under way keep the old one.
+    """
 
     def __init__(
         self, make: Callable[[str | None], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], str | None]
     ) -> None:
-        self._make = make
-        self._route = route
-        self._transports: dict[str | None, httpx.AsyncBaseTransport] = {}
+        super().__init__(make, route)
+        self._calls: Counter[_Lane] = Counter()
+        self._open: dict[str | None, _Lane] = {}
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = self._route(request.url)
-        if proxy not in self._transports:
-            self._transports[proxy] = self._make(proxy)
-        return await self._transports[proxy].handle_async_request(request)
+    def _take(self, proxy: str | None) -> _Lane:
+        if proxy not in self._open:
+            self._open[proxy] = _Lane(self._make(proxy), proxy)
+        lane = self._open[proxy]
+        self._calls[lane] += 1
+        return lane
+
+    async def take_back(self, lane: _Lane, *, clean: bool) -> None:
+        self._calls[lane] -= 1
+        if not clean and self._open.get(lane.proxy) is lane:
+            del self._open[lane.proxy]
+        await self._close_unused()
 
     async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
+        self._open.clear()
+        await self._close_unused()
+
+    async def _close_unused(self) -> None:
+        unused = {lane for lane, calls in self._calls.items() if not calls and lane not in self._open.values()}
+        for lane in unused:
+            del self._calls[lane]
+        self._dead |= unused
+        await self._bury()
 
 
 def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
@@ -169,7 +187,7 @@ def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(f"The proxy cannot be used: {error}") from None
 
-    return (_Routed if options.http2 else LaneTransport)(make, _router(options.proxy))
+    return (SharedLanes if options.http2 else LaneTransport)(make, _router(options.proxy))
 
 
 def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
