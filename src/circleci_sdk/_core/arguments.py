@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
@@ -24,14 +25,28 @@ if TYPE_CHECKING:
 
 def encode_path(operation: Operation[Any], values: Mapping[str, object]) -> str:
     """The path of a call, below the host: every value escaped within its own segment."""
-    path = operation.path
-    for parameter in operation.path_parameters:
-        value = values.get(parameter.wire, parameter.default)
+    texts = [operation.api.base]
+    for piece in _pieces(operation):
+        if isinstance(piece, str):
+            texts.append(piece)
+            continue
+        value = values.get(piece.wire, piece.default)
         if value is UNSET or value is None:
-            raise InvalidArgumentError(f"{parameter.name}: it is part of the path and must be given.")
-        holder = "/".join("{" + wire + "}" for wire in parameter.wire.split("/"))
-        path = path.replace(holder, _path_text(parameter, value), 1)
-    return operation.api.base + path
+            raise InvalidArgumentError(f"{piece.name}: it is part of the path and must be given.")
+        texts.append(_path_text(piece, value))
+    return "".join(texts)
+
+
+@lru_cache(maxsize=512)
+def _pieces(operation: Operation[Any]) -> tuple[str | Parameter, ...]:
+    """The template of a path, cut at its parameters."""
+    pieces: list[str | Parameter] = []
+    rest = operation.path
+    holders = {"/".join(f"{{{wire}}}" for wire in one.wire.split("/")): one for one in operation.path_parameters}
+    for holder in sorted(holders, key=rest.index):
+        before, _, rest = rest.partition(holder)
+        pieces += (before, holders[holder])
+    return (*pieces, rest)
 
 
 def _path_text(parameter: Parameter, value: object) -> str:

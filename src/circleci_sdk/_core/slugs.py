@@ -15,6 +15,7 @@ _SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "cir
 _HOSTS: Final = {"github.com": "gh", "ssh.github.com": "gh", "bitbucket.org": "bb", "altssh.bitbucket.org": "bb"}
 _SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)")
 _LOGIN: Final = re.compile("//[^/]*@")  # remotes often hold a token there
+_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
 
 
@@ -98,11 +99,11 @@ def check_segment(text: str, place: str) -> None:
         raise InvalidArgumentError(f"{place}: a part of it is empty.")
     if text in (".", ".."):
         raise InvalidArgumentError(f"{place}: {text!r} is no name, it would change the path.")
-    for char in text:
-        if ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F:
-            raise InvalidArgumentError(f"{place}: it holds a control character ({char!r}).")
-        if 0xD800 <= ord(char) <= 0xDFFF:
+    if unfit := _UNFIT.search(text):
+        char = unfit[0]
+        if char >= "\ud800":
             raise InvalidArgumentError(f"{place}: it holds half a character ({char!r}), which has no UTF-8 form.")
+        raise InvalidArgumentError(f"{place}: it holds a control character ({char!r}).")
 
 
 def slug_segments(text: str, place: str, *, count: int, example: str, long_vcs: bool = False) -> list[str]:
