@@ -8,7 +8,6 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx
@@ -240,8 +239,8 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
         "def anyio_backend(request):\n    return request.param\n"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n")
-    plugin = ["-p", "circleci_sdk.testing.pytest_plugin"]
-    command: list[Any] = [sys.executable, "-m", "pytest", "-q", "-rs", *plugin, "-p", "no:cacheprovider", str(tmp_path)]
+    # No `-p` for the plugin: that the package is installed must do.
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "4 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
