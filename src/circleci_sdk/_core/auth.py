@@ -56,7 +56,8 @@ class Token:
     def take_off(headers: MutableMapping[str, str]) -> None:
         """Remove it again, so that nobody finds it on a request that was sent."""
         for name in ("Circle-Token", "Authorization"):
-            headers.pop(name, None)
+            if name in headers:
+                del headers[name]
 
     def fingerprint(self) -> str:
         """A short digest that tells tokens apart and gives none away."""

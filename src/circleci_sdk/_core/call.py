@@ -142,12 +142,12 @@ class Call:
 
     def _note_announcements(self, answer: Received) -> None:
         """Log once per operation what the server announces of its end."""
-        if not any(name.lower() in (b"deprecation", b"sunset") for name, _ in answer.headers.raw):
+        headers = answer.headers
+        if not (headers.mention(b"deprecation") or headers.mention(b"sunset")):
             return
         label, announced = self._operation.label, self._session.announced
-        if label not in announced:
+        if label not in announced and ("deprecation" in headers or "sunset" in headers):
             announced.add(label)
-            headers = answer.headers
             logger.warning(
                 "%s: the server announces its end (Deprecation: %s, Sunset: %s)",
                 label,
@@ -201,7 +201,7 @@ class Call:
 
     async def _learn(self, answer: Received, pause: float | None) -> None:
         """Tell the gate what the headers say, and with `pause` that the call was refused."""
-        told = read_rate_limit(answer.headers.raw)
+        told = read_rate_limit(answer.headers.raw) if answer.headers.mention(b"ratelimit-") else None
         if told is not None:
             self._rate_limit = self._session.rate_limit = told
         if told is not None or pause is not None:

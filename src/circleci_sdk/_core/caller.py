@@ -129,7 +129,8 @@ class Caller:
 
     def _prepare(self, operation: Operation[Any], path: Arguments, query: Arguments, body: Arguments) -> Prepared:
         def encode() -> Prepared:
-            check_rules(operation, _given(operation, path, query, body))
+            if operation.rules:
+                check_rules(operation, _given(operation, path, query, body))
             where, pairs = encode_path(operation, path), encode_query(operation, query)
             return self._request(operation, where, pairs, encode_body(operation, body))
 
@@ -139,12 +140,12 @@ class Caller:
         self, operation: Operation[Any], path: str, query: list[tuple[str, str]], content: bytes | None
     ) -> Prepared:
         url = build_url(self._session.origin, path, [*query, *self.options.query])
-        headers = [("Accept", "application/json"), ("User-Agent", user_agent())]
+        headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"), ("User-Agent", user_agent()))
         if extra := self.options.headers:
             replaced = {name.lower() for name, _ in extra}
-            headers = [*(header for header in headers if header[0].lower() not in replaced), *extra]
+            headers = (*(header for header in headers if header[0].lower() not in replaced), *extra)
         if content is not None:
-            headers.append(("Content-Type", "application/json"))
+            headers = (*headers, ("Content-Type", "application/json"))
         return Prepared(operation.method, url, headers, content)
 
     async def _travel(self, operation: Operation[Any], prepared: Prepared) -> Trip:

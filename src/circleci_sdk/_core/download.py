@@ -96,7 +96,7 @@ class Download(Call):
             rate_group=f"{room}.{'.'.join(host.split('.')[-2:])}",  # artifact hosts have a name per build
             secret=not self._trusted,
         )
-        headers = [("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent())]
+        headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
         super().__init__(session, options, operation, Prepared("GET", url, headers, None), session.http())
         self.received = 0
         self.size: int | None = None
@@ -218,9 +218,9 @@ class Download(Call):
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Open the file, wherever redirects lead. The answer stays open if it is the file, and is read if it is not."""
-        url, headers = self._prepared.url, list(self._prepared.headers)
+        url, headers = self._prepared.url, self._prepared.headers
         if self.received and self._etag:
-            headers += [("Range", f"bytes={self.received}-"), ("If-Range", self._etag)]
+            headers = (*headers, ("Range", f"bytes={self.received}-"), ("If-Range", self._etag))
         credential = self._session.credential if self._trusted else None
         hops = 0
         while True:

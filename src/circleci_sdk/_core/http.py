@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -48,6 +49,8 @@ class Http:
     def __init__(self, options: HttpOptions) -> None:
         self._options = options
         self._own = options.client is None and options.transport is None
+        # Nobody but our own transport sees the request: hooks and foreign transports may want all that httpx offers.
+        self._lean = self._own and options.on_request is None and options.on_response is None
         self._slots = anyio.Semaphore(options.connections.max_concurrency, fast_acquire=True)
         if options.client is not None:
             self._transport: httpx.AsyncBaseTransport = _Borrowed(options.client)
@@ -97,18 +100,13 @@ class Http:
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
     ) -> tuple[httpx.Request, Token | None]:
         """A request that the hook has seen, and the token that goes on it last."""
-        timeout = {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
-        request = httpx.Request(
-            prepared.method,
-            prepared.url,
-            headers=prepared.headers,
-            content=prepared.content,
-            extensions={"timeout": timeout},
-        )
-        progress.left, progress.status = False, None
+        extensions: dict[str, Any] = {
+            "timeout": {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
+        }
         if self._own:  # a foreign transport does not say when the request leaves
-            request.extensions["trace"] = progress.trace
-            request.stream = _Content(request.content)
+            extensions["trace"] = progress.trace
+        progress.left, progress.status = False, None
+        request = (_lean_request if self._lean else _full_request)(prepared, extensions)
         if self._options.on_request is not None:
             await self._options.on_request(request)
         return request, None if credential is None else await credential.token()
@@ -258,6 +256,41 @@ class _Content(httpx.AsyncByteStream):
         return self._pieces.pop()
 
 
+def _full_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
+    return httpx.Request(
+        prepared.method, prepared.url, headers=prepared.headers, content=prepared.content, extensions=extensions
+    )
+
+
+def _lean_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
+    """The same on the wire. httpx takes as long to fill in what we know already as it takes to send the request."""
+    # Signed links have their secret in the query, and tokens of pages never come back: neither is kept.
+    url = httpx.URL(prepared.url) if "?" in prepared.url else _url(prepared.url)
+    content = prepared.content or b""
+    request = httpx.Request(
+        prepared.method,
+        url,
+        headers=_usual_headers(prepared.headers, url.netloc),
+        stream=_Content(content),
+        extensions=extensions,
+    )
+    if content or prepared.method in ("POST", "PUT", "PATCH"):
+        request.headers["Content-Length"] = str(len(content))
+    return request
+
+
+@lru_cache(maxsize=256)
+def _url(url: str) -> httpx.URL:
+    """Those who wait for something ask for the same address again and again."""
+    return httpx.URL(url)
+
+
+@lru_cache(maxsize=64)
+def _usual_headers(headers: tuple[tuple[str, str], ...], host: bytes) -> httpx.Headers:
+    """What all requests of a client have in common; each request gets a copy."""
+    return httpx.Headers([(b"Host", host), *((name.encode(), value.encode()) for name, value in headers)])
+
+
 class _Borrowed(httpx.AsyncBaseTransport):
     """A user's client, used as a transport: its hooks, proxies and mounts apply, its redirects do not."""
 
@@ -301,8 +334,10 @@ def _reason_below(error: BaseException) -> str:
 
 def redirect_target(prepared: Prepared, answer: Received) -> str | None:
     """Where a redirect leads, if it is one that is followed: GET and HEAD, to the same scheme, host and port."""
+    if answer.status not in (301, 302, 303, 307, 308) or prepared.method not in ("GET", "HEAD"):
+        return None
     location = answer.headers.get("location")
-    if answer.status not in (301, 302, 303, 307, 308) or prepared.method not in ("GET", "HEAD") or not location:
+    if not location:
         return None
     here = httpx.URL(prepared.url)
     try:

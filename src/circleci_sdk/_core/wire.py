@@ -16,11 +16,18 @@ _MAX_URL: Final = 65_536
 class Headers(Mapping[str, str]):
     """The headers of an answer; names in any case, repeated ones joined by commas."""
 
-    __slots__ = ("_items", "raw")
+    __slots__ = ("_items", "_names", "raw")
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         self.raw = raw
         self._items: dict[str, str] | None = None
+        self._names: bytes | None = None
+
+    def mention(self, part: bytes) -> bool:
+        """Whether any name may hold this, in lower case: a quick look before a slow one, which every call takes."""
+        if self._names is None:
+            self._names = b"\n".join([name for name, _ in self.raw]).lower()
+        return part in self._names
 
     def _read(self) -> dict[str, str]:
         if self._items is None:
@@ -49,7 +56,7 @@ class Prepared:
 
     method: str
     url: str
-    headers: list[tuple[str, str]]
+    headers: tuple[tuple[str, str], ...]
     content: bytes | None
 
 
@@ -94,6 +101,8 @@ class Progress:
             self.connecting = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.left, self.connecting = True, None
+            # Nothing that comes later is of use, and each event costs as much as a header.
+            info["request"].extensions.pop("trace", None)
 
 
 def build_url(origin: str, path: str, query: list[tuple[str, str]]) -> str:
