@@ -90,6 +90,17 @@ async def test_arguments_in_every_form(client: AsyncCircleCI, server: ScriptedSe
     assert {request.path for request in server.requests} == {THING}
 
 
+async def test_partials_in_partials(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.otherwise(reply(json={"id": "1"}))
+    inner = functools.partial(things(client).find, "gh/a/b", "owner", text_filter="inner", twice="kept")
+    outer: Any = functools.partial(inner, "text", text_filter="outer", yes=False)
+    await client.raw_response(outer, 5, yes=True)
+    [request] = server.requests
+    assert request.path == "/api/v2/gh/a/b/owner/text/5/gh/acme"
+    query = dict(request.query)
+    assert (query["text-filter"], query["twice"], query["yes"]) == ("outer", "kept", "true")
+
+
 async def test_the_client_it_is_called_on_decides(client: AsyncCircleCI, server: ScriptedServer) -> None:
     with ScriptedServer() as other:
         other.on("GET", THING, reply(json={"id": "other"}))

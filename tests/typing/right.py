@@ -1,0 +1,132 @@
+"""What mypy and pyright, both strict, have to infer. Nothing here runs; the checkers read it with all other code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from functools import partial
+from typing import Any, assert_never, assert_type
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Page, ProjectSlug, RateLimit, Reply, Timeout, UnknownStr
+from circleci_sdk.v1.models import BuildDetails
+from circleci_sdk.v2.models import (
+    Context,
+    JobDetails,
+    JobStatus,
+    MessageResponse,
+    Pipeline,
+    PipelineCreation,
+    Schedule,
+    Timetable,
+    User,
+    Weekday,
+    Workflow,
+)
+
+
+async def calls(circleci: AsyncCircleCI) -> None:
+    assert_type(await circleci.v2.users.me(), User)
+    assert_type(await circleci.v2.jobs.get("gh/acme/web", 42), JobDetails)
+    assert_type(await circleci.v1.builds.get("gh/acme/web", 42), BuildDetails)
+    assert_type(await circleci.v2.pipelines.trigger_run("gh/acme/web"), PipelineCreation | MessageResponse)
+    assert_type((await circleci.v2.users.me()).id, str)
+
+
+async def lists(circleci: AsyncCircleCI) -> None:
+    pager = circleci.v2.pipelines.list_for_project("gh/acme/web", branch="main")
+    _ = assert_type(pager, AsyncPager[Pipeline])
+    assert_type(await pager, Page[Pipeline])
+    assert_type((await pager).items, list[Pipeline])
+    assert_type(pager.next, str | int | None)
+    assert_type(await pager.take(5), list[Pipeline])
+    assert_type(await pager.collect(), list[Pipeline])
+    assert_type(pager.pages(), AsyncIterator[Page[Pipeline]])
+    async for pipeline in pager:
+        assert_type(pipeline, Pipeline)
+    async for page in pager.pages():
+        assert_type(page, Page[Pipeline])
+        for item in page:
+            assert_type(item, Pipeline)
+    async with pager.prefetch(2) as items:
+        assert_type(items, AsyncIterator[Pipeline])
+        async for item in items:
+            assert_type(item, Pipeline)
+
+
+async def replies(circleci: AsyncCircleCI) -> None:
+    reply = await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)
+    assert_type(reply, Reply[JobDetails])
+    assert_type(reply.data, JobDetails)
+    assert_type(reply.rate_limit, RateLimit | None)
+    assert_type(reply.headers["x-request-id"], str)
+    assert_type(await circleci.raw_response(circleci.v2.users.me), Reply[User])
+    first = await circleci.raw_response(circleci.v2.pipelines.list_for_project, "gh/acme/web", branch="main")
+    assert_type(first, Reply[Page[Pipeline]])
+    assert_type(first.data.items, list[Pipeline])
+    assert_type(await circleci.raw_response(partial(circleci.v2.jobs.get, "gh/acme/web"), 42), Reply[JobDetails])
+    assert_type(await circleci.raw_response(circleci.v2.contexts.list, owner_slug="gh/acme"), Reply[Page[Context]])
+    assert_type(await circleci.request("GET", "/api/v3/x", query={"a": [1, True]}), Reply[Any])
+
+
+def known_and_new(job: JobDetails) -> str:
+    match job.status:
+        case "success" | "failed" | "canceled" | "infrastructure_fail" | "timedout" | "unauthorized":
+            return "over"
+        case "running" | "queued" | "on_hold" | "blocked" | "not_running" | "retried":
+            return "not yet"
+        case "not_run" | "terminated-unknown":
+            return "never"
+        case UnknownStr():
+            return "new"
+
+
+def nothing_left(status: JobStatus) -> str:
+    match status:
+        case "success" | "failed" | "canceled" | "infrastructure_fail" | "timedout" | "unauthorized":
+            return "over"
+        case "running" | "queued" | "on_hold" | "blocked" | "not_running" | "retried":
+            return "not yet"
+        case "not_run" | "terminated-unknown":
+            return "never"
+        case UnknownStr() as new:
+            return assert_type(new, UnknownStr)
+        case _:
+            assert_never(status)
+
+
+def values_are_strings(job: JobDetails, workflow: Workflow, schedule: Schedule) -> dict[str, int]:
+    assert_type(schedule.created_at, datetime)
+    assert_type(schedule.timetable.days_of_week, list[Weekday] | None)
+    return {job.status: 1, workflow.status.upper(): 2} if job.status == "success" else {}
+
+
+async def arguments(circleci: AsyncCircleCI, schedule_id: UUID, slug: ProjectSlug, given: bool) -> None:
+    await circleci.v2.schedules.get(schedule_id)
+    await circleci.v2.schedules.get("5034460f-c7c4-4c43-9457-de07e2029e7b")
+    await circleci.v2.jobs.get(slug, 42)
+    await circleci.v2.projects.set_env_var(slug, name="A", value="plain")
+    await circleci.v2.projects.set_env_var(slug, name="A", value=SecretStr("hidden"))
+    await circleci.v2.schedules.update(schedule_id, description=None)
+    await circleci.v2.schedules.update(schedule_id, description="why" if given else UNSET)
+    for timetable in (
+        Timetable(per_hour=1, hours_of_day=[1], days_of_week=["MON"]),
+        {"per-hour": 1, "hours_of_day": (1,)},
+    ):
+        await circleci.v2.schedules.create(
+            slug,
+            name="nightly",
+            timetable=timetable,
+            attribution_actor="system",
+            parameters={"branch": "main", "deep": {"a": [1, None]}},
+        )
+    await circleci.v2.contexts.list(owner_id=schedule_id).take(1)
+
+
+def views(circleci: AsyncCircleCI) -> None:
+    assert_type(circleci.with_options(timeout=5), AsyncCircleCI)
+    circleci.with_options(timeout=Timeout(total=None, read=5), max_retries=0, headers={"a": "b"}, query={"c": "d"})
+    circleci.with_options(timeout=None)
+    assert_type(ProjectSlug.parse("gh/acme/web"), ProjectSlug)

@@ -1,0 +1,80 @@
+"""The type checkers infer what `right.py` asserts, and report what `wrong.txt` marks, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+HERE: Final = Path(__file__).parent
+PROJECT: Final = HERE.parent.parent
+
+
+def by_mypy(file: Path) -> tuple[set[int], str]:
+    """The lines that mypy reports, and all that it said."""
+    done = _run("mypy", "--config-file", str(PROJECT / "pyproject.toml"), "--no-error-summary", str(file))
+    assert not done.stderr, done.stderr
+    # By name only: out of its cache mypy may give the path of an earlier run.
+    pattern = re.compile(rf"{file.name}:(\d+)(?::\d+)?: error: ")
+    return {int(line) for line in pattern.findall(done.stdout)}, done.stdout
+
+
+def by_pyright(file: Path) -> tuple[set[int], str]:
+    """The lines that pyright reports, and all that it said."""
+    config = {
+        "include": [str(file)],
+        "typeCheckingMode": "strict",
+        "reportDeprecated": "error",
+        "pythonVersion": "3.11",
+        "extraPaths": [str(PROJECT / "src")],
+    }
+    project = file.with_name("pyrightconfig.json")
+    project.write_text(json.dumps(config))
+    done = _run("pyright", "--project", str(project), "--pythonpath", sys.executable, "--outputjson")
+    report = json.loads(done.stdout)
+    problems = [item for item in report["generalDiagnostics"] if item["severity"] == "error"]
+    return {item["range"]["start"]["line"] + 1 for item in problems}, done.stdout
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False, timeout=300, cwd=PROJECT
+    )
+
+
+Checker = Callable[[Path], tuple[set[int], str]]
+both = pytest.mark.parametrize("checker", [by_mypy, by_pyright], ids=["mypy", "pyright"])
+
+
+@both
+def test_what_is_right_passes(checker: Checker, tmp_path: Path) -> None:
+    file = tmp_path / "right_copy.py"
+    file.write_text((HERE / "right.py").read_text())
+    lines, said = checker(file)
+    assert lines == set(), said
+
+
+@both
+def test_what_is_wrong_is_reported(checker: Checker, tmp_path: Path) -> None:
+    file = tmp_path / "wrong_copy.py"
+    text = (HERE / "wrong.txt").read_text()
+    file.write_text(text)
+    reported, said = checker(file)
+    marked = {number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# wrong")}
+    # Of a `match` with a hole one checker points at the function, the other at the statement or at both.
+    holes = {
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.startswith(("def ", "    match ")) and number in marked
+    }
+    assert reported - marked == set(), said
+    assert marked - holes - reported == set(), said
+    for number in holes:
+        pair = {number, number + 1} if number + 1 in holes else {number - 1, number}
+        assert pair & reported, said

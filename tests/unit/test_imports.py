@@ -1,0 +1,117 @@
+"""What is loaded when: nothing heavy before it is needed, and no models but those in use.
+
+Times would depend on the machine, so the budgets here count modules, in a fresh interpreter each.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Collection
+from typing import Final
+
+import pytest
+
+import circleci_sdk
+
+HEAVY: Final = ("httpx", "httpcore", "h11", "anyio", "pydantic", "pydantic_core", "asyncio", "ssl", "email", "trio")
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has loaded more after this code than before."""
+    script = (
+        f"import sys, json; before = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    return set(json.loads(done.stdout))
+
+
+def of_package(modules: Collection[str], package: str) -> set[str]:
+    return {module for module in modules if module == package or module.startswith(f"{package}.")}
+
+
+def roots(modules: Collection[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
+
+
+def test_the_package_itself_loads_next_to_nothing() -> None:
+    modules = loaded_by("import circleci_sdk")
+    assert of_package(modules, "circleci_sdk") == {"circleci_sdk", "circleci_sdk._version"}
+    assert not roots(modules) & set(HEAVY)
+    assert len(modules) < 15
+
+
+@pytest.mark.parametrize("name", circleci_sdk.__all__)
+def test_every_public_name_is_found(name: str) -> None:
+    modules = loaded_by(f"from circleci_sdk import {name}")
+    assert not of_package(modules, "circleci_sdk.v1") | of_package(modules, "circleci_sdk.v2")
+    assert "httpx" not in modules
+    assert ("pydantic" in modules) == (name == "UnknownStr")
+
+
+def test_a_client_is_made_without_httpx_and_pydantic() -> None:
+    modules = loaded_by(
+        "from circleci_sdk import AsyncCircleCI; client = AsyncCircleCI('token'); client.v2.jobs; client.v1.builds"
+    )
+    assert not roots(modules) & {"httpx", "httpcore", "pydantic", "anyio"}
+    assert of_package(modules, "circleci_sdk.v2.models") == set()
+    assert of_package(modules, "circleci_sdk.v2.resources") == {
+        "circleci_sdk.v2.resources",
+        "circleci_sdk.v2.resources.jobs",
+    }
+    assert len(of_package(modules, "circleci_sdk")) < 40
+
+
+@pytest.mark.parametrize(
+    ("resource", "model", "homes"),
+    [
+        ("v2.jobs", "JobDetails", {"_jobs", "_shared"}),
+        ("v2.users", "User", {"_shared"}),
+        ("v2.insights", "FlakyTests", {"_insights"}),
+        ("v2.schedules", "Schedule", {"_schedules", "_shared"}),
+        ("v1.users", "UserRepo", {"_users", "_shared"}),
+    ],
+)
+def test_a_resource_loads_no_models_but_its_own(resource: str, model: str, homes: set[str]) -> None:
+    version = resource.partition(".")[0]
+    package = f"circleci_sdk.{version}.models"
+    code = f"from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').{resource}; from {package} import {model}"
+    modules = loaded_by(code)
+    private = {module.rpartition(".")[2] for module in of_package(modules, package) if module != package}
+    assert homes >= private
+    assert private
+    other = "v1" if version == "v2" else "v2"
+    assert not of_package(modules, f"circleci_sdk.{other}")
+    assert "httpx" not in modules
+
+
+def test_a_call_loads_no_models_but_its_own() -> None:
+    """All the way to a decoded answer, with a transport that needs no network."""
+    modules = loaded_by(
+        "import asyncio, httpx\n"
+        "from circleci_sdk import AsyncCircleCI\n"
+        "user = {'id': '1', 'login': 'ada', 'name': 'Ada'}\n"
+        "transport = httpx.MockTransport(lambda request: httpx.Response(200, json=user))\n"
+        "async def main():\n"
+        "    async with AsyncCircleCI('token', transport=transport) as client:\n"
+        "        assert (await client.v2.users.me()).login == 'ada'\n"
+        "asyncio.run(main())\n"
+    )
+    assert of_package(modules, "circleci_sdk.v2.models") == {"circleci_sdk.v2.models", "circleci_sdk.v2.models._shared"}
+    assert "trio" not in roots(modules)
+    assert not of_package(modules, "circleci_sdk.tasks")
+
+
+def test_the_tables_load_no_models() -> None:
+    modules = loaded_by("from circleci_sdk import v1, v2; assert len(v1.OPERATIONS) + len(v2.OPERATIONS) > 140")
+    assert not roots(modules) & {"pydantic", "httpx", "anyio"}
+
+
+def test_what_does_not_exist() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        circleci_sdk.nonsense  # type: ignore[attr-defined]  # noqa: B018
+    assert set(circleci_sdk.__all__) <= set(dir(circleci_sdk))
+    assert len(set(circleci_sdk.__all__)) == len(circleci_sdk.__all__)
