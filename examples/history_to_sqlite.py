@@ -16,14 +16,14 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.tasks import HistoryRecord, JobRecord, PipelineRecord, TestRecord, WorkflowRecord
+from circleci_sdk.tasks import HistoryRecord, JobRecord, PipelineRecord, JobTestRecord, WorkflowRecord
 
-Kind = type[PipelineRecord | WorkflowRecord | JobRecord | TestRecord]
+Kind = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
 KEYS: dict[Kind, str] = {
     PipelineRecord: "pipeline_id",
     WorkflowRecord: "workflow_id",
     JobRecord: "workflow_id, job_id",
-    TestRecord: "workflow_id, job_id, position",
+    JobTestRecord: "workflow_id, job_id, position",
 }
 
 

@@ -18,7 +18,7 @@ import pytest
 from pydantic_core import from_json
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError
-from circleci_sdk.tasks import JobRecord, PipelineRecord, TestRecord, WorkflowRecord
+from circleci_sdk.tasks import JobRecord, PipelineRecord, JobTestRecord, WorkflowRecord
 from circleci_sdk.testing import Approval, Case, FakeCircleCI, Job, Workflow
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock, clock_of
@@ -130,7 +130,7 @@ async def test_records_are_flat_and_in_order(server: ScriptedServer) -> None:
     assert (workflow.workflow_name, workflow.seconds) == ("build", 90.0)
     assert isinstance(job, JobRecord)
     assert (job.job_number, job.workflow_id, job.pipeline_id) == (32, workflow.workflow_id, pipeline.pipeline_id)
-    assert isinstance(test, TestRecord)
+    assert isinstance(test, JobTestRecord)
     assert (test.name, test.position, test.job_id, test.seconds) == ("test 0", 0, job.job_id, 0.5)
     for record in records:
         values = record.as_dict()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from ._explain import JobExplanation as JobExplanation
     from ._history_records import HistoryRecord as HistoryRecord
     from ._history_records import JobRecord as JobRecord
+    from ._history_records import JobTestRecord as JobTestRecord
     from ._history_records import PipelineRecord as PipelineRecord
-    from ._history_records import TestRecord as TestRecord
     from ._history_records import WorkflowRecord as WorkflowRecord
     from ._run import Run as Run
     from ._run import RunWatch as RunWatch
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "_explain": ("Explanation", "FailedTest", "JobExplanation"),
-    "_history_records": ("HistoryRecord", "JobRecord", "PipelineRecord", "TestRecord", "WorkflowRecord"),
+    "_history_records": ("HistoryRecord", "JobRecord", "PipelineRecord", "JobTestRecord", "WorkflowRecord"),
     "_run": ("Run", "RunWatch"),
     "_run_facts": (
         "ApprovalEvent",

@@ -82,7 +82,7 @@ class JobRecord(_Record):
 
 
 @dataclass(frozen=True, slots=True)
-class TestRecord(_Record):
+class JobTestRecord(_Record):
     """The result of one test. `position` is its place among the results of its job, counted from 0."""
 
     __test__: ClassVar[bool] = False  # pytest takes imported classes of this name for tests
@@ -104,7 +104,7 @@ class TestRecord(_Record):
     message: str | None
 
 
-HistoryRecord: TypeAlias = PipelineRecord | WorkflowRecord | JobRecord | TestRecord
+HistoryRecord: TypeAlias = PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord
 """What `records` yields; `kind` tells them apart."""
 
 
@@ -171,10 +171,12 @@ def job_record(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob) -> JobR
     )
 
 
-def test_record(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob, position: int, test: JobTest) -> TestRecord:
+def test_record(
+    pipeline: Pipeline, workflow: Workflow, job: WorkflowJob, position: int, test: JobTest
+) -> JobTestRecord:
     """The record of the test at this place among those of this job."""
     assert job.job_number is not None
-    return TestRecord(
+    return JobTestRecord(
         pipeline.project_slug,
         pipeline.id,
         pipeline.number,
