@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.tasks import HistoryRecord, JobRecord, PipelineRecord, JobTestRecord, WorkflowRecord
+from circleci_sdk.tasks import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 
 Kind = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
 KEYS: dict[Kind, str] = {

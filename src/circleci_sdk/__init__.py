@@ -90,6 +90,7 @@ _HOMES: Final = {
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "UNSET",
     "AsyncCircleCI",
     "AsyncPager",
     "AuthenticationError",
@@ -123,7 +124,6 @@ __all__ = [
     "StatusError",
     "Timeout",
     "TransportError",
-    "UNSET",
     "UnknownStr",
     "UnprocessableEntityError",
     "Unset",

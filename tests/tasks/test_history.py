@@ -18,7 +18,7 @@ import pytest
 from pydantic_core import from_json
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError
-from circleci_sdk.tasks import JobRecord, PipelineRecord, JobTestRecord, WorkflowRecord
+from circleci_sdk.tasks import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 from circleci_sdk.testing import Approval, Case, FakeCircleCI, Job, Workflow
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock, clock_of

@@ -22,7 +22,9 @@ from circleci_sdk import (
     NotFoundError,
     PermissionDeniedError,
 )
-from circleci_sdk.tasks.secrets import SecretReport, SecretResult, SecretTarget, belongs, slug_of, without_echo
+from circleci_sdk.tasks._secret_echo import without_echo
+from circleci_sdk.tasks._secret_places import belongs, slug_of
+from circleci_sdk.tasks._secret_report import SecretReport, SecretResult, SecretTarget
 from circleci_sdk.testing import FakeCircleCI
 from circleci_sdk.v1.models import Project
 from tests.support.clients import client_on

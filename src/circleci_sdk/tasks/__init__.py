@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from ._run_facts import RunWorkflow as RunWorkflow
     from ._run_facts import WorkflowEvent as WorkflowEvent
     from ._run_result import RunResult as RunResult
+    from ._secret_report import SecretInfo as SecretInfo
+    from ._secret_report import SecretReport as SecretReport
+    from ._secret_report import SecretResult as SecretResult
+    from ._secret_report import SecretTarget as SecretTarget
     from ._usage_rows import UsageRow as UsageRow
     from .artifacts import Artifacts as Artifacts
     from .artifacts import DownloadedArtifact as DownloadedArtifact
@@ -42,11 +46,7 @@ if TYPE_CHECKING:
     from .logs import StepLog as StepLog
     from .runs import Cancellation as Cancellation
     from .runs import Runs as Runs
-    from .secrets import SecretInfo as SecretInfo
-    from .secrets import SecretReport as SecretReport
-    from .secrets import SecretResult as SecretResult
     from .secrets import Secrets as Secrets
-    from .secrets import SecretTarget as SecretTarget
     from .usage import Usage as Usage
     from .usage import UsageProgress as UsageProgress
     from .usage import UsageRows as UsageRows
@@ -68,17 +68,61 @@ _HOMES: Final = {
         "WorkflowEvent",
     ),
     "_run_result": ("RunResult",),
+    "_secret_report": ("SecretInfo", "SecretReport", "SecretResult", "SecretTarget"),
     "_usage_rows": ("UsageRow",),
     "artifacts": ("Artifacts", "DownloadedArtifact", "JobArtifacts", "LatestArtifacts"),
     "history": ("History", "Records"),
     "logs": ("Logs", "Output", "Step", "StepLog"),
     "runs": ("Cancellation", "Runs"),
-    "secrets": ("SecretInfo", "SecretReport", "SecretResult", "SecretTarget", "Secrets"),
+    "secrets": ("Secrets",),
     "usage": ("Usage", "UsageProgress", "UsageRows", "UsageWindow"),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "ApprovalEvent",
+    "Artifacts",
+    "Cancellation",
+    "DownloadedArtifact",
+    "Explanation",
+    "FailedTest",
+    "History",
+    "HistoryRecord",
+    "JobArtifacts",
+    "JobEvent",
+    "JobExplanation",
+    "JobRecord",
+    "JobTestRecord",
+    "LatestArtifacts",
+    "Logs",
+    "Output",
+    "PipelineEvent",
+    "PipelineRecord",
+    "Records",
+    "Run",
+    "RunEvent",
+    "RunJob",
+    "RunPipeline",
+    "RunResult",
+    "RunStatus",
+    "RunWatch",
+    "RunWorkflow",
+    "Runs",
+    "SecretInfo",
+    "SecretReport",
+    "SecretResult",
+    "SecretTarget",
+    "Secrets",
+    "Step",
+    "StepLog",
+    "Usage",
+    "UsageProgress",
+    "UsageRow",
+    "UsageRows",
+    "UsageWindow",
+    "WorkflowEvent",
+    "WorkflowRecord",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import functools
-import json
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from circleci_sdk._core.errors import (
     CallFacts,
     CircleCIError,
-    DecodeError,
     InvalidArgumentError,
     RateLimitError,
     RequestTimeoutError,
-    StatusError,
 )
 from circleci_sdk._core.options import is_text
 from circleci_sdk._core.slugs import slug_segments
@@ -28,117 +23,22 @@ from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
 from ._patience import pause_after
+from ._secret_echo import without_echo
+from ._secret_places import belongs, check_name, check_value, is_id, slug_of
+from ._secret_report import SecretInfo, SecretReport, SecretResult, SecretTarget
 from ._together import together
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk._core.errors import Delivery
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.slugs import ProjectSlug
-    from circleci_sdk.v1.models import Project
     from circleci_sdk.v2.models import Context
 
 T = TypeVar("T")
-Place = Literal["context", "project"]
-Outcome = Literal["set", "would_set", "missing", "failed"]
-
 Variables = set[str] | CircleCIError | None
 """What a place has, why nobody can tell, or None where nobody looked."""
-
-_NAME: Final = re.compile(r"[^\s=\0]+")
-_HOSTS: Final = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
-_STANDALONE: Final = re.compile(r"(?:https?:)?//circleci\.com/([^/]+)/([^/]+)/?")
-
-
-@dataclass(frozen=True, slots=True)
-class SecretTarget:
-    """A context or a project. `id` is the context's id or the project's slug, `name` what people call it."""
-
-    place: Place
-    id: str
-    name: str
-
-    def __str__(self) -> str:
-        return f"{self.place} {self.name}"
-
-
-@dataclass(frozen=True, slots=True)
-class SecretResult:
-    """What became of one variable in one place.
-
-    `outcome` is `set`; `would_set` in a dry run; `missing` when it was to be rotated and is not there; `failed`, and
-    then `error` says why. `existed` says whether the variable was there before, or None if nobody looked.
-    """
-
-    target: SecretTarget
-    variable: str
-    outcome: Outcome
-    existed: bool | None = None
-    error: CircleCIError | None = field(default=None, compare=False)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it went as asked."""
-        return self.outcome in ("set", "would_set")
-
-    @property
-    def delivery(self) -> Delivery | None:
-        """Of a failure: whether the value may have been written all the same; see `circleci_sdk.CircleCIError`."""
-        return None if self.error is None else self.error.delivery
-
-    def __str__(self) -> str:
-        said = f": {self.error} [{self.delivery}]" if self.error is not None else ""
-        return f"{self.variable} in {self.target}: {self.outcome}{said}"
-
-
-@dataclass(frozen=True, slots=True)
-class SecretReport:
-    """What became of each variable in each place, in the order they were given. Holds no values."""
-
-    results: tuple[SecretResult, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether all went as asked."""
-        return not self.failed
-
-    @property
-    def failed(self) -> tuple[SecretResult, ...]:
-        """Those that did not go as asked: `failed` and `missing`."""
-        return tuple(result for result in self.results if not result.ok)
-
-    def raise_for_failure(self) -> SecretReport:
-        """This report, if all went as asked.
-
-        Otherwise raises `CircleCIError`, which names each variable and place that failed, and why; the errors
-        themselves hang on it as an `ExceptionGroup`, its `__cause__`.
-        """
-        failed = self.failed
-        if not failed:
-            return self
-        lines = "".join(f"\n  {result}" for result in failed)
-        errors = [result.error for result in failed if result.error is not None]
-        cause = ExceptionGroup("secrets that could not be set", errors) if errors else None
-        raise CircleCIError(f"{len(failed)} of {len(self.results)} secrets were not set:{lines}") from cause
-
-
-@dataclass(frozen=True, slots=True)
-class SecretInfo:
-    """A variable that exists, without its value.
-
-    Projects do not tell when theirs were changed, and some not even when they were made. `age` is the time since the
-    value was last set, as far as the API tells.
-    """
-
-    target: SecretTarget
-    variable: str
-    created_at: datetime | None
-    updated_at: datetime | None
-    age: timedelta | None
-
-
 OnResult = Callable[[SecretResult], None]
 
 
@@ -440,32 +340,6 @@ class _Audit(AsyncIterator[SecretInfo]):
                 self._on_error(target, error)
 
 
-def check_name(name: str) -> str:
-    """The name, if a variable may have it."""
-    if not is_text(name) or not _NAME.fullmatch(name):
-        raise InvalidArgumentError(f"secrets: {name!r} is no name for a variable.")
-    return name
-
-
-def check_value(name: str, value: str | SecretStr) -> SecretStr:
-    """The value, out of sight. It is never quoted."""
-    from pydantic import SecretStr
-
-    hidden = value if isinstance(value, SecretStr) else SecretStr(value) if is_text(value) else None
-    if hidden is None or not hidden.get_secret_value():
-        raise InvalidArgumentError(f"secrets: the value of {name} is empty, or no text.")
-    return hidden
-
-
-def is_id(text: str | UUID) -> bool:
-    """Whether it is a UUID."""
-    try:
-        UUID(str(text))
-    except ValueError:
-        return False
-    return True
-
-
 def _since(moment: datetime | None, now: datetime) -> timedelta | None:
     return None if moment is None else now - moment
 
@@ -475,48 +349,3 @@ def _project(slug: str | ProjectSlug) -> SecretTarget:
     if not is_id(text):
         slug_segments(text, "secrets: projects", count=3, example="gh/acme/web")
     return SecretTarget("project", text, text)
-
-
-def slug_of(project: Project) -> str | None:
-    """The slug that v2 takes for a project of v1.1, or None if it cannot be told."""
-    if standalone := _STANDALONE.fullmatch(project.vcs_url):
-        return f"circleci/{standalone[1]}/{standalone[2]}"
-    vcs = _HOSTS.get(project.vcs_type or "")
-    if vcs is None:
-        vcs = next((short for name, short in _HOSTS.items() if f"//{name}." in project.vcs_url), None)
-    return None if vcs is None else f"{vcs}/{project.username}/{project.reponame}"
-
-
-def belongs(project: str, org: str) -> bool:
-    """Whether a project is in an organization, by their slugs."""
-    vcs, _, name = org.partition("/")
-    return project.rpartition("/")[0].casefold() == f"{_HOSTS.get(vcs, vcs)}/{name}".casefold()
-
-
-def without_echo(error: CircleCIError, value: SecretStr) -> CircleCIError:
-    """The error, or one like it without the words of the server, should they repeat the value."""
-    if not isinstance(error, StatusError | DecodeError):
-        return error
-    said = f"{error}\n{error.body.decode('utf-8', 'replace')}"
-    if not any(form in said for form in _forms(value.get_secret_value())):
-        return error
-    operation, method, path = error.operation or "", error.method or "", error.path or ""
-    facts = CallFacts(operation, method, path, error.attempts, error.elapsed, error.stopped_because, error.delivery)
-    if isinstance(error, DecodeError):
-        said = f"{operation}: the answer could not be read; it repeats the value ({facts.describe()})."
-        return DecodeError(said, facts=facts, field=error.field, status=error.status)
-    hint = "What the server said is left out, because it repeats the value."
-    clean = type(error)("", facts=facts, status=error.status, hint=hint)
-    if isinstance(error, RateLimitError) and isinstance(clean, RateLimitError):
-        clean.retry_after, clean.rate_limit = error.retry_after, error.rate_limit
-    return clean
-
-
-def _forms(value: str) -> Iterator[str]:
-    """How a value, or a line of it, may look in what a server says."""
-    for line in {value, *(line.strip() for line in value.splitlines())}:
-        if line:
-            yield line
-            yield json.dumps(line)[1:-1]
-            yield json.dumps(line, ensure_ascii=False)[1:-1].replace("/", "\\/")
-            yield quote(line, safe="")

@@ -50,7 +50,27 @@ _HOMES: Final = {
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = [
+    "Approval",
+    "Case",
+    "Delivery",
+    "FakeCircleCI",
+    "FakeClock",
+    "FakeContext",
+    "FakeJob",
+    "FakeOrganization",
+    "FakePipeline",
+    "FakeProject",
+    "FakeUser",
+    "FakeWorkflow",
+    "Job",
+    "MissingExtraError",
+    "RecordedRequest",
+    "ServedFake",
+    "Step",
+    "Webhooks",
+    "Workflow",
+]
 
 
 def __getattr__(name: str) -> Any:
