@@ -305,6 +305,19 @@ async def test_successes(server: ScriptedServer, said: Said) -> None:
         said.add("answers", thing, created, looked_at, [thing], {"a": created})
 
 
+async def test_a_plain_string_shows_in_arguments_only(server: ScriptedServer, said: Said) -> None:
+    """A secret given as `str` stands in the frames that it was passed through, and is said nowhere else."""
+    server.script([drop(), reply(400), reply(text="<html>")])
+    async with client_of(server, "circle-token") as client:
+        for _ in range(3):
+            with pytest.raises(CircleCIError) as caught:
+                await client.v2.projects.set_env_var(SLUG, name="A", value=SENT)
+            said.error(caught.value.with_traceback(None))
+        with pytest.raises(CircleCIError) as caught:
+            await client.v2.projects.set_env_var("nonsense", name="A", value=SENT)
+        said.error(caught.value.with_traceback(None))
+
+
 async def test_the_token_reaches_the_server_in_its_header_only(server: ScriptedServer) -> None:
     expected = {
         "circle-token": ("circle-token", TOKEN),
