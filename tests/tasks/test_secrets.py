@@ -15,14 +15,11 @@ from pydantic import SecretStr
 
 from circleci_sdk import (
     AsyncCircleCI,
-    BadRequestError,
     CircleCIError,
-    DecodeError,
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
 )
-from circleci_sdk.tasks._secret_echo import without_echo
 from circleci_sdk.tasks._secret_places import belongs, slug_of
 from circleci_sdk.tasks._secret_report import SecretReport, SecretResult, SecretTarget
 from circleci_sdk.testing import FakeCircleCI
@@ -404,21 +401,6 @@ async def test_no_value_in_what_a_failure_shows(
     shown += [str(caught.value), repr(caught.value.__dict__), repr(group)]
     for piece in pieces(value):
         assert piece not in "\n".join(shown)
-
-
-@pytest.mark.parametrize("kind", [BadRequestError, DecodeError])
-def test_an_error_that_repeats_nothing_keeps_its_words(kind: type[BadRequestError | DecodeError]) -> None:
-    error = kind("all is said", status=400, body=b"all is said")
-    assert without_echo(error, SecretStr(VALUE)) is error
-
-
-def test_a_cleaned_error_is_of_the_same_kind() -> None:
-    error = BadRequestError(VALUE, status=400, body=VALUE.encode())
-    error.delivery, error.operation, error.attempts = "refused", "v2.contexts.set_env_var", 2
-    clean = without_echo(error, SecretStr(VALUE))
-    assert isinstance(clean, BadRequestError)
-    assert (clean.delivery, clean.operation, clean.attempts, clean.status) == ("refused", error.operation, 2, 400)
-    assert "left out" in str(clean)
 
 
 async def test_no_value_in_a_traceback_of_a_cancelled_call(server: ScriptedServer) -> None:

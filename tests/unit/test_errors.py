@@ -153,7 +153,7 @@ def test_where_it_went_and_how_often(attempts: int, words: str) -> None:
 
 def test_bodies_with_secrets_stay_here() -> None:
     for error in (
-        NotFoundError("hunter2", facts=FACTS, status=404, body=b"hunter2", secret=True),
+        NotFoundError("it is taken", facts=FACTS, status=404, body=b"hunter2", secret=True),
         DecodeError("does not fit", facts=FACTS, status=200, body=b"hunter2", secret=True),
     ):
         assert error.body == b"hunter2"

@@ -22,7 +22,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, Timeout
+from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, StatusError, Timeout
 from circleci_sdk._core.auth import Token
 from tests.support.clients import client_on
 from tests.support.handmade import things
@@ -158,6 +158,10 @@ SHORT: Final = Timeout(total=5, read=0.1, write=0.1)
 WAYS: Final[dict[str, tuple[Call, Answer, dict[str, Any]]]] = {
     "400": (set_env_var, reply(400, json={"message": "No."}), {}),
     "401": (set_env_var, reply(401, json={"message": "Invalid token provided."}), {}),
+    "401 that quotes the token": (set_env_var, reply(401, json={"message": f"{TOKEN} is no token."}), {}),
+    "400 that quotes the secret": (set_env_var, reply(400, json={"message": f"{SENT} is too short."}), {}),
+    "400 that quotes a secret of a map": (create_exporter, reply(400, text=f"key: {SENT}"), {}),
+    "an odd answer that quotes the secret": (set_env_var, reply(201, json={"value": SENT}), {}),
     "429 with Retry-After": (set_env_var, reply(429, headers={"Retry-After": "3600"}), {}),
     "500": (create_exporter, reply(500), {}),
     "html": (set_env_var, reply(text="<html>", content_type="text/html"), {}),
@@ -191,7 +195,25 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
             await call(client)
         said.add("client", client, client.v2, client.v2.projects, client._session, client._session.credential)
     said.error(caught.value)
-    assert len(server.requests) <= (2 if (way, auth) == ("401", "callable") else 1)
+    assert len(server.requests) <= (2 if way.startswith("401") and auth == "callable" else 1)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if "quotes" in way and way[:1] == "4"])
+async def test_a_refusal_that_quotes_a_secret_says_why_it_is_silent(server: ScriptedServer, way: str) -> None:
+    call, answer, _ = WAYS[way]
+    server.otherwise(answer)
+    async with client_of(server, "bearer") as client:
+        with pytest.raises(StatusError, match="left out, because it repeats a secret") as caught:
+            await call(client)
+    assert (caught.value.message, caught.value.body) == ("", b"")
+
+
+async def test_a_refusal_that_quotes_nothing_keeps_its_words(server: ScriptedServer) -> None:
+    server.otherwise(reply(400, json={"message": "Too short."}))
+    async with client_of(server, "bearer") as client:
+        with pytest.raises(StatusError, match=r"Too short\.") as caught:
+            await set_env_var(client)
+    assert caught.value.body == b'{"message": "Too short."}'
 
 
 @pytest.mark.parametrize("auth", AUTHS)

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from .errors import InvalidArgumentError
+from .operation import holds_secret
 from .slugs import ProjectSlug, check_segment, slug_segments
 from .unset import UNSET
 
@@ -125,6 +126,23 @@ def encode_body(operation: Operation[Any], values: Mapping[str, object]) -> byte
     if not fields and not operation.body_required:
         return None
     return json_bytes(fields)
+
+
+def secrets_in(operation: Operation[Any], content: bytes | None) -> list[str]:
+    """The secrets in a body that `encode_body` made."""
+    secret = [parameter.wire for parameter in operation.body or () if holds_secret(parameter.kind)]
+    if not secret or content is None:
+        return []
+    fields = json.loads(content)
+    return [text for wire in secret for text in _texts(fields.get(wire))]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in cast("dict[str, object]", value).values():
+            yield from _texts(item)
 
 
 def json_bytes(value: object) -> bytes:

@@ -59,6 +59,10 @@ class Token:
             if name in headers:
                 del headers[name]
 
+    def is_in(self, content: bytes) -> bool:
+        """Whether a server quotes it."""
+        return self._value.encode() in content
+
     def fingerprint(self) -> str:
         """A short digest that tells tokens apart and gives none away."""
         return hashlib.sha256(b"circleci_sdk:" + self._value.encode()).hexdigest()[:16]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from .arguments import secrets_in
 from .errors import (
     CallFacts,
     ConnectionFailedError,
@@ -19,7 +20,7 @@ from .errors import (
     TransportError,
     status_error_class,
 )
-from .messages import hint_for, message_of
+from .messages import hint_for, message_of, repeats
 from .ratelimit import RateKey, RateLimit, read_rate_limit
 from .retry import RETRYABLE_STATUSES, Attempt, Delivered, RetryPolicy, decide, delivered_by, parse_retry_after, pause
 from .session import logger
@@ -228,20 +229,25 @@ class Call:
         facts = self._facts(self._delivery(failed.delivered), reason)
         text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_MEANINGS[facts.delivery]}"
         if failed.kind == "unreadable":
-            raise DecodeError(text, facts=facts, secret=self._operation.secret) from failed.error
+            raise DecodeError(text, facts=facts, secret=self._operation.is_private) from failed.error
         raise _TRANSPORT_ERRORS[failed.kind](text + _REMEDIES.get(failed.kind, ""), facts=facts) from failed.error
 
     def _raise_status(self, answer: Received, reason: StopReason) -> NoReturn:
         operation = self._operation
         delivery = self._delivery(delivered_by(answer.status))
+        quoted = answer.repeats_token or repeats(answer.content, secrets_in(operation, self._prepared.content))
+        # Who is not let in is told nothing; any other refusal may quote what the operation answers.
+        silent = quoted or (operation.secret and answer.status != 401)
         error = status_error_class(answer.status)(
-            message_of(answer.content, answer.headers.get("content-type", "")),
+            "" if silent else message_of(answer.content, answer.headers.get("content-type", "")),
             facts=self._facts(delivery, reason),
             status=answer.status,
             headers=answer.headers,
-            body=answer.content,
-            secret=operation.secret,
-            hint=hint_for(
+            body=b"" if quoted else answer.content,
+            secret=operation.is_private,
+            hint=_QUOTED
+            if quoted
+            else hint_for(
                 answer.status,
                 operation.api.name,
                 sent_before=self._worst >= Delivered.MAYBE,
@@ -284,6 +290,7 @@ _MEANINGS: Final[Mapping[Delivery, str]] = {
     "unknown": "The server may have carried it out.",
     "done": "The server carried it out; its answer was lost.",
 }
+_QUOTED: Final = "What the server said is left out, because it repeats a secret."
 _REMEDIES: Final[Mapping[str, str]] = {
     "pool": " The borrowed http_client has no free connection: httpx 0.28 loses slots when a call is cancelled "
     "while it connects. Leave http_client out, so that the SDK opens its own connections, or make a new client.",

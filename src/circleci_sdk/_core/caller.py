@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes
+from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes, secrets_in
 from .call import Call, Trip
 from .decode import decode_answer, decode_anything, decode_page
-from .errors import CallFacts, InvalidArgumentError
+from .errors import CallFacts, DecodeError, InvalidArgumentError
 from .free_call import free_operation, free_query
+from .messages import repeats
 from .pagination import AsyncPager, Cursor, Fetched
 from .session import user_agent
 from .unset import UNSET
@@ -59,8 +60,14 @@ class Caller:
 
     async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
         """Carry out an operation that is no list."""
-        trip = await self._travel(operation, self._prepare(operation, path, query, body))
-        data = decode_answer(operation, trip.answer, trip.facts)
+        prepared = self._prepare(operation, path, query, body)
+        trip = await self._travel(operation, prepared)
+        try:
+            data = decode_answer(operation, trip.answer, trip.facts)
+        except DecodeError as error:
+            if repeats(error.body, secrets_in(operation, prepared.content)):
+                error.body = b""
+            raise
         self._answered(trip, data)
         return data
 

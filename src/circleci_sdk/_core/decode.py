@@ -112,7 +112,7 @@ def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], answer: Rec
         field=place,
         status=answer.status,
         body=answer.content,
-        secret=operation.secret,
+        secret=operation.is_private,
     )
 
 
@@ -125,7 +125,7 @@ def _not_json(operation: Operation[Any], answer: Received, facts: CallFacts) -> 
         facts=facts,
         status=answer.status,
         body=answer.content,
-        secret=operation.secret,
+        secret=operation.is_private,
     )
 
 

@@ -176,7 +176,7 @@ class StatusError(_BodyError):
         hint: str = "",
     ) -> None:
         self.status = status
-        self.message = "" if secret else message
+        self.message = message
         self.headers = dict(headers or {})
         lowered = {name.lower(): value for name, value in self.headers.items()}
         self.request_id = lowered.get("x-request-id") or lowered.get("x-circleci-request-id")

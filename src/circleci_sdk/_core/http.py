@@ -90,7 +90,8 @@ class Http:
             if not isinstance(error, httpx.RequestError):
                 raise
             return _failure(error, request, progress)
-        received = Received(response.status_code, Headers(response.headers.raw), content)
+        quoted = token is not None and not response.is_success and token.is_in(content)
+        received = Received(response.status_code, Headers(response.headers.raw), content, quoted)
         del content  # it may be secret, and the hook may fail
         if self._options.on_response is not None:
             await self._options.on_response(response)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Final, cast
+from urllib.parse import quote
 
 _KEYS: Final = ("message", "error", "error_description", "detail", "title", "errors")
 _LONGEST: Final = 500
@@ -55,6 +57,21 @@ def _from_text(text: str, depth: int) -> str:
 def _short(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def repeats(content: bytes, secrets: Iterable[str]) -> bool:
+    """Whether an error body quotes one of these secrets, or a line of it, plain or escaped."""
+    said = content.decode("utf-8", "replace")
+    return any(form in said for secret in secrets for form in _forms(secret))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for line in {secret, *(line.strip() for line in secret.splitlines())}:
+        if line:
+            yield line
+            yield json.dumps(line)[1:-1]
+            yield json.dumps(line, ensure_ascii=False)[1:-1].replace("/", "\\/")
+            yield quote(line, safe="")
 
 
 def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:

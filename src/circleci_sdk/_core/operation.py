@@ -102,6 +102,11 @@ def nullable(kind: Kind) -> Kind:
     return replace(kind, nullable=True)
 
 
+def holds_secret(kind: Kind) -> bool:
+    """Whether values of this kind are secrets, or lists or maps of such."""
+    return kind.name == "secret" or (kind.items is not None and holds_secret(kind.items))
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter in the path, the query or the first level of the body.
@@ -205,6 +210,11 @@ class Operation(Generic[T_co]):
     undocumented: bool = False
     sunset: date | None = None
     replacement: str | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether secrets are in what it sends or in what it answers."""
+        return self.secret or any(holds_secret(parameter.kind) for parameter in self.body or ())
 
     @property
     def label(self) -> str:

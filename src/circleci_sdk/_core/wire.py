@@ -62,11 +62,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A complete answer."""
+    """A complete answer. `repeats_token` says of a refusal that the server quotes the token in it."""
 
     status: int
     headers: Headers
     content: bytes = field(repr=False)
+    repeats_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
 from ._patience import pause_after
-from ._secret_echo import without_echo
 from ._secret_places import belongs, check_name, check_value, is_id, slug_of
 from ._secret_report import SecretInfo, SecretReport, SecretResult, SecretTarget
 from ._together import together
@@ -262,15 +261,10 @@ class Secrets:
             await clock.sleep(pause)
 
     async def _set(self, target: SecretTarget, name: str, value: SecretStr) -> None:
-        try:
-            if target.place == "context":
-                await self._v2.contexts.set_env_var(target.id, name, value=value)
-            else:
-                await self._v2.projects.set_env_var(target.id, name=name, value=value)
-            return
-        except CircleCIError as error:
-            failed = without_echo(error, value)
-        raise failed
+        if target.place == "context":
+            await self._v2.contexts.set_env_var(target.id, name, value=value)
+        else:
+            await self._v2.projects.set_env_var(target.id, name=name, value=value)
 
     async def _variables(self, target: SecretTarget) -> list[SecretInfo]:
         now = datetime.fromtimestamp(self._caller.clock.time(), UTC)

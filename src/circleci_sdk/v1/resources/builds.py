@@ -45,7 +45,7 @@ LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
     query_parameters=(
         Parameter("shallow", "shallow", BOOLEAN),
         Parameter("page_size", "limit", integer(maximum=100)),
-        Parameter("offset", "offset", INTEGER),
+        Parameter("offset", "offset", integer(minimum=0)),
     ),
     answer=Answer(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
@@ -63,7 +63,7 @@ LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("status_filter", "filter", _BUILD_STATUS_FILTER),
         Parameter("shallow", "shallow", BOOLEAN),
         Parameter("page_size", "limit", integer(maximum=100)),
-        Parameter("offset", "offset", INTEGER),
+        Parameter("offset", "offset", integer(minimum=0)),
     ),
     answer=Answer(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
@@ -107,7 +107,7 @@ LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("status_filter", "filter", _BUILD_STATUS_FILTER),
         Parameter("shallow", "shallow", BOOLEAN),
         Parameter("page_size", "limit", integer(maximum=100)),
-        Parameter("offset", "offset", INTEGER),
+        Parameter("offset", "offset", integer(minimum=0)),
     ),
     answer=Answer(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
@@ -297,7 +297,7 @@ class Builds(Resource):
         Args:
             shallow: Whether to leave out many fields of each build, which is faster.
             page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. The API assumes `0` when it is left out.
+            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
 
         Returns:
             `Build` items, page by page.
@@ -323,7 +323,7 @@ class Builds(Resource):
             status_filter: Only builds in this state; all if not given.
             shallow: Whether to leave out many fields of each build, which is faster.
             page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. The API assumes `0` when it is left out.
+            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
 
         Returns:
             `Build` items, page by page.
@@ -407,7 +407,7 @@ class Builds(Resource):
             status_filter: Only builds in this state; all if not given.
             shallow: Whether to leave out many fields of each build, which is faster.
             page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. The API assumes `0` when it is left out.
+            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
 
         Returns:
             `Build` items, page by page.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Answer, Operation, Paging, Parameter
+from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Answer, Operation, Paging, Parameter, integer
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v1._api import API
@@ -35,7 +35,7 @@ LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
     method="GET",
     path="/user/repos/{vcs-type}",
     path_parameters=(Parameter("vcs_type", "vcs-type", STRING, required=True),),
-    query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", INTEGER)),
+    query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", integer(minimum=1))),
     answer=Answer(("UserRepo",)),
     paging=Paging("number", start="page", size="per-page", items=None),
     replayable=True,
@@ -90,7 +90,7 @@ class Users(Resource):
         Args:
             vcs_type: The kind of host, `github` or `bitbucket`.
             page_size: Number of repositories in a page.
-            page: Number of the page, from 1.
+            page: Number of the page, from 1. At least 1.
 
         Returns:
             `UserRepo` items, page by page.

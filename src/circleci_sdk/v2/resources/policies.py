@@ -9,13 +9,13 @@ from circleci_sdk._core.operation import (
     BOOLEAN,
     DATE_TIME,
     ID,
-    INTEGER,
     STRING,
     Answer,
     Operation,
     Paging,
     Parameter,
     choice,
+    integer,
     mapping,
 )
 from circleci_sdk._core.resource import Resource
@@ -104,7 +104,7 @@ GET_DECISION_LOGS: Final[Operation[PolicyDecisionLog]] = Operation(
         Parameter("branch", "branch", STRING),
         Parameter("project_id", "project_id", ID),
         Parameter("build_number", "build_number", STRING),
-        Parameter("offset", "offset", INTEGER),
+        Parameter("offset", "offset", integer(minimum=0)),
     ),
     answer=Answer(("PolicyDecisionLog",)),
     paging=Paging("offset", start="offset", items=None),
@@ -297,7 +297,7 @@ class Policies(Resource):
             project_id: Only decisions for this project.
             build_number: Only decisions for this build number.
             policy_context: What the policies are about; only configs so far.
-            offset: How many decisions to skip.
+            offset: How many decisions to skip. At least 0.
 
         Returns:
             `PolicyDecisionLog` items, page by page.
