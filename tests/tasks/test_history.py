@@ -17,12 +17,12 @@ import httpx
 import pytest
 from pydantic_core import from_json
 
-from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError
+from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError, RequestTimeoutError
 from circleci_sdk.tasks import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 from circleci_sdk.testing import Approval, Case, FakeCircleCI, Job, Workflow
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock, clock_of
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, reply
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -303,6 +303,29 @@ async def test_an_error_can_be_gone_on_from(server: ScriptedServer) -> None:
         whole = [record async for record in circleci.history.records(SLUG)]
     assert here == whole
     assert elsewhere == whole
+
+
+async def test_the_time_runs_out_and_the_loop_is_entered_again(server: ScriptedServer) -> None:
+    Past(40).on(server)
+    clock = FakeClock()
+    seen: list[Any] = []
+    async with client_on(server, clock) as circleci:
+        records = circleci.history.records(SLUG, timeout=60)
+        seen.append(await anext(records))
+        clock.now += 61
+        with pytest.raises(RequestTimeoutError, match="60 s") as caught:
+            async for record in records:
+                seen.append(record)  # noqa: PERF401  # what came before the end counts
+        assert (caught.value.next, caught.value.stopped_because) == (records.cursor, "deadline")
+        seen += [record async for record in records]
+        assert seen == [record async for record in circleci.history.records(SLUG)]
+
+
+async def test_a_call_does_not_outlast_the_time(server: ScriptedServer) -> None:
+    server.otherwise(hang())
+    async with client_on(server) as circleci:
+        with pytest.raises(RequestTimeoutError, match="history"):
+            await anext(circleci.history.records(SLUG, timeout=0.1))
 
 
 async def test_leaving_early_leaves_nothing_behind(server: ScriptedServer) -> None:

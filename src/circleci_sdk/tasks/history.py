@@ -2,7 +2,7 @@
 
 records = circleci.history.records("gh/acme/web", since=last_week, include={"workflows", "jobs"})
 async for record in records:
-    store(record.kind, record.as_dict())
+store(record.kind, record.as_dict())
 print(records.skipped, records.cursor)
 """
 
@@ -13,14 +13,24 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar
 
-from circleci_sdk._core.errors import BadRequestError, CircleCIError, InvalidArgumentError, NotFoundError
+import anyio
+
+from circleci_sdk._core.errors import (
+    BadRequestError,
+    CallFacts,
+    CircleCIError,
+    InvalidArgumentError,
+    NotFoundError,
+    RequestTimeoutError,
+)
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 
 from ._history_records import HistoryRecord, job_record, pipeline_record, test_record, workflow_record
-from ._patience import patiently
+from ._patience import clock_of, patiently
 from ._together import together
 
 if TYPE_CHECKING:
@@ -83,8 +93,11 @@ class Records(AsyncIterator[HistoryRecord]):
         include: frozenset[str],
         concurrency: int,
         cursor: str | None,
+        timeout: float | None,
     ) -> None:
         self._circleci = circleci
+        self._timeout = timeout
+        self._deadline: float | None = None
         self._slug = project_slug
         self._since = since
         self._branch = branch
@@ -122,8 +135,7 @@ class Records(AsyncIterator[HistoryRecord]):
 
     async def __anext__(self) -> HistoryRecord:
         try:
-            while not self._batches:
-                await self._read_on()
+            await self._fill()
         except CircleCIError as error:
             error.next = self.cursor
             raise
@@ -133,6 +145,28 @@ class Records(AsyncIterator[HistoryRecord]):
             self._batches.popleft()
             self._place = batch.after
         return record
+
+    async def _fill(self) -> None:
+        """Have at least one batch, within the time that is left."""
+        if self._batches:
+            return
+        left = self._left()
+        if left > 0:
+            with anyio.move_on_after(None if left == inf else left):
+                while not self._batches:
+                    await self._read_on()
+                return
+        self._deadline = None  # whoever enters the loop again has its time again
+        facts = CallFacts("history", "GET", "", stopped_because="deadline")
+        raise RequestTimeoutError(f"history: the time ran out ({self._timeout:g} s). Go on from `next`.", facts=facts)
+
+    def _left(self) -> float:
+        if self._timeout is None:
+            return inf
+        now = clock_of(self._circleci).monotonic()
+        if self._deadline is None:
+            self._deadline = now + self._timeout
+        return self._deadline - now
 
     async def _read_on(self) -> None:
         """Fill up with the records of some more pipelines, all of them read at once."""
@@ -195,6 +229,7 @@ class History:
         include: Collection[Include] = frozenset({"workflows", "jobs"}),
         concurrency: int = 8,
         cursor: str | None = None,
+        timeout: float | None = None,
     ) -> Records:
         """The pipelines of a project and what is in them, as flat records: `async for record in ...`.
 
@@ -210,9 +245,12 @@ class History:
             include: what to yield besides pipelines: `"workflows"`, `"jobs"`, `"tests"`.
             concurrency: calls under way at once. They share the client's rate limit.
             cursor: where to go on, as `Records.cursor` told.
+            timeout: seconds for the whole loop from its first record on, your own work in it included. Default: no
+                limit but that of the client for each call.
 
         Raises:
             InvalidArgumentError: at once, for arguments that make no sense.
+            RequestTimeoutError: from the loop; the time ran out. The loop can be entered again.
             NotFoundError: from the loop; the project is missing, or hidden from this token.
 
         One call for each page of pipelines; then, as far as it is included, one for the workflows of each pipeline, one
@@ -233,6 +271,7 @@ class History:
             include=frozenset(include),
             concurrency=concurrency,
             cursor=cursor,
+            timeout=timeout,
         )
 
 
