@@ -60,7 +60,7 @@ class AsyncCircleCI:
         transport: an httpx transport to use instead of our own, for tests or other HTTP libraries. Never closed.
         verify: False trusts any certificate; an `ssl.SSLContext` brings your own authorities.
         proxy: the address of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
-        http2: use HTTP/2; needs `httpx[http2]`.
+        http2: use HTTP/2; needs `httpx[http2]`. A server may go on with a cancelled call until its connection closes.
         allow_http: permit plain http to other machines than this one.
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
         on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. What hooks

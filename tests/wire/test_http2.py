@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import anyio
+import httpx
 import pytest
 import trustme
 
@@ -42,6 +43,17 @@ async def test_calls_share_one_connection(modern: Http2Server) -> None:
     assert (len(modern.requests), modern.connections) == (21, 1)
     assert modern.requests[0][":path"] == "/api/v2/me"
     assert {request["circle-token"] for request in modern.requests} == {TOKEN}
+
+
+async def test_a_hook_is_told_the_version(modern: Http2Server) -> None:
+    seen: list[str] = []
+
+    async def on_response(response: httpx.Response) -> None:
+        seen.append(response.http_version)
+
+    async with client_on(modern.url, http2=True, verify=TRUSTING, on_response=on_response) as client:
+        await client.v2.users.me()
+    assert seen == ["HTTP/2"]
 
 
 async def test_many_calls_few_at_once(modern: Http2Server) -> None:

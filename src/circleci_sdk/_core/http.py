@@ -239,7 +239,10 @@ def _without_query(request: httpx.Request) -> httpx.Request:
 
 def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
     """Raises `DecodingError` where the content is not compressed as the headers say."""
-    return httpx.Response(response.status_code, headers=response.headers, content=content, request=response.request)
+    told = {name: value for name, value in response.extensions.items() if name in ("http_version", "reason_phrase")}
+    return httpx.Response(
+        response.status_code, headers=response.headers, content=content, request=response.request, extensions=told
+    )
 
 
 class _Content(httpx.AsyncByteStream):
