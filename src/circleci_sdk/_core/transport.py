@@ -7,11 +7,14 @@ the pool, and a lane whose call did not end cleanly is thrown away with its conn
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 from urllib.request import getproxies, proxy_bypass
 
@@ -24,7 +27,7 @@ KEEPALIVE: Final = 5.0
 """Seconds that an idle connection is kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ConnectionOptions:
     """How connections are made. `proxy` None means: as the environment says, like plain httpx."""
 
@@ -172,10 +175,7 @@ class SharedLanes(LaneTransport):
 
 def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
     """The transport of a client that brought none of its own."""
-    try:  # once: it costs as much as a thousand lanes
-        context = httpx.create_ssl_context(verify=options.verify)
-    except OSError as error:
-        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR: the certificates cannot be read: {error}") from None
+    context = options.verify if isinstance(options.verify, ssl.SSLContext) else _trust(options)
     connections = options.max_concurrency if options.http2 else 1
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
@@ -188,6 +188,34 @@ def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
             raise ConfigError(f"The proxy cannot be used: {error}") from None
 
     return (SharedLanes if options.http2 else LaneTransport)(make, _router(options.proxy))
+
+
+def preload() -> None:
+    """Make a connection's worth of objects and forget them: httpx loads what lies below when the first one is made."""
+    httpx.AsyncHTTPTransport(verify=_trust(ConnectionOptions()))
+
+
+def _trust(options: ConnectionOptions) -> ssl.SSLContext:
+    """Whom to trust. All clients of a process share it: it takes as long as a thousand lanes, and most memory."""
+    told = [os.environ.get(name) for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")]
+    changed = [_changed(path) for path in told[:2]]
+    try:
+        # With HTTP/2 in the key: httpcore writes the protocols that it offers into the context.
+        return _context(bool(options.verify), options.http2, *told, *changed)
+    except OSError as error:
+        raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR: the certificates cannot be read: {error}") from None
+
+
+def _changed(path: str | None) -> int | None:
+    try:
+        return Path(path).stat().st_mtime_ns if path else None
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _context(verify: bool, *key: object) -> ssl.SSLContext:
+    return httpx.create_ssl_context(verify=verify)
 
 
 def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
