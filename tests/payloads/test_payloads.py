@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import pytest
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI, DecodeError
@@ -117,7 +117,13 @@ async def ask(client: AsyncCircleCI, operation: Operation) -> Any:
 
 def dumped(result: Any) -> Any:
     """What a result is on the wire."""
-    return TypeAdapter(Any).dump_python(result, mode="json", by_alias=True, exclude_unset=True)
+    if isinstance(result, BaseModel):
+        return result.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    if isinstance(result, list):
+        return [dumped(item) for item in result]
+    if isinstance(result, dict):
+        return {key: dumped(item) for key, item in result.items()}
+    return result
 
 
 def test_every_file_is_accounted_for() -> None:
