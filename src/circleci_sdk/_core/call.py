@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LONG_WAIT: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Trip:
     """A finished call before it is decoded."""
 

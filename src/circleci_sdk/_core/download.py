@@ -253,7 +253,7 @@ class Download(Call):
 
     def _judge(self, outcome: Received | Failed) -> Attempt:
         attempt = super()._judge(outcome)
-        return replace(attempt, number=attempt.number - self._settled)
+        return attempt._replace(number=attempt.number - self._settled)
 
     async def _close(self) -> None:
         opened, self._opened = self._opened, None

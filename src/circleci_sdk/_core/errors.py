@@ -50,7 +50,7 @@ Delivery = Literal["not_sent", "refused", "unknown", "done"]
 StopReason = Literal["not_retryable", "unknown_delivery", "attempts_exhausted", "retry_after_too_long", "deadline"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallFacts:
     """What is known of a call when it fails; every error of a call carries these as attributes."""
 

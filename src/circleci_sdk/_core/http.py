@@ -32,7 +32,7 @@ _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HttpOptions:
     """What a client was given to reach the network with; at most one of `client` and `transport`."""
 

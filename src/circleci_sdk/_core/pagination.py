@@ -62,7 +62,7 @@ def next_start(paging: Paging, start: Cursor, size: int | None, count: int, toke
             return first + (1 if paging.style == "number" else count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Fetched(Generic[T_co]):
     """A page, and the call that brought it."""
 

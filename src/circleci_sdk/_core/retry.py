@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from .errors import StopReason
@@ -38,8 +37,7 @@ def delivered_by(status: int) -> Delivered:
     return Delivered.MAYBE if status >= 500 or status == 408 else Delivered.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One attempt that failed. `number` counts from 1; `retry_after` is the wait the server asked for."""
 
     number: int
@@ -50,8 +48,7 @@ class Attempt:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(NamedTuple):
     """How often and how patiently. `deadline` is a point on the monotonic clock, or None."""
 
     max_retries: int

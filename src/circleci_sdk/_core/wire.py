@@ -60,7 +60,7 @@ class Prepared:
     content: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received:
     """A complete answer. `repeats_token` says of a refusal that the server quotes the token in it."""
 
@@ -70,7 +70,7 @@ class Received:
     repeats_token: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Failed:
     """No complete answer. `error` is what the transport raised; its request no longer holds headers or body."""
 
