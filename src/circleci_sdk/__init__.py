@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from ._core.slugs import ProjectSlug as ProjectSlug
     from ._core.unset import UNSET as UNSET
     from ._core.unset import Unset as Unset
+    from ._preload import preload as preload
     from .client import AsyncCircleCI as AsyncCircleCI
 
 _HOMES: Final = {
@@ -86,6 +87,7 @@ _HOMES: Final = {
     "_core.ratelimit": ("RateKey", "RateLimit", "RateLimiter"),
     "_core.slugs": ("ProjectSlug",),
     "_core.unset": ("UNSET", "Unset"),
+    "_preload": ("preload",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -128,6 +130,7 @@ __all__ = [
     "UnprocessableEntityError",
     "Unset",
     "__version__",
+    "preload",
 ]
 
 

@@ -27,7 +27,7 @@ def decode_answer(operation: Operation[T], answer: Received, facts: CallFacts) -
         return None  # type: ignore[return-value]  # such an operation is an Operation[None]
     if not answer.content.strip() and operation.answer.may_be_empty:
         return None  # type: ignore[return-value]  # such an operation is an Operation[... | None]
-    data: T = _validated(_adapter(operation), operation, answer, facts)
+    data: T = _validated(decoder(operation), operation, answer, facts)
     return data
 
 
@@ -37,7 +37,7 @@ def decode_page(
     """One page of a list, and where the next one starts."""
     paging = operation.paging
     assert paging is not None
-    read = _validated(_adapter(operation), operation, answer, facts)
+    read = _validated(decoder(operation), operation, answer, facts)
     if paging.items is None:
         return Page(read, next_start(paging, start, size, len(read), None))
     return Page(read.items, next_start(paging, start, size, len(read.items), read.next), read.model_extra or {})
@@ -60,7 +60,8 @@ def decode_anything(operation: Operation[Any], answer: Received, facts: CallFact
 
 
 @cache
-def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
+def decoder(operation: Operation[Any]) -> TypeAdapter[Any]:
+    """What reads the answers of an operation; built once."""
     from pydantic import TypeAdapter
 
     module = import_module(operation.api.models)

@@ -1,0 +1,79 @@
+"""How much is loaded on the way to a first call, counted in modules; and that `preload` leaves nothing for later.
+
+`benchmarks/` has the times. A count that grows past its budget here shows there as a slower start.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+CALL: Final = """
+import asyncio, httpx
+from circleci_sdk import AsyncCircleCI
+page = {"items": [], "next_page_token": None}
+transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page))
+async def main():
+    async with AsyncCircleCI("token", transport=transport) as client:
+        assert not await client.v2.pipelines.list_for_project("gh/acme/web")
+asyncio.run(main())
+"""
+
+
+def loaded(code: str, before: str = "") -> set[str]:
+    """The modules that a fresh interpreter loads for `code`, after `before`."""
+    ask = "print(json.dumps(sorted(set(sys.modules) - had)))"
+    script = f"{before}\nimport json, sys\nhad = set(sys.modules)\n{code}\n{ask}"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    return set(json.loads(done.stdout))
+
+
+@pytest.mark.parametrize(
+    ("code", "budget"),
+    [
+        ("import circleci_sdk", 2),
+        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 27),
+        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 33),
+        (CALL, 38),
+    ],
+    ids=["the package", "a client", "a resource", "a call"],
+)
+def test_modules_of_this_package(code: str, budget: int) -> None:
+    assert len([name for name in loaded(code) if name.startswith("circleci_sdk")]) <= budget
+
+
+def test_a_client_adds_little_to_an_event_loop() -> None:
+    """Whoever makes a client has an event loop: what that brings costs nothing more."""
+    modules = loaded("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", before="import asyncio")
+    assert len(modules) <= 80
+
+
+def test_a_call_adds_little_to_httpx_and_pydantic() -> None:
+    modules = loaded(CALL, before="import asyncio, httpx, pydantic.main; class_ = type('M', (pydantic.BaseModel,), {})")
+    assert len([name for name in modules if not name.startswith(("anyio", "pydantic"))]) <= 75
+
+
+def test_nothing_is_left_after_preload() -> None:
+    counts = "from circleci_sdk._core.decode import decoder\nbefore = decoder.cache_info().misses\n"
+    checks = "\nassert decoder.cache_info().misses == before, 'a decoder was built'\n"
+    modules = loaded(CALL + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")
+    assert {name.partition(".")[0] for name in modules} <= {"anyio"}
+
+
+def test_preload_builds_every_model() -> None:
+    code = (
+        "import circleci_sdk\n"
+        "circleci_sdk.preload()\n"
+        "from circleci_sdk._core.model import Model\n"
+        "from circleci_sdk import v1, v2\n"
+        "from circleci_sdk.v1 import models as m1\n"
+        "from circleci_sdk.v2 import models as m2\n"
+        "every = [getattr(m, name) for m in (m1, m2) for name in m.__all__]\n"
+        "models = [one for one in every if isinstance(one, type) and issubclass(one, Model)]\n"
+        "assert len(models) > 150 and all(model.__pydantic_complete__ for model in models)\n"
+    )
+    assert "httpcore" in loaded(code)

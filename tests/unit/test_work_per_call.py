@@ -1,0 +1,120 @@
+"""What a call goes through, counted in functions that Python calls. Times would depend on the machine.
+
+The transport answers at once, so that only the work of this package and of httpx's objects is counted. The budgets
+leave room for other versions of Python and httpx, not for another loop over the headers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk._core.transport import ConnectionOptions
+
+USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'
+PAGE: Final = b'{"items":[],"next_page_token":null}'
+HEADERS: Final = [(b"Content-Type", b"application/json"), *((b"X-Header-%d" % number, b"1") for number in range(12))]
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+class _Instant(httpx.AsyncBaseTransport):
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        content = USER if request.url.raw_path.endswith(b"/me") else PAGE
+        return httpx.Response(200, headers=HEADERS, stream=_Stream(content))
+
+
+class Work:
+    """Counts the Python functions that start while it is entered, by the package that they belong to."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+
+    def _seen(self, frame: Any, event: str, argument: object) -> None:
+        if event == "call":
+            self.calls[str(frame.f_globals.get("__name__")).partition(".")[0]] += 1
+
+    def __enter__(self) -> Counter[str]:
+        sys.setprofile(self._seen)
+        return self.calls
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+
+@pytest.fixture
+def instant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network of the client's own transport, gone."""
+
+    def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
+        return _Instant()
+
+    monkeypatch.setattr("circleci_sdk._core.http.open_transport", open_transport)
+
+
+@pytest.mark.usefixtures("instant")
+async def test_one_call(anyio_backend: str) -> None:
+    async with AsyncCircleCI("token") as client:
+        for _ in range(3):
+            await client.v2.users.me()
+        with Work() as calls:
+            await client.v2.users.me()
+        assert calls["circleci_sdk"] <= 70
+        assert calls["httpx"] <= 75
+        assert calls["pydantic"] <= 5
+
+
+@pytest.mark.usefixtures("instant")
+async def test_one_page(anyio_backend: str) -> None:
+    """With another address each time, which cannot be remembered."""
+    async with AsyncCircleCI("token") as client:
+        for number in range(3):
+            await client.v2.pipelines.list_for_project(f"gh/acme/web-{number}", branch="main")
+        with Work() as calls:
+            await client.v2.pipelines.list_for_project("gh/acme/web", branch="main")
+        assert calls["circleci_sdk"] <= 105
+        assert calls["httpx"] <= 160
+
+
+@pytest.mark.usefixtures("instant")
+async def test_the_work_does_not_grow_with_the_calls_before(anyio_backend: str) -> None:
+    async with AsyncCircleCI("token") as client:
+        counts: list[int] = []
+        for _ in range(4):
+            with Work() as calls:
+                await client.v2.users.me()
+            counts.append(calls["circleci_sdk"] + calls["httpx"])
+            async with anyio.create_task_group() as tasks:
+                for _ in range(60):
+                    tasks.start_soon(client.v2.users.me)
+        assert counts[1] == counts[2] == counts[3]
+
+
+async def test_clients_share_the_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+    """They are most of the memory of a client, and most of the time that it takes to make one."""
+    read: list[object] = []
+    create = httpx.create_ssl_context
+
+    def counted(*arguments: Any, **named: Any) -> Any:
+        read.append(named)
+        return create(*arguments, **named)
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counted)
+    for _ in range(5):
+        async with AsyncCircleCI("token", base_url="http://127.0.0.1:9", max_retries=0) as client:
+            with pytest.raises(Exception, match="Nothing was sent"):
+                await client.v2.users.me()
+    assert len(read) <= 1
