@@ -34,9 +34,9 @@ def main(*, quick: bool) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # imports are measured as users have them, compiled before
         sys.path.insert(0, folder)
         wrong = generator.generate(Path(folder))
-        on_asyncio = _done(calls.measure(url, "asyncio", 3 if quick else 15))
-        on_trio = _done(calls.measure(url, "trio", 3 if quick else 15))
-        begun = _done(starts.measure(url, 2 if quick else 12))
+        on_asyncio = _done(calls.measure(url, "asyncio", 3 if quick else 11))
+        on_trio = _done(calls.measure(url, "trio", 3 if quick else 11))
+        begun = _done(starts.measure(url, 2 if quick else 9))
         decoded = _done(decoding.measure(5 if quick else 25))
         remembered = _done(memory.measure(url, 1 if quick else 3))
         checked = _done(typecheck.measure(1 if quick else 3))

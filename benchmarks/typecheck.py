@@ -47,9 +47,8 @@ async def newest(token: str) -> Model | None:
     "githubkit": """
 from githubkit import GitHub
 from githubkit.exception import RequestFailed
-from githubkit_schemas.latest.models import Issue
 
-async def newest(token: str) -> Issue | None:
+async def newest(token: str) -> object:
     async with GitHub(token) as client:
         me = (await client.rest.users.async_get_authenticated()).parsed_data
         print(me.login)
@@ -63,14 +62,15 @@ async def newest(token: str) -> Issue | None:
     "datamodel-code-generator's client": """
 from benchmarks_generated_client import AsyncClient
 from benchmarks_generated_client.errors import NotFoundError
-from benchmarks_generated_models import Pipeline
+from benchmarks_generated_models import ErrorResponse, Pipeline
 
 async def newest(token: str) -> Pipeline | None:
     async with AsyncClient(base_url="https://circleci.com/api/v2", circle_token=token) as client:
         print(await client.user.get_current_user())
         try:
-            for pipeline in (await client.pipeline.list_pipelines_for_project(project_slug="gh/acme/web")).items:
-                return pipeline
+            page = await client.pipeline.list_pipelines_for_project(project_slug="gh/acme/web")
+            if not isinstance(page, ErrorResponse):
+                return page.items[0]
         except NotFoundError as error:
             print(error.status_code)
     return None
