@@ -104,7 +104,7 @@ def test_reading_never_fails(given_headers: list[tuple[bytes, bytes]]) -> None:
         (RateLimit(remaining=3), DEFAULT_SPACING),
         (RateLimit(limit=0, window=1.0), DEFAULT_SPACING),
         (RateLimit(limit=4, window=1.0), 0.25),
-        (RateLimit(limit=101, window=99.0), 1.0),  # one call of each window is spared, and a hundredth for clocks
+        (RateLimit(limit=120, window=60.0), 0.5),
         (RateLimit(limit=10, window=3600.0), 1.0),  # nobody waits for minutes only to keep pace
     ],
 )
