@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Hook = Callable[[Any], Awaitable[None]]
 MAX_REDIRECTS: Final = 5
+HTTPX: Final = f"httpx/{httpx.__version__}"
+"""What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
 _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
 

@@ -180,10 +180,6 @@ def is_loopback(host: str) -> bool:
 @cache
 def user_agent() -> str:
     """Who we are, with versions."""
-    from importlib.metadata import PackageNotFoundError, version
+    from .http import HTTPX
 
-    try:
-        below = f" httpx/{version('httpx')}"
-    except PackageNotFoundError:  # an alias stands in for httpx
-        below = ""
-    return f"circleci-sdk/{__version__} python/{platform.python_version()}{below} ({sys.platform})"
+    return f"circleci-sdk/{__version__} python/{platform.python_version()} {HTTPX} ({sys.platform})"
