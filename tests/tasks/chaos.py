@@ -10,6 +10,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 import anyio
@@ -61,7 +62,8 @@ class JumpingClock:
                 continue
             # Those who are due within a moment wake together: fewer jumps.
             until = max(due for due, _, _ in self._sleepers if due <= self._sleepers[0][0] + 0.1)
-            self._fake.clock.advance(max(0.0, until - self.monotonic()))
+            # Rounded up: a wait shorter than the fake's clock can tell would never be over.
+            self._fake.clock.advance(ceil(max(0.0, until - self.monotonic()) * 1_000_000) / 1_000_000)
             while self._sleepers and self._sleepers[0][0] <= until:
                 heapq.heappop(self._sleepers)[2].set()
 

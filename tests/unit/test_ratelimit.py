@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from circleci_sdk._core.ratelimit import (
     DEFAULT_SPACING,
+    LONGEST_GUESS,
     LONGEST_PAUSE,
     LocalRateLimiter,
     RateKey,
@@ -104,7 +105,7 @@ def test_reading_never_fails(given_headers: list[tuple[bytes, bytes]]) -> None:
         (RateLimit(remaining=3), DEFAULT_SPACING),
         (RateLimit(limit=0, window=1.0), DEFAULT_SPACING),
         (RateLimit(limit=4, window=1.0), 0.25),
-        (RateLimit(limit=120, window=60.0), 0.5),
+        (RateLimit(limit=101, window=99.0), 1.0),  # one call of each window is spared, and a hundredth for clocks
         (RateLimit(limit=10, window=3600.0), 1.0),  # nobody waits for minutes only to keep pace
     ],
 )
@@ -153,6 +154,35 @@ async def test_an_open_gate_holds_nobody_back() -> None:
     await gate.observe(KEY, None, None)
     assert await gate.acquire(KEY, 0, 0) is None
     assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("remaining", "reset", "waits"),
+    [
+        (5, 1.0, True),
+        (3, 1.0, True),
+        (6, 1.0, False),
+        (5, LONGEST_GUESS + 1, False),  # the server may have counted them: nobody waits long for a guess
+        (5, None, False),
+        (0, LONGEST_GUESS + 1, True),
+    ],
+)
+async def test_what_is_left_belongs_to_the_calls_under_way(remaining: int, reset: float | None, waits: bool) -> None:
+    gate = LocalRateLimiter(FakeClock(), {KEY: 5, OTHER: 50})
+    await gate.observe(KEY, RateLimit(limit=100, remaining=remaining, reset=reset, window=1.0), None)
+    assert (await gate.acquire(KEY, 0, 0) is not None) == waits
+    assert await gate.acquire(OTHER, 0, 0) is None
+
+
+async def test_those_who_leave_a_line_claim_nothing() -> None:
+    """They leave at a pace that the limit bears."""
+    clock = FakeClock()
+    gate = LocalRateLimiter(clock, {KEY: 5})
+    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
+    await gate.observe(KEY, RateLimit(limit=4, remaining=1, reset=1.0, window=1.0), None)
+    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
+    assert clock.slept == [10.0, 0.25]
 
 
 @pytest.mark.parametrize("by_refusal", [True, False], ids=["429", "nothing left"])

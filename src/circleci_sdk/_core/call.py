@@ -51,6 +51,7 @@ class Call:
         "_attempts",
         "_deadline",
         "_http",
+        "_key",
         "_operation",
         "_options",
         "_path",
@@ -70,6 +71,7 @@ class Call:
         self._operation = operation
         self._prepared = prepared
         self._http = http
+        self._key = RateKey(session.credential.key, session.origin, operation.rate_group)
         self._path = prepared.url.removeprefix(session.origin).partition("?")[0]
         self._started = session.clock.monotonic()
         total = options.timeout.total
@@ -98,8 +100,12 @@ class Call:
         with anyio.move_on_after(None if left == inf else left):
             await self._pass_gate(left)
             self._attempts += 1
-            before = self._session.clock.monotonic()
-            outcome = await self._exchange(progress)
+            before, under_way = self._session.clock.monotonic(), self._session.under_way
+            under_way[self._key] += 1
+            try:
+                outcome = await self._exchange(progress)
+            finally:
+                under_way[self._key] -= 1
             self._log(outcome, self._session.clock.monotonic() - before)
         if outcome is None and self._attempts == begun:
             self._raise_limited(left)
@@ -119,13 +125,12 @@ class Call:
 
     async def _pass_gate(self, left: float) -> None:
         session, before = self._session, self._session.clock.monotonic()
-        key = RateKey(session.credential.key, session.origin, self._operation.rate_group)
-        wait = await session.limiter.acquire(key, min(self._options.max_retry_after, left), left)
+        wait = await session.limiter.acquire(self._key, min(self._options.max_retry_after, left), left)
         if wait is not None:
             self._raise_limited(wait)
         waited = session.clock.monotonic() - before
         if waited > LONG_WAIT:
-            logger.info("%s waited %.1f s for the rate limit of %s", self._operation.label, waited, key.group)
+            logger.info("%s waited %.1f s for the rate limit of %s", self._operation.label, waited, self._key.group)
 
     def _left(self) -> float:
         return inf if self._deadline is None else self._deadline - self._session.clock.monotonic()
@@ -206,9 +211,7 @@ class Call:
         if told is not None:
             self._rate_limit = self._session.rate_limit = told
         if told is not None or pause is not None:
-            session = self._session
-            key = RateKey(session.credential.key, session.origin, self._operation.rate_group)
-            await session.limiter.observe(key, told, pause)
+            await self._session.limiter.observe(self._key, told, pause)
 
     def _facts(self, delivery: Delivery, reason: StopReason | None) -> CallFacts:
         elapsed = self._session.clock.monotonic() - self._started

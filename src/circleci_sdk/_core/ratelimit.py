@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ _K = TypeVar("_K")
 _WINDOWS: Final = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 DEFAULT_SPACING: Final = 0.05
 LONGEST_SPACING: Final = 1.0
+SPARED_FROM: Final = 10
+"""From this limit on a line spares one call of each window, and a hundredth for clocks that differ."""
+CATCHING_UP: Final = 0.02
+"""Sleeps end late, by a millisecond or more: so many seconds of that are made up for by those behind."""
+LONGEST_GUESS: Final = 1.0
+"""Seconds that a gate may shut for what servers will say, before one has said it."""
 LONGEST_PAUSE: Final = 86400.0
 """No window is longer than a day; what claims to be is no wait but nonsense, such as a point in time."""
 
@@ -124,7 +131,9 @@ def spacing_of(rate_limit: RateLimit | None) -> float:
     """Seconds between two calls that leave a line: the pace that the limit allows, at most one second."""
     if rate_limit is None or not rate_limit.limit or not rate_limit.window:
         return DEFAULT_SPACING
-    return min(LONGEST_SPACING, rate_limit.window / rate_limit.limit)
+    # Who uses up a window waits for the next one, and its distance is told in whole seconds: mostly too long.
+    calls = rate_limit.limit if rate_limit.limit < SPARED_FROM else 0.99 * (rate_limit.limit - 1)
+    return min(LONGEST_SPACING, rate_limit.window / calls)
 
 
 class _Line:
@@ -176,7 +185,7 @@ class _Line:
                     if rest > max_wait or waited + rest >= max_line:
                         return rest
                     await self._clock.sleep(rest)
-                self.until = self._clock.monotonic() + self.spacing
+                self.until = max(self.until, self._clock.monotonic() - CATCHING_UP) + self.spacing
                 return None
         finally:
             self._waiting -= 1
@@ -187,10 +196,14 @@ class LocalRateLimiter:
 
     One refusal pauses its group for all tasks. When a second group of the same credential and server is limited
     while the first still is, the limit is taken to be the credential's, and all its groups pause.
+
+    `under_way` counts the calls that are on the wire. What is left of a window that is nearly over belongs to them:
+    when nobody else may leave, the gate shuts before the server has to refuse.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, under_way: Mapping[RateKey, int] = MappingProxyType({})) -> None:
         self._clock = clock
+        self._under_way = under_way
         self._groups: dict[RateKey, _Line] = {}
         self._all: dict[tuple[str, str], _Line] = {}
 
@@ -205,7 +218,10 @@ class LocalRateLimiter:
         return None
 
     async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
-        seconds = _pause_asked(rate_limit, retry_after)
+        line = self._groups.get(key)
+        # A line leaves at a pace that the limit bears, so that what is under way does not matter.
+        claimed = self._under_way.get(key, 0) if line is None or line.is_open else 0
+        seconds = _pause_asked(rate_limit, retry_after, claimed)
         if seconds is None:
             return
         spacing = spacing_of(rate_limit)
@@ -222,9 +238,11 @@ class LocalRateLimiter:
         return lines.setdefault(key, _Line(self._clock))
 
 
-def _pause_asked(rate_limit: RateLimit | None, retry_after: float | None) -> float | None:
+def _pause_asked(rate_limit: RateLimit | None, retry_after: float | None, claimed: int) -> float | None:
     if retry_after is not None:
         return retry_after
-    if rate_limit is not None and rate_limit.remaining == 0 and rate_limit.reset:
-        return rate_limit.reset
-    return None
+    if rate_limit is None or rate_limit.remaining is None or not rate_limit.reset:
+        return None
+    # The server may have counted them already: then the pause is for nothing, and must be a short one.
+    left = rate_limit.remaining - (claimed if rate_limit.reset <= LONGEST_GUESS else 0)
+    return rate_limit.reset if left <= 0 else None

@@ -8,6 +8,7 @@ import platform
 import ssl
 import sys
 import warnings
+from collections import Counter
 from functools import cache
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -20,7 +21,7 @@ from circleci_sdk._version import __version__
 from .clock import Clock, SystemClock
 from .errors import ClientClosedError, ConfigError
 from .options import is_count
-from .ratelimit import LocalRateLimiter, RateLimit, RateLimiter
+from .ratelimit import LocalRateLimiter, RateKey, RateLimit, RateLimiter
 
 if TYPE_CHECKING:
     import httpx
@@ -67,7 +68,8 @@ class Session:
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
         self.clock: Final = clock or SystemClock()
-        self.limiter: Final = rate_limiter or LocalRateLimiter(self.clock)
+        self.under_way: Final[Counter[RateKey]] = Counter()
+        self.limiter: Final = rate_limiter or LocalRateLimiter(self.clock, self.under_way)
         self.rate_limit: RateLimit | None = None
         self.announced: Final[set[str]] = set()
         self._client = http_client
