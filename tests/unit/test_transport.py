@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_sdk._core import transport
-from circleci_sdk._core.transport import KEEPALIVE, LaneTransport
+from circleci_sdk._core.transport import KEEPALIVE, LaneTransport, Route
 
 Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
 FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
@@ -41,8 +41,8 @@ class Body(httpx.AsyncByteStream):
 class Lane(httpx.AsyncBaseTransport):
     """One connection: says when it is used by two calls at once, or after it was closed."""
 
-    def __init__(self, proxy: str | None) -> None:
-        self.proxy = proxy
+    def __init__(self, route: Route) -> None:
+        self.route = route
         self.closed = 0
         self.calls = 0
 
@@ -63,19 +63,22 @@ class Lane(httpx.AsyncBaseTransport):
 class Books:
     def __init__(self) -> None:
         self.lanes: list[Lane] = []
-        self.transport = LaneTransport(self._make, lambda url: url.host if url.host != "direct" else None)
+        self.transport = LaneTransport(self._make, self._route)
 
-    def _make(self, proxy: str | None) -> Lane:
-        self.lanes.append(Lane(proxy))
+    def _route(self, url: httpx.URL) -> Route:
+        return Route(url.host if url.host != "direct" else None, url.scheme == "https")
+
+    def _make(self, route: Route) -> Lane:
+        self.lanes.append(Lane(route))
         return self.lanes[-1]
 
-    async def send(self, fate: Fate = "read", host: str = "direct") -> httpx.Response:
-        request = httpx.Request("GET", f"http://{host}/", extensions={"fate": fate})
+    async def send(self, fate: Fate = "read", host: str = "direct", scheme: str = "http") -> httpx.Response:
+        request = httpx.Request("GET", f"{scheme}://{host}/", extensions={"fate": fate})
         return await self.transport.handle_async_request(request)
 
-    async def call(self, fate: Fate = "read", host: str = "direct") -> None:
+    async def call(self, fate: Fate = "read", host: str = "direct", scheme: str = "http") -> None:
         try:
-            response = await self.send(fate, host)
+            response = await self.send(fate, host, scheme)
         except httpx.ConnectError:
             return
         try:
@@ -136,7 +139,15 @@ async def test_a_lane_keeps_to_its_proxy() -> None:
     books = Books()
     for host in ("direct", "one", "two", "one", "direct"):
         await books.call(host=host)
-    assert [(lane.proxy, lane.calls) for lane in books.lanes] == [(None, 2), ("one", 2), ("two", 1)]
+    assert [(lane.route.proxy, lane.calls) for lane in books.lanes] == [(None, 2), ("one", 2), ("two", 1)]
+    await books.transport.aclose()
+
+
+async def test_a_lane_that_was_made_without_certificates_carries_nothing_that_needs_them() -> None:
+    books = Books()
+    for scheme in ("http", "https", "http", "https"):
+        await books.call(scheme=scheme)
+    assert [(lane.route.secure, lane.calls) for lane in books.lanes] == [(False, 2), (True, 2)]
     await books.transport.aclose()
 
 
@@ -157,10 +168,10 @@ async def test_a_lane_that_idled_too_long_is_closed(monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_lane_that_cannot_be_made_costs_nothing() -> None:
-    def make(_: str | None) -> httpx.AsyncBaseTransport:
+    def make(_: Route) -> httpx.AsyncBaseTransport:
         raise OSError("no more files")
 
-    lanes = LaneTransport(make, lambda url: None)
+    lanes = LaneTransport(make, lambda url: Route(None, False))
     with pytest.raises(OSError, match="no more files"):
         await lanes.handle_async_request(httpx.Request("GET", "http://x/"))
     await lanes.aclose()
@@ -219,5 +230,6 @@ def test_the_way_of_the_environment(
         monkeypatch.delenv(name.lower(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert transport._router(None)(httpx.URL(url)) == proxy
-    assert transport._router("http://mine:1")(httpx.URL(url)) == "http://mine:1"
+    secure = url.startswith("https")
+    assert transport._router(None)(httpx.URL(url)) == Route(proxy, secure)
+    assert transport._router("http://mine:1")(httpx.URL(url)) == Route("http://mine:1", secure)

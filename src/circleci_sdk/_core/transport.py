@@ -13,9 +13,9 @@ import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -37,12 +37,19 @@ class ConnectionOptions:
     max_concurrency: int = 50
 
 
-class _Lane:
-    __slots__ = ("idle_since", "proxy", "transport")
+class Route(NamedTuple):
+    """What requests that use the same lane have in common."""
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, proxy: str | None) -> None:
+    proxy: str | None
+    secure: bool
+
+
+class _Lane:
+    __slots__ = ("idle_since", "route", "transport")
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, route: Route) -> None:
         self.transport = transport
-        self.proxy = proxy
+        self.route = route
         self.idle_since = 0.0
 
 
@@ -80,9 +87,7 @@ class LaneTransport(httpx.AsyncBaseTransport):
     half done.
     """
 
-    def __init__(
-        self, make: Callable[[str | None], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], str | None]
-    ) -> None:
+    def __init__(self, make: Callable[[Route], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], Route]) -> None:
         self._make = make
         self._route = route
         self._idle: deque[_Lane] = deque()
@@ -102,13 +107,13 @@ class LaneTransport(httpx.AsyncBaseTransport):
         response.stream = _Body(response.stream, lane, self)
         return response
 
-    def _take(self, proxy: str | None) -> _Lane:
+    def _take(self, route: Route) -> _Lane:
         for index in range(len(self._idle) - 1, -1, -1):
-            if self._idle[index].proxy == proxy:
+            if self._idle[index].route == route:
                 lane = self._idle[index]
                 del self._idle[index]
                 return lane
-        return _Lane(self._make(proxy), proxy)
+        return _Lane(self._make(route), route)
 
     async def take_back(self, lane: _Lane, *, clean: bool) -> None:
         """Keep the connection of a call that ended cleanly; close any other, whatever state it is in."""
@@ -135,30 +140,28 @@ class LaneTransport(httpx.AsyncBaseTransport):
 
 
 class SharedLanes(LaneTransport):
-    """Lanes for HTTP/2, where calls share connections: one lane for each proxy, and one for none.
+    """Lanes for HTTP/2, where calls share connections: one lane for each route.
 
     A call that was cancelled while its headers were being sent leaves a connection that its server no longer
     understands. So when one call does not end cleanly, later calls get a new lane; those under way keep the old one.
     """
 
-    def __init__(
-        self, make: Callable[[str | None], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], str | None]
-    ) -> None:
+    def __init__(self, make: Callable[[Route], httpx.AsyncBaseTransport], route: Callable[[httpx.URL], Route]) -> None:
         super().__init__(make, route)
         self._calls: Counter[_Lane] = Counter()
-        self._open: dict[str | None, _Lane] = {}
+        self._open: dict[Route, _Lane] = {}
 
-    def _take(self, proxy: str | None) -> _Lane:
-        if proxy not in self._open:
-            self._open[proxy] = _Lane(self._make(proxy), proxy)
-        lane = self._open[proxy]
+    def _take(self, route: Route) -> _Lane:
+        if route not in self._open:
+            self._open[route] = _Lane(self._make(route), route)
+        lane = self._open[route]
         self._calls[lane] += 1
         return lane
 
     async def take_back(self, lane: _Lane, *, clean: bool) -> None:
         self._calls[lane] -= 1
-        if not clean and self._open.get(lane.proxy) is lane:
-            del self._open[lane.proxy]
+        if not clean and self._open.get(lane.route) is lane:
+            del self._open[lane.route]
         await self._close_unused()
 
     async def aclose(self) -> None:
@@ -175,15 +178,21 @@ class SharedLanes(LaneTransport):
 
 def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
     """The transport of a client that brought none of its own."""
-    context = options.verify if isinstance(options.verify, ssl.SSLContext) else _trust(options)
+
+    @cache
+    def trust() -> ssl.SSLContext:
+        return options.verify if isinstance(options.verify, ssl.SSLContext) else _trust(options)
+
     connections = options.max_concurrency if options.http2 else 1
     limits = httpx.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=KEEPALIVE
     )
 
-    def make(proxy: str | None) -> httpx.AsyncBaseTransport:
+    def make(route: Route) -> httpx.AsyncBaseTransport:
+        # Reading the certificates is the longest step to a first call, and a server on this machine needs none.
+        verify = trust() if route.secure else _trust_nobody()
         try:
-            return httpx.AsyncHTTPTransport(verify=context, http2=options.http2, proxy=proxy, limits=limits)
+            return httpx.AsyncHTTPTransport(verify=verify, http2=options.http2, proxy=route.proxy, limits=limits)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(f"The proxy cannot be used: {error}") from None
 
@@ -206,6 +215,11 @@ def _trust(options: ConnectionOptions) -> ssl.SSLContext:
         raise ConfigError(f"SSL_CERT_FILE or SSL_CERT_DIR: the certificates cannot be read: {error}") from None
 
 
+@cache
+def _trust_nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _changed(path: str | None) -> int | None:
     try:
         return Path(path).stat().st_mtime_ns if path else None
@@ -218,18 +232,20 @@ def _context(verify: bool, *key: object) -> ssl.SSLContext:
     return httpx.create_ssl_context(verify=verify)
 
 
-def _router(proxy: str | None) -> Callable[[httpx.URL], str | None]:
-    """Which proxy a request goes through: the given one, else the one of the environment."""
+def _router(proxy: str | None) -> Callable[[httpx.URL], Route]:
+    """Which way a request goes: through the given proxy, else through that of the environment."""
     if proxy is not None:
-        return lambda url: proxy
+        return lambda url: Route(proxy, url.scheme == "https")
     proxies = getproxies()
     if not any(scheme in proxies for scheme in ("http", "https", "all")):
-        return lambda url: None
+        return lambda url: Route(None, url.scheme == "https")
 
-    def from_environment(url: httpx.URL) -> str | None:
+    def from_environment(url: httpx.URL) -> Route:
         found = proxies.get(url.scheme) or proxies.get("all")
         if not found or proxy_bypass(url.host) or proxy_bypass(f"{url.host}:{url.port}"):
-            return None
-        return found if "://" in found else f"http://{found}"
+            found = None
+        elif "://" not in found:
+            found = f"http://{found}"
+        return Route(found, url.scheme == "https")
 
     return from_environment
