@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -30,6 +31,13 @@ Hook = Callable[[Any], Awaitable[None]]
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
+_PLAIN: Final = re.compile(
+    r"(https?://[^/?#]+)"
+    r"((?:/(?!\.)[\w.~-]*(?:%[0-9A-F]{2}[\w.~-]*)*)+"
+    r"(?:\?[\w.~&=-]*(?:%[0-9A-F]{2}[\w.~&=-]*)*)?)",
+    re.ASCII,
+)
+"""What `wire.build_url` writes: a server, and what is escaped already."""
 _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
 
@@ -236,7 +244,7 @@ class Opened:
 
 def _without_query(request: httpx.Request) -> httpx.Request:
     """What an error may know of a request: signed links have their secret in the query."""
-    return httpx.Request(request.method, request.url.copy_with(query=None))
+    return httpx.Request(request.method, request.url.copy_with(raw_path=request.url.raw_path.partition(b"?")[0]))
 
 
 def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
@@ -270,8 +278,7 @@ def _full_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Reque
 
 def _lean_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
     """The same on the wire. httpx takes as long to fill in what we know already as it takes to send the request."""
-    # Signed links have their secret in the query, and tokens of pages never come back: neither is kept.
-    url = httpx.URL(prepared.url) if "?" in prepared.url else _url(prepared.url)
+    url = _address(prepared.url)
     content = prepared.content or b""
     request = httpx.Request(
         prepared.method,
@@ -280,15 +287,35 @@ def _lean_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Reque
         stream=_Content(content),
         extensions=extensions,
     )
+    request.url = url  # httpx has made a copy that knows the server alone
     if content or prepared.method in ("POST", "PUT", "PATCH"):
         request.headers["Content-Length"] = str(len(content))
     return request
 
 
-@lru_cache(maxsize=256)
-def _url(url: str) -> httpx.URL:
-    """Those who wait for something ask for the same address again and again."""
-    return httpx.URL(url)
+class _Address(httpx.URL):
+    """The address of a call on a known server. httpx takes as long to parse one as to write the request."""
+
+    def __init__(self, server: httpx.URL, target: bytes) -> None:
+        super().__init__(server)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        """Path and query, as they go on the wire."""
+        return self._target
+
+
+def _address(url: str) -> httpx.URL:
+    # Anything that httpx would change, such as what is not escaped yet or a step upwards, is left to httpx.
+    if (plain := _PLAIN.fullmatch(url)) is None:
+        return httpx.URL(url)
+    return _Address(_server(plain[1]), plain[2].encode())
+
+
+@lru_cache(maxsize=64)
+def _server(origin: str) -> httpx.URL:
+    return httpx.URL(origin)
 
 
 @lru_cache(maxsize=64)
