@@ -8,13 +8,18 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
+from circleci_sdk.testing._doors.into_app import IntoApp
 
 
 def test_a_sync_program_comes_in_by_the_port(fake: FakeCircleCI, web: FakeProject) -> None:
@@ -207,6 +212,59 @@ def test_without_uvicorn_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: py
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'circleci-sdk\[testing\]'"), fake.serve():
         pass
+
+
+def test_without_starlette_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("starlette", "circleci_sdk.testing._doors.asgi"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'circleci-sdk\[testing\]'"):
+        fake.app  # noqa: B018  # asking is the test
+    with pytest.raises(MissingExtraError, match="Starlette"), fake.serve():
+        pass
+
+
+async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    web.push(Workflow("build", Job("test", 5, artifacts={"out/a b.txt": "hello"})))
+    fake.clock.settle()
+    site = Starlette(routes=[Mount("/ci", fake.app), Route("/", lambda request: PlainTextResponse("mine"))])
+    headers = {"Circle-Token": fake.token}
+    async with httpx.AsyncClient(transport=IntoApp(site), base_url="http://site.test", headers=headers) as http:
+        assert (await http.get("/")).text == "mine"
+        await http.get("/ci/api/v2/project/gh%2Facme%2Fweb")
+        assert fake.requests[-1].path == "/api/v2/project/gh%2Facme%2Fweb"  # escaped as it came
+        [artifact] = (await http.get("/ci/api/v2/project/gh/acme/web/1/artifacts")).json()["items"]
+        assert artifact["url"].startswith("http://site.test/ci/")
+        assert (await http.get(artifact["url"])).text == "hello"
+        assert (await http.request("PURGE", "/ci/api/v2/me")).status_code == 405
+
+
+async def test_alone_it_answers_every_path_and_method(fake: FakeCircleCI, anyio_backend: str) -> None:
+    async with httpx.AsyncClient(transport=IntoApp(fake.app), base_url="http://site.test/api/v2") as http:
+        for path in ("/%0A", "/no/such/%2Fpath", "//"):
+            assert (await http.get(path)).json() == {"message": "Not found"}
+        assert (await http.request("PURGE", "/me")).status_code == 405
+    assert fake.requests[0].path == "/api/v2/%0A"
+
+
+async def test_half_a_request_does_nothing(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+    messages: list[dict[str, Any]] = [
+        {"type": "http.disconnect"},
+        {"type": "http.request", "body": b'{"branch": "main"', "more_body": True},
+    ]
+    sent: list[object] = []
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop()
+
+    async def send(message: object) -> None:
+        sent.append(message)
+
+    path = "/api/v2/project/gh/acme/web/pipeline"
+    scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [], "root_path": ""}
+    await fake.app(scope, receive, send)  # type: ignore[arg-type]
+    assert sent == []
+    assert len(fake.requests) == 0
 
 
 PLUGGED = """

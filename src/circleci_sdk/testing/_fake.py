@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import httpx
+    from starlette.routing import Router
 
     from circleci_sdk.client import AsyncCircleCI
 
-    from ._doors.asgi import AsgiApp
     from ._doors.server import ServedFake
     from ._state.projects import FakeProject
     from ._state.runs import FakeJob, FakeWorkflow
@@ -287,18 +287,25 @@ class FakeCircleCI:
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> ServedFake:
         """The fake on a port, for any program; a free port if none is given. Use it with `with` or `async with`.
 
-        Works from asyncio, trio and code without either. Raises `MissingExtraError` when uvicorn is not installed.
+        Works from asyncio, trio and code without either. Raises `MissingExtraError` without the `testing` extra.
         """
         from ._doors.server import ServedFake
 
         return ServedFake(self._app, self.webhooks, host, port)
 
     @property
-    def app(self) -> AsgiApp:
-        """The fake as an ASGI application, for servers of your own."""
-        from ._doors.asgi import AsgiApp
+    def app(self) -> Router:
+        """The fake as an ASGI application, for servers of your own, alone or mounted into another one.
 
-        return AsgiApp(self._app)
+        Raises `MissingExtraError` without the `testing` extra.
+        """
+        from ._doors.server import MISSING, MissingExtraError
+
+        try:
+            from ._doors.asgi import asgi_app
+        except ImportError as error:
+            raise MissingExtraError(MISSING) from error
+        return asgi_app(self._app)
 
     def _ended(self, what: FakeJob | FakeWorkflow) -> None:
         self.webhooks.ended(what)

@@ -42,7 +42,7 @@ async def circleci(fake_circleci: FakeCircleCI, anyio_backend: object) -> AsyncI
 
 @pytest.fixture
 def circleci_server(fake_circleci: FakeCircleCI) -> Iterator[ServedFake]:
-    """`fake_circleci` on a free port; `.base_url` says where. Skips the test when uvicorn is not installed."""
+    """`fake_circleci` on a free port; `.base_url` says where. Skips the test without the `testing` extra."""
     from ._doors.server import MissingExtraError
 
     try:

@@ -1,84 +1,74 @@
-"""The fake as an ASGI application: plain ASGI, for one path that takes everything needs no framework."""
+"""The fake as an ASGI application: every path and every method leads to it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.websockets import WebSocketClose
 
 from circleci_sdk.testing._wire.messages import Arrival
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from circleci_sdk.testing._wire.app import App
+    from circleci_sdk.testing._wire.messages import Sending
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-HangUp = Callable[[Scope], None]
+HangUp = Callable[["Scope"], None]
 
 
-class AsgiApp:
+def asgi_app(app: App, hang_up: HangUp | None = None) -> Router:
     """An ASGI application over a fake. `hang_up` ends the connection of a request; servers differ in how."""
 
-    def __init__(self, app: App, hang_up: HangUp | None = None) -> None:
-        self._app = app
-        self._hang_up = hang_up
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _live(receive, send)
-            return
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
+            await WebSocketClose()(scope, receive, send)
             return
-        sending = self._app.handle(await _arrival(scope, receive))
+        try:
+            arrival = await _arrival(Request(scope, receive))
+        except ClientDisconnect:  # half a request does nothing
+            return
+        sending = app.handle(arrival)
         if sending.delay:
             import anyio
 
             await anyio.sleep(sending.delay)  # noqa: TID251  # a slow answer is slow in real time
-        if sending.drop:
-            if self._hang_up is not None:
-                self._hang_up(scope)
-            return
-        content = sending.reply.content
-        headers = {**sending.reply.all_headers, "content-length": str(len(content))}
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": sending.reply.status, "headers": raw})
-        if sending.keep < 1:
-            await send({"type": "http.response.body", "body": content[: int(len(content) * sending.keep)]} | _MORE)
-            if self._hang_up is not None:
-                self._hang_up(scope)
-            return
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+        if not sending.drop:
+            await _send(sending, scope, receive, send)
+        if hang_up is not None and (sending.drop or sending.keep < 1):
+            hang_up(scope)
+
+    return Router(default=answer)
 
 
-_MORE = {"more_body": True}
+async def _send(sending: Sending, scope: Scope, receive: Receive, send: Send) -> None:
+    content = sending.reply.content
+    headers = {**sending.reply.all_headers, "content-length": str(len(content))}
+    if sending.keep == 1:
+        whole = b"" if scope["method"] == "HEAD" else content
+        await Response(whole, sending.reply.status, headers)(scope, receive, send)
+        return
+    # A response that breaks off is none that Starlette knows.
+    raw = Response(status_code=sending.reply.status, headers=headers).raw_headers
+    await send({"type": "http.response.start", "status": sending.reply.status, "headers": raw})
+    await send({"type": "http.response.body", "body": content[: int(len(content) * sending.keep)], "more_body": True})
 
 
-async def _live(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
-
-
-async def _arrival(scope: Scope, receive: Receive) -> Arrival:
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            break
-        body += message.get("body", b"")
-        if not message.get("more_body", False):
-            break
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+async def _arrival(request: Request) -> Arrival:
+    scope = request.scope
+    root: str = scope.get("root_path", "")
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope.get("query_string", b"")
     return Arrival(
-        scope["method"],
-        raw_path.partition(b"?")[0].decode("latin-1"),
-        tuple(parse_qsl(query.decode("latin-1"), keep_blank_values=True)),
-        headers,
-        body,
-        f"{scope.get('scheme', 'http')}://{headers.get('host', 'localhost')}",
+        request.method,
+        # Mounted somewhere below, the API still begins at its own root.
+        raw_path.partition(b"?")[0].decode("latin-1").removeprefix(root),
+        tuple(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        dict(request.headers),
+        await request.body(),
+        str(request.base_url.replace(path=root)).rstrip("/"),
     )

@@ -77,6 +77,6 @@ def _let_wait(client: AsyncCircleCI, clock: WaitingClock, limited: bool) -> None
     session = client._session  # pyright: ignore[reportPrivateUsage]
     changes: dict[str, object] = {"clock": clock}
     if not limited:
-        changes["limiter"] = LocalRateLimiter(clock)
+        changes["limiter"] = LocalRateLimiter(clock, session.under_way)
     for name, value in changes.items():
         setattr(session, name, value)

@@ -7,17 +7,16 @@ import socket
 import threading  # noqa: TID251  # as above
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .asgi import AsgiApp, Scope
-
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from starlette.types import Scope
 
     from circleci_sdk.testing._wire.app import App
 
     from .deliveries import Webhooks
 
-MISSING: Final = "Serving the fake on a port needs uvicorn. Install it with: pip install 'circleci-sdk[testing]'"
-
+MISSING: Final = "Serving the fake needs Starlette and uvicorn. Install them with: pip install 'circleci-sdk[testing]'"
 
 TICK: Final = 0.05
 """Real seconds between two looks at what is due."""
@@ -51,7 +50,7 @@ class ServedFake:
         return f"http://{self._host}:{self._port}"
 
     def start(self) -> Self:
-        """Open the port. Raises `OSError` when it is taken, `MissingExtraError` without uvicorn."""
+        """Open the port. Raises `OSError` when it is taken, `MissingExtraError` without the `testing` extra."""
         ready = threading.Event()
         self._server = self._make_server(ready)
         listener = socket.create_server((self._host, self._port))
@@ -95,6 +94,8 @@ class ServedFake:
         try:
             import uvicorn
             from uvicorn.protocols.http.h11_impl import H11Protocol
+
+            from .asgi import asgi_app
         except ImportError as error:
             raise MissingExtraError(MISSING) from error
         transports = self._transports
@@ -121,7 +122,7 @@ class ServedFake:
 
         return Server(
             uvicorn.Config(
-                AsgiApp(self._app, self._hang_up),
+                asgi_app(self._app, self._hang_up),
                 http=Protocol,
                 lifespan="off",
                 log_config=None,
