@@ -11,8 +11,9 @@ import anyio
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from circleci_sdk import ConfigError, InvalidArgumentError
 from circleci_sdk.webhooks import HandlerFailure, MemoryStore, Ping, Router, UnknownEvent, WebhookApp
@@ -379,11 +380,13 @@ async def test_other_protocols_are_turned_away() -> None:
         await app({"type": "carrier-pigeon"}, receive, send)
 
 
-async def test_mounted_into_starlette_it_lives_with_the_app_around_it() -> None:
+@pytest.mark.parametrize("framework", [Starlette, FastAPI])
+async def test_mounted_into_an_app_it_lives_with_the_app_around_it(framework: type[Starlette]) -> None:
     router = Router()
     heard = heard_by(router)
     hooks = app_of(router)
-    site = Starlette(routes=[Route("/hook", hooks), Mount("/circleci", hooks)], lifespan=hooks.lifespan)
+    site = framework(routes=[Route("/hook", hooks)], lifespan=hooks.lifespan)
+    site.mount("/circleci", hooks)
     transport = httpx.ASGITransport(site)
     with anyio.fail_after(5):
         async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
