@@ -259,7 +259,7 @@ class _Content(httpx.AsyncByteStream):
     """The body of a request. trio complains of a generator that a cancellation leaves in the middle; this is none."""
 
     def __init__(self, content: bytes) -> None:
-        self._pieces = [content]
+        self._pieces = [content] if content else []  # even an empty piece goes through all layers below
 
     def __aiter__(self) -> _Content:
         return self

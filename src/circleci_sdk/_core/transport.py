@@ -123,7 +123,7 @@ class LaneTransport(httpx.AsyncBaseTransport):
             return
         lane.idle_since = now = time.monotonic()  # noqa: TID251  # real sockets idle in real time
         self._idle.append(lane)
-        if now - self._idle[0].idle_since > KEEPALIVE:
+        while now - self._idle[0].idle_since > KEEPALIVE:  # the last one is this one
             self._dead.add(self._idle.popleft())  # closed by the next call, or by aclose
 
     async def _bury(self) -> None:
