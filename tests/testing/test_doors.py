@@ -236,6 +236,8 @@ async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject,
         [artifact] = (await http.get("/ci/api/v2/project/gh/acme/web/1/artifacts")).json()["items"]
         assert artifact["url"].startswith("http://site.test/ci/")
         assert (await http.get(artifact["url"])).text == "hello"
+        head = await http.head("/ci/api/v2/me")
+        assert (head.content, int(head.headers["content-length"]) > 2) == (b"", True)
         assert (await http.request("PURGE", "/ci/api/v2/me")).status_code == 405
 
 

@@ -33,6 +33,8 @@ def same(url: str) -> None:
 @example("https://circleci.com", "/api/../x")
 @example("https://circleci.com", "/api/v2//me")
 @example("https://circleci.com", "/a%2e%2e/%2E")
+@example("https://circleci.com", "/a%zz")
+@example("https://circleci.com", "/a?b=%zz")
 @example("https://circleci.com", "/a?b=/c?d")
 @example("https://circleci.com", "//")
 @example("https://user:secret@circleci.com", "/a")

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI
+from circleci_sdk._core.http import _Content
 from circleci_sdk._core.transport import ConnectionOptions, _context
 
 USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'
@@ -87,6 +88,11 @@ async def test_one_page(anyio_backend: str) -> None:
             await client.v2.pipelines.list_for_project("gh/acme/web", branch="main")
         assert calls["circleci_sdk"] <= 110
         assert calls["httpx"] <= 70
+
+
+async def test_a_request_without_a_body_sends_not_even_an_empty_piece(anyio_backend: str) -> None:
+    assert [piece async for piece in _Content(b"")] == []
+    assert [piece async for piece in _Content(b"{}")] == [b"{}"]
 
 
 @pytest.mark.usefixtures("instant")
