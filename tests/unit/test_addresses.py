@@ -65,6 +65,10 @@ def _encodes(pair: tuple[str, str]) -> bool:
     return not any("\ud800" <= char <= "\udfff" for text in pair for char in text)
 
 
+def test_a_password_is_not_remembered() -> None:
+    assert not isinstance(_address("https://user:secret@circleci.com/a"), _Address)
+
+
 def test_an_error_may_know_the_path_but_not_the_query() -> None:
     request = httpx.Request("GET", "https://circleci.com")
     request.url = _address("https://circleci.com/api/v2/a%20b?X-Amz-Signature=secret")

@@ -32,12 +32,12 @@ MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
 _PLAIN: Final = re.compile(
-    r"(https?://[^/?#]+)"
+    r"(https?://[^/?#@]+)"
     r"((?:/(?!\.)[\w.~-]*(?:%[0-9A-F]{2}[\w.~-]*)*)+"
     r"(?:\?[\w.~&=-]*(?:%[0-9A-F]{2}[\w.~&=-]*)*)?)",
     re.ASCII,
 )
-"""What `wire.build_url` writes: a server, and what is escaped already."""
+"""What `wire.build_url` writes: a server without a password, which is remembered, and what is escaped already."""
 _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
 
