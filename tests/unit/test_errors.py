@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -182,3 +183,12 @@ def test_the_tree_is_the_one_in_the_docstring() -> None:
             assert parents[-1][1] in ancestors
         parents.append((depth, name))
     assert set(drawn) == {cls.__name__ for cls in CLASSES}
+
+
+def test_a_traceback_says_a_name_that_can_be_caught() -> None:
+    for cls in CLASSES:
+        assert traceback.format_exception_only(cls("why"))[0].startswith(f"circleci_sdk.{cls.__name__}: ")
+
+    class TheirError(CircleCIError): ...
+
+    assert TheirError.__module__ == __name__

@@ -37,7 +37,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 Delivery = Literal["not_sent", "refused", "unknown", "done"]
 StopReason = Literal["not_retryable", "unknown_delivery", "attempts_exhausted", "retry_after_too_long", "deadline"]
+
+_PUBLIC: Final = "circleci_sdk"
+"""What tracebacks call the home of these classes, so that readers can copy the name into an `except`."""
 
 
 @dataclass(slots=True)
@@ -98,6 +101,14 @@ class CircleCIError(Exception):
             self.elapsed = facts.elapsed
             self.stopped_because = facts.stopped_because
             self.delivery = facts.delivery
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__module__ == __name__:
+            cls.__module__ = _PUBLIC
+
+
+CircleCIError.__module__ = _PUBLIC
 
 
 class ConfigError(CircleCIError):

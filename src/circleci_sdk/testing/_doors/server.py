@@ -25,6 +25,8 @@ TICK: Final = 0.05
 class MissingExtraError(ImportError):
     """What the `testing` extra holds is not installed; the message says what to install."""
 
+    __module__ = "circleci_sdk.testing"
+
 
 class ServedFake:
     """A fake on a port. Entered with `with` or `async with`; `base_url` is where it is.
