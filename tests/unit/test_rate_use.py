@@ -16,6 +16,7 @@ from tests.support.clock import clock_of
 
 LATENCY = 0.06
 TASKS = 50
+"""As many as may be under way at once."""
 PAGE = {"items": [], "next_page_token": None}
 
 
@@ -68,8 +69,8 @@ class Bucket(Windows):
         return int(self.level)
 
 
-def crawl(limit: Windows, calls: int) -> float:
-    """Seconds for so many calls."""
+def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
+    """Seconds for so many calls of so many tasks."""
 
     async def answer(request: httpx.Request) -> httpx.Response:
         await trio.sleep(LATENCY / 2)
@@ -92,7 +93,7 @@ def crawl(limit: Windows, calls: int) -> float:
                 await client.v2.pipelines.list_for_project("gh/acme/web")
 
         async with client, anyio.create_task_group() as tasks:
-            for _ in range(TASKS):
+            for _ in range(count):
                 tasks.start_soon(work)
         return trio.current_time()
 
@@ -119,6 +120,16 @@ def test_a_limit_below_the_number_of_tasks(kind: Callable[[int], Windows]) -> No
     took = crawl(limit, 600)
     assert limit.seen[200] == 600
     assert 600 / took >= 0.9 * 30
+    assert limit.seen[429] <= TASKS - 30 + 3
+
+
+@pytest.mark.parametrize("kind", [Windows, Bucket])
+def test_a_thousand_tasks(kind: Callable[[int], Windows]) -> None:
+    """Those who wait for a place on the network do not run into the limit that the first ones have met."""
+    limit = kind(30)
+    took = crawl(limit, 1500, 1000)
+    assert limit.seen[200] == 1500
+    assert 1500 / took >= 0.9 * 30
     assert limit.seen[429] <= TASKS - 30 + 3
 
 

@@ -120,6 +120,69 @@ async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> N
     assert clock.slept[0] == 5
 
 
+async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer) -> None:
+    """They had passed the gate when it was open; now they leave as late as all others, and in no greater hurry."""
+    clock = FakeClock(held=True)
+    gate = api.gate()
+    hooked: list[httpx.Request] = []
+
+    async def note(request: httpx.Request) -> None:
+        hooked.append(request)
+
+    api.script([refusal(10, {"X-RateLimit-Limit": "4"}).held_by(gate)] * 2)
+    async with (
+        client_on(api, clock, max_concurrency=2, on_request=note) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(20):
+            tasks.start_soon(me, client)
+        await api.seen(2)
+        gate.open()
+        while not clock.slept:
+            await settle()
+        await clock.advance(9.9)
+        assert len(api.requests) == 2
+        while len(api.requests) < 22:
+            await clock.advance(0.25)
+        assert clock.now - 1000 >= 10 + 19 / 4
+    assert len(hooked) == 22
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"max_retry_after": 5}, "retry_after_too_long"), ({"timeout": 8}, "deadline")],
+    ids=["max_retry_after", "timeout"],
+)
+async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
+    api: ScriptedServer, options: dict[str, Any], reason: str
+) -> None:
+    gate = api.gate()
+    errors: list[RateLimitError] = []
+
+    async def call(client: AsyncCircleCI) -> None:
+        with pytest.raises(RateLimitError) as caught:
+            await me(client)
+        errors.append(caught.value)
+
+    api.on("GET", ME, refusal(10).held_by(gate))
+    clock = FakeClock()
+    async with client_on(api, clock, max_concurrency=1, **options) as client:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(call, client)
+            await api.seen(1)
+            gate.open()
+        assert len(api.requests) == 1
+        clock.now += 10
+        api.on("GET", ME, reply(json=USER))
+        with anyio.fail_after(5):  # nobody has kept the place
+            await me(client)
+    assert sorted((error.attempts, error.delivery, error.stopped_because) for error in errors) == [
+        *[(0, "not_sent", reason)] * 4,
+        (1, "refused", reason),
+    ]
+
+
 async def test_a_throttled_export_stops_no_cancel_and_two_limited_groups_stop_all(api: ScriptedServer) -> None:
     clock = FakeClock()
     api.on("GET", EXPORT, refusal(50))

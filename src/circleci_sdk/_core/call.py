@@ -51,6 +51,8 @@ class Call:
         "_attempts",
         "_deadline",
         "_http",
+        "_is_at_gate",
+        "_is_under_way",
         "_key",
         "_operation",
         "_options",
@@ -77,6 +79,7 @@ class Call:
         total = options.timeout.total
         self._deadline = None if total is None else self._started + total
         self._attempts = 0
+        self._is_at_gate = self._is_under_way = False
         self._worst = Delivered.NO
         self._renewed = False
         self._rate_limit: RateLimit | None = None
@@ -95,19 +98,20 @@ class Call:
         left = self._left()
         if left <= 0:
             self._raise_transport(Failed("timeout", Delivered.NO, False, "no time was left"), "deadline")
-        begun, progress = self._attempts, Progress()
+        progress = Progress()
         outcome: Received | Failed | None = None
         with anyio.move_on_after(None if left == inf else left):
             await self._pass_gate(left)
             self._attempts += 1
-            before, under_way = self._session.clock.monotonic(), self._session.under_way
-            under_way[self._key] += 1
+            before = self._session.clock.monotonic()
             try:
                 outcome = await self._exchange(progress)
             finally:
-                under_way[self._key] -= 1
+                if self._is_under_way:
+                    self._session.under_way[self._key] -= 1
+                    self._is_under_way = False
             self._log(outcome, self._session.clock.monotonic() - before)
-        if outcome is None and self._attempts == begun:
+        if outcome is None and self._is_at_gate:
             self._raise_limited(left)
         if outcome is None:
             self._raise_transport(
@@ -121,11 +125,28 @@ class Call:
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Send once and read the answer. A download overrides this: it leaves the body for later."""
-        return await self._http.exchange(self._prepared, self._session.credential, self._options.timeout, progress)
+        session = self._session
+        return await self._http.exchange(self._prepared, session.credential, self._options.timeout, progress, self)
+
+    def take_turn(self) -> bool:
+        """Count as under way, unless the gate has shut while others took all places."""
+        if self._session.is_limited(self._key):
+            return False
+        self._session.under_way[self._key] += 1
+        self._is_under_way = True
+        return True
+
+    async def wait_for_turn(self) -> None:
+        """Pass the gate again. Nothing was tried yet."""
+        self._attempts -= 1
+        await self._pass_gate(self._left())
+        self._attempts += 1
 
     async def _pass_gate(self, left: float) -> None:
         session, before = self._session, self._session.clock.monotonic()
+        self._is_at_gate = True
         wait = await session.limiter.acquire(self._key, min(self._options.max_retry_after, left), left)
+        self._is_at_gate = False
         if wait is not None:
             self._raise_limited(wait)
         waited = session.clock.monotonic() - before

@@ -225,7 +225,9 @@ class Download(Call):
         hops = 0
         while True:
             prepared = Prepared("GET", url, headers, None)
-            answer = await self._http.open(prepared, credential, self._options.timeout, progress)
+            answer = await self._http.open(
+                prepared, credential, self._options.timeout, progress, None if hops else self
+            )
             if isinstance(answer, Failed):
                 return answer
             hops += 1

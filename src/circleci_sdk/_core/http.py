@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import httpx
@@ -28,6 +28,20 @@ if TYPE_CHECKING:
     from .options import Timeout
 
 Hook = Callable[[Any], Awaitable[None]]
+
+
+class Turn(Protocol):
+    """The leave of one request to go: it was given at the gate, and may be lost while the request waits for a place."""
+
+    def take_turn(self) -> bool:
+        """Go, now that there is a place. False: the gate has shut in between."""
+        ...
+
+    async def wait_for_turn(self) -> None:
+        """Pass the gate again."""
+        ...
+
+
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
@@ -74,27 +88,30 @@ class Http:
         return self._own and self._connected
 
     async def exchange(  # limits for single steps, not for this function
-        self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress
+        self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress, turn: Turn | None
     ) -> Received | Failed:
         """Send one request, follow its redirects on the same server, and read the answer to its end."""
         for _ in range(MAX_REDIRECTS):
-            answer = await self._once(prepared, credential, limits, progress)
+            answer = await self._once(prepared, credential, limits, progress, turn)
             target = redirect_target(prepared, answer) if isinstance(answer, Received) else None
             if target is None:
                 return answer
-            prepared = replace(prepared, url=target)
-        return await self._once(prepared, credential, limits, progress)
+            prepared, turn = replace(prepared, url=target), None
+        return await self._once(prepared, credential, limits, progress, None)
 
     async def _once(
-        self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress
+        self, prepared: Prepared, credential: Credential, limits: Timeout, progress: Progress, turn: Turn | None
     ) -> Received | Failed:
         """Send one request. What hooks and sources of tokens raise passes through untouched; so does cancellation."""
         request, token = await self._ready(prepared, credential, limits, progress)
         handled = sys.exception()
         try:
-            async with self._slots:
+            await self._find_place(turn)
+            try:
                 progress.left = not self._own
                 response, content = await self._send(request, token, progress)
+            finally:
+                self._slots.release()
         except BaseException as error:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
@@ -106,6 +123,14 @@ class Http:
         if self._options.on_response is not None:
             await self._options.on_response(response)
         return received
+
+    async def _find_place(self, turn: Turn | None) -> None:
+        """Wait for a place among those under way. Nobody keeps one while he waits at the gate."""
+        await self._slots.acquire()
+        while turn is not None and not turn.take_turn():
+            self._slots.release()
+            await turn.wait_for_turn()
+            await self._slots.acquire()
 
     async def _ready(
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
@@ -159,7 +184,12 @@ class Http:
         return response
 
     async def open(
-        self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
+        self,
+        prepared: Prepared,
+        credential: Credential | None,
+        limits: Timeout,
+        progress: Progress,
+        turn: Turn | None,
     ) -> Opened | Failed:
         """Send one request and give its answer with the body still to come. Follows no redirect.
 
@@ -168,7 +198,7 @@ class Http:
         request, token = await self._ready(prepared, credential, limits, progress)
         handled = sys.exception()
         try:
-            await self._slots.acquire()
+            await self._find_place(turn)
             try:
                 progress.left = not self._own
                 response = await self._begin(request, token, progress)

@@ -234,6 +234,11 @@ class LocalRateLimiter:
         if limited:
             self._line(self._all, (key.credential, key.origin)).shut(seconds, spacing)
 
+    def is_limited(self, key: RateKey) -> bool:
+        """Whether a pause is on that also holds for those who have passed and not left yet."""
+        lines = (self._groups.get(key), self._all.get((key.credential, key.origin))) if self._groups else ()
+        return any(line is not None and line.is_limited for line in lines)
+
     def _line(self, lines: dict[_K, _Line], key: _K) -> _Line:
         return lines.setdefault(key, _Line(self._clock))
 

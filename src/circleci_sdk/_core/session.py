@@ -99,6 +99,10 @@ class Session:
             http = self._https[loop] = self._open()
         return http
 
+    def is_limited(self, key: RateKey) -> bool:
+        """Whether those who have passed the gate are to wait all the same. A gate of the user's keeps its own books."""
+        return isinstance(self.limiter, LocalRateLimiter) and self.limiter.is_limited(key)
+
     def _open(self) -> Http:
         from .http import Http, HttpOptions
         from .transport import ConnectionOptions
