@@ -13,11 +13,11 @@ import anyio
 import httpx
 import pytest
 
-from circleci_sdk import AsyncCircleCI, NotFoundError, RateLimit, RateLimitError, ServerError
+from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimit, RateLimitError, ServerError
 from circleci_sdk._core.ratelimit import LocalRateLimiter, RateKey
 from tests.support.clients import ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, settle
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
 
 ME: Final = "/api/v2/me"
 JOB: Final = f"/api/v2/project/{SLUG}/job/1/cancel"
@@ -181,6 +181,23 @@ async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
         *[(0, "not_sent", reason)] * 4,
         (1, "refused", reason),
     ]
+
+
+async def test_in_the_end_nobody_counts_as_under_way(api: ScriptedServer) -> None:
+    """Whoever did would claim a part of each window to come."""
+    api.on("GET", "/moved", redirect("/file"))
+    api.on("GET", "/file", reply(body=b"whole"))
+    async with client_on(api, FakeClock(), max_retries=1) as client:
+        api.script([redirect(ME), reply(json=USER), drop(), reply(503), refusal(1), reply(json=USER), hang()])
+        for _ in range(3):
+            with suppress(CircleCIError):
+                await me(client)
+        with anyio.move_on_after(0.05):
+            await me(client)
+        async with client._caller.download(f"{api.url}/moved", label="artifacts.download", timeout=5) as download:
+            assert [piece async for piece in download] == [b"whole"]
+        assert set(client._session.under_way.values()) == {0}
+        assert len(client._session.under_way) == 2
 
 
 async def test_a_throttled_export_stops_no_cancel_and_two_limited_groups_stop_all(api: ScriptedServer) -> None:

@@ -75,7 +75,8 @@ class Http:
         self._own = options.client is None and options.transport is None
         # Nobody but our own transport sees the request: hooks and foreign transports may want all that httpx offers.
         self._lean = self._own and options.on_request is None and options.on_response is None
-        self._slots = anyio.Semaphore(options.connections.max_concurrency, fast_acquire=True)
+        places = options.connections.max_concurrency
+        self._slots = anyio.Semaphore(places, max_value=places, fast_acquire=True)
         if options.client is not None:
             self._transport: httpx.AsyncBaseTransport = _Borrowed(options.client)
         else:
