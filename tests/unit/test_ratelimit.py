@@ -307,6 +307,20 @@ async def test_a_second_limited_group_pauses_all() -> None:
     assert await gate.acquire(RateKey("you", KEY.origin, THIRD.group), 0, 0) is None
 
 
+async def test_a_pause_also_holds_for_those_who_had_passed() -> None:
+    clock = FakeClock()
+    gate = LocalRateLimiter(clock)
+    assert not gate.is_limited(KEY)
+    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+    assert (gate.is_limited(KEY), gate.is_limited(THIRD)) == (True, False)
+    await gate.observe(OTHER, None, 15.0)
+    assert gate.is_limited(THIRD)  # a second limited group: the limit is the credential's
+    assert not gate.is_limited(RateKey("you", KEY.origin, THIRD.group))
+    clock.now += 15
+    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
+    assert not gate.is_limited(KEY)  # those who leave one by one are not held back
+
+
 async def test_a_second_group_limited_later_pauses_only_itself() -> None:
     clock = FakeClock()
     gate = LocalRateLimiter(clock)
