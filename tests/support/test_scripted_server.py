@@ -84,6 +84,7 @@ async def test_requests_at_the_same_time_are_counted(server: ScriptedServer) -> 
         assert server.concurrent == 5
         gate.open()
 
+    await server.parted(5)
     assert (server.concurrent, server.max_concurrent, server.connections) == (0, 5, 5)
 
 

@@ -32,7 +32,7 @@ def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]
     def refuse(why: str) -> InvalidArgumentError:
         return InvalidArgumentError(f"The file name {name!r} is refused: {why}.")
 
-    if name.startswith("/") or _DRIVE.match(name):
+    if name.startswith("/") or any(_DRIVE.match(part) for part in name.split("/")):
         raise refuse("it is absolute")
     if "\\" in name:
         raise refuse("it holds a backslash, which divides folders on Windows")
