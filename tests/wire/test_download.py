@@ -30,8 +30,8 @@ from circleci_sdk import (
     StatusError,
     Timeout,
 )
-from circleci_sdk._core.download import Download, check_url, may_hold_token, origin_of
-from circleci_sdk._core.inflate import Inflater
+from circleci_sdk.tasks._download import Download, check_url, download_of, may_hold_token, origin_of
+from circleci_sdk.tasks._inflate import Inflater
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
@@ -48,7 +48,7 @@ async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
 
 def fetch(client: AsyncCircleCI, url: str, **options: Any) -> Download:
     options.setdefault("timeout", 5)
-    return client._caller.download(url, label="artifacts.download", **options)
+    return download_of(client._caller, url, label="artifacts.download", **options)
 
 
 async def read(download: Download) -> bytes:
@@ -538,7 +538,7 @@ async def test_no_error_shows_the_token_or_the_signature(server: ScriptedServer)
         for script in (reply(403), drop(), reply(body=FILE).cut(keep=0)):
             server.on("GET", "/f", script)
             with pytest.raises(CircleCIError) as caught:
-                await read(client._caller.download(server.url + "/f?sig=hidden", label="usage.download", timeout=5))
+                await read(download_of(client._caller, server.url + "/f?sig=hidden", label="usage.download", timeout=5))
             error: BaseException | None = caught.value
             while error is not None:
                 text = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())

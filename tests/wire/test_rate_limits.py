@@ -15,6 +15,7 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimit, RateLimitError, ServerError
 from circleci_sdk._core.ratelimit import LocalRateLimiter, RateKey
+from circleci_sdk.tasks._download import download_of
 from tests.support.clients import ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, settle
 from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
@@ -194,7 +195,7 @@ async def test_in_the_end_nobody_counts_as_under_way(api: ScriptedServer) -> Non
                 await me(client)
         with anyio.move_on_after(0.05):
             await me(client)
-        async with client._caller.download(f"{api.url}/moved", label="artifacts.download", timeout=5) as download:
+        async with download_of(client._caller, f"{api.url}/moved", label="artifacts.download", timeout=5) as download:
             assert [piece async for piece in download] == [b"whole"]
         assert set(client._session.under_way.values()) == {0}
         assert len(client._session.under_way) == 2

@@ -21,6 +21,7 @@ import pytest
 import circleci_sdk.v1
 import circleci_sdk.v2
 from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimitError, StatusError, Timeout, UnknownStr
+from circleci_sdk.tasks._download import download_of
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Answer, ScriptedServer, drop, hang, nobody, redirect, reply
@@ -250,8 +251,8 @@ def download(path: str, answer: Answer = ACCEPTED, **options: Any) -> Observe:
             async with client_on(server, FakeClock()) as client:
 
                 async def read() -> bytes:
-                    fetched = client._caller.download(
-                        server.url + path, label="artifacts.download", timeout=5, **options
+                    fetched = download_of(
+                        client._caller, server.url + path, label="artifacts.download", timeout=5, **options
                     )
                     async with fetched as pieces:
                         return b"".join([piece async for piece in pieces])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes, secrets_in
@@ -21,7 +21,6 @@ from .wire import Headers, Prepared, build_url
 
 if TYPE_CHECKING:
     from .clock import Clock
-    from .download import Download, Renew
     from .operation import Operation
     from .options import Options
     from .ratelimit import RateLimit
@@ -52,10 +51,10 @@ class Reply(Generic[T_co]):
 class Caller:
     """A session together with the options of one view: what carries calls."""
 
-    __slots__ = ("_session", "options")
+    __slots__ = ("options", "session")
 
     def __init__(self, session: Session, options: Options) -> None:
-        self._session = session
+        self.session = session
         self.options = options
 
     async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
@@ -91,31 +90,10 @@ class Caller:
         start = None if first is UNSET else cast("Cursor", first)
         return AsyncPager(fetch, start=start, label=operation.label)
 
-    def download(
-        self,
-        url: str,
-        *,
-        label: str,
-        timeout: float | None,
-        renew: Renew | None = None,
-        signed: bool = False,
-        decode: bool = True,
-    ) -> Download:
-        """A file from any address, of which nothing is read yet.
-
-        `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
-        refused: signed links expire. A `signed` link never gets the token, wherever it leads. `decode` False leaves a
-        body compressed that the server sends so.
-        """
-        from .download import Download
-
-        options = self.options.changed(timeout=replace(self.options.timeout, total=timeout))
-        return Download(self._session, options, url, label=label, renew=renew, signed=signed, decode=decode)
-
     @property
     def clock(self) -> Clock:
         """Time, randomness and sleep, for those who build on calls."""
-        return self._session.clock
+        return self.session.clock
 
     async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
         """Carry out a call that no operation describes. `json` is UNSET for no body."""
@@ -146,7 +124,7 @@ class Caller:
     def _request(
         self, operation: Operation[Any], path: str, query: list[tuple[str, str]], content: bytes | None
     ) -> Prepared:
-        url = build_url(self._session.origin, path, [*query, *self.options.query])
+        url = build_url(self.session.origin, path, [*query, *self.options.query])
         headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"), ("User-Agent", user_agent()))
         if extra := self.options.headers:
             replaced = {name.lower() for name, _ in extra}
@@ -157,7 +135,7 @@ class Caller:
 
     async def _travel(self, operation: Operation[Any], prepared: Prepared) -> Trip:
         _warn_of_deprecation(operation)
-        session = self._session
+        session = self.session
         return await Call(session, self.options, operation, prepared, session.http()).run()
 
 

@@ -29,19 +29,6 @@ if TYPE_CHECKING:
 
 Hook = Callable[[Any], Awaitable[None]]
 
-
-class Turn(Protocol):
-    """The leave of one request to go: it was given at the gate, and may be lost while the request waits for a place."""
-
-    def take_turn(self) -> bool:
-        """Go, now that there is a place. False: the gate has shut in between."""
-        ...
-
-    async def wait_for_turn(self) -> None:
-        """Pass the gate again."""
-        ...
-
-
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
@@ -54,6 +41,18 @@ _PLAIN: Final = re.compile(
 """What `wire.build_url` writes: a server without a password, which is remembered, and what is escaped already."""
 _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
+
+
+class Turn(Protocol):
+    """The leave of one request to go: it was given at the gate, and may be lost while the request waits for a place."""
+
+    def take_turn(self) -> bool:
+        """Go, now that there is a place. False: the gate has shut in between."""
+        ...
+
+    async def wait_for_turn(self) -> None:
+        """Pass the gate again."""
+        ...
 
 
 @dataclass(slots=True)

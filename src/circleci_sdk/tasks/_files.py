@@ -14,7 +14,7 @@ from anyio.to_thread import run_sync
 from circleci_sdk._core.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from circleci_sdk._core.download import Download
+    from ._download import Download
 
 _PIECE: Final = 1 << 19
 _DEVICES: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)

@@ -15,6 +15,7 @@ from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._client import V2
 
+from ._download import download_of
 from ._files import safe_parts, save
 from ._together import together
 
@@ -129,8 +130,12 @@ class Artifacts:
                 file = DownloadedArtifact(artifact, path, there[path], kept=True)
             else:
                 left = None if deadline is None else max(0.001, deadline - clock.monotonic())
-                opened = self._caller.download(
-                    artifact.url, label="artifacts.download", timeout=left, decode=not is_compressed(path.name)
+                opened = download_of(
+                    self._caller,
+                    artifact.url,
+                    label="artifacts.download",
+                    timeout=left,
+                    decode=not is_compressed(path.name),
                 )
                 file = DownloadedArtifact(artifact, path, await save(opened, path, replace=overwrite is not False))
             if on_file is not None:

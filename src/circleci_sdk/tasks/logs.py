@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Self
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._core.options import is_count
 
+from ._download import download_of
 from ._patience import caller_of, patiently
 from ._step_output import OutputReader, Tail
 from ._together import together
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
-    from circleci_sdk._core.download import Download, Renew
     from circleci_sdk._core.slugs import ProjectSlug
     from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.v1.models import BuildAction, BuildDetails
+
+    from ._download import Download, Renew
 
 _FAILED: Final = frozenset({"failed", "timedout", "canceled", "cancelled", "infrastructure_fail", "terminated-unknown"})
 
@@ -202,8 +204,13 @@ class Logs:
         """
         if step.url is None:
             return Output(None)
-        download = caller_of(self._circleci).download(
-            step.url, label="logs.output", timeout=timeout, renew=self._renewal_of(step), signed=True
+        download = download_of(
+            caller_of(self._circleci),
+            step.url,
+            label="logs.output",
+            timeout=timeout,
+            renew=self._renewal_of(step),
+            signed=True,
         )
         return Output(download)
 

@@ -25,6 +25,7 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._client import V2
 
+from ._download import download_of
 from ._files import save
 from ._patience import TRIES, may_pass, pause_after
 from ._together import together
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk._core.download import Download
     from circleci_sdk.v2.models import UsageExport, UsageExportState
+
+    from ._download import Download
 
 LONGEST_WINDOW: Final = timedelta(days=31)
 ORDERS_PER_HOUR: Final = 10
@@ -181,8 +183,8 @@ class Usage:
                     return fresh[number] if number < len(fresh) else url
 
                 left = None if deadline == inf else max(0.001, deadline - clock.monotonic())
-                file = self._caller.download(
-                    url, label="usage.download", timeout=left, renew=renew, signed=True, decode=False
+                file = download_of(
+                    self._caller, url, label="usage.download", timeout=left, renew=renew, signed=True, decode=False
                 )
                 return await store(number, file)
 

@@ -15,20 +15,22 @@ from urllib.parse import urljoin
 
 import anyio
 
-from .call import Call
-from .errors import DecodeError, InvalidArgumentError
-from .http import MAX_REDIRECTS, Opened
-from .inflate import Inflater
-from .operation import Api, Operation
-from .retry import Attempt, Delivered
-from .session import is_loopback, user_agent
-from .wire import Failed, Headers, Prepared, Progress, Received
+from circleci_sdk._core.call import Call
+from circleci_sdk._core.errors import DecodeError, InvalidArgumentError
+from circleci_sdk._core.http import MAX_REDIRECTS, Opened
+from circleci_sdk._core.operation import Api, Operation
+from circleci_sdk._core.retry import Attempt, Delivered
+from circleci_sdk._core.session import is_loopback, user_agent
+from circleci_sdk._core.wire import Failed, Headers, Prepared, Progress, Received
+
+from ._inflate import Inflater
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .options import Options
-    from .session import Session
+    from circleci_sdk._core.caller import Caller
+    from circleci_sdk._core.options import Options
+    from circleci_sdk._core.session import Session
 
 Renew = Callable[[], Awaitable[str]]
 
@@ -42,6 +44,26 @@ _ARTIFACTS: Final = ".circle-artifacts.com"
 _MOVED: Final = (301, 302, 303, 307, 308)
 _EXPIRED: Final = (400, 401, 403, 410)
 _LONGEST_REFUSAL: Final = 1 << 16
+
+
+def download_of(
+    caller: Caller,
+    url: str,
+    *,
+    label: str,
+    timeout: float | None,
+    renew: Renew | None = None,
+    signed: bool = False,
+    decode: bool = True,
+) -> Download:
+    """A file from any address, of which nothing is read yet.
+
+    `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
+    refused: signed links expire. A `signed` link never gets the token, wherever it leads. `decode` False leaves a
+    body compressed that the server sends so.
+    """
+    options = caller.options.changed(timeout=replace(caller.options.timeout, total=timeout))
+    return Download(caller.session, options, url, label=label, renew=renew, signed=signed, decode=decode)
 
 
 class Download(Call):
