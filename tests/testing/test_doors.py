@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import anyio
@@ -90,16 +91,22 @@ async def test_the_one_that_is_due_first_wakes_first(fake: FakeCircleCI, anyio_b
     assert fake.clock.now.timestamp() % 60 == 30
 
 
-def test_the_clock_can_run_by_itself() -> None:
+def test_the_clock_can_run_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 0.0
+    monkeypatch.setattr("circleci_sdk.testing._clock.time", SimpleNamespace(monotonic=lambda: seconds))
     fake = FakeCircleCI(speed=1000)
     web = fake.add_project("gh/acme/web")
     pipeline = web.push(Workflow("build", Job("test", 50)))
-    until = time.monotonic() + 5
-    while fake.clock.now and not pipeline.ended and time.monotonic() < until:
-        time.sleep(0.01)
+    started = fake.clock.now
+    seconds = 0.01
+    assert fake.clock.now == started + timedelta(seconds=10)
+    assert not pipeline.ended
+    seconds = 0.1
+    assert fake.clock.now == started + timedelta(seconds=100)
     assert pipeline.ended
     fake.clock.run(0)
-    assert fake.clock.now == fake.clock.now
+    seconds = 1.0
+    assert fake.clock.now == started + timedelta(seconds=100)
 
 
 def test_the_clock_refuses_what_makes_no_sense(fake: FakeCircleCI) -> None:

@@ -114,22 +114,13 @@ def test_a_crawl_of_two_thousand_calls(kind: Callable[[int], Windows], rate: int
 
 
 @pytest.mark.parametrize("kind", [Windows, Bucket])
-def test_a_limit_below_the_number_of_tasks(kind: Callable[[int], Windows]) -> None:
-    """The first calls know nothing of the limit; after them hardly any is refused."""
+@pytest.mark.parametrize(("tasks", "calls"), [(TASKS, 600), (1000, 1500)], ids=["as many as may leave", "a thousand"])
+def test_a_limit_below_the_number_of_tasks(kind: Callable[[int], Windows], tasks: int, calls: int) -> None:
+    """The first calls know nothing of the limit; after them hardly any is refused, nor those who wait for a place."""
     limit = kind(30)
-    took = crawl(limit, 600)
-    assert limit.seen[200] == 600
-    assert 600 / took >= 0.9 * 30
-    assert limit.seen[429] <= TASKS - 30 + 3
-
-
-@pytest.mark.parametrize("kind", [Windows, Bucket])
-def test_a_thousand_tasks(kind: Callable[[int], Windows]) -> None:
-    """Those who wait for a place on the network do not run into the limit that the first ones have met."""
-    limit = kind(30)
-    took = crawl(limit, 1500, 1000)
-    assert limit.seen[200] == 1500
-    assert 1500 / took >= 0.9 * 30
+    took = crawl(limit, calls, tasks)
+    assert limit.seen[200] == calls
+    assert calls / took >= 0.9 * 30
     assert limit.seen[429] <= TASKS - 30 + 3
 
 

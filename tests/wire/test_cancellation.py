@@ -74,7 +74,7 @@ async def test_at_every_step(api: ScriptedServer, anyio_backend: str, waiting: i
                         steps.again()
                         with anyio.fail_after(SOON):
                             await client.v2.users.me()
-                    assert client._session.http()._slots.value == 1
+                    assert client._session.http()._places.value == 1
                 if not cancelled:
                     break
             assert not cancelled, "the call never came to its end"
@@ -98,7 +98,7 @@ async def test_many_at_once(api: ScriptedServer) -> None:
                     for _ in range(9):
                         crowd.start_soon(client.v2.users.me)
                 steps.again()
-                assert client._session.http()._slots.value == 3
+                assert client._session.http()._places.value == 3
                 with anyio.fail_after(SOON):
                     async with anyio.create_task_group() as crowd:
                         for _ in range(6):
@@ -155,7 +155,7 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
-async def test_slots_of_foreign_connections_come_back(api: ScriptedServer, kind: str) -> None:
+async def test_places_of_foreign_connections_come_back(api: ScriptedServer, kind: str) -> None:
     hold = api.gate()
     api.script([reply(json=USER).held_by(hold)] * 6)
     borrowed: Any = httpx.AsyncClient() if kind == "http_client" else httpx.AsyncHTTPTransport()
@@ -170,7 +170,7 @@ async def test_slots_of_foreign_connections_come_back(api: ScriptedServer, kind:
         api.script([])
         with anyio.fail_after(SOON):
             await client.v2.users.me()
-        assert client._session.http()._slots.value == 2
+        assert client._session.http()._places.value == 2
 
 
 async def test_a_borrowed_pool_that_lost_its_slots_is_named(api: ScriptedServer) -> None:

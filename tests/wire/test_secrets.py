@@ -94,7 +94,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def picklable(value: object) -> bytes:
     try:
         return pickle.dumps(value)
-    except Exception:
+    except (TypeError, AttributeError, pickle.PicklingError):
         return b""
 
 

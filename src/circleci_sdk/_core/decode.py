@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .errors import DecodeError
 from .pagination import Cursor, Page, next_start
@@ -24,9 +25,9 @@ T = TypeVar("T")
 def decode_answer(operation: Operation[T], answer: Received, facts: CallFacts) -> T:
     """The answer of an operation that is no list."""
     if not operation.answer.models:
-        return None  # type: ignore[return-value]  # such an operation is an Operation[None]
+        return cast("T", None)  # such an operation is an Operation[None]
     if not answer.content.strip() and operation.answer.may_be_empty:
-        return None  # type: ignore[return-value]  # such an operation is an Operation[... | None]
+        return cast("T", None)  # such an operation is an Operation[... | None]
     data: T = _validated(decoder(operation), operation, answer, facts)
     return data
 
@@ -73,20 +74,22 @@ def decoder(operation: Operation[Any]) -> TypeAdapter[Any]:
     if paging is None:
         return TypeAdapter(union)
     if paging.items is None:
-        return TypeAdapter(list[union])  # pyright: ignore[reportInvalidTypeForm]  # built at run time
+        return TypeAdapter(_list_of(union))
     return TypeAdapter(_envelope(union, paging.items, paging.next))
 
 
-def _envelope(item: Any, items: str, token: str) -> Any:
-    from pydantic import AliasChoices, BaseModel, ConfigDict, Field, create_model
+def _list_of(item: Any) -> Any:
+    """`list[item]` for an item that is only known at run time."""
+    return GenericAlias(list, item)
 
-    class Envelope(BaseModel):
-        model_config = ConfigDict(extra="allow")
+
+def _envelope(item: Any, items: str, token: str) -> Any:
+    from pydantic import AliasChoices, ConfigDict, Field, create_model
 
     return create_model(
         "Envelope",
-        __base__=Envelope,
-        items=(list[item], Field(validation_alias=items)),  # pyright: ignore[reportInvalidTypeForm]  # built at run time
+        __config__=ConfigDict(extra="allow"),
+        items=(_list_of(item), Field(validation_alias=items)),
         next=(str | None, Field(default=None, validation_alias=AliasChoices(token, token.replace("_", "-")))),
     )
 

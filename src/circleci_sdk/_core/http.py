@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from .options import Timeout
 
 Hook = Callable[[Any], Awaitable[None]]
-
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
@@ -75,7 +74,7 @@ class Http:
         # Nobody but our own transport sees the request: hooks and foreign transports may want all that httpx offers.
         self._lean = self._own and options.on_request is None and options.on_response is None
         places = options.connections.max_concurrency
-        self._slots = anyio.Semaphore(places, max_value=places, fast_acquire=True)
+        self._places = anyio.Semaphore(places, max_value=places, fast_acquire=True)
         if options.client is not None:
             self._transport: httpx.AsyncBaseTransport = _Borrowed(options.client)
         else:
@@ -111,7 +110,7 @@ class Http:
                 progress.left = not self._own
                 response, content = await self._send(request, token, progress)
             finally:
-                self._slots.release()
+                self._places.release()
         except BaseException as error:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
@@ -126,11 +125,11 @@ class Http:
 
     async def _find_place(self, turn: Turn | None) -> None:
         """Wait for a place among those under way. Nobody keeps one while he waits at the gate."""
-        await self._slots.acquire()
+        await self._places.acquire()
         while turn is not None and not turn.take_turn():
-            self._slots.release()
+            self._places.release()
             await turn.wait_for_turn()
-            await self._slots.acquire()
+            await self._places.acquire()
 
     async def _ready(
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
@@ -203,14 +202,14 @@ class Http:
                 progress.left = not self._own
                 response = await self._begin(request, token, progress)
             except BaseException:
-                self._slots.release()
+                self._places.release()
                 raise
         except BaseException as error:
             cut_frames(error, handled)
             if not isinstance(error, httpx.RequestError):
                 raise
             return _failure(error, request, progress)
-        opened = Opened(response, progress, self._slots)
+        opened = Opened(response, progress, self._places)
         if self._options.on_response is not None:
             try:
                 await self._options.on_response(_with_body(response, b""))
@@ -229,13 +228,13 @@ class Http:
 class Opened:
     """An answer whose body is read piece by piece, as it came over the wire. Close it in any case."""
 
-    def __init__(self, response: httpx.Response, progress: Progress, slots: anyio.Semaphore) -> None:
+    def __init__(self, response: httpx.Response, progress: Progress, places: anyio.Semaphore) -> None:
         assert isinstance(response.stream, httpx.AsyncByteStream)
         self.status: Final = response.status_code
         self.headers: Final = Headers(response.headers.raw)
         self._response = response
         self._progress = progress
-        self._slots: anyio.Semaphore | None = slots
+        self._places: anyio.Semaphore | None = places
         self._pieces = aiter(response.stream)
 
     async def read(self) -> bytes | Failed:
@@ -254,8 +253,8 @@ class Opened:
 
     async def aclose(self) -> None:
         """Give the connection back, or end it if the body was not read to its end."""
-        slots, self._slots = self._slots, None
-        if slots is None:
+        places, self._places = self._places, None
+        if places is None:
             return
         with anyio.CancelScope(shield=True):
             try:
@@ -269,7 +268,7 @@ class Opened:
                 if close is not None:
                     await close()
             finally:
-                slots.release()
+                places.release()
 
 
 def _without_query(request: httpx.Request) -> httpx.Request:

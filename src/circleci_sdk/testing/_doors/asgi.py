@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Router
@@ -35,8 +36,6 @@ def asgi_app(app: App, hang_up: HangUp | None = None) -> Router:
             return
         sending = app.handle(arrival)
         if sending.delay:
-            import anyio
-
             await anyio.sleep(sending.delay)  # noqa: TID251  # a slow answer is slow in real time
         if not sending.drop:
             await _send(sending, scope, receive, send)
