@@ -20,7 +20,7 @@ from h2.connection import H2Connection
 from h2.events import RequestReceived, StreamEnded, StreamReset
 from h2.exceptions import ProtocolError
 
-from tests.support.scripted_server import PATIENCE
+from tests.support.scripted_server import PATIENCE, end_all
 
 
 class Http2Server:
@@ -35,7 +35,7 @@ class Http2Server:
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
         self._open.set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="http2-server", daemon=True)
 
     def hold(self) -> None:
@@ -76,18 +76,10 @@ class Http2Server:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn(self, task: asyncio.Task[None] | None) -> asyncio.Task[None]:
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        await end_all(self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(asyncio.current_task())
+        self._writers.add(writer)
         self.connections += 1
         connection = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         connection.initiate_connection()
@@ -102,7 +94,7 @@ class Http2Server:
                                 self._count({str(name): str(value) for name, value in headers})
                             case StreamEnded(stream_id=int(number)):
                                 answer = self._answer(connection, writer, number)
-                                streams[number] = self._spawn(self._loop.create_task(answer))
+                                streams[number] = self._loop.create_task(answer)
                             case StreamReset(stream_id=int(number)):
                                 streams[number].cancel()
                             case _:

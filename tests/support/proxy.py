@@ -36,6 +36,7 @@ class Proxy(ScriptedServer):
             await writer.drain()
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", int(target.rpartition(":")[2]))
+        self._writers.add(there_writer)
         try:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_carry(reader, there_writer), _carry(there_reader, writer))

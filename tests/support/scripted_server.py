@@ -253,7 +253,7 @@ class ScriptedServer:
         self.complaints: list[str] = []
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-server", daemon=True)
 
     @property
@@ -332,14 +332,10 @@ class ScriptedServer:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._writers)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
+        self._writers.add(writer)
         self.connections += 1
         number = self.connections
         try:
@@ -355,7 +351,7 @@ class ScriptedServer:
             with suppress(ConnectionError):
                 writer.close()
                 await writer.wait_closed()
-            self._tasks.discard(task)
+            self._writers.discard(writer)
             with self._changed:
                 self.ended += 1
                 self._changed.notify_all()
@@ -406,6 +402,18 @@ class ScriptedServer:
             self.complaints.append(f"nothing is scripted for {request.method} {request.target}")
             return reply(599, text="nothing is scripted for this request")
         return answer
+
+
+async def end_all(writers: Iterable[asyncio.StreamWriter]) -> None:
+    """End what the loop of a server still does, handshakes included. What it has not closed by then is cut off."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for writer in writers:
+        writer.transport.abort()
+    for _ in range(3):
+        await asyncio.sleep(0)  # the last callbacks of a connection run in later turns of the loop
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def test_headers_that_are_not_sent(headers: dict[str, str]) -> None:
 async def test_the_real_clock() -> None:
     clock = SystemClock()
     before = clock.monotonic()
-    with anyio.fail_after(1):
+    with anyio.fail_after(5):
         await clock.sleep(0.01)
     assert clock.monotonic() > before
     assert clock.time() > 1_750_000_000

@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI, PoolExhaustedError, Timeout
-from tests.support.clients import USER, client_on
+from tests.support.clients import ID, USER, client_on
 from tests.support.clock import FakeClock, settle
-from tests.support.scripted_server import ScriptedServer, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, reply
 from tests.support.steps import Steps, steps_of_connections
 
-SOON: Final = 1.0
+SOON: Final = 5.0
 """Seconds within which the next call must be done."""
 
 Cancel: TypeAlias = Callable[[Callable[[], Awaitable[object]], Steps, tuple[int, ...]], Awaitable[bool]]
@@ -89,7 +89,15 @@ async def _later(client: AsyncCircleCI) -> None:
 
 
 async def test_many_at_once(api: ScriptedServer) -> None:
-    """A crowd on few slots, each cancelled at its own moment: all slots come back, every round."""
+    """A crowd on few places, each cancelled at its own moment: all places come back, every round, and no more."""
+    entered: list[Request] = []
+    hold = api.gate()
+
+    def enter(request: Request) -> Answer:
+        entered.append(request)
+        return reply(json=USER).held_by(hold)
+
+    api.on("GET", f"/api/v2/user/{ID}", enter)
     with steps_of_connections() as steps:
         async with client_on(api, max_concurrency=3) as client:
             for round_ in range(12):
@@ -99,11 +107,17 @@ async def test_many_at_once(api: ScriptedServer) -> None:
                         crowd.start_soon(client.v2.users.me)
                 steps.again()
                 assert client._session.http()._places.value == 3
+                entered.clear()
+                hold = api.gate()
                 with anyio.fail_after(SOON):
                     async with anyio.create_task_group() as crowd:
                         for _ in range(6):
-                            crowd.start_soon(client.v2.users.me)
-            assert api.max_concurrent <= 3
+                            crowd.start_soon(client.v2.users.get, ID)
+                        while len(entered) < 3:
+                            await settle()
+                        await settle()
+                        assert len(entered) == 3
+                        hold.open()
     await api.parted(api.connections)
 
 

@@ -223,7 +223,7 @@ async def test_silence_in_the_middle_is_a_broken_connection(server: ScriptedServ
         return given if given.end == "keep" else _hanging(given)
 
     server.on("GET", "/f", answer)
-    async with client_on(server, FakeClock(), timeout=Timeout(read=0.1)) as client:
+    async with client_on(server, FakeClock(), timeout=Timeout(read=0.5)) as client:
         assert await read(fetch(client, server.url + "/f")) == FILE
     assert len(server.requests) == 2
 
@@ -500,7 +500,7 @@ async def test_a_compressed_body_that_broke_is_resumed(server: ScriptedServer, c
     assert await read(fetch(client, server.url + "/f")) == FILE
 
 
-@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(FILE)[:-9]])
+@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(FILE, mtime=0)[:-9]])
 async def test_broken_compression_is_a_decode_error(server: ScriptedServer, client: AsyncCircleCI, body: bytes) -> None:
     server.on("GET", "/f", reply(body=body, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(DecodeError) as caught:
@@ -552,11 +552,11 @@ async def test_no_frame_of_the_http_stack_in_what_cancellation_raises(server: Sc
     server.on("GET", "/f", reply(body=FILE).dripping(20, pause=0.05))
     caught: list[BaseException] = []
     async with client_on(server) as client:
-        with anyio.move_on_after(0.12):
+        with anyio.CancelScope() as scope:
             async with fetch(client, server.url + "/f") as download:
                 try:
                     async for _ in download:
-                        pass
+                        scope.cancel()
                 except BaseException as error:
                     caught.append(error)
                     raise

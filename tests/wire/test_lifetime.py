@@ -29,7 +29,7 @@ from tests.support.scripted_server import Answer, ScriptedServer, hang, nobody, 
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
-SHORT: Final = 0.15
+SHORT: Final = 0.4
 LONG_BODY: Final = {"padding": "x" * 5000}
 
 
@@ -74,7 +74,7 @@ class Row:
 ROWS: Final = [
     Row("no answer", hang(), "unknown"),
     Row("no answer to a GET", hang(), "unknown", call=get),
-    Row("a slow head", reply(201, json=CREATED).after(1), "unknown"),
+    Row("a slow head", reply(201, json=CREATED).after(9), "unknown"),
     Row("a dripping success", drip(201), "done"),
     Row("a dripping 503", drip(503), "unknown"),
     Row("a dripping 404", drip(404), "refused"),
@@ -98,7 +98,7 @@ ROWS: Final = [
     ),
     Row(
         "a dripping success with a limit for reading only",
-        reply(201, json=CREATED).dripping(2, pause=0.5),
+        reply(201, json=CREATED).dripping(2, pause=4),
         "done",
         "not_retryable",
         options={"timeout": Timeout(total=5, read=SHORT)},
@@ -111,12 +111,12 @@ async def test_deadline(server: ScriptedServer, row: Row) -> None:
     if row.answer is not None:
         server.script([row.answer])
     async with client_on(server, **row.options) as client:
-        with pytest.raises(RequestTimeoutError) as caught, anyio.fail_after(1):
+        with pytest.raises(RequestTimeoutError) as caught, anyio.fail_after(5):
             await row.call(client)
     error = caught.value
     assert isinstance(error, TimeoutError)
     assert (error.stopped_because, error.delivery, error.attempts) == (row.because, row.delivery, 1)
-    assert 0 < error.elapsed < 1
+    assert 0 < error.elapsed < 4
     assert len(server.requests) == (row.answer is not None)
 
 

@@ -38,7 +38,7 @@ Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
 HALF: Final = 0.25
 """The first pause with a chance of one half, out of half a second at most; the second is twice as long."""
-IMPATIENT: Final = Timeout(read=0.15)
+IMPATIENT: Final = Timeout(read=0.5)
 
 
 async def get(client: AsyncCircleCI) -> object:
