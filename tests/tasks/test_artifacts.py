@@ -24,7 +24,7 @@ from circleci_sdk.tasks.artifacts import DownloadedArtifact, fits, pick_workflow
 from circleci_sdk.v2.models import Artifact, Workflow
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, redirect, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
 
 LIST = f"/api/v2/project/{SLUG}/7/artifacts"
 BIG = bytes(range(256)) * 8000
@@ -205,6 +205,13 @@ async def test_the_time_for_all_files(server: ScriptedServer, tmp_path: Path) ->
     assert tree(tmp_path) == {}
 
 
+async def test_the_list_of_files_counts_too(server: ScriptedServer, tmp_path: Path) -> None:
+    server.otherwise(hang())
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError, match="list_artifacts"), anyio.fail_after(5):
+            await client.artifacts.download(SLUG, 7, tmp_path, timeout=0.3)
+
+
 async def test_no_token_for_another_server(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
     with ScriptedServer() as storage:
         storage.on("GET", "/signed", reply(body=b"stored"))
@@ -219,10 +226,11 @@ async def test_compressed_on_the_way_or_by_nature(
 ) -> None:
     import gzip
 
-    packed = reply(body=gzip.compress(b"text"), headers={"Content-Encoding": "gzip"})
-    stores(server, (0, "a.txt", packed), (0, "a.tar.gz", packed))
+    packed = gzip.compress(b"text")
+    answer = reply(body=packed, headers={"Content-Encoding": "gzip"})
+    stores(server, (0, "a.txt", answer), (0, "a.tar.gz", answer))
     await client.artifacts.download(SLUG, 7, tmp_path)
-    assert tree(tmp_path) == {"0/a.txt": b"text", "0/a.tar.gz": gzip.compress(b"text")}
+    assert tree(tmp_path) == {"0/a.txt": b"text", "0/a.tar.gz": packed}
 
 
 async def test_an_endless_failure_is_told(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:

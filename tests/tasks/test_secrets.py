@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
 from pydantic import SecretStr
 
@@ -19,14 +20,15 @@ from circleci_sdk import (
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
+    RequestTimeoutError,
 )
 from circleci_sdk.tasks._secret_places import belongs, slug_of
 from circleci_sdk.tasks._secret_report import SecretReport, SecretResult, SecretTarget
 from circleci_sdk.testing import FakeCircleCI
 from circleci_sdk.v1.models import Project
-from tests.support.clients import client_on
+from tests.support.clients import SLUG, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, reply
 
 VALUE = "correct-horse/battery"
 ONE = "11111111-1111-4111-8111-111111111111"
@@ -260,14 +262,34 @@ async def test_a_long_rate_limit_is_waited_for(server: ScriptedServer) -> None:
     assert {result.delivery for result in report.results} <= {"refused", "not_sent"}
 
 
-async def test_the_time_for_everything(server: ScriptedServer, client: AsyncCircleCI) -> None:
-    server.on("PUT", put(ONE, "A"), [reply(503), reply(503), reply(503)])
-    report = await client.secrets.set_many({"A": VALUE, "B": VALUE}, contexts=[ONE], timeout=0.3, concurrency=1)
+async def test_the_time_for_everything(server: ScriptedServer) -> None:
+    """Retries included: the pause of a second one would end too late."""
+    clock = FakeClock()
+
+    def slow(_: Request) -> Answer:
+        clock.now += 5
+        return reply(503)
+
+    server.on("PUT", put(ONE, "A"), slow)
+    async with client_on(server, clock) as client:
+        report = await client.secrets.set_many({"A": VALUE, "B": VALUE}, contexts=[ONE], timeout=10, concurrency=1)
     assert [(result.outcome, result.delivery) for result in report.results] == [
         ("failed", "unknown"),
         ("failed", "not_sent"),
     ]
-    assert {request.path for request in server.requests} == {put(ONE, "A")}
+    assert [request.path for request in server.requests] == [put(ONE, "A")] * 2
+
+
+async def test_no_call_outlasts_the_time_for_everything(server: ScriptedServer) -> None:
+    server.on("PUT", put(ONE, "A"), hang())
+    server.on("GET", f"/api/v2/project/{SLUG}/envvar", hang())
+    async with client_on(server) as client:
+        with anyio.fail_after(5):
+            written = await client.secrets.set_many({"A": VALUE}, contexts=[ONE], timeout=0.3)
+            looked = await client.secrets.rotate("A", VALUE, projects=[SLUG], timeout=0.3)
+    assert [(one.outcome, one.delivery) for one in written.results] == [("failed", "unknown")]
+    assert [one.outcome for one in looked.results] == ["failed"]
+    assert all(isinstance(one.error, RequestTimeoutError) for one in (*written.results, *looked.results))
 
 
 async def test_concurrency_is_bounded(server: ScriptedServer, client: AsyncCircleCI) -> None:
@@ -455,7 +477,7 @@ def test_projects_of_an_organization(project: str, org: str, inside: bool) -> No
 
 
 def test_ages_need_a_date() -> None:
-    from circleci_sdk.tasks.secrets import _since
+    from circleci_sdk.tasks._secret_work import _since
 
     now = datetime(2026, 1, 2, tzinfo=UTC)
     assert _since(None, now) is None

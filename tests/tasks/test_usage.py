@@ -31,7 +31,7 @@ from circleci_sdk.tasks.usage import UsageProgress, file_stem, order_pause, poll
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, reply
+from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, reply
 
 ORG = "b9291e0d-a11e-41fb-8517-c545388b5953"
 ORDER = f"/api/v2/organizations/{ORG}/usage_export_job"
@@ -202,6 +202,14 @@ async def test_the_time_for_a_window(server: ScriptedServer, client: AsyncCircle
     assert clock.now - 1000 < 100
 
 
+async def test_no_call_outlasts_the_time_of_its_window(server: ScriptedServer) -> None:
+    server.on("POST", ORDER, hang())
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError) as caught, anyio.fail_after(5):
+            await names(client.usage.rows(ORG, *JANUARY, timeout=0.3))
+    assert (caught.value.delivery, caught.value.next) == ("unknown", "2026-01-01T00:00:00+00:00")
+
+
 async def test_an_error_tells_where_to_begin_again(server: ScriptedServer, client: AsyncCircleCI) -> None:
     exports = Exports(server, [reply(body=table(("a", "1"))), reply(404)])
     rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 2, 5))
@@ -284,7 +292,7 @@ async def test_a_cancelled_reader_loses_no_row(server: ScriptedServer, client: A
         (table(("a", "1", "2")), "3 cells for 2 columns"),
         (table(("a", "1"))[:-12], "row"),
         (b"\x1f\x8bnot really", "row"),
-        (gzip.compress(b"JOB_NAME\n\xff\xff"), "row"),
+        (gzip.compress(b"JOB_NAME\n\xff\xff", mtime=0), "row"),
     ],
     ids=range(5),
 )

@@ -17,6 +17,7 @@ from circleci_sdk.v2._client import V2
 
 from ._download import download_of
 from ._files import safe_parts, save
+from ._timed_caller import TimedCaller
 from ._together import together
 
 if TYPE_CHECKING:
@@ -110,11 +111,10 @@ class Artifacts:
 
         Calls `v2.jobs.list_artifacts` once per page, and fetches each file once.
         """
-        clock = self._caller.clock
-        deadline = None if timeout is None else clock.monotonic() + timeout
+        caller = TimedCaller(self._caller, timeout)
         wanted = [
             artifact
-            async for artifact in self._v2.jobs.list_artifacts(project_slug, job_number)
+            async for artifact in V2(caller).jobs.list_artifacts(project_slug, job_number)
             if match is None or matches(match, artifact)
         ]
         planned = plan(wanted, Path(dest))
@@ -129,12 +129,11 @@ class Artifacts:
             if overwrite == "skip" and path in there:
                 file = DownloadedArtifact(artifact, path, there[path], kept=True)
             else:
-                left = None if deadline is None else max(0.001, deadline - clock.monotonic())
                 opened = download_of(
-                    self._caller,
+                    caller,
                     artifact.url,
                     label="artifacts.download",
-                    timeout=left,
+                    timeout=caller.left,
                     decode=not is_compressed(path.name),
                 )
                 file = DownloadedArtifact(artifact, path, await save(opened, path, replace=overwrite is not False))

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from math import inf
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
@@ -28,6 +27,7 @@ from circleci_sdk.v2._client import V2
 from ._download import download_of
 from ._files import save
 from ._patience import TRIES, may_pass, pause_after
+from ._timed_caller import TimedCaller
 from ._together import together
 from ._usage_rows import RowReader, UsageRow
 
@@ -80,7 +80,6 @@ class Usage:
 
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
-        self._v2 = V2(caller)
         self._ordered: dict[str, deque[float]] = {}
 
     def rows(
@@ -169,22 +168,21 @@ class Usage:
 
     async def fetch(self, order: _Order, window: UsageWindow, store: Callable[[int, Download], Any]) -> list[Any]:
         """Order the export of one window, wait for it, and hand its files to `store`."""
-        clock = self._caller.clock
-        deadline = inf if order.timeout is None else clock.monotonic() + order.timeout
+        caller = TimedCaller(self._caller, order.timeout)
+        exports = V2(caller).usage_exports
         try:
-            export_id, links = await self._export(order, window, deadline)
+            export_id, links = await self._export(order, window, caller)
 
             async def get(item: tuple[int, str]) -> Any:
                 number, url = item
 
                 async def renew() -> str:
-                    export = await self._v2.usage_exports.get(order.org_id, export_id)
+                    export = await exports.get(order.org_id, export_id)
                     fresh = export.download_urls or []
                     return fresh[number] if number < len(fresh) else url
 
-                left = None if deadline == inf else max(0.001, deadline - clock.monotonic())
                 file = download_of(
-                    self._caller, url, label="usage.download", timeout=left, renew=renew, signed=True, decode=False
+                    caller, url, label="usage.download", timeout=caller.left, renew=renew, signed=True, decode=False
                 )
                 return await store(number, file)
 
@@ -193,9 +191,9 @@ class Usage:
             error.next = window.start.isoformat()
             raise
 
-    async def _export(self, order: _Order, window: UsageWindow, deadline: float) -> tuple[str, list[str]]:
-        clock = self._caller.clock
-        export = await self._order(order, window, deadline)
+    async def _export(self, order: _Order, window: UsageWindow, caller: TimedCaller) -> tuple[str, list[str]]:
+        exports = V2(caller).usage_exports
+        export = await self._order(order, window, caller)
         export_id = export.usage_export_job_id
         if export_id is None:
             raise _failed(window, "the API gave the new export no id")
@@ -208,30 +206,30 @@ class Usage:
                 return export_id, links
             if export.state == "failed":
                 raise _failed(window, export.error_reason or "the API does not say why")
-            await self._sleep(poll_pause(looks), window, deadline)
+            await self._sleep(poll_pause(looks), window, caller)
             looks += 1
             while True:
                 try:
-                    export = await self._v2.usage_exports.get(order.org_id, export_id)
+                    export = await exports.get(order.org_id, export_id)
                     failures = 0
                     break
                 except CircleCIError as error:
                     failures += 1
                     if not may_pass(error) or failures == TRIES:
                         raise
-                    pause = max(SHORTEST_POLL, pause_after(error, failures, clock.random()))
-                await self._sleep(pause, window, deadline)
+                    pause = max(SHORTEST_POLL, pause_after(error, failures, caller.clock.random()))
+                await self._sleep(pause, window, caller)
 
-    async def _order(self, order: _Order, window: UsageWindow, deadline: float) -> UsageExport:
+    async def _order(self, order: _Order, window: UsageWindow, caller: TimedCaller) -> UsageExport:
         """Order an export, when the organization may order one again."""
-        clock = self._caller.clock
+        clock = caller.clock
         ordered = self._ordered.setdefault(order.org_id, deque())
         refusals = 0
         while True:
-            await self._sleep(order_pause(ordered, clock.monotonic()), window, deadline)
+            await self._sleep(order_pause(ordered, clock.monotonic()), window, caller)
             ordered.append(clock.monotonic())
             try:
-                return await self._v2.usage_exports.create(
+                return await V2(caller).usage_exports.create(
                     order.org_id,
                     start=window.start,
                     end=window.last,
@@ -242,11 +240,11 @@ class Usage:
                 if refusals > ORDERS_PER_HOUR:
                     raise
                 pause = max(60.0, error.retry_after or 0.0)
-            await self._sleep(pause, window, deadline)
+            await self._sleep(pause, window, caller)
 
-    async def _sleep(self, seconds: float, window: UsageWindow, deadline: float) -> None:
-        clock = self._caller.clock
-        if clock.monotonic() + seconds >= deadline:
+    async def _sleep(self, seconds: float, window: UsageWindow, caller: TimedCaller) -> None:
+        clock = caller.clock
+        if clock.monotonic() + seconds >= caller.deadline:
             raise RequestTimeoutError(
                 f"usage: the export from {window.start:%Y-%m-%d} on was not ready in the time given.",
                 facts=CallFacts("usage.rows", "GET", "", stopped_because="deadline", delivery="done"),
