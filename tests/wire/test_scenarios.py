@@ -316,7 +316,7 @@ async def pasted(server: ScriptedServer) -> str:
 async def default_timeout(server: ScriptedServer) -> str:
     default = AsyncCircleCI.__init__.__kwdefaults__["timeout"]
     server.otherwise(hang())
-    async with client_on(server, FakeClock(), timeout=Timeout(read=0.1), max_retries=0) as client:
+    async with client_on(server, FakeClock(), timeout=Timeout(read=0.5), max_retries=0) as client:
         end = await end_of(get(client))
     return f"{end}; by default a whole call has {default} s"
 
@@ -403,7 +403,7 @@ SECTIONS: Final[dict[str, list[Scenario]]] = {
         Scenario("Trigger: 503", meeting(trigger, reply(503)), "the same"),
         Scenario("Trigger: `Retry-After: 2` on 503", meeting(trigger, after("2", 503)), "the same"),
         Scenario("Trigger: connection dropped after the body was read", meeting(trigger, drop()), "the same"),
-        Scenario("Trigger: no answer in time", meeting(trigger, hang(), timeout=Timeout(read=0.1)), "the same"),
+        Scenario("Trigger: no answer in time", meeting(trigger, hang(), timeout=Timeout(read=0.5)), "the same"),
         Scenario("Trigger: 429, 201", meeting(trigger, reply(429), STARTED), "the server refused it, so it is safe"),
         Scenario("Trigger: connection refused", connection_refused, "it never left, so it is safe"),
         Scenario("503, a dropped connection and 200 on trio", on_trio),

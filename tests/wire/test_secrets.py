@@ -154,7 +154,7 @@ async def request(client: AsyncCircleCI) -> Any:
 
 
 Call = Callable[[AsyncCircleCI], Awaitable[Any]]
-SHORT: Final = Timeout(total=5, read=0.1, write=0.1)
+SHORT: Final = Timeout(total=5, read=0.3, write=0.3)
 WAYS: Final[dict[str, tuple[Call, Answer, dict[str, Any]]]] = {
     "400": (set_env_var, reply(400, json={"message": "No."}), {}),
     "401": (set_env_var, reply(401, json={"message": "Invalid token provided."}), {}),
