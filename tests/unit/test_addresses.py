@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from circleci_sdk._core.http import _Address, _address, _without_query
+from circleci_sdk._core.http_request import _Address, _address, without_query
 from circleci_sdk._core.wire import build_url
 
 ORIGINS = [
@@ -72,4 +72,4 @@ def test_a_password_is_not_remembered() -> None:
 def test_an_error_may_know_the_path_but_not_the_query() -> None:
     request = httpx.Request("GET", "https://circleci.com")
     request.url = _address("https://circleci.com/api/v2/a%20b?X-Amz-Signature=secret")
-    assert str(_without_query(request).url) == "https://circleci.com/api/v2/a%20b"
+    assert str(without_query(request).url) == "https://circleci.com/api/v2/a%20b"

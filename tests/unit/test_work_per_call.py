@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk._core.http import _Content
+from circleci_sdk._core.http_request import _Content
 from circleci_sdk._core.transport import ConnectionOptions, _context
 
 USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'

@@ -1,4 +1,4 @@
-"""Requests out of operations, answers out of responses: everything that knows httpx, but no decision.
+"""Requests sent, answers read: what happens on the network, but no decision.
 
 `Http` is one event loop's door to the network. It sends one request and tells what happened, as `Received` or
 `Failed`; whether to try again is for others to say.
@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
@@ -19,6 +17,7 @@ import httpx
 
 from .auth import Token
 from .frames import cut_frames
+from .http_request import full_request, lean_request, without_query
 from .retry import Delivered
 from .transport import ConnectionOptions, open_transport
 from .wire import Failed, Headers, Prepared, Progress, Received
@@ -31,13 +30,6 @@ Hook = Callable[[Any], Awaitable[None]]
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
-_PLAIN: Final = re.compile(
-    r"(https?://[^/?#@]+)"
-    r"((?:/(?!\.)[\w.~-]*(?:%[0-9A-F]{2}[\w.~-]*)*)+"
-    r"(?:\?[\w.~&=-]*(?:%[0-9A-F]{2}[\w.~&=-]*)*)?)",
-    re.ASCII,
-)
-"""What `wire.build_url` writes: a server without a password, which is remembered, and what is escaped already."""
 _LEFT_OVER: Final = 100
 """Pieces of an abandoned answer that may still be in memory."""
 
@@ -141,7 +133,7 @@ class Http:
         if self._own:  # a foreign transport does not say when the request leaves
             extensions["trace"] = progress.trace
         progress.left, progress.status = False, None
-        request = (_lean_request if self._lean else _full_request)(prepared, extensions)
+        request = (lean_request if self._lean else full_request)(prepared, extensions)
         if self._options.on_request is not None:
             await self._options.on_request(request)
         return request, None if credential is None else await credential.token()
@@ -271,86 +263,12 @@ class Opened:
                 places.release()
 
 
-def _without_query(request: httpx.Request) -> httpx.Request:
-    """What an error may know of a request: signed links have their secret in the query."""
-    return httpx.Request(request.method, request.url.copy_with(raw_path=request.url.raw_path.partition(b"?")[0]))
-
-
 def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
     """Raises `DecodingError` where the content is not compressed as the headers say."""
     told = {name: value for name, value in response.extensions.items() if name in ("http_version", "reason_phrase")}
     return httpx.Response(
         response.status_code, headers=response.headers, content=content, request=response.request, extensions=told
     )
-
-
-class _Content(httpx.AsyncByteStream):
-    """The body of a request. trio complains of a generator that a cancellation leaves in the middle; this is none."""
-
-    def __init__(self, content: bytes) -> None:
-        self._pieces = [content] if content else []  # even an empty piece goes through all layers below
-
-    def __aiter__(self) -> _Content:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._pieces:
-            raise StopAsyncIteration
-        return self._pieces.pop()
-
-
-def _full_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
-    return httpx.Request(
-        prepared.method, prepared.url, headers=prepared.headers, content=prepared.content, extensions=extensions
-    )
-
-
-def _lean_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
-    """The same on the wire. httpx takes as long to fill in what we know already as it takes to send the request."""
-    url = _address(prepared.url)
-    content = prepared.content or b""
-    request = httpx.Request(
-        prepared.method,
-        url,
-        headers=_usual_headers(prepared.headers, url.netloc),
-        stream=_Content(content),
-        extensions=extensions,
-    )
-    request.url = url  # httpx has made a copy that knows the server alone
-    if content or prepared.method in ("POST", "PUT", "PATCH"):
-        request.headers["Content-Length"] = str(len(content))
-    return request
-
-
-class _Address(httpx.URL):
-    """The address of a call on a known server. httpx takes as long to parse one as to write the request."""
-
-    def __init__(self, server: httpx.URL, target: bytes) -> None:
-        super().__init__(server)
-        self._target = target
-
-    @property
-    def raw_path(self) -> bytes:
-        """Path and query, as they go on the wire."""
-        return self._target
-
-
-def _address(url: str) -> httpx.URL:
-    # Anything that httpx would change, such as what is not escaped yet or a step upwards, is left to httpx.
-    if (plain := _PLAIN.fullmatch(url)) is None:
-        return httpx.URL(url)
-    return _Address(_server(plain[1]), plain[2].encode())
-
-
-@lru_cache(maxsize=64)
-def _server(origin: str) -> httpx.URL:
-    return httpx.URL(origin)
-
-
-@lru_cache(maxsize=64)
-def _usual_headers(headers: tuple[tuple[str, str], ...], host: bytes) -> httpx.Headers:
-    """What all requests of a client have in common; each request gets a copy."""
-    return httpx.Headers([(b"Host", host), *((name.encode(), value.encode()) for name, value in headers)])
 
 
 class _Borrowed(httpx.AsyncBaseTransport):
@@ -364,7 +282,7 @@ class _Borrowed(httpx.AsyncBaseTransport):
 
 
 def _failure(error: httpx.RequestError, request: httpx.Request, progress: Progress) -> Failed:
-    error.request = _without_query(request)
+    error.request = without_query(request)
     reason = str(error) or _reason_below(error)
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     match error:
