@@ -1,4 +1,4 @@
-"""Every check of the project: `nox` runs them all but the benchmarks, `nox -s tests` one, `nox -l` lists them."""
+"""Every check of the project: `nox` runs them all but `bench` and `slow`, `nox -s tests` one, `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -79,6 +79,15 @@ def httpx2(session: nox.Session) -> None:
     session.install("-e", ".[testing]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
     plugin = ("-p", "tests.support.on_httpx2")
     session.run("python", "-m", "pytest", *plugin, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs)
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that use sockets, with random pauses in all loops: what passes by luck elsewhere fails here."""
+    session.install("-e", ".[testing]", *TEST)
+    plugin = ("-p", "tests.support.on_a_slow_machine")
+    rooms = [f"tests/{room}" for room in ("support", "tasks", "testing", "webhooks", "wire")]
+    session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *rooms, *session.posargs)
 
 
 @nox.session
