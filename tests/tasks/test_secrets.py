@@ -281,10 +281,13 @@ async def test_the_time_for_everything(server: ScriptedServer) -> None:
 
 
 async def test_no_call_outlasts_the_time_for_everything(server: ScriptedServer) -> None:
+    """Nor its own, where that is shorter."""
     server.on("PUT", put(ONE, "A"), hang())
     server.on("GET", f"/api/v2/project/{SLUG}/envvar", hang())
     async with client_on(server) as client:
         with anyio.fail_after(5):
+            hurried = client.with_options(timeout=0.3).secrets
+            assert [one.outcome for one in (await hurried.set_many({"A": VALUE}, contexts=[ONE])).results] == ["failed"]
             written = await client.secrets.set_many({"A": VALUE}, contexts=[ONE], timeout=0.3)
             looked = await client.secrets.rotate("A", VALUE, projects=[SLUG], timeout=0.3)
     assert [(one.outcome, one.delivery) for one in written.results] == [("failed", "unknown")]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import UUID
 from weakref import WeakSet
@@ -39,17 +40,17 @@ class RunWatch(AsyncIterator[RunEvent]):
     the loop early sends nothing more and leaves nothing behind.
     """
 
-    __slots__ = ("_events", "_run", "_watcher")
+    __slots__ = ("_events", "_result", "_watcher")
 
-    def __init__(self, run: Run, watcher: Watcher) -> None:
-        self._run = run
+    def __init__(self, watcher: Watcher, result: Callable[[], RunResult]) -> None:
         self._watcher = watcher
+        self._result = result
         self._events: deque[RunEvent] = watcher.events
 
     @property
     def result(self) -> RunResult:
         """How the run stands by what was seen so far."""
-        return self._run._result(self._watcher)  # pyright: ignore[reportPrivateUsage]  # they are one thing
+        return self._result()
 
     def __aiter__(self) -> RunWatch:
         return self
@@ -114,7 +115,8 @@ class Run:
         For each look: one call for the workflows, one for the jobs of each workflow that has not ended, and until there
         are workflows one for the pipeline.
         """
-        return RunWatch(self, self._watcher(timeout, every_job=True, holds=True))
+        watcher = self._watcher(timeout, every_job=True, holds=True)
+        return RunWatch(watcher, partial(self._result, watcher))
 
     async def wait(self, *, timeout: float | None = _HOUR, on_hold: OnHold = "wait") -> RunResult:
         """Wait until the run is over.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -124,7 +124,7 @@ class SecretWork:
         """The variables that each place has, or why nobody can tell."""
 
         async def look(target: SecretTarget) -> Variables:
-            found = await self._patiently(functools.partial(self.variables, target))
+            found = await self._patiently(partial(self.variables, target))
             return found if isinstance(found, CircleCIError) else {info.variable for info in found}
 
         return await together(look, targets, limit=limit)
@@ -138,7 +138,7 @@ class SecretWork:
             target, there, name = item
             result = job.without_writing(target, there, name)
             if result is None:
-                wrote = await self._patiently(functools.partial(self._set, target, name, job.hidden[name]))
+                wrote = await self._patiently(partial(self._set, target, name, job.hidden[name]))
                 error = wrote if isinstance(wrote, CircleCIError) else None
                 existed = None if there is None else True
                 result = SecretResult(target, name, "set" if error is None else "failed", existed, error)

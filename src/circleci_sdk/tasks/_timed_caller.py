@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.wire import Prepared
 
 INSTANT: Final = 0.001
+"""Seconds for a call that begins when the time is over: a limit is above 0, and this one ends it at its first step."""
 
 
 class TimedCaller(Caller):

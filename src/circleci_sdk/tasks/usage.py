@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import anyio
@@ -346,15 +347,14 @@ class UsageRows(AsyncIterator[UsageRow]):
 
 async def _keep(download: Download) -> RowReader:
     """A file out of sight: in memory while it is small, else on disk, and gone when it is closed."""
-    file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # the reader closes it
-    try:
+    with ExitStack() as unread:
+        file: IO[bytes] = unread.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY))
         async with download:
             async for piece in download:
                 await run_sync(file.write, piece)
-        return await run_sync(RowReader, file)
-    except BaseException:
-        file.close()
-        raise
+        reader = await run_sync(RowReader, file)
+        unread.pop_all()  # from here on the reader closes it
+        return reader
 
 
 def windows(start: date | datetime, end: date | datetime) -> list[UsageWindow]:

@@ -34,12 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed)
     try:
         with fake.serve(host=given.host, port=given.port) as server:
-            print(f"FakeCircleCI is at {server.base_url} (token: {given.token}). Stop it with Ctrl-C.", flush=True)  # noqa: T201
+            print(f"FakeCircleCI is at {server.base_url} (token: {given.token}). Stop it with Ctrl-C.", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         return 0
     except (MissingExtraError, OSError) as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -51,7 +51,7 @@ class FakeClock:
         with self.lock:
             self.catch_up()
             self._speed = speed
-            self._seen = time.monotonic()  # noqa: TID251  # real time is the point of a running clock
+            self._seen = _real_time()
 
     def advance(self, seconds: float) -> None:
         """Move on by so many seconds, letting everything happen that falls due. Raises `ValueError` below 0."""
@@ -98,6 +98,10 @@ class FakeClock:
         if not self._speed:
             return
         with self.lock:
-            seen = time.monotonic()  # noqa: TID251
+            seen = _real_time()
             passed, self._seen = seen - self._seen, seen
             self.advance_to(self._now + timedelta(seconds=passed * self._speed))
+
+
+def _real_time() -> float:
+    return time.monotonic()  # noqa: TID251  # real time is the point of a running clock
