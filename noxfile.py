@@ -86,7 +86,7 @@ def slow(session: nox.Session) -> None:
     """The tests that use sockets, with random pauses in all loops: what passes by luck elsewhere fails here."""
     session.install("-e", ".[testing]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
-    rooms = [f"tests/{room}" for room in ("support", "tasks", "testing", "webhooks", "wire")]
+    rooms = [f"tests/{room}" for room in ("support", "helpers", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *rooms, *session.posargs)
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.decode import decode_answer, decode_page
 from circleci_sdk._core.errors import CallFacts
-from circleci_sdk._core.wire import Headers, Received
+from circleci_sdk._core.messages import Headers, Received
+from circleci_sdk._core.serialization.decode import decode_page, decode_response
 from circleci_sdk.v1 import OPERATIONS as OPERATIONS_V1
 from circleci_sdk.v2 import OPERATIONS as OPERATIONS_V2
 
-from . import answers, plain
+from . import plain, responses
 from .contestants.models import page_model
 from .stats import ratios
 from .tables import Row, Table
@@ -29,7 +29,7 @@ _FACTS: Final = CallFacts("v2.pipelines.list_for_project", "GET", "/api/v2/pipel
 def measure(rounds: int) -> Table:
     """Ways to decode in turns, as a multiple of plain pydantic models."""
     failures: list[str] = []
-    page, build = answers.page(), answers.build()
+    page, build = responses.page(), responses.build()
     pages: dict[str, Decode] = {
         "plain pydantic models": lambda: plain.Page.model_validate_json(page),
         "circleci_sdk": _our_page(page),
@@ -57,7 +57,7 @@ def measure(rounds: int) -> Table:
         "Decoding",
         f"Time from bytes to data, as a multiple of plain pydantic models (dates as `datetime`, known values as "
         f"`Literal[...] | str`, no aliases); less is better. The page has {len(page) // 1000} kB, the build "
-        f"{len(build) // 1000} kB in {answers.STEPS * answers.CONTAINERS} actions.",
+        f"{len(build) // 1000} kB in {responses.STEPS * responses.CONTAINERS} actions.",
         ("page of 20 pipelines", "big build of v1.1"),
         tuple(rows),
         tuple(failures),
@@ -77,13 +77,13 @@ def _rounds(ways: dict[str, Decode], times: int, rounds: int) -> dict[str, list[
 
 
 def _our_page(content: bytes) -> Decode:
-    operation, answer = OPERATIONS_V2["listPipelinesForProject"], Received(200, Headers([]), content)
-    return lambda: decode_page(operation, answer, _FACTS, start=None, size=None)
+    operation, response = OPERATIONS_V2["listPipelinesForProject"], Received(200, Headers([]), content)
+    return lambda: decode_page(operation, response, _FACTS, start=None, size=None)
 
 
 def _our_build(content: bytes) -> Decode:
-    operation, answer = OPERATIONS_V1["getBuild"], Received(200, Headers([]), content)
-    return lambda: decode_answer(operation, answer, _FACTS)
+    operation, response = OPERATIONS_V1["getBuild"], Received(200, Headers([]), content)
+    return lambda: decode_response(operation, response, _FACTS)
 
 
 def _openai(content: bytes) -> Decode:

@@ -9,8 +9,8 @@ import anyio
 
 from circleci_sdk import AsyncCircleCI
 
-from .answers import PAGE_SIZE, PAGES
 from .contestants.base import TOKEN
+from .responses import PAGE_SIZE, PAGES
 from .server import LATENCY
 from .stats import Figure
 

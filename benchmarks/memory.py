@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from . import answers
+from . import responses
 from .contestants import BASIS, ENTRIES
 from .stats import Figure
 from .tables import Row, Table
@@ -91,7 +91,7 @@ async def _client(module: str, url: str) -> float:
 def _models(module: str) -> float:
     decode = _DECODERS.get(module, json.loads)
     read = decode if module not in _MAKERS else _MAKERS[module]()
-    pages = [answers.page(first=number * answers.PAGE_SIZE) for number in range(MODELS // answers.PAGE_SIZE)]
+    pages = [responses.page(first=number * responses.PAGE_SIZE) for number in range(MODELS // responses.PAGE_SIZE)]
     read(pages[0])
     before = _resident()
     data = [read(page) for page in pages]
@@ -101,9 +101,9 @@ def _models(module: str) -> float:
 
 
 def _ours() -> Callable[[bytes], object]:
-    from circleci_sdk._core.decode import decode_page
     from circleci_sdk._core.errors import CallFacts
-    from circleci_sdk._core.wire import Headers, Received
+    from circleci_sdk._core.messages import Headers, Received
+    from circleci_sdk._core.serialization.decode import decode_page
     from circleci_sdk.v2 import OPERATIONS
 
     operation, facts = OPERATIONS["listPipelinesForProject"], CallFacts("", "GET", "/")

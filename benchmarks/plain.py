@@ -1,4 +1,4 @@
-"""The answers as plain pydantic models, written by hand: what decoding costs at the least."""
+"""The responses as plain pydantic models, written by hand: what decoding costs at the least."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server that all are measured on: raw asyncio in a process of its own, answers made before the first request.
+"""The server that all are measured on: raw asyncio in a process of its own, responses made before the first request.
 
 The project in the path says what it does, whatever API the path belongs to:
 
@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from . import answers
+from . import responses
 
 LATENCY: Final = 0.02
 _TOKEN: Final = re.compile(rb"page-token=p(\d+)")
@@ -43,7 +43,7 @@ class _Window:
         self.refused = 0
         self.served = 0
 
-    def answer(self, rate: int, ready: bytes) -> bytes:
+    def response(self, rate: int, ready: bytes) -> bytes:
         now = time.monotonic()
         if now - self.started >= 1:
             self.started, self.used = now, 0
@@ -57,25 +57,27 @@ class _Window:
         return _reply(ready, headers=headers % (rate, left - 1))
 
 
-class _Answers:
+class _Responses:
     def __init__(self) -> None:
-        self.body = answers.page()
+        self.body = responses.page()
         self.page = _reply(self.body)
         self.pages = [
-            _reply(answers.page(f"p{number + 1}" if number + 1 < answers.PAGES else None, number * answers.PAGE_SIZE))
-            for number in range(answers.PAGES)
+            _reply(
+                responses.page(f"p{number + 1}" if number + 1 < responses.PAGES else None, number * responses.PAGE_SIZE)
+            )
+            for number in range(responses.PAGES)
         ]
-        self.build = _reply(answers.build())
+        self.build = _reply(responses.build())
         self.window = _Window()
 
     def to(self, target: bytes) -> tuple[bytes, float]:
-        """What to answer, and after how many seconds."""
+        """What to respond, and after how many seconds."""
         if b"listing" in target or b"slow" in target:
             found = _TOKEN.search(target)
             return self.pages[int(found[1]) if found else 0], LATENCY if b"slow" in target else 0.0
         if b"limited" in target:
             found = _RATE.search(target)
-            return self.window.answer(int(found[1]) if found else 100, self.body), 0.0
+            return self.window.response(int(found[1]) if found else 100, self.body), 0.0
         if b"/v1.1/" in target:
             return self.build, 0.0
         if b"/counts" in target:
@@ -86,7 +88,7 @@ class _Answers:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, ready: _Answers) -> None:
+    def __init__(self, ready: _Responses) -> None:
         self._ready = ready
         self._received = b""
 
@@ -98,15 +100,15 @@ class _Connection(asyncio.Protocol):
         self._received += data
         while b"\r\n\r\n" in self._received:
             head, _, self._received = self._received.partition(b"\r\n\r\n")
-            answer, delay = self._ready.to(head.split(b" ", 2)[1])
+            response, delay = self._ready.to(head.split(b" ", 2)[1])
             if delay:
-                asyncio.get_running_loop().call_later(delay, self._transport.write, answer)
+                asyncio.get_running_loop().call_later(delay, self._transport.write, response)
             else:
-                self._transport.write(answer)
+                self._transport.write(response)
 
 
 async def _serve() -> None:
-    ready = _Answers()
+    ready = _Responses()
     server = await asyncio.get_running_loop().create_server(lambda: _Connection(ready), "127.0.0.1", 0, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     async with server:

@@ -1,4 +1,4 @@
-"""One contestant in a process of its own. It is told on standard input what to do next, and answers with seconds.
+"""One contestant in a process of its own. It is told on standard input what to do next, and returns with seconds.
 
 All contestants are alive at the same time and work in turns, so that what slows down the machine hits all of them.
 Standard input is read without giving way to the event loop: between two measurements nothing may run.
@@ -69,8 +69,8 @@ async def _serve(module: str, url: str) -> None:
             await at_once(call, 50 + 2 * order["with"][1], order["with"][1])
         started, worked = time.perf_counter(), time.process_time()
         await jobs[order["do"]](*order["with"])
-        answer = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
-        print(json.dumps(answer), flush=True)
+        response = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
+        print(json.dumps(response), flush=True)
     await client.aclose()
 
 
@@ -107,8 +107,8 @@ class Worker:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, "with": arguments}) + "\n")
         self._process.stdin.flush()
-        answer: dict[str, float] = self._read()
-        return answer
+        response: dict[str, float] = self._read()
+        return response
 
     def close(self) -> None:
         """End it."""

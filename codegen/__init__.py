@@ -3,7 +3,7 @@
     nodes, source           one YAML file -> nodes that know their file and line
     spec                    the files of a version -> one document, its references checked
     shapes, schemas         schemas -> components: records, value sets, maps, unions
-    parameters, answers,
+    parameters, responses,
     operations              path items -> operations, by resource
     placement               which component becomes a model, and in which module
     lowering, models        components -> what datamodel-code-generator takes -> model modules

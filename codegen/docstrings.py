@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 from .shapes import Scalar
 
 if TYPE_CHECKING:
-    from .answers import Failure, Outcome
     from .operations import Operation, Resource, Rule
     from .parameters import Parameter
+    from .responses import Failure, Outcome
 
 _MODEL_WIDTH: Final = 110  # leaves room for the indent and the quotes, on one line as on several
 _CLASS_WIDTH: Final = 116
@@ -72,7 +72,7 @@ def _notes(operation: Operation) -> Iterator[str]:
     if operation.experimental:
         yield "Experimental: the API may change it without notice."
     if operation.undocumented:
-        yield "Undocumented: the reference of the API does not mention it."
+        yield "Undocumented: the reference of the API does not contains it."
     if operation.deprecated:
         yield f"Deprecated: {deprecation_text(operation)}."
     yield from map(_rule, operation.rules)
@@ -117,11 +117,11 @@ def _literal(value: str | int | bool) -> str:
 
 
 def _returns(operation: Operation) -> Iterator[str]:
-    outcomes = operation.answer.outcomes
+    outcomes = operation.response.outcomes
     if operation.pagination is not None:
         whole = "all of them in one page" if operation.pagination.style == "all" else "page by page"
         yield f"{_types(outcomes[0])} items, {whole}."
-    elif operation.answer.models:
+    elif operation.response.models:
         for outcome in outcomes:
             text = " ".join(map(_sentence, outcome.descriptions))
             yield text if len(outcomes) == 1 else f"{_types(outcome)}: {text}"

@@ -16,7 +16,7 @@ _AT_RUN_TIME: Final = {
     f"{_CORE}.operation": (
         *("ANY", "BOOLEAN", "DATE", "DATE_TIME", "ID", "INTEGER", "LONG_ORG_SLUG", "LONG_PROJECT_SLUG", "NUMBER"),
         *("ORG_SLUG", "PROJECT_SLUG", "SECRET", "STRING"),
-        *("Answer", "Operation", "Paging", "Parameter", "Rule"),
+        *("Response", "Operation", "Paging", "Parameter", "Rule"),
         *("choice", "integer", "many", "mapping", "model", "nullable"),
     ),
     f"{_CORE}.resource": ("Resource",),
@@ -27,9 +27,9 @@ _FOR_TYPES: Final = {
     "datetime": ("datetime",),
     "uuid": ("UUID",),
     "pydantic": ("SecretStr",),
-    f"{_CORE}.model": ("UnknownStr",),
+    f"{_CORE}.serialization.model": ("UnknownStr",),
     f"{_CORE}.pagination": ("AsyncPager",),
-    f"{_CORE}.slugs": ("ProjectSlug",),
+    f"{_CORE}.serialization.slugs": ("ProjectSlug",),
     f"{_CORE}.unset": ("Unset",),
 }
 

@@ -2,7 +2,7 @@
 
 The generator of models sees a document in which everything that the package decides itself is settled: names of
 modules and fields, open value sets, timestamps, secrets. Constraints and defaults are left out, since the server is
-the judge of what it takes and of what it answers.
+the judge of what it takes and of what it returns.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 JsonObject: TypeAlias = dict[str, Json]
 
-_RUNTIME: Final = "circleci_sdk._core.model"
+_RUNTIME: Final = "circleci_sdk._core.serialization.model"
 MODEL_BASE: Final = f"{_RUNTIME}.Model"
 
 _UNKNOWN: Final[JsonObject] = {"type": "string", "x-python-type": f"{_RUNTIME}.UnknownStr"}
@@ -73,37 +73,37 @@ class _Lowering:
         self._placement = placement
 
     def component(self, component: Component) -> JsonObject:
-        answered = component.name in self._placement.answered
+        responded = component.name in self._placement.responded
         content = component.content
         if isinstance(content, Record):
-            lowered = self._record(content, answered=answered)
+            lowered = self._record(content, responded=responded)
         else:
-            lowered = self._shape(content, answered=answered)
+            lowered = self._shape(content, responded=responded)
         return _described(lowered, model_text(component.description))
 
-    def _record(self, record: Record, *, answered: bool) -> JsonObject:
-        _check_fields(record, answered=answered)
+    def _record(self, record: Record, *, responded: bool) -> JsonObject:
+        _check_fields(record, responded=responded)
         own: JsonObject = {
             "type": "object",
             "required": [field.wire for field in record.fields if field.required],
-            "properties": {field.wire: self._field(field, answered=answered) for field in record.fields},
+            "properties": {field.wire: self._field(field, responded=responded) for field in record.fields},
         }
         if not record.bases:
             return own
         bases: list[Json] = [self._reference(base) for base in record.bases]
         return {"allOf": [*bases, own]}
 
-    def _field(self, field: Field, *, answered: bool) -> JsonObject:
+    def _field(self, field: Field, *, responded: bool) -> JsonObject:
         text = model_text(field.description, undocumented=field.undocumented, deprecated=field.deprecated)
-        return _described(self._shape(field.shape, answered=answered), text)
+        return _described(self._shape(field.shape, responded=responded), text)
 
-    def _shape(self, shape: Shape, *, answered: bool) -> JsonObject:
-        members = list(self._members(shape, answered=answered))
+    def _shape(self, shape: Shape, *, responded: bool) -> JsonObject:
+        members = list(self._members(shape, responded=responded))
         if shape.nullable and not isinstance(shape, Anything):
             members.append({"type": "null"})
         return members[0] if len(members) == 1 else {"anyOf": [*members]}
 
-    def _members(self, shape: Shape, *, answered: bool) -> list[JsonObject]:
+    def _members(self, shape: Shape, *, responded: bool) -> list[JsonObject]:
         match shape:
             case Scalar():
                 return [_scalar(shape)]
@@ -113,12 +113,12 @@ class _Lowering:
             case Reference(name=name):
                 return [self._reference(name)]
             case Many(items=items):
-                return [{"type": "array", "items": self._shape(items, answered=answered)}]
+                return [{"type": "array", "items": self._shape(items, responded=responded)}]
             case Map(values=values):
-                return [{"type": "object", "additionalProperties": self._shape(values, answered=answered)}]
+                return [{"type": "object", "additionalProperties": self._shape(values, responded=responded)}]
             case Union(members=members):
-                lowered = [self._shape(member, answered=answered) for member in members]
-                return [*lowered, _ANY_OBJECT] if answered and self._may_grow(shape) else lowered
+                lowered = [self._shape(member, responded=responded) for member in members]
+                return [*lowered, _ANY_OBJECT] if responded and self._may_grow(shape) else lowered
             case Anything():
                 return [_ANYTHING]
 
@@ -126,7 +126,7 @@ class _Lowering:
         return {"$ref": f"#/components/schemas/{self._placement.modules[name]}.{name}"}
 
     def _may_grow(self, union: Union) -> bool:
-        """Whether the API may answer objects of a kind that the union does not name."""
+        """Whether the API may response objects of a kind that the union does not name."""
         records = [member for member in union.members if isinstance(resolved(member, self._components), Record)]
         return len(records) > 1
 
@@ -147,7 +147,7 @@ def _scalar(scalar: Scalar) -> JsonObject:
             return {"type": scalar.type}
 
 
-def _check_fields(record: Record, *, answered: bool) -> None:
+def _check_fields(record: Record, *, responded: bool) -> None:
     problems = Problems()
     for field in record.fields:
         with problems.caught():
@@ -157,7 +157,7 @@ def _check_fields(record: Record, *, answered: bool) -> None:
                 raise field.node.refusal(
                     "`x-default` and `x-also-sent-as` belong to arguments of methods; remove them."
                 )
-            if not answered and holds_secret(field.shape):
+            if not responded and holds_secret(field.shape):
                 raise field.node.refusal(
                     "A secret cannot be hidden inside a model that users fill; move it to the body's first level."
                 )

@@ -8,11 +8,20 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .answers import Answer, Failure, Pagination, check_response, json_schema, read_answer, read_failures, read_page
 from .imports import TAKEN_NAMES
 from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case, snake_case
 from .nodes import Node, Problems
 from .parameters import Parameter, body_parameter, read_parameters
+from .responses import (
+    Failure,
+    Pagination,
+    Response,
+    check_response,
+    json_schema,
+    read_failures,
+    read_page,
+    read_response,
+)
 from .schemas import read_shape
 from .shapes import Components, Record, Reference
 
@@ -51,7 +60,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     """In the order of the signature."""
     body: Body | None
-    answer: Answer
+    response: Response
     pagination: Pagination | None
     failures: tuple[Failure, ...]
     rules: tuple[Rule, ...]
@@ -162,9 +171,9 @@ def _operation(
     if "x-paging" in node.mapping():
         if body:
             raise node.need("requestBody").refusal("A list takes no body; remove it, or the paging.")
-        answer, pagination = read_page(spec, node, parameters, components)
+        response, pagination = read_page(spec, node, parameters, components)
     else:
-        answer, pagination = read_answer(spec, node, components), None
+        response, pagination = read_response(spec, node, components), None
     return Operation(
         id=_id(node),
         resource=resource,
@@ -175,7 +184,7 @@ def _operation(
         description=node.text_of("description"),
         parameters=_in_order(parameters, pagination),
         body=body,
-        answer=answer,
+        response=response,
         pagination=pagination,
         failures=read_failures(node),
         rules=_rules(node, parameters),

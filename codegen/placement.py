@@ -26,31 +26,31 @@ class Placement:
 
     modules: Mapping[str, str]
     """Module by component, in the order of the spec."""
-    answered: frozenset[str]
-    """Components that answers hold; the others are in requests only."""
+    responded: frozenset[str]
+    """Components that returns hold; the others are in requests only."""
 
 
 def place(resources: Sequence[Resource], deliveries: Sequence[str], components: Components) -> Placement:
     """Follows every operation and every delivery to the components it uses."""
     users: dict[str, set[str]] = {}
-    answered: set[str] = set()
-    for user, names, is_answer in _uses(resources, deliveries, components):
+    responded: set[str] = set()
+    for user, names, is_response in _uses(resources, deliveries, components):
         for name in reachable(names, components):
             users.setdefault(name, set()).add(user)
-            if is_answer:
-                answered.add(name)
+            if is_response:
+                responded.add(name)
     modules = {name: _module(users[name]) for name in components if name in users}
     _check_names(modules, components, resources)
-    return Placement(modules, frozenset(answered))
+    return Placement(modules, frozenset(responded))
 
 
 def _uses(
     resources: Sequence[Resource], deliveries: Sequence[str], components: Components
 ) -> Iterator[tuple[str, list[str], bool]]:
-    """Who uses which components, and whether in an answer."""
+    """Who uses which components, and whether in a response."""
     for resource in resources:
         for operation in resource.operations:
-            yield resource.name, [*operation.answer.models], True
+            yield resource.name, [*operation.response.models], True
             in_request = (references(parameter.shape) for parameter in operation.parameters)
             yield resource.name, [*chain.from_iterable(in_request)], False
     yield DELIVERIES, [*deliveries], True
@@ -75,13 +75,13 @@ def _check_names(modules: Iterable[str], components: Components, resources: Sequ
     problems.raise_any()
 
 
-def answers_secret(operation: Operation, components: Components) -> bool:
-    """Whether something in the answer of the operation is marked as secret."""
-    return any(holds_secret(components[name].content) for name in reachable(operation.answer.models, components))
+def responses_secret(operation: Operation, components: Components) -> bool:
+    """Whether something in the response of the operation is marked as secret."""
+    return any(holds_secret(components[name].content) for name in reachable(operation.response.models, components))
 
 
 def reachable(names: Iterable[str], components: Components) -> set[str]:
-    """The components of these names and all that they mention."""
+    """The components of these names and all that they contains."""
     found: set[str] = set()
     todo = list(names)
     while todo:

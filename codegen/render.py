@@ -13,13 +13,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from .docstrings import deprecation_text, method_docstring, resource_docstring
 from .imports import import_lines
 from .names import pascal_case, snake_case
-from .placement import Placement, answers_secret
-from .signatures import answer_type, kind, named_choices, signature
+from .placement import Placement, responses_secret
+from .signatures import kind, named_choices, response_type, signature
 
 if TYPE_CHECKING:
-    from .answers import Answer, Pagination
     from .operations import Operation, Resource
     from .parameters import Parameter
+    from .responses import Pagination, Response
     from .shapes import Components
     from .spec import Spec
 
@@ -85,7 +85,7 @@ def resource_module(
         operations=[
             {
                 "constant": constant(operation),
-                "answer_type": answer_type(operation),
+                "response_type": response_type(operation),
                 "table": _table(operation, components, api_name),
                 "name": operation.name,
                 "signature": signature(operation, components),
@@ -110,7 +110,7 @@ def constant(operation: Operation) -> str:
 
 def returns(operation: Operation) -> str:
     """The annotation of what the method gives."""
-    return answer_type(operation) if operation.pagination is None else f"AsyncPager[{answer_type(operation)}]"
+    return response_type(operation) if operation.pagination is None else f"AsyncPager[{response_type(operation)}]"
 
 
 def _render(template: str, **facts: object) -> str:
@@ -136,12 +136,12 @@ def _table(operation: Operation, components: Components, api_name: str) -> list[
         ("query_parameters", _parameters(operation.parameters_in("query"), components)),
         ("body", operation.body and (_parameters(operation.parameters_in("body"), components) or "()")),
         ("body_required", operation.body and operation.body.required),
-        ("answer", _answer(operation.answer)),
+        ("response", _response(operation.response)),
         ("paging", operation.pagination and _paging(operation.pagination)),
         ("rules", _tuple(f"Rule({rule.kind!r}, {rule.names!r})" for rule in operation.rules)),
         ("replayable", repr(operation.replayable)),
         ("rate_group", repr(operation.rate_group)),
-        ("secret", answers_secret(operation, components)),
+        ("secret", responses_secret(operation, components)),
         ("deprecated", operation.deprecated),
         ("experimental", operation.experimental),
         ("undocumented", operation.undocumented),
@@ -173,10 +173,10 @@ def _day(day: date) -> str:
     return f"date({day.year}, {day.month}, {day.day})"
 
 
-def _answer(answer: Answer) -> str:
-    if not answer.models:
+def _response(response: Response) -> str:
+    if not response.models:
         return ""
-    return f"Answer({answer.models!r}{', may_be_empty=True' if answer.may_be_empty else ''})"
+    return f"Response({response.models!r}{', may_be_empty=True' if response.may_be_empty else ''})"
 
 
 def _paging(pagination: Pagination) -> str:

@@ -38,11 +38,11 @@ def signature(operation: Operation, components: Components) -> str:
     return ", ".join(parts)
 
 
-def answer_type(operation: Operation) -> str:
+def response_type(operation: Operation) -> str:
     """What a call gives; of a list, one item."""
     resource_class = pascal_case(operation.resource)
-    types = [f"models.{name}" if name == resource_class else name for name in operation.answer.models]
-    if operation.answer.may_be_empty or not types:
+    types = [f"models.{name}" if name == resource_class else name for name in operation.response.models]
+    if operation.response.may_be_empty or not types:
         types.append("None")
     return " | ".join(types)
 
@@ -54,7 +54,7 @@ def annotation(shape: Shape, components: Components) -> str:
 
 
 def kind(shape: Shape, components: Components, *, long_vcs: bool = False) -> str:
-    """The `Kind` of an argument, as an expression."""
+    """The `ParameterType` of an argument, as an expression."""
     text = f"LONG_{_kind(shape, components)}" if long_vcs else _kind(shape, components)
     return f"nullable({text})" if shape.nullable else text
 

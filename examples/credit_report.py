@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 
 from circleci_sdk import AsyncCircleCI, CircleCIError
-from circleci_sdk.tasks import UsageProgress
+from circleci_sdk.helpers import UsageProgress
 
 Key = tuple[str, str, str]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import anyio
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.tasks import Run
+from circleci_sdk.helpers import Run
 
 
 def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:

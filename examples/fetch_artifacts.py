@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 
 from circleci_sdk import AsyncCircleCI, CircleCIError
-from circleci_sdk.tasks import DownloadedArtifact
+from circleci_sdk.helpers import DownloadedArtifact
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:

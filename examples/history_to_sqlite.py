@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.tasks import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
+from circleci_sdk.helpers import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 
-Kind = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
-KEYS: dict[Kind, str] = {
+ParameterType = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
+KEYS: dict[ParameterType, str] = {
     PipelineRecord: "pipeline_id",
     WorkflowRecord: "workflow_id",
     JobRecord: "workflow_id, job_id",

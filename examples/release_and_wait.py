@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import anyio
 
 from circleci_sdk import AsyncCircleCI, RunSkippedError, RunTimeoutError
-from circleci_sdk.tasks import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, WorkflowEvent
+from circleci_sdk.helpers import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, WorkflowEvent
 
 
 def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:

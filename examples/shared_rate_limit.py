@@ -59,7 +59,7 @@ class Redis(Protocol):
 class RedisRateLimiter:
     """Implements `circleci_sdk.RateLimiter`.
 
-    What Redis raises in `acquire` ends the call before it is sent. In `observe` the answer is there already and must
+    What Redis raises in `acquire` ends the call before it is sent. In `observe` the response is there already and must
     not be lost, so the errors named in `unavailable` are passed over.
     """
 

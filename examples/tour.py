@@ -149,7 +149,7 @@ async def download(artifact: Artifact, base_url: str, token: str) -> None:
     async with httpx.AsyncClient() as http:
         response = await http.get(artifact.url, headers=headers)
     if not response.is_success:
-        print(f"{artifact.url} answers {response.status_code}; artifacts of private projects need the token.")
+        print(f"{artifact.url} responses {response.status_code}; artifacts of private projects need the token.")
         return
     target = Path(tempfile.mkdtemp(prefix="tour-")) / Path(artifact.path).name
     await anyio.Path(target).write_bytes(response.content)

@@ -20,7 +20,7 @@ import circleci_sdk
 NEEDS_AN_EXTRA = ("circleci_sdk.testing",)
 
 
-def answer(request: httpx.Request) -> httpx.Response:
+def response(request: httpx.Request) -> httpx.Response:
     """One user."""
     return httpx.Response(
         200, json={"id": "8e3f8a1b-6f0c-4a57-9d43-0a6f3a0b7f11", "login": "ada", "name": request.url.path}
@@ -28,7 +28,7 @@ def answer(request: httpx.Request) -> httpx.Response:
 
 
 async def call() -> None:
-    async with circleci_sdk.AsyncCircleCI("a-token", transport=httpx.MockTransport(answer)) as circleci:
+    async with circleci_sdk.AsyncCircleCI("a-token", transport=httpx.MockTransport(response)) as circleci:
         me = await circleci.v2.users.me()
     assert (me.login, me.name) == ("ada", "/api/v2/me")
 

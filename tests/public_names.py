@@ -5,7 +5,7 @@
 
 The names are read from the source, not from the running package: annotations come out as they were written and
 the same on every Python. A package offers what a literal `__all__` lists, else what it imports in the form
-`import name as name`; each name is followed through the imports to where it is defined. A property that answers a
+`import name as name`; each name is followed through the imports to where it is defined. A property that returns a
 class of ours which no package offers is a door (`client.runs`, `v2.jobs`), and what lies behind it is listed under
 its path.
 
@@ -33,7 +33,7 @@ SOURCE = ROOT / "src"
 FILE = ROOT / "tests" / "public_names.txt"
 CHANGELOG = ROOT / "CHANGELOG.md"
 PACKAGE = "circleci_sdk"
-ROOMS = ("", "v1", "v1.models", "v2", "v2.models", "tasks", "webhooks", "testing")
+ROOMS = ("", "v1", "v1.models", "v2", "v2.models", "helpers", "webhooks", "testing")
 HEADER = (
     "# Every public name below circleci_sdk, written by `python -m tests.public_names --write`.\n"
     "# What changes here is explained in CHANGELOG.md.\n"

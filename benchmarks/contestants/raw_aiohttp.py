@@ -24,18 +24,18 @@ class Client(Contestant):
             return await response.json()
 
     async def page(self, project: str) -> int:
-        answer = await self._get(project)
-        return len(answer["items"])
+        response = await self._get(project)
+        return len(response["items"])
 
     async def listing(self, project: str) -> int:
         count, params = 0, None
         while True:
-            answer = await self._get(project, params)
-            for item in answer["items"]:
+            response = await self._get(project, params)
+            for item in response["items"]:
                 count += item["number"] >= 0
-            if not answer["next_page_token"]:
+            if not response["next_page_token"]:
                 return count
-            params = {"page-token": answer["next_page_token"]}
+            params = {"page-token": response["next_page_token"]}
 
     async def aclose(self) -> None:
         await self._session.close()

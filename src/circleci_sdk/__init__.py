@@ -37,15 +37,15 @@ if TYPE_CHECKING:
     from ._core.errors import StatusError as StatusError
     from ._core.errors import TransportError as TransportError
     from ._core.errors import UnprocessableEntityError as UnprocessableEntityError
-    from ._core.model import UnknownStr as UnknownStr
     from ._core.operation import Operation as Operation
     from ._core.options import Timeout as Timeout
     from ._core.pagination import AsyncPager as AsyncPager
     from ._core.pagination import Page as Page
-    from ._core.ratelimit import RateKey as RateKey
-    from ._core.ratelimit import RateLimit as RateLimit
-    from ._core.ratelimit import RateLimiter as RateLimiter
-    from ._core.slugs import ProjectSlug as ProjectSlug
+    from ._core.policy.rate_limit import RateKey as RateKey
+    from ._core.policy.rate_limit import RateLimit as RateLimit
+    from ._core.policy.rate_limit import RateLimiter as RateLimiter
+    from ._core.serialization.model import UnknownStr as UnknownStr
+    from ._core.serialization.slugs import ProjectSlug as ProjectSlug
     from ._core.unset import UNSET as UNSET
     from ._core.unset import Unset as Unset
     from ._preload import preload as preload
@@ -80,12 +80,12 @@ _HOMES: Final = {
         "TransportError",
         "UnprocessableEntityError",
     ),
-    "_core.model": ("UnknownStr",),
+    "_core.serialization.model": ("UnknownStr",),
     "_core.operation": ("Operation",),
     "_core.options": ("Timeout",),
     "_core.pagination": ("AsyncPager", "Page"),
-    "_core.ratelimit": ("RateKey", "RateLimit", "RateLimiter"),
-    "_core.slugs": ("ProjectSlug",),
+    "_core.policy.rate_limit": ("RateKey", "RateLimit", "RateLimiter"),
+    "_core.serialization.slugs": ("ProjectSlug",),
     "_core.unset": ("UNSET", "Unset"),
     "_preload": ("preload",),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from types import ModuleType
 
-_PARTS: Final = ("client", "_core.http", "v1._client", "v2._client")
+_PARTS: Final = ("client", "_core.transport.http", "v1._client", "v2._client")
 
 
 def preload() -> None:
@@ -18,22 +18,22 @@ def preload() -> None:
     Without it a first call takes some tenths of a second longer than the later ones.
     """
     from . import v1, v2
-    from ._core import transport
-    from ._core.decode import decoder
+    from ._core.serialization.decode import decoder
+    from ._core.transport import connections as transport
 
     for part in _PARTS:
         import_module(f".{part}", __package__)
     transport.preload()
     for api in (v1, v2):
         for operation in api.OPERATIONS.values():
-            if operation.answer.models:
+            if operation.response.models:
                 decoder(operation)
         _build(import_module(f"{api.__name__}.models"))
 
 
 def _build(models: ModuleType) -> None:
     """Make what reads and writes each model, also those that are only sent."""
-    from ._core.model import Model
+    from ._core.serialization.model import Model
 
     for name in models.__all__:
         value = getattr(models, name)

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
 
-from ._core.auth import AuthScheme, Credential, TokenSource
 from ._core.caller import Caller, RecordingCaller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
+from ._core.transport.auth import AuthScheme, Credential, TokenSource
 from ._core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ._core.http import Hook
-    from ._core.ratelimit import RateLimit, RateLimiter
-    from .tasks.artifacts import Artifacts
-    from .tasks.history import History
-    from .tasks.logs import Logs
-    from .tasks.runs import Runs
-    from .tasks.secrets import Secrets
-    from .tasks.usage import Usage
+    from ._core.policy.rate_limit import RateLimit, RateLimiter
+    from ._core.transport.http import Hook
+    from .helpers.artifacts import Artifacts
+    from .helpers.history.history import History
+    from .helpers.logs.logs import Logs
+    from .helpers.runs.runs import Runs
+    from .helpers.secrets.secrets import Secrets
+    from .helpers.usage.usage import Usage
     from .v1._client import V1
     from .v2._client import V2
 
@@ -143,42 +143,42 @@ class AsyncCircleCI:
     @cached_property
     def runs(self) -> Runs:
         """Runs: start a pipeline, wait for its end, watch it, approve, run again, cancel."""
-        from .tasks.runs import Runs
+        from .helpers.runs.runs import Runs
 
         return Runs(self)
 
     @cached_property
     def logs(self) -> Logs:
         """The output of the steps of a job."""
-        from .tasks.logs import Logs
+        from .helpers.logs.logs import Logs
 
         return Logs(self)
 
     @cached_property
     def history(self) -> History:
         """What ran in a project, as flat records."""
-        from .tasks.history import History
+        from .helpers.history.history import History
 
         return History(self)
 
     @cached_property
     def artifacts(self) -> Artifacts:
         """The files that jobs leave behind."""
-        from .tasks.artifacts import Artifacts
+        from .helpers.artifacts import Artifacts
 
         return Artifacts(self._caller)
 
     @cached_property
     def secrets(self) -> Secrets:
         """Environment variables of many contexts and projects at once."""
-        from .tasks.secrets import Secrets
+        from .helpers.secrets.secrets import Secrets
 
         return Secrets(self._caller)
 
     @cached_property
     def usage(self) -> Usage:
         """What jobs have cost, row by row."""
-        from .tasks.usage import Usage
+        from .helpers.usage.usage import Usage
 
         return Usage(self._caller)
 
@@ -189,7 +189,7 @@ class AsyncCircleCI:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The budget that the last answer told, for people who plan; None before the first."""
+        """The budget that the last response told, for people who plan; None before the first."""
         return self._session.rate_limit
 
     def with_options(
@@ -213,7 +213,7 @@ class AsyncCircleCI:
         return view
 
     async def raw_response(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Reply[T]:
-        """Call one operation and see how its answer came: status, headers, rate limit, attempts, raw body.
+        """Call one operation and see how its response came: status, headers, rate limit, attempts, raw body.
 
         `await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. Of a list it gives the first page.
         The options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`
@@ -227,8 +227,8 @@ class AsyncCircleCI:
             )
         caller = RecordingCaller(self._session, self._options)
         bound = getattr(type(resource)(caller), function.__name__)
-        answer: object = await bound(*before, *args, **{**named, **kwargs})
-        if caller.reply is None or caller.reply.data is not answer:
+        response: object = await bound(*before, *args, **{**named, **kwargs})
+        if caller.reply is None or caller.reply.data is not response:
             raise TypeError(f"raw_response takes one operation; {function.__name__} makes no call, or several.")
         return cast("Reply[T]", caller.reply)
 
@@ -245,7 +245,7 @@ class AsyncCircleCI:
 
         `path` starts with `/api/` and is sent as it is; escape its values yourself. Values of `query` are strings,
         numbers, booleans, or lists of them, which repeat the key. `json` is the body; None is sent as null. JSON
-        answers come as plain data. GET, HEAD, PUT and DELETE are retried like other calls, POST and PATCH only when
+        responses come as plain data. GET, HEAD, PUT and DELETE are retried like other calls, POST and PATCH only when
         the server refused them or they never left. Raises `InvalidArgumentError` before sending, otherwise the
         errors of any call.
         """

@@ -17,11 +17,11 @@ import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 import circleci_sdk
-from circleci_sdk._core.model import Model, SecretText, UnknownStr
 from circleci_sdk._core.operation import Api
+from circleci_sdk._core.serialization.model import Model, SecretText, UnknownStr
 from tests.codegen.support import installed
 
-CASES = ("parameters", "bodies", "paging", "answers", "lifecycle", "models", "deliveries", "whole")
+CASES = ("parameters", "bodies", "paging", "responses", "lifecycle", "models", "deliveries", "whole")
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,7 @@ def test_a_union_that_users_fill_has_no_way_out(models: Any) -> None:
     assert "Model" not in str(models.ThingInput.model_fields["choice"].annotation)
 
 
-def test_secrets_of_answers_are_masked(models: Any) -> None:
+def test_secrets_of_responses_are_masked(models: Any) -> None:
     thing = models.Thing.model_validate({**THING, "token": "abc"})
     assert thing.token == "abc"
     assert type(thing.token) is SecretText

@@ -21,7 +21,7 @@ CASES: dict[str, tuple[str, ...] | None] = {
     "parameters": RESOURCE,
     "bodies": RESOURCE + MODELS,
     "paging": RESOURCE,
-    "answers": RESOURCE,
+    "responses": RESOURCE,
     "lifecycle": RESOURCE,
     "models": (*MODELS, "models/_shared.py"),
     "deliveries": (*MODELS, "models/_deliveries.py", "models/_shared.py", "openapi.json"),

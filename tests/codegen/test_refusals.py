@@ -87,12 +87,12 @@ def test_what_two_files_define_is_refused(tmp_path: Path) -> None:
     ]
 
 
-def test_an_unknown_extension_of_a_shared_answer_is_refused(tmp_path: Path) -> None:
+def test_an_unknown_extension_of_a_shared_response_is_refused(tmp_path: Path) -> None:
     bad = GOOD.replace('"201":', 'default: {$ref: "#/components/responses/Error"}\n        "201":')
     bad = bad.replace("components:", "components:\n  responses: {Error: {description: Why., x-retry: true}}")
     assert refusal(tmp_path, openapi=MAIN, thing=bad) == (
         "things/thing.yaml:35: /components/responses/Error/x-retry: "
-        "`x-retry` is no extension of an answer; openapi/README.md lists those that are."
+        "`x-retry` is no extension of a response; openapi/README.md lists those that are."
     )
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from circleci_sdk.testing import Approval, Case, FakeCircleCI, Job, Workflow
+from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.support.places import ROOT
 from tests.support.scripted_server import ScriptedServer, reply
 
@@ -57,7 +57,7 @@ class Bot:
         return len(self._chat.requests) == self._heard
 
     def settled(self, count: int) -> None:
-        """Wait until so many deliveries were taken, each answered with a 2xx."""
+        """Wait until so many deliveries were taken, each responded with a 2xx."""
         until(lambda: sum(delivery.delivered for delivery in self.fake.webhooks.deliveries) >= count)
 
 
@@ -120,7 +120,7 @@ def test_the_failure_is_explained_in_the_chat_once() -> None:
         30,
         outcome="failed",
         output="E   assert 401 == 200\n1 failed\n",
-        tests=[Case("test_login", "assert 401 == 200")],
+        tests=[JobTest("test_login", "assert 401 == 200")],
     )
     fake = fake_with(Workflow("build", Job("lint", 5), failing))
     with running("bot_failure_explainer.py", fake) as bot:
@@ -128,7 +128,7 @@ def test_the_failure_is_explained_in_the_chat_once() -> None:
         fake.webhooks.duplicates = 2
         bot.project.push(Workflow("fine", Job("lint", 5)))
         bot.project.push()
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         said = bot.says()
         assert said.startswith("*build of web failed on main*\nhttps://app.circleci.com/pipelines/github/acme/web/2/")
         assert "test_login" in said
@@ -148,17 +148,17 @@ def job_with(name: str, *outcomes: str) -> Job:
         "test",
         30,
         outcome=outcomes,  # type: ignore[arg-type]
-        tests=lambda attempt: [Case(name, "timed out" if fails(attempt) else None)],
+        tests=lambda attempt: [JobTest(name, "timed out" if fails(attempt) else None)],
     )
 
 
 async def known_as_flaky(fake: FakeCircleCI, name: str) -> None:
     """The history in which a test failed and passed on one commit."""
     pipeline = fake.project(SLUG).push(Workflow("build", job_with(name, "failed", "success")))
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     async with fake.client() as client:
         await client.v2.workflows.rerun(pipeline.workflows[0].id, from_failed=True)
-    fake.clock.settle()
+    fake.clock.run_until_idle()
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -173,18 +173,18 @@ async def test_flaky_failures_are_run_again_once() -> None:
 
     with running("bot_rerun_flaky.py", fake) as bot:
         passes = web.push(Workflow("build", job_with("test_upload", "failed", "success")))
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         until(lambda: reruns() == 1)
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         assert [workflow.state for workflow in passes.workflows] == ["failed", "success"]
         bot.settled(2)
 
         stubborn = web.push(Workflow("build", job_with("test_upload", "failed")))
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         until(lambda: reruns() == 2)
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         other = web.push(Workflow("build", job_with("test_login", "failed")))
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         bot.settled(5)
     # The bot has finished what it had taken when it was ended.
     assert reruns() == 2
@@ -239,7 +239,7 @@ def test_only_those_on_the_list_approve_from_the_chat() -> None:
         assert command(bot, "1 deploy?").text.startswith("Not approved: ")
         assert approved() == 0
         assert command(bot, "1 release?", "U2").text == "Approved release? in pipeline 1."
-        fake.clock.settle()
+        fake.clock.run_until_idle()
         assert (approved(), pipeline.workflows[0].state) == (1, "success")
         bot.settled(2)
         assert bot.is_silent

@@ -1,6 +1,6 @@
-"""Recorded answers of the real API are understood, and nothing of them is lost.
+"""Recorded responses of the real API are understood, and nothing of them is lost.
 
-Each one is sent by a server to the method that it answers, and what the method gives is written down again by
+Each one is sent by a server to the method that it returns, and what the method gives is written down again by
 names of the wire. Timestamps may be spelled in another way then, and keys with hyphens or underscores.
 """
 
@@ -43,20 +43,20 @@ DELIVERIES: Final = {
     "webhook/workflow-completed/zulip-zulip-2.json",
     "webhook/workflow-completed/zulip-zulip-4.json",
 }
-"""What CircleCI sends to webhooks: no answers. `tests/webhooks/test_recorded_deliveries.py` reads them."""
+"""What CircleCI sends to webhooks: no responses. `tests/webhooks/test_recorded_deliveries.py` reads them."""
 
-OLDER: Final = "an edited answer, older than the field; no recorded answer lacks it"
-V1: Final = "an answer of v1 from 2013; v1.1 has always told it"
+OLDER: Final = "an edited response, older than the field; no recorded response lacks it"
+V1: Final = "a response of v1 from 2013; v1.1 has always told it"
 
 REFUSED: Final = {
-    # Edited ones: fields are missing that every recorded answer of today has.
+    # Edited ones: fields are missing that every recorded response of today has.
     "v1/listProjectBuilds/pivotal-projectmonitor-1.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-2.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-3.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-4.json": ("0.reponame", V1),
     "v2/getCollaborations/alpinweis-pycircleci-1.json": ("0.slug", OLDER),
     "v2/getProjectBySlug/alpinweis-pycircleci-1.json": ("id", OLDER),
-    "v2/getWorkflowById/alpinweis-pycircleci-1.json": ("pipeline_id", "an edited answer of 2019; null never since"),
+    "v2/getWorkflowById/alpinweis-pycircleci-1.json": ("pipeline_id", "an edited response of 2019; null never since"),
     "v2/listWorkflowJobs/alpinweis-pycircleci-1.json": ("items.0.project_slug", OLDER),
     # Edited ones that the edit has broken.
     "v1/getMe/worldturtlemedia-circleci-api-1.json": ("bitbucket", "the object was blanked to an empty text"),
@@ -71,7 +71,7 @@ REFUSED: Final = {
     "v2/getTests/faros-ai-airbyte-connectors-2.json": ("items.0.run_time", "a time that is `MacOS`"),
     "v2/listEnvironmentVariablesFromContext/CircleCI-Labs-circleci-editor-1.json": (
         "items.0.created_at",
-        "a shortened answer in a test",
+        "a shortened response in a test",
     ),
 }
 """Files that do not fit their type, each with the field that is refused first and the reason why that is right."""
@@ -88,7 +88,7 @@ CHANGED: Final = {
 }
 """Files that come back with a difference, each with the place and the reason why nothing is lost."""
 
-ANSWERS: Final = [
+RESPONSES: Final = [
     recording
     for recording in RECORDINGS.values()
     if not recording.is_delivery and not recording.is_error and recording.file not in NO_OPERATION
@@ -136,28 +136,30 @@ def test_every_file_is_accounted_for() -> None:
         "invented": 14,
     }
     assert {file for file, recording in RECORDINGS.items() if recording.is_delivery} == DELIVERIES
-    assert {recording.kind for recording in ANSWERS} == KINDS
-    assert len(ANSWERS) + len(ERRORS) + len(DELIVERIES) + 1 == 200
+    assert {recording.kind for recording in RESPONSES} == KINDS
+    assert len(RESPONSES) + len(ERRORS) + len(DELIVERIES) + 1 == 200
     unknown = {
         recording.file
         for recording in RECORDINGS.values()
         if not recording.is_delivery and (recording.version, recording.operation) not in OPERATIONS
     }
     assert unknown == set(NO_OPERATION)
-    assert {*REFUSED, *CHANGED} <= {recording.file for recording in ANSWERS}
+    assert {*REFUSED, *CHANGED} <= {recording.file for recording in RESPONSES}
     assert not any(RECORDINGS[file].quality == "recorded" for file in {*REFUSED, *CHANGED})
 
 
-@pytest.mark.parametrize("recording", ANSWERS, ids=lambda recording: recording.file)
+@pytest.mark.parametrize("recording", RESPONSES, ids=lambda recording: recording.file)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_an_answer_comes_back_as_it_was(client: AsyncCircleCI, api: ScriptedServer, recording: Recording) -> None:
+async def test_a_response_comes_back_as_it_was(
+    client: AsyncCircleCI, api: ScriptedServer, recording: Recording
+) -> None:
     operation = OPERATIONS[recording.version, recording.operation]  # type: ignore[index]
     api.clear()
-    api.script([reply(recording.status or 200, json=recording.answer)])
+    api.script([reply(recording.status or 200, json=recording.response)])
     if recording.file in REFUSED:
         with pytest.raises(DecodeError) as failure:
             await ask(client, operation)
-        assert (failure.value.field, failure.value.delivery) == (REFUSED[recording.file][0], "done")
+        assert (failure.value.field, failure.value.request_outcome) == (REFUSED[recording.file][0], "processed")
         return
 
     result = await ask(client, operation)
@@ -165,7 +167,7 @@ async def test_an_answer_comes_back_as_it_was(client: AsyncCircleCI, api: Script
     if operation.returns == ("None",):
         assert result is None
         return
-    result, original = (result.items, recording.items) if operation.lists else (result, recording.answer)
+    result, original = (result.items, recording.items) if operation.lists else (result, recording.response)
     found = [difference.partition(":")[0] for difference in differences(original, dumped(result))]
     assert found == ([CHANGED[recording.file][0]] if recording.file in CHANGED else [])
 

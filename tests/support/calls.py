@@ -15,8 +15,8 @@ from typing import Any, Final, Literal, TypeAlias, cast
 from urllib.parse import unquote
 from uuid import UUID
 
-from tests.support.answers import DETAILS, MismatchError
 from tests.support.facts import Field, Operation, Shape
+from tests.support.responses import DETAILS, MismatchError
 from tests.support.scripted_server import Request
 
 Style: TypeAlias = Literal["wire", "python", "model"]

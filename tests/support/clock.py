@@ -51,17 +51,17 @@ class FakeClock:
     async def advance(self, seconds: float) -> None:
         """Wake those whose time has come, one after the other, and let each do what it can without I/O."""
         end = self.now + seconds
-        await settle()
+        await run_until_idle()
         while ready := [sleeper for sleeper in self._sleepers if sleeper[0] <= end]:
             first = min(ready, key=lambda sleeper: sleeper[0])
             self._sleepers.remove(first)
             self.now = max(self.now, first[0])
             first[1].set()
-            await settle()
+            await run_until_idle()
         self.now = end
 
 
-async def settle() -> None:
+async def run_until_idle() -> None:
     """Let all other tasks do what they can without I/O."""
     for _ in range(20):
         await anyio.lowlevel.checkpoint()

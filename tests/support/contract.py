@@ -12,17 +12,17 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from circleci_sdk import UNSET
-from tests.support.answers import Items, MismatchError, Sample, check, samples
 from tests.support.calls import Call, calls, check_request
 from tests.support.facts import Operation
-from tests.support.scripted_server import Answer, ScriptedServer, reply
+from tests.support.responses import Items, MismatchError, Sample, check, samples
+from tests.support.scripted_server import Response, ScriptedServer, reply
 
 NEXT: Final = "next page+/="
 EXTRA: Final = 7
 
 
 async def check_operation(client: Any, server: ScriptedServer, operation: Operation) -> None:
-    """Call it with each set of arguments and answer it in each way that the facts allow."""
+    """Call it with each set of arguments and response it in each way that the facts allow."""
     models = importlib.import_module(_models(operation))
 
     def make_model(name: str, values: Mapping[str, Any]) -> object:
@@ -30,10 +30,10 @@ async def check_operation(client: Any, server: ScriptedServer, operation: Operat
 
     method = getattr(getattr(getattr(client, operation.version), operation.resource), operation.name)
     _check_signature(operation, method)
-    made, answers = calls(operation, make_model), samples(operation)
-    for turn, (call, sample) in enumerate(zip_longest(made, answers)):
+    made, responses = calls(operation, make_model), samples(operation)
+    for turn, (call, sample) in enumerate(zip_longest(made, responses)):
         call = call or made[turn % len(made)]
-        sample = sample or answers[turn % len(answers)]
+        sample = sample or responses[turn % len(responses)]
         server.clear()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -96,7 +96,7 @@ async def _check_list(
         check_request(operation, _moved(operation, call, len(items)) if number else call, request)
 
 
-def _page(operation: Operation, status: int, items: list[Any], token: str | None) -> Answer:
+def _page(operation: Operation, status: int, items: list[Any], token: str | None) -> Response:
     [success] = operation.successes
     match success.form:
         case "array":

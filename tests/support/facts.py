@@ -1,7 +1,7 @@
 """What is known about the API, read from papers that the specs were written from.
 
 `api/v2.json` and `api/v1.json` say what goes over the wire; `names.md` says what a Python user calls it. Joined
-they give an `Operation` with all it takes and answers, without a look at our own specs or tables.
+they give an `Operation` with all it takes and responses, without a look at our own specs or tables.
 
 Nothing here imports the SDK.
 """
@@ -19,7 +19,7 @@ from tests.support.names import FIELD_NAMES, Names, Row, Version, snake
 
 Node: TypeAlias = Mapping[str, Any]
 Place: TypeAlias = Literal["path", "query", "body"]
-Kind: TypeAlias = Literal[
+ParameterType: TypeAlias = Literal[
     "string",
     "id",
     "date-time",
@@ -47,7 +47,7 @@ class Shape:
     several segments of a path.
     """
 
-    kind: Kind
+    kind: ParameterType
     items: Shape | None = None
     fields: tuple[Field, ...] = ()
     variants: tuple[Shape, ...] = ()
@@ -93,7 +93,7 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A good answer: its status and what its body holds. Without a shape the body says nothing of use.
+    """A good response: its status and what its body holds. Without a shape the body says nothing of use.
 
     `extras` are keys of a page besides its items and the token of the next one.
     """

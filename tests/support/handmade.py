@@ -13,7 +13,6 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Operation, ProjectSlug, UnknownStr, Unset
-from circleci_sdk._core.model import Model, SecretText, Timestamp
 from circleci_sdk._core.operation import (
     ANY,
     BOOLEAN,
@@ -26,10 +25,10 @@ from circleci_sdk._core.operation import (
     PROJECT_SLUG,
     SECRET,
     STRING,
-    Answer,
     Api,
     Paging,
     Parameter,
+    Response,
     Rule,
     choice,
     integer,
@@ -39,6 +38,7 @@ from circleci_sdk._core.operation import (
     nullable,
 )
 from circleci_sdk._core.resource import Resource
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp
 
 API: Final = Api(name="v2", base="/api/v2", models=__name__)
 
@@ -92,7 +92,7 @@ LIST_BY_OFFSET: Final[Operation[Thing]] = Operation(
         Parameter("page_size", "limit", integer(minimum=1, maximum=100)),
         Parameter("offset", "offset", INTEGER),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v2.things",
@@ -104,7 +104,7 @@ LIST_BY_NUMBER: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/by-number",
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", INTEGER)),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("number", start="page", size="per-page", items=None),
     replayable=True,
     rate_group="v2.things",
@@ -116,7 +116,7 @@ GET: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/thing/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v2.things",
 )
@@ -146,7 +146,7 @@ FIND: Final[Operation[Thing]] = Operation(
         Parameter("twice", "twice", STRING, also=("two-ce",)),
         Parameter("fixed", "fixed", STRING, default="always"),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v2.things",
 )
@@ -174,7 +174,7 @@ CREATE: Final[Operation[Thing | Notice]] = Operation(
         Parameter("twice", "twice", STRING, also=("two-ce",)),
     ),
     rules=(Rule("at_most_one", ("count", "ratio")), Rule("needs", ("yes", "count", "ratio"))),
-    answer=Answer(("Thing", "Notice")),
+    response=Response(("Thing", "Notice")),
     replayable=False,
     rate_group="v2.things",
 )
@@ -185,7 +185,7 @@ DELETE: Final[Operation[Notice | None]] = Operation(
     method="DELETE",
     path="/thing/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    answer=Answer(("Notice",), may_be_empty=True),
+    response=Response(("Notice",), may_be_empty=True),
     replayable=True,
     rate_group="v2.things",
 )
@@ -206,7 +206,7 @@ REVEAL: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/thing/{id}/password",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v2.things",
     secret=True,

@@ -1,6 +1,6 @@
 """A small HTTP/2 server over TLS in a thread of its own, for what the scripted server does not speak.
 
-It answers each request with the same JSON, at once or when it is released, and counts what it sees as the scripted
+It returns each request with the same JSON, at once or when it is released, and counts what it sees as the scripted
 server does.
 """
 
@@ -24,13 +24,13 @@ from tests.support.scripted_server import PATIENCE, end_all
 
 
 class Http2Server:
-    def __init__(self, tls: ssl.SSLContext, answer: object) -> None:
+    def __init__(self, tls: ssl.SSLContext, response: object) -> None:
         tls.set_alpn_protocols(["h2"])
         self.requests: list[dict[str, str]] = []
         self.connections = self.ended = self.max_concurrent = 0
         self._concurrent = 0
         self._tls = tls
-        self._content = json.dumps(answer).encode()
+        self._content = json.dumps(response).encode()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
@@ -93,8 +93,8 @@ class Http2Server:
                             case RequestReceived(headers=headers):
                                 self._count({str(name): str(value) for name, value in headers})
                             case StreamEnded(stream_id=int(number)):
-                                answer = self._answer(connection, writer, number)
-                                streams[number] = self._loop.create_task(answer)
+                                response = self._response(connection, writer, number)
+                                streams[number] = self._loop.create_task(response)
                             case StreamReset(stream_id=int(number)):
                                 streams[number].cancel()
                             case _:
@@ -115,7 +115,7 @@ class Http2Server:
                 self.requests.append(request)
             self._changed.notify_all()
 
-    async def _answer(self, connection: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
+    async def _response(self, connection: H2Connection, writer: asyncio.StreamWriter, number: int) -> None:
         self._concurrent += 1
         self.max_concurrent = max(self.max_concurrent, self._concurrent)
         try:

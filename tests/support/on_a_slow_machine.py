@@ -20,7 +20,7 @@ from tests.support import scripted_server
 
 PAUSE: Final = 0.02
 DELAY: Final = 0.1
-"""The longest pause of a loop, and the longest delay of an answer, in seconds. Every second one comes at once."""
+"""The longest pause of a loop, and the longest delay of a response, in seconds. Every second one comes at once."""
 
 _select = selectors.DefaultSelector.select
 _play = scripted_server._play
@@ -39,7 +39,7 @@ def _select_slowly(self: selectors.BaseSelector, timeout: float | None = None) -
 
 
 async def _play_slowly(steps: Iterable[scripted_server.Step], writer: asyncio.StreamWriter) -> None:
-    """Answers on two connections come in any order."""
+    """Responses on two connections come in any order."""
     await _play(steps, writer)
     await asyncio.sleep(_some(DELAY))
 

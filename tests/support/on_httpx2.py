@@ -18,5 +18,5 @@ def pytest_report_header() -> str:
     import httpx
 
     assert httpx is httpx2
-    assert "circleci_sdk._core.transport" not in sys.modules
+    assert "circleci_sdk._core.transport.connections" not in sys.modules
     return f"httpx: {httpx.__name__} {httpx.__version__} on {httpcore.__name__}"

@@ -13,14 +13,14 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 def payloads() -> Path:
-    """The folder of recorded answers: `CIRCLECI_SDK_PAYLOADS`, or `../shared/payloads` beside the checkout.
+    """The folder of recorded responses: `CIRCLECI_SDK_PAYLOADS`, or `../shared/payloads` beside the checkout.
 
     Without it there is nothing to test against: the module that asks is skipped, and fails where CI=true.
     """
     folder = Path(os.environ.get("CIRCLECI_SDK_PAYLOADS") or ROOT.parent / "shared" / "payloads")
     if folder.is_dir():
         return folder
-    reason = f"{folder} is missing: set CIRCLECI_SDK_PAYLOADS to the folder of recorded answers"
+    reason = f"{folder} is missing: set CIRCLECI_SDK_PAYLOADS to the folder of recorded responses"
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason, allow_module_level=True)

@@ -1,4 +1,4 @@
-"""A real forward proxy: tunnels for https; what is asked of it by whole address it answers itself."""
+"""A real forward proxy: tunnels for https; what is asked of it by whole address it returns itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.scripted_server import ScriptedServer
 class Proxy(ScriptedServer):
     """Opens the tunnels that it is asked for, and names in `tunnels` where they lead; all names lead to this machine.
 
-    `passwords` are the credentials that came with them. With `refuses` every tunnel is answered by that status, with
+    `passwords` are the credentials that came with them. With `refuses` every tunnel is responded by that status, with
     `breaks` by the end of the connection.
     """
 

@@ -1,4 +1,4 @@
-"""The folder of recorded answers: its manifest, and what it takes to send an answer again and to compare it."""
+"""The folder of recorded responses: its manifest, and what it takes to send a response again and to compare it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Recording:
     content: bytes
 
     @property
-    def answer(self) -> Json:
-        """The whole answer as it went over the wire, with what the file leaves out put around it again."""
+    def response(self) -> Json:
+        """The whole response as it went over the wire, with what the file leaves out put around it again."""
         content = json.loads(self.content)
         if self.kind in {ITEM, ITEMS}:
             return {"items": [content] if self.kind == ITEM else content, "next_page_token": None}
@@ -43,9 +43,9 @@ class Recording:
 
     @property
     def items(self) -> Sequence[Json]:
-        """The items of an answer that is a list, in an object or not."""
-        answer = self.answer
-        return cast(Sequence[Json], answer if isinstance(answer, list) else answer["items"])
+        """The items of a response that is a list, in an object or not."""
+        response = self.response
+        return cast(Sequence[Json], response if isinstance(response, list) else response["items"])
 
     @property
     def is_error(self) -> bool:
@@ -53,7 +53,7 @@ class Recording:
 
     @property
     def is_delivery(self) -> bool:
-        """What CircleCI sends to a webhook, which no operation answers."""
+        """What CircleCI sends to a webhook, which no operation returns."""
         return self.version is None
 
 

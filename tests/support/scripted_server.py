@@ -8,17 +8,17 @@
 The server runs on asyncio in a thread of its own, so a client on asyncio and a client on trio meet the same
 thing. It works with bytes and knows no HTTP library: what a client cannot read, it can still send.
 
-An `Answer` is data. Start from `reply`, `redirect`, `raw`, `drop` or `hang` and bend it:
+An `Response` is data. Start from `reply`, `redirect`, `raw`, `drop` or `hang` and bend it:
 
     reply(json=page).after(0.1)                  wait first
-    reply(json=page).held_by(gate)               wait until the test opens the gate
+    reply(json=page).held_by(limiter)               wait until the test opens the limiter
     reply(json=page).dripping(5, pause=0.02)     the body in five pieces
     reply(json=page).cut()                       half of the body, then the connection ends
     reply(json=page).then_close()                an idle connection that is gone when the client comes back
     drop().reading(10)                           the connection ends after ten bytes of the request's body
 
-A route gives one answer for ever, a list of answers one by one, or what a function makes of the request.
-A request that nothing was said about is answered with 599 and fails the test when the server is left.
+A route gives one response for ever, a list of responses one by one, or what a function makes of the request.
+A request that nothing was said about is given 599 and fails the test when the server is left.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Request:
 
 
 class Gate:
-    """Holds answers back until the test opens it. Made by `ScriptedServer.gate`."""
+    """Holds responses back until the test opens it. Made by `ScriptedServer.limiter`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -94,11 +94,11 @@ End: TypeAlias = Literal["keep", "close", "reset", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What the server does with one request, step by step.
 
     `before`, `head` and `body` follow each other; `end` says what becomes of the connection. `reads` is how much
-    of the request's body is read before the answer starts, None for all of it. A request for HEAD and an answer
+    of the request's body is read before the response starts, None for all of it. A request for HEAD and a response
     that has no body by its status (`bodiless`) get no `body`.
     """
 
@@ -109,31 +109,31 @@ class Answer:
     reads: int | None = None
     bodiless: bool = False
 
-    def after(self, seconds: float) -> Answer:
+    def after(self, seconds: float) -> Response:
         """Wait before the first byte."""
         return replace(self, before=(*self.before, Pause(seconds)))
 
-    def held_by(self, gate: Gate) -> Answer:
-        """Wait for the gate before the first byte."""
-        return replace(self, before=(*self.before, gate))
+    def held_by(self, limiter: Gate) -> Response:
+        """Wait for the limiter before the first byte."""
+        return replace(self, before=(*self.before, limiter))
 
-    def dripping(self, pieces: int, *, pause: float) -> Answer:
+    def dripping(self, pieces: int, *, pause: float) -> Response:
         """The body in so many pieces, with a pause before each."""
         content = self._content()
         size = max(1, -(-len(content) // pieces))
         cut = [content[start : start + size] for start in range(0, len(content), size)]
         return replace(self, body=tuple(step for piece in cut for step in (Pause(pause), piece)))
 
-    def cut(self, *, keep: float = 0.5, reset: bool = False) -> Answer:
+    def cut(self, *, keep: float = 0.5, reset: bool = False) -> Response:
         """Only a part of the body, then the end of the connection."""
         content = self._content()
         return replace(self, body=(content[: int(len(content) * keep)],), end="reset" if reset else "close")
 
-    def then_close(self) -> Answer:
-        """Close the connection after the answer without having announced it."""
+    def then_close(self) -> Response:
+        """Close the connection after the response without having announced it."""
         return replace(self, end="close")
 
-    def reading(self, size: int) -> Answer:
+    def reading(self, size: int) -> Response:
         """Begin when so many bytes of the request's body are read."""
         return replace(self, reads=size)
 
@@ -155,8 +155,8 @@ def reply(
     content_type: str | None = None,
     framing: Framing = "length",
     reason: str | None = None,
-) -> Answer:
-    """A well-formed answer.
+) -> Response:
+    """A well-formed response.
 
     The body is `json`, `text` or `body`; `content_type` replaces the fitting one. `framing` says how the client
     learns where the body ends: by its length, by chunks, or by the end of the connection.
@@ -180,51 +180,51 @@ def reply(
         lines.append(f"Content-Length: {len(body)}")
     lines += [f"{name}: {value}" for name, value in _pairs(headers)]
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return Answer(head, (body,), end="close" if framing == "close" else "keep", bodiless=bodiless)
+    return Response(head, (body,), end="close" if framing == "close" else "keep", bodiless=bodiless)
 
 
-def redirect(location: str, status: int = 302) -> Answer:
+def redirect(location: str, status: int = 302) -> Response:
     return reply(status, headers={"Location": location})
 
 
-def raw(*steps: Step, end: End = "close") -> Answer:
+def raw(*steps: Step, end: End = "close") -> Response:
     """Any bytes at all."""
-    return Answer(body=steps, end=end)
+    return Response(body=steps, end=end)
 
 
-def drop(*, reset: bool = False) -> Answer:
-    """No answer: the connection ends, in peace or with a reset."""
-    return Answer(end="reset" if reset else "close")
+def drop(*, reset: bool = False) -> Response:
+    """No response: the connection ends, in peace or with a reset."""
+    return Response(end="reset" if reset else "close")
 
 
-def hang() -> Answer:
-    """No answer and no end: the client has to give up."""
-    return Answer(end="hang")
+def hang() -> Response:
+    """No response and no end: the client has to give up."""
+    return Response(end="hang")
 
 
-Handler: TypeAlias = Callable[[Request], Answer]
-Script: TypeAlias = Answer | Handler | Iterable[Answer]
+Handler: TypeAlias = Callable[[Request], Response]
+Script: TypeAlias = Response | Handler | Iterable[Response]
 
 
 @dataclass(slots=True)
 class _Route:
-    """Answers by rote (`answer`), one by one (`queue`) or by a function (`handler`)."""
+    """Responses by rote (`response`), one by one (`queue`) or by a function (`handler`)."""
 
-    answer: Answer | None = None
+    response: Response | None = None
     handler: Handler | None = None
-    queue: deque[Answer] = field(default_factory=deque[Answer])
+    queue: deque[Response] = field(default_factory=deque[Response])
 
     @classmethod
     def of(cls, script: Script) -> _Route:
-        if isinstance(script, Answer):
-            return cls(answer=script)
+        if isinstance(script, Response):
+            return cls(response=script)
         if callable(script):
             return cls(handler=script)
         return cls(queue=deque(script))
 
-    def next(self, request: Request) -> Answer | None:
-        if self.answer is not None:
-            return self.answer
+    def next(self, request: Request) -> Response | None:
+        if self.response is not None:
+            return self.response
         if self.handler is not None:
             return self.handler(request)
         return self.queue.popleft() if self.queue else None
@@ -234,7 +234,7 @@ class ScriptedServer:
     """See the module. All that it saw is in `requests`, in the order in which the requests were read.
 
     `connections` counts the connections opened so far, `ended` those that are over, `concurrent` the requests
-    being answered now and `max_concurrent` the most there ever were at once. `complaints` fail the test when the
+    being responded now and `max_concurrent` the most there ever were at once. `complaints` fail the test when the
     server is left.
     """
 
@@ -247,7 +247,7 @@ class ScriptedServer:
         self._tls = tls
         self._port = 0
         self._routes: dict[tuple[str, str], _Route] = {}
-        self._script: deque[Answer] = deque()
+        self._script: deque[Response] = deque()
         self._otherwise: _Route | None = None
         self._connections_to_drop = 0
         self.complaints: list[str] = []
@@ -265,22 +265,22 @@ class ScriptedServer:
         return f"{'localhost' if self._tls else '127.0.0.1'}:{self._port}"
 
     def on(self, method: str, path: str, script: Script) -> None:
-        """Answer this method on this path (raw, without the query). Replaces what was said before."""
+        """Response this method on this path (raw, without the query). Replaces what was said before."""
         self._routes[method, path] = _Route.of(script)
 
-    def script(self, answers: Iterable[Answer]) -> None:
-        """Answer the next requests with these, whatever they ask for. Goes before all routes."""
-        self._script.extend(answers)
+    def script(self, responses: Iterable[Response]) -> None:
+        """Response the next requests with these, whatever they ask for. Goes before all routes."""
+        self._script.extend(responses)
 
     def otherwise(self, script: Script) -> None:
-        """Answer what no script and no route speaks of."""
+        """Response what no script and no route speaks of."""
         self._otherwise = _Route.of(script)
 
     def drop_connections(self, count: int = 1) -> None:
         """Close the next connections as soon as they are opened, before anything is read."""
         self._connections_to_drop += count
 
-    def gate(self) -> Gate:
+    def limiter(self) -> Gate:
         return Gate(self._loop)
 
     def clear(self) -> None:
@@ -357,7 +357,7 @@ class ScriptedServer:
                 self._changed.notify_all()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
-        """One request and its answer; whether the connection goes on."""
+        """One request and its response; whether the connection goes on."""
         head = await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"CONNECT "):
             await self._tunnel(head.decode("latin-1"), reader, writer)
@@ -366,42 +366,42 @@ class ScriptedServer:
         self.max_concurrent = max(self.max_concurrent, self.concurrent)
         try:
             request = _parse(head, number)
-            answer = self._choose(request)
-            body, rest = await _read_body(reader, request, answer.reads)
+            response = self._choose(request)
+            body, rest = await _read_body(reader, request, response.reads)
             with self._changed:
                 self.requests.append(replace(request, body=body))
                 self._changed.notify_all()
-            await _play(answer.before, writer)
-            writer.write(answer.head)
-            if request.method != "HEAD" and not answer.bodiless:
-                await _play(answer.body, writer)
+            await _play(response.before, writer)
+            writer.write(response.head)
+            if request.method != "HEAD" and not response.bodiless:
+                await _play(response.body, writer)
             await writer.drain()
-            if answer.end == "keep":
+            if response.end == "keep":
                 await reader.readexactly(rest)
-            elif answer.end == "hang":
+            elif response.end == "hang":
                 await reader.read()
-            elif answer.end == "reset":
+            elif response.end == "reset":
                 _reset(writer)
         finally:
             self.concurrent -= 1
-        return answer.end == "keep" and request.headers.get("connection", "").lower() != "close"
+        return response.end == "keep" and request.headers.get("connection", "").lower() != "close"
 
     async def _tunnel(self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.complaints.append(f"this is no proxy: {head.splitlines()[0]}")
 
-    def _choose(self, request: Request) -> Answer:
+    def _choose(self, request: Request) -> Response:
         if self._script:
             return self._script.popleft()
         route = self._routes.get((request.method, request.path)) or self._otherwise
         try:
-            answer = route.next(request) if route else None
+            response = route.next(request) if route else None
         except Exception as error:
             self.complaints.append(f"the handler of {request.method} {request.target} failed: {error!r}")
             return reply(599, text="the handler failed")
-        if answer is None:
+        if response is None:
             self.complaints.append(f"nothing is scripted for {request.method} {request.target}")
             return reply(599, text="nothing is scripted for this request")
-        return answer
+        return response
 
 
 async def end_all(writers: Iterable[asyncio.StreamWriter]) -> None:

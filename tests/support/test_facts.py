@@ -11,10 +11,21 @@ from typing import Any
 import pytest
 
 from tests.support import places
-from tests.support.answers import DETAILS, NOTHING, Entries, Instance, Items, Maker, MismatchError, Same, check, samples
 from tests.support.calls import CONFLICTS, TOKEN, Call, calls, check_request, compatible
 from tests.support.facts import Argument, Field, Operation, Shape, operations
 from tests.support.names import Names, snake
+from tests.support.responses import (
+    DETAILS,
+    NOTHING,
+    Entries,
+    Instance,
+    Items,
+    Maker,
+    MismatchError,
+    Same,
+    check,
+    samples,
+)
 from tests.support.scripted_server import Request
 
 OPERATIONS = operations(places.facts())
@@ -39,7 +50,7 @@ def test_every_parameter_is_there() -> None:
     assert (len(arguments), len(positional), wires - 2) == (413, 185, 485)
 
 
-def test_what_an_operation_answers_is_what_the_table_of_names_says() -> None:
+def test_what_an_operation_responses_is_what_the_table_of_names_says() -> None:
     for operation in OPERATIONS:
         found: set[str] = set()
         for success in operation.successes:
@@ -131,7 +142,7 @@ def test_a_table_is_read_with_its_escaped_bars() -> None:
         names.model("v2", "One.three")
 
 
-# Answers.
+# Responses.
 
 
 def test_values_are_distinct() -> None:
@@ -153,7 +164,7 @@ THING = Shape(
 )
 
 
-def test_every_kind_of_answer_shows_the_fields_in_another_way() -> None:
+def test_every_kind_of_response_shows_the_fields_in_another_way() -> None:
     maker = Maker()
     made = {detail: maker.value(THING, "", detail) for detail in DETAILS}
     assert {detail: wire for detail, (wire, _) in made.items()} == {

@@ -1,4 +1,4 @@
-"""Without the recorded answers tests are skipped with a reason, and fail where nobody would read it."""
+"""Without the recorded responses tests are skipped with a reason, and fail where nobody would read it."""
 
 from __future__ import annotations
 

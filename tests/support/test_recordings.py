@@ -53,8 +53,8 @@ def test_every_loss_is_seen(original: Any, dumped: Any, found: str) -> None:
         ("single item of the top-level array", [{"id": 1}]),
     ],
 )
-def test_a_part_of_an_answer_is_made_whole(kind: str, whole: object) -> None:
-    assert Recording("f", "v2", "get", 200, "recorded", kind, b'{"id": 1}').answer == whole
+def test_a_part_of_a_response_is_made_whole(kind: str, whole: object) -> None:
+    assert Recording("f", "v2", "get", 200, "recorded", kind, b'{"id": 1}').response == whole
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 import trustme
 
 from tests.support.scripted_server import (
-    Answer,
     Framing,
     Handler,
     Request,
+    Response,
     ScriptedServer,
     drop,
     hang,
@@ -46,12 +46,12 @@ async def test_a_request_is_recorded_as_it_came(server: ScriptedServer) -> None:
     server.on("POST", "/a%2Fb", reply(201, json={"id": 1}))
 
     async with httpx.AsyncClient() as client:
-        answer = await client.post(
+        response = await client.post(
             server.url + "/a%2Fb?tag=x%20y&tag=&n=1", json={"deep": [1]}, headers={"Circle-Token": "t"}
         )
 
-    assert (answer.status_code, answer.reason_phrase, answer.json()) == (201, "Created", {"id": 1})
-    assert answer.headers["content-type"] == "application/json"
+    assert (response.status_code, response.reason_phrase, response.json()) == (201, "Created", {"id": 1})
+    assert response.headers["content-type"] == "application/json"
     [request] = server.requests
     assert request.method == "POST"
     assert request.target == "/a%2Fb?tag=x%20y&tag=&n=1"
@@ -74,15 +74,15 @@ async def test_connections_are_kept_alive_and_counted(server: ScriptedServer) ->
 
 
 async def test_requests_at_the_same_time_are_counted(server: ScriptedServer) -> None:
-    gate = server.gate()
-    server.otherwise(reply().held_by(gate))
+    limiter = server.limiter()
+    server.otherwise(reply().held_by(limiter))
 
     async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
         for _ in range(5):
             tasks.start_soon(client.get, server.url)
         await server.seen(5)
         assert server.concurrent == 5
-        gate.open()
+        limiter.open()
 
     await server.parted(5)
     assert (server.concurrent, server.max_concurrent, server.connections) == (0, 5, 5)
@@ -132,7 +132,7 @@ async def visit(*paths: str, broken: Handler) -> list[int]:
             return [(await client.get(server.url + path)).status_code for path in paths]
 
 
-def lost(request: Request) -> Answer:
+def lost(request: Request) -> Response:
     raise KeyError(request.path)
 
 
@@ -147,7 +147,7 @@ async def test_what_nobody_scripted_fails_the_test() -> None:
     )
 
 
-async def test_what_nobody_scripted_is_answered_with_599(server: ScriptedServer) -> None:
+async def test_what_nobody_scripted_is_responded_with_599(server: ScriptedServer) -> None:
     assert talk(server, GET).startswith(b"HTTP/1.1 599 ")
     server.complaints.clear()
 
@@ -181,10 +181,10 @@ async def test_every_framing_is_understood(server: ScriptedServer, framing: Fram
     server.otherwise(reply(json=list(range(1000)), framing=framing))
 
     async with httpx.AsyncClient() as client:
-        answers = [await client.get(server.url) for _ in range(2)]
+        responses = [await client.get(server.url) for _ in range(2)]
 
-    assert [answer.json() for answer in answers] == [list(range(1000))] * 2
-    assert ("content-length" in answers[0].headers) == (framing == "length")
+    assert [response.json() for response in responses] == [list(range(1000))] * 2
+    assert ("content-length" in responses[0].headers) == (framing == "length")
     assert server.connections == (2 if framing == "close" else 1)
 
 
@@ -202,7 +202,7 @@ async def test_a_chunked_request_is_read_to_its_end(server: ScriptedServer) -> N
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_an_answer_without_a_body_has_none(server: ScriptedServer, status: int) -> None:
+async def test_a_response_without_a_body_has_none(server: ScriptedServer, status: int) -> None:
     server.otherwise(reply(status, json={"ignored": True}))
 
     assert talk(server, GET).endswith(b"\r\n\r\n")
@@ -212,10 +212,10 @@ async def test_head_gets_only_the_head(server: ScriptedServer) -> None:
     server.otherwise(reply(json={"size": 12}))
 
     async with httpx.AsyncClient() as client:
-        answers = [await client.head(server.url), await client.get(server.url)]
+        responses = [await client.head(server.url), await client.get(server.url)]
 
-    assert [len(answer.content) for answer in answers] == [0, 12]
-    assert answers[0].headers["content-length"] == "12"
+    assert [len(response.content) for response in responses] == [0, 12]
+    assert responses[0].headers["content-length"] == "12"
     assert server.connections == 1
 
 
@@ -224,9 +224,9 @@ async def test_a_redirect_names_its_target(server: ScriptedServer) -> None:
     server.on("GET", "/to", reply(text="arrived"))
 
     async with httpx.AsyncClient(follow_redirects=True) as client:
-        answer = await client.get(server.url + "/from")
+        response = await client.get(server.url + "/from")
 
-    assert answer.text == "arrived"
+    assert response.text == "arrived"
     assert [request.path for request in server.requests] == ["/from", "/to"]
 
 
@@ -274,7 +274,7 @@ async def test_a_connection_can_end_with_a_reset(server: ScriptedServer) -> None
             await client.get(server.url)
 
 
-async def test_a_connection_can_end_without_an_answer(server: ScriptedServer) -> None:
+async def test_a_connection_can_end_without_a_response(server: ScriptedServer) -> None:
     server.otherwise(drop())
 
     assert talk(server, GET) == b""
@@ -291,13 +291,13 @@ async def test_a_connection_can_end_in_the_middle_of_the_request(server: Scripte
     assert [request.body for request in server.requests] == [b"0123"]
 
 
-async def test_an_answer_can_come_before_the_body(server: ScriptedServer) -> None:
+async def test_a_response_can_come_before_the_body(server: ScriptedServer) -> None:
     server.otherwise(reply(413).reading(0))
 
     async with httpx.AsyncClient() as client:
-        answers = [await client.post(server.url, content=b"0123456789") for _ in range(2)]
+        responses = [await client.post(server.url, content=b"0123456789") for _ in range(2)]
 
-    assert [answer.status_code for answer in answers] == [413, 413]
+    assert [response.status_code for response in responses] == [413, 413]
     assert [request.body for request in server.requests] == [b"", b""]
     assert server.connections == 1
 
@@ -319,10 +319,10 @@ async def test_an_idle_connection_can_be_gone_when_the_client_comes_back(server:
     server.otherwise(reply(text="bye").then_close())
 
     async with httpx.AsyncClient() as client:
-        answer = await client.get(server.url)
+        response = await client.get(server.url)
 
-    assert answer.text == "bye"
-    assert "connection" not in answer.headers
+    assert response.text == "bye"
+    assert "connection" not in response.headers
     assert talk(server, GET.replace(b"Connection: close\r\n", b"")).endswith(b"bye")
 
 
@@ -346,7 +346,7 @@ async def test_a_server_with_hanging_requests_can_be_left() -> None:
     assert len(server.requests) == 1
 
 
-async def test_an_answer_can_come_late_and_slowly(server: ScriptedServer) -> None:
+async def test_a_response_can_come_late_and_slowly(server: ScriptedServer) -> None:
     server.on("GET", "/late", reply().after(3))
     server.on("GET", "/slow", reply(text="0123456789").dripping(5, pause=0.04))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.testing import Case, FakeCircleCI, FakeProject, Job, Workflow
+from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, JobTest, Workflow
 
 
 async def rerun_flaky(circleci: AsyncCircleCI, project_slug: str) -> list[str]:
@@ -18,13 +18,15 @@ async def rerun_flaky(circleci: AsyncCircleCI, project_slug: str) -> list[str]:
 
 
 async def test_the_bot(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
-    flaky = Job("test", 60, outcome=["failed", "success"], tests=lambda n: [Case("login", None if n else "timed out")])
+    flaky = Job(
+        "test", 60, outcome=["failed", "success"], tests=lambda n: [JobTest("login", None if n else "timed out")]
+    )
     pipeline = web.push(Workflow("build", Job("lint", 10), flaky), Workflow("docs", Job("docs", 5)))
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     fake.fail_next("workflows.rerun", status=429)  # the bot's client gets over that
     async with fake.client() as circleci:
         assert await rerun_flaky(circleci, "gh/acme/web") == ["build"]
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     assert pipeline.workflow("build").state == "success"
     assert [request.status for request in fake.requests.of("workflows.rerun")] == [429, 202]
     assert all(request.args["from_failed"] for request in fake.requests.of("workflows.rerun"))

@@ -1,7 +1,7 @@
 """Every request that the SDK's wire contract makes is understood by the fake, by both doors.
 
 The contract comes from the facts about the API: each operation with all its arguments, with the required ones only,
-with each variant of its body. None of the things that they name is there, so that most answers are a no; what
+with each variant of its body. None of the things that they name is there, so that most responses are a no; what
 counts is that the right operation says it, and that the fake has read the same arguments that were given.
 """
 
@@ -60,8 +60,8 @@ async def test_requests(client: AsyncCircleCI, strangers: FakeCircleCI, operatio
             warnings.simplefilter("ignore", DeprecationWarning)
             status, message = 200, ""
             try:
-                answer = method(*call.positional, **call.keywords)
-                await answer
+                response = method(*call.positional, **call.keywords)
+                await response
             except StatusError as error:
                 status, message = error.status, error.message
         [request] = strangers.requests

@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
-from circleci_sdk.testing._doors.into_app import IntoApp
+from circleci_sdk.testing._servers.into_app import IntoApp
 
 
 def test_a_sync_program_comes_in_by_the_port(fake: FakeCircleCI, web: FakeProject) -> None:
@@ -130,7 +130,7 @@ async def test_schedules_start_pipelines(fake: FakeCircleCI, web: FakeProject, a
             attribution_actor="system",
             parameters={"branch": "main", "deep": True},
         )
-        fake.clock.settle()  # what comes back for ever is not waited for
+        fake.clock.run_until_idle()  # what comes back for ever is not waited for
         assert web.pipelines == []
         fake.clock.advance(3 * 86_400)
         assert [pipeline.created_at for pipeline in web.pipelines[:5]] == [
@@ -209,8 +209,8 @@ def test_the_command_line_serves_a_scenario() -> None:
             line = process.stdout.readline()
             found = re.search(r"http://127\.0\.0\.1:\d+", line)
             assert found is not None, line
-            answer = httpx.get(f"{found[0]}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": "t"})
-            assert len(answer.json()["items"]) == 1
+            response = httpx.get(f"{found[0]}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": "t"})
+            assert len(response.json()["items"]) == 1
         finally:
             process.terminate()
 
@@ -222,7 +222,7 @@ def test_without_uvicorn_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: py
 
 
 def test_without_starlette_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith(("starlette", "circleci_sdk.testing._doors.asgi"))]:
+    for name in [name for name in sys.modules if name.startswith(("starlette", "circleci_sdk.testing._servers.asgi"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'circleci-sdk\[testing\]'"):
@@ -233,7 +233,7 @@ def test_without_starlette_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: 
 
 async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     web.push(Workflow("build", Job("test", 5, artifacts={"out/a b.txt": "hello"})))
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     site = Starlette(routes=[Mount("/ci", fake.app), Route("/", lambda request: PlainTextResponse("mine"))])
     headers = {"Circle-Token": fake.token}
     async with httpx.AsyncClient(transport=IntoApp(site), base_url="http://site.test", headers=headers) as http:
@@ -248,7 +248,7 @@ async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject,
         assert (await http.request("PURGE", "/ci/api/v2/me")).status_code == 405
 
 
-async def test_alone_it_answers_every_path_and_method(fake: FakeCircleCI, anyio_backend: str) -> None:
+async def test_alone_it_responses_every_path_and_method(fake: FakeCircleCI, anyio_backend: str) -> None:
     async with httpx.AsyncClient(transport=IntoApp(fake.app), base_url="http://site.test/api/v2") as http:
         for path in ("/%0A", "/no/such/%2Fpath", "//"):
             assert (await http.get(path)).json() == {"message": "Not found"}
@@ -290,8 +290,8 @@ async def test_in_process(fake_circleci, circleci):
 
 def test_on_a_port(fake_circleci, circleci_server):
     import httpx
-    answer = httpx.get(circleci_server.base_url + "/api/v2/me", headers={"Circle-Token": fake_circleci.token})
-    assert answer.status_code == 200
+    response = httpx.get(circleci_server.base_url + "/api/v2/me", headers={"Circle-Token": fake_circleci.token})
+    assert response.status_code == 200
 
 def test_without_the_extra(monkeypatch, request):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
@@ -313,7 +313,7 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
 
 
-async def test_an_answer_does_not_wait_for_the_network(fake: FakeCircleCI, anyio_backend: str) -> None:
+async def test_a_response_does_not_wait_for_the_network(fake: FakeCircleCI, anyio_backend: str) -> None:
     async with fake.serve() as server, AsyncCircleCI(fake.token, base_url=server.base_url) as circleci:
         took: list[float] = []
         for _ in range(20):
@@ -336,7 +336,7 @@ def test_ten_thousand_pipelines_do_not_slow_a_page_down(web: FakeProject, fake: 
     def grow(count: int) -> None:
         for number in range(count):
             web.push(branch=f"b{number % 50}")
-        fake.clock.settle()
+        fake.clock.run_until_idle()
 
     grow(1000)
     few = min(anyio.run(page) for _ in range(5))
@@ -350,7 +350,7 @@ async def test_what_runs_may_depend_on_the_parameters(fake: FakeCircleCI, web: F
     async with fake.client() as circleci:
         await circleci.v2.pipelines.trigger("gh/acme/web", parameters={"deploy": True})
         await circleci.v2.pipelines.trigger("gh/acme/web")
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     assert [workflow.name for pipeline in web.pipelines for workflow in pipeline.workflows] == ["deploy", "test"]
 
 

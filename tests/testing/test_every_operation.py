@@ -1,4 +1,4 @@
-"""Every operation of both tables, called through the SDK by both doors, does its work and answers as the API does."""
+"""Every operation of both tables, called through the SDK by both doors, does its work and responses as the API does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import circleci_sdk.v1
 import circleci_sdk.v2
 from circleci_sdk import AsyncCircleCI, NotFoundError, PermissionDeniedError, StatusError
-from circleci_sdk.testing import Approval, Case, FakeCircleCI, FakeProject, Job, Workflow
+from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Workflow
 from tests.testing.strict import complaints
 
 ALL = {each.label for table in (circleci_sdk.v1.OPERATIONS, circleci_sdk.v2.OPERATIONS) for each in table.values()}
@@ -18,7 +18,7 @@ SLUG = "gh/acme/web"
 
 
 class Walk:
-    """Calls operations and holds each answer against the facts."""
+    """Calls operations and holds each response against the facts."""
 
     def __init__(self, circleci: AsyncCircleCI, fake: FakeCircleCI) -> None:
         self.circleci = circleci
@@ -74,7 +74,11 @@ async def runs(call: Walk, web: FakeProject) -> None:
         Workflow(
             "build",
             Job(
-                "test", 30, outcome=["failed", "success"], tests=[Case("a"), Case("b", "x")], artifacts={"a/b c": b"1"}
+                "test",
+                30,
+                outcome=["failed", "success"],
+                tests=[JobTest("a"), JobTest("b", "x")],
+                artifacts={"a/b c": b"1"},
             ),
             Job("slow", 600),
             Approval("ok?"),
@@ -116,7 +120,7 @@ async def runs(call: Walk, web: FakeProject) -> None:
 async def insights(call: Walk) -> None:
     v2, fake = call.circleci.v2, call.fake
     web = fake.project(SLUG)
-    flaky = Job("unit", 30, outcome=["failed", "success"], tests=lambda n: [Case("t", None if n else "boom")])
+    flaky = Job("unit", 30, outcome=["failed", "success"], tests=lambda n: [JobTest("t", None if n else "boom")])
     for _ in range(3):
         run = web.push(Workflow("nightly", flaky)).workflow("nightly")
         fake.clock.advance(60)

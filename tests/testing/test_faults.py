@@ -50,7 +50,7 @@ async def test_a_dropped_connection(
     fake.fail_next("pipelines.trigger", drop="before" if drop == "before" else "after")
     with pytest.raises(ConnectionFailedError) as caught:
         await once.v2.pipelines.trigger("gh/acme/web")
-    assert caught.value.delivery == "unknown"
+    assert caught.value.request_outcome == "unknown"
     assert len(web.pipelines) == pipelines
     assert fake.requests[-1].status is None
     assert isinstance(await once.v2.pipelines.trigger("gh/acme/web"), PipelineCreation)
@@ -63,7 +63,7 @@ async def test_a_body_that_breaks_off(once: AsyncCircleCI, fake: FakeCircleCI, w
     assert (await once.v2.projects.get("gh/acme/web")).name == "web"
 
 
-async def test_an_answer_that_comes_late(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_response_that_comes_late(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     fake.fail_next("projects.get", delay=0.05)
     assert (await once.v2.projects.get("gh/acme/web")).name == "web"
     fake.fail_next("projects.get", delay=5)
@@ -91,7 +91,7 @@ async def test_faults_are_used_up_in_order(once: AsyncCircleCI, fake: FakeCircle
     await once.v2.users.me()
     fake.fail_next(status=500)
     fake.limit_rate(requests=0)
-    fake.heal()
+    fake.reset_faults()
     await once.v2.users.me()
 
 
@@ -104,16 +104,16 @@ async def test_a_rate_limit_burst(once: AsyncCircleCI, fake: FakeCircleCI, web: 
     fake.clock.advance(10)
     async with httpx.AsyncClient(transport=fake.transport()) as http:
         for status in (200, 429, 429):
-            answer = await http.get(
+            response = await http.get(
                 "https://circleci.com/api/v2/project/gh/acme/web", headers={"Circle-Token": fake.token}
             )
-            assert answer.status_code == status
-        assert answer.text == "Rate limited."
-        assert answer.headers["retry-after"] == "20"
-        assert answer.headers["content-type"].startswith("text/plain")
+            assert response.status_code == status
+        assert response.text == "Rate limited."
+        assert response.headers["retry-after"] == "20"
+        assert response.headers["content-type"].startswith("text/plain")
     fake.clock.advance(20)
-    answer = await once.v2.projects.get("gh/acme/web")
-    assert answer.name == "web"
+    response = await once.v2.projects.get("gh/acme/web")
+    assert response.name == "web"
 
 
 async def test_the_sdk_waits_for_a_limit_without_taking_time(fake: FakeCircleCI, web: FakeProject) -> None:

@@ -77,8 +77,8 @@ def raw(fake: FakeCircleCI) -> Raw:
     ],
 )
 async def test_malformed_requests(raw: Raw, web: FakeProject, method: str, path: str, body: Any, message: str) -> None:
-    answer = await raw(method, path, body)
-    assert (answer.status_code, answer.json()) == (400, {"message": message})
+    response = await raw(method, path, body)
+    assert (response.status_code, response.json()) == (400, {"message": message})
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ async def test_what_is_not_there(
 ) -> None:
     fake.add_project("gh/hidden/web", hidden=True)
     fake.organization("gh/hidden").hidden = True
-    answer = await raw(method, path)
-    assert answer.status_code == status
+    response = await raw(method, path)
+    assert response.status_code == status
     if body is not None:
-        assert answer.json() == body
+        assert response.json() == body
 
 
 async def test_the_old_api_says_no_in_its_own_way(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:

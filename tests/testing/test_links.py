@@ -29,9 +29,9 @@ async def test_an_artifact_needs_the_token(
     [artifact] = await circleci.v2.jobs.list_artifacts("gh/acme/web", 1).collect()
     async with http:
         assert (await http.get(artifact.url)).status_code == 401
-        answer = await http.get(artifact.url, headers={"Circle-Token": fake.token})
-        assert (answer.status_code, answer.text) == (200, "hello")
-        assert answer.headers["content-type"].startswith("text/plain")
+        response = await http.get(artifact.url, headers={"Circle-Token": fake.token})
+        assert (response.status_code, response.text) == (200, "hello")
+        assert response.headers["content-type"].startswith("text/plain")
         web.settings["oss"] = True
         assert (await http.get(artifact.url)).status_code == 200
         fake.fail_next("artifact", truncate=True)
@@ -51,8 +51,8 @@ async def test_the_output_of_a_step_expires(
     assert (action.name, action.exit_code, action.has_output) == ("pytest", 1, True)
     assert action.output_url is not None
     async with http:
-        answer = await http.get(action.output_url)
-        assert [piece["message"] for piece in answer.json()] == ["1 failed\r\n"]
+        response = await http.get(action.output_url)
+        assert [piece["message"] for piece in response.json()] == ["1 failed\r\n"]
         forged = await http.get(action.output_url[:-1] + ("0" if action.output_url[-1] != "0" else "1"))
         assert forged.status_code == 403
 
@@ -91,8 +91,8 @@ async def test_a_usage_export_in_three_files(
     rows: list[dict[str, str]] = []
     async with http:
         for url in done.download_urls:
-            answer = await http.get(url)
-            text = gzip.decompress(answer.content).decode()
+            response = await http.get(url)
+            text = gzip.decompress(response.content).decode()
             rows += csv.DictReader(io.StringIO(text))
         fake.clock.advance(37 * 3600)
         assert (await http.get(done.download_urls[0])).status_code == 403

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from circleci_sdk import AsyncCircleCI, BadRequestError, NotFoundError
-from circleci_sdk.testing import Approval, Case, FakeCircleCI, FakeProject, Job, Step, Workflow
+from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Step, Workflow
 from circleci_sdk.v2.models import MessageResponse, PipelineCreation
 
 
@@ -157,7 +157,7 @@ async def test_a_job_that_times_out(circleci: AsyncCircleCI, fake: FakeCircleCI,
 
 
 async def test_a_parallel_job(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
-    tests = [Case(f"test_{number}", "boom" if number == 2 else None) for number in range(4)]
+    tests = [JobTest(f"test_{number}", "boom" if number == 2 else None) for number in range(4)]
     artifacts = {f"junit/{number}.xml": "<x/>" for number in range(4)}
     web.push(Workflow("build", Job("test", 10, parallelism=2, outcome="failed", tests=tests, artifacts=artifacts)))
     fake.clock.advance(10)
@@ -216,7 +216,7 @@ async def test_pipelines_that_never_start(circleci: AsyncCircleCI, fake: FakeCir
 def test_a_job_starts_on_the_failure_of_another(fake: FakeCircleCI, web: FakeProject) -> None:
     jobs = (Job("test", 5, outcome="failed"), Job("tell", 5, requires={"test": ["failed"]}))
     pipeline = web.push(Workflow("build", *jobs))
-    fake.clock.settle()
+    fake.clock.run_until_idle()
     assert pipeline.job("tell").state == "success"
     assert pipeline.workflow("build").state == "failed"
     assert pipeline.ended

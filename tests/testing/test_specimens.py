@@ -1,4 +1,4 @@
-"""Operations that the fake keeps no state for, as new ones of the spec will be, answer with what the spec says."""
+"""Operations that the fake keeps no state for, as new ones of the spec will be, response with what the spec says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import pytest
 
 from circleci_sdk import BadRequestError
 from circleci_sdk.testing import FakeCircleCI
-from circleci_sdk.testing._answers import answer_to, desk
+from circleci_sdk.testing._handlers import context as ctx
+from circleci_sdk.testing._handlers import response_to
 from circleci_sdk.v2 import OPERATIONS
 
 UUID = "00000000-0000-4000-8000-000000000000"
@@ -15,9 +16,9 @@ UUID = "00000000-0000-4000-8000-000000000000"
 @pytest.fixture(autouse=True)
 def stateless(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if nobody had written anything for these operations."""
-    answer_to(OPERATIONS["getCurrentUser"])
+    response_to(OPERATIONS["getCurrentUser"])
     for label in ("v2.users.me", "v2.jobs.get", "v2.contexts.list", "v2.groups.create", "v2.webhooks.create"):
-        monkeypatch.delitem(desk.ANSWERS, label)
+        monkeypatch.delitem(ctx.RESPONSES, label)
 
 
 async def test_specimens(fake: FakeCircleCI, anyio_backend: str) -> None:

@@ -1,6 +1,6 @@
 """Requests that nobody would write: schemathesis against the served fake, with state kept between the calls.
 
-Whatever comes, the fake answers without a 5xx, and each answer fits a strict form of our spec: sets of values are
+Whatever comes, the fake returns without a 5xx, and each response fits a strict form of our spec: sets of values are
 closed and no key is too many. (`test_every_operation.py` does the same with what the facts call required.)
 """
 
@@ -19,7 +19,7 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, settings
 
-from circleci_sdk.testing import Approval, Case, FakeCircleCI, FakeProject, Job, Workflow
+from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Workflow
 
 schemathesis = pytest.importorskip("schemathesis")
 checks = pytest.importorskip("schemathesis.checks")
@@ -32,7 +32,7 @@ FAKE: Final = FakeCircleCI(page_size=3, start=datetime(2026, 6, 1, tzinfo=UTC))
 
 
 def strict(version: str) -> dict[str, Any]:
-    """The bundled spec, closed: no key in an answer that it does not know."""
+    """The bundled spec, closed: no key in a response that it does not know."""
     document = json.loads(files("circleci_sdk").joinpath(version, "openapi.json").read_text("utf-8"))
     schemas = document["components"]["schemas"]
     for schema in schemas.values():
@@ -55,7 +55,7 @@ def web() -> FakeProject:
     except LookupError:
         project = FAKE.add_project("gh/acme/web")
     if len(project.pipelines) < 3:
-        tests = [Case("a"), Case("b", "boom")]
+        tests = [JobTest("a"), JobTest("b", "boom")]
         project.push(
             Workflow("build", Job("test", 5, outcome="failed", tests=tests, artifacts={"a": "b"}), Approval("ok?"))
         )

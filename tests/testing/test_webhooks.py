@@ -18,7 +18,7 @@ SECRET = "hunter123"
 
 
 class Receiver:
-    """An ASGI application that keeps what it is told, and answers with the next status of a list."""
+    """An ASGI application that keeps what it is told, and returns with the next status of a list."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from circleci_sdk._core.http_request import _Address, _address, without_query
-from circleci_sdk._core.wire import build_url
+from circleci_sdk._core.messages import build_url
+from circleci_sdk._core.transport.request import _Address, _address, without_query
 
 ORIGINS = [
     "https://circleci.com",

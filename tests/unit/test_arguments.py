@@ -15,9 +15,9 @@ import pytest
 from pydantic import SecretBytes, SecretStr
 
 from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
-from circleci_sdk._core.arguments import check_rules, encode_body, encode_path, encode_query, free_json
+from circleci_sdk._core.messages import build_url
 from circleci_sdk._core.operation import LONG_ORG_SLUG, LONG_PROJECT_SLUG, Api, Operation, Parameter, Rule
-from circleci_sdk._core.wire import build_url
+from circleci_sdk._core.serialization.encode import check_rules, encode_body, encode_path, encode_query, free_json
 from tests.support.handmade import CREATE, FIND
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

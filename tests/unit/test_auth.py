@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_sdk import ConfigError
-from circleci_sdk._core.auth import Credential, Token
+from circleci_sdk._core.transport.auth import Credential, Token
 
 SECRET = "CCIPAT_s3cret"
 

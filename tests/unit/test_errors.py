@@ -31,8 +31,8 @@ FACTS = CallFacts(
     path="/api/v2/project/gh/acme/web/job/1",
     attempts=3,
     elapsed=1.25,
-    stopped_because="attempts_exhausted",
-    delivery="unknown",
+    retry_stop_reason="attempts_exhausted",
+    request_outcome="unknown",
 )
 CLASSES = sorted(
     (
@@ -88,7 +88,7 @@ def test_every_error_can_be_made_by_hand(cls: type[CircleCIError]) -> None:
     for error in (cls(), cls("only words")):
         kept = pickle.loads(pickle.dumps(error))
         assert (type(kept), str(kept)) == (cls, str(error))
-        assert (error.operation, error.attempts, error.delivery, error.next) == (None, 0, "not_sent", None)
+        assert (error.operation, error.attempts, error.request_outcome, error.next) == (None, 0, "not_sent", None)
 
 
 @pytest.mark.parametrize("cls", CLASSES)

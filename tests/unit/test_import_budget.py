@@ -58,7 +58,7 @@ def test_a_call_adds_little_to_httpx_and_pydantic() -> None:
 
 
 def test_nothing_is_left_after_preload() -> None:
-    counts = "from circleci_sdk._core.decode import decoder\nbefore = decoder.cache_info().misses\n"
+    counts = "from circleci_sdk._core.serialization.decode import decoder\nbefore = decoder.cache_info().misses\n"
     checks = "\nassert decoder.cache_info().misses == before, 'a decoder was built'\n"
     modules = loaded(CALL + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")
     assert {name.partition(".")[0] for name in modules} <= {"anyio"}
@@ -68,7 +68,7 @@ def test_preload_builds_every_model() -> None:
     code = (
         "import circleci_sdk\n"
         "circleci_sdk.preload()\n"
-        "from circleci_sdk._core.model import Model\n"
+        "from circleci_sdk._core.serialization.model import Model\n"
         "from circleci_sdk import v1, v2\n"
         "from circleci_sdk.v1 import models as m1\n"
         "from circleci_sdk.v2 import models as m2\n"

@@ -89,7 +89,7 @@ def test_a_resource_loads_no_models_but_its_own(resource: str, model: str, homes
 
 
 def test_a_call_loads_no_models_but_its_own() -> None:
-    """All the way to a decoded answer, with a transport that needs no network."""
+    """All the way to a decoded response, with a transport that needs no network."""
     modules = loaded_by(
         "import asyncio, httpx\n"
         "from circleci_sdk import AsyncCircleCI\n"
@@ -102,7 +102,7 @@ def test_a_call_loads_no_models_but_its_own() -> None:
     )
     assert of_package(modules, "circleci_sdk.v2.models") == {"circleci_sdk.v2.models", "circleci_sdk.v2.models._shared"}
     assert "trio" not in roots(modules)
-    assert not of_package(modules, "circleci_sdk.tasks")
+    assert not of_package(modules, "circleci_sdk.helpers")
 
 
 def test_the_tables_load_no_models() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from circleci_sdk._core.messages import hint_for, message_of
+from circleci_sdk._core.serialization.error_body import hint_for, message_of
 
 GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from circleci_sdk import InvalidArgumentError, UnknownStr
-from circleci_sdk._core.model import Model, SecretText, Timestamp, nested_json, readable_place
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, nested_json, readable_place
 from circleci_sdk.v2.models import Schedule, Timetable, User, Webhook, Workflow
 from tests.support.handmade import Bag, Box, Part, Thing
 
@@ -145,10 +145,10 @@ def test_missing_fields_have_their_defaults() -> None:
     assert read('{"id": "1"}').created_at is None
 
 
-# Secrets that were answered
+# Secrets that were responded
 
 
-def test_a_secret_that_was_answered_is_not_shown() -> None:
+def test_a_secret_that_was_responded_is_not_shown() -> None:
     thing = read('{"id": "1", "password": "hunter2"}')
     assert thing.password == "hunter2"
     assert isinstance(thing.password, SecretText)

@@ -72,7 +72,7 @@ class Bucket(Windows):
 def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
     """Seconds for so many calls of so many tasks."""
 
-    async def answer(request: httpx.Request) -> httpx.Response:
+    async def response(request: httpx.Request) -> httpx.Response:
         await trio.sleep(LATENCY / 2)
         left = limit.left()
         await trio.sleep(LATENCY / 2)
@@ -84,7 +84,7 @@ def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
     async def main() -> float:
         todo = calls
         with clock_of(VirtualClock()):  # type: ignore[arg-type]
-            client = AsyncCircleCI("token", transport=httpx.MockTransport(answer), timeout=None)
+            client = AsyncCircleCI("token", transport=httpx.MockTransport(response), timeout=None)
 
         async def work() -> None:
             nonlocal todo

@@ -1,4 +1,4 @@
-"""What rate-limit headers say, and the gate that waits for them, without a network and without waiting."""
+"""What rate-limit headers say, and the limiter that waits for them, without a network and without waiting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_sdk._core.ratelimit import (
+from circleci_sdk._core.policy.rate_limit import (
     DEFAULT_SPACING,
     LONGEST_GUESS,
     LONGEST_PAUSE,
@@ -17,7 +17,7 @@ from circleci_sdk._core.ratelimit import (
     read_rate_limit,
     spacing_of,
 )
-from tests.support.clock import FakeClock, settle
+from tests.support.clock import FakeClock, run_until_idle
 
 KEY = RateKey("me", "https://circleci.com", "v2.jobs")
 OTHER = RateKey("me", "https://circleci.com", "v2.pipelines")
@@ -113,14 +113,14 @@ def test_pace(told: RateLimit | None, spacing: float) -> None:
     assert spacing_of(told) == spacing
 
 
-# The gate.
+# The limiter.
 
 
 class Line:
-    """Tasks in front of a gate, put there one after the other; `left` says who left it and when."""
+    """Tasks in front of a limiter, put there one after the other; `left` says who left it and when."""
 
-    def __init__(self, gate: LocalRateLimiter, clock: FakeClock, tasks: anyio.abc.TaskGroup) -> None:
-        self.gate = gate
+    def __init__(self, limiter: LocalRateLimiter, clock: FakeClock, tasks: anyio.abc.TaskGroup) -> None:
+        self.limiter = limiter
         self.clock = clock
         self.tasks = tasks
         self.start = clock.now
@@ -132,11 +132,11 @@ class Line:
         self, name: str, key: RateKey = KEY, *, max_wait: float = FOREVER, max_line: float = FOREVER
     ) -> None:
         self.tasks.start_soon(self._wait, name, key, max_wait, max_line)
-        await settle()
+        await run_until_idle()
 
     async def _wait(self, name: str, key: RateKey, max_wait: float, max_line: float) -> None:
         with anyio.CancelScope() as self.scopes[name]:
-            seconds = await self.gate.acquire(key, max_wait, max_line)
+            seconds = await self.limiter.acquire(key, max_wait, max_line)
             if seconds is None:
                 self.left.append((name, round(self.clock.now - self.start, 6)))
             else:
@@ -148,11 +148,11 @@ FOUR_A_SECOND = RateLimit(limit=4, remaining=0, reset=10.0, window=1.0)
 
 async def test_an_open_gate_holds_nobody_back() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, RateLimit(limit=4, remaining=1, reset=10.0, window=1.0), None)
-    await gate.observe(KEY, RateLimit(remaining=0), None)
-    await gate.observe(KEY, None, None)
-    assert await gate.acquire(KEY, 0, 0) is None
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, RateLimit(limit=4, remaining=1, reset=10.0, window=1.0), None)
+    await limiter.observe(KEY, RateLimit(remaining=0), None)
+    await limiter.observe(KEY, None, None)
+    assert await limiter.acquire(KEY, 0, 0) is None
     assert clock.slept == []
 
 
@@ -168,30 +168,30 @@ async def test_an_open_gate_holds_nobody_back() -> None:
     ],
 )
 async def test_what_is_left_belongs_to_the_calls_under_way(remaining: int, reset: float | None, waits: bool) -> None:
-    gate = LocalRateLimiter(FakeClock(), {KEY: 5, OTHER: 50})
-    await gate.observe(KEY, RateLimit(limit=100, remaining=remaining, reset=reset, window=1.0), None)
-    assert (await gate.acquire(KEY, 0, 0) is not None) == waits
-    assert await gate.acquire(OTHER, 0, 0) is None
+    limiter = LocalRateLimiter(FakeClock(), {KEY: 5, OTHER: 50})
+    await limiter.observe(KEY, RateLimit(limit=100, remaining=remaining, reset=reset, window=1.0), None)
+    assert (await limiter.acquire(KEY, 0, 0) is not None) == waits
+    assert await limiter.acquire(OTHER, 0, 0) is None
 
 
 async def test_those_who_leave_a_line_claim_nothing() -> None:
     """They leave at a pace that the limit bears."""
     clock = FakeClock()
-    gate = LocalRateLimiter(clock, {KEY: 5})
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
-    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
-    await gate.observe(KEY, RateLimit(limit=4, remaining=1, reset=1.0, window=1.0), None)
-    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
+    limiter = LocalRateLimiter(clock, {KEY: 5})
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
+    assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
+    await limiter.observe(KEY, RateLimit(limit=4, remaining=1, reset=1.0, window=1.0), None)
+    assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
     assert clock.slept == [10.0, 0.25]
 
 
 @pytest.mark.parametrize("by_refusal", [True, False], ids=["429", "nothing left"])
 async def test_all_wait_and_leave_paced_first_come_first_served(by_refusal: bool) -> None:
     clock = FakeClock(held=True)
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0 if by_refusal else None)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0 if by_refusal else None)
     async with anyio.create_task_group() as tasks:
-        line = Line(gate, clock, tasks)
+        line = Line(limiter, clock, tasks)
         for name in "abcdef":
             await line.join(name)
         await clock.advance(9.99)
@@ -212,25 +212,25 @@ async def test_all_wait_and_leave_paced_first_come_first_served(by_refusal: bool
 
 async def test_a_later_refusal_moves_all_who_wait() -> None:
     clock = FakeClock(held=True)
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, None, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, None, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(gate, clock, tasks)
+        line = Line(limiter, clock, tasks)
         await line.join("a")
         await line.join("b")
         await clock.advance(5)
-        await gate.observe(KEY, None, 20.0)
-        await gate.observe(KEY, None, 1.0)  # a shorter one does not call them back
+        await limiter.observe(KEY, None, 20.0)
+        await limiter.observe(KEY, None, 1.0)  # a shorter one does not call them back
         await clock.advance(30)
     assert line.left == [("a", 25.0), ("b", 25.0 + DEFAULT_SPACING)]
 
 
 async def test_those_who_give_up_delay_nobody() -> None:
     clock = FakeClock(held=True)
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(gate, clock, tasks)
+        line = Line(limiter, clock, tasks)
         for number in range(100):
             await line.join(str(number))
         await clock.advance(5)
@@ -254,10 +254,10 @@ async def test_those_who_give_up_delay_nobody() -> None:
 )
 async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_line: float, told: float | None) -> None:
     clock = FakeClock(held=True)
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(gate, clock, tasks)
+        line = Line(limiter, clock, tasks)
         await line.join("a")
         await line.join("b")
         await line.join("c", max_wait=max_wait, max_line=max_line)
@@ -268,15 +268,15 @@ async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_line
 
 async def test_who_waits_is_told_when_the_wait_grows_too_long() -> None:
     clock = FakeClock(held=True)
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(gate, clock, tasks)
+        line = Line(limiter, clock, tasks)
         await line.join("in a hurry", max_line=15.0)
         await line.join("modest", max_wait=14.0)
         await line.join("patient")
         await clock.advance(5)
-        await gate.observe(KEY, FOUR_A_SECOND, 20.0)
+        await limiter.observe(KEY, FOUR_A_SECOND, 20.0)
         await clock.advance(30)
     assert line.refused == {"in a hurry": 15.0, "modest": 15.0}
     assert line.left == [("patient", 25.0)]
@@ -292,82 +292,82 @@ async def test_who_waits_is_told_when_the_wait_grows_too_long() -> None:
     ],
 )
 async def test_a_pause_belongs_to_credential_server_and_group(key: RateKey, waits: bool) -> None:
-    gate = LocalRateLimiter(FakeClock())
-    await gate.observe(KEY, None, 10.0)
-    assert (await gate.acquire(key, 0, 0) is not None) == waits
+    limiter = LocalRateLimiter(FakeClock())
+    await limiter.observe(KEY, None, 10.0)
+    assert (await limiter.acquire(key, 0, 0) is not None) == waits
 
 
 async def test_a_second_limited_group_pauses_all() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, None, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, None, 10.0)
     clock.now += 9
-    await gate.observe(OTHER, None, 5.0)
-    assert await gate.acquire(THIRD, 0, 0) == pytest.approx(5.0)
-    assert await gate.acquire(RateKey("you", KEY.origin, THIRD.group), 0, 0) is None
+    await limiter.observe(OTHER, None, 5.0)
+    assert await limiter.acquire(THIRD, 0, 0) == pytest.approx(5.0)
+    assert await limiter.acquire(RateKey("you", KEY.origin, THIRD.group), 0, 0) is None
 
 
 async def test_a_pause_also_holds_for_those_who_had_passed() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    assert not gate.is_limited(KEY)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
-    assert (gate.is_limited(KEY), gate.is_limited(THIRD)) == (True, False)
-    await gate.observe(OTHER, None, 15.0)
-    assert gate.is_limited(THIRD)  # a second limited group: the limit is the credential's
-    assert not gate.is_limited(RateKey("you", KEY.origin, THIRD.group))
+    limiter = LocalRateLimiter(clock)
+    assert not limiter.is_limited(KEY)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
+    assert (limiter.is_limited(KEY), limiter.is_limited(THIRD)) == (True, False)
+    await limiter.observe(OTHER, None, 15.0)
+    assert limiter.is_limited(THIRD)  # a second limited group: the limit is the credential's
+    assert not limiter.is_limited(RateKey("you", KEY.origin, THIRD.group))
     clock.now += 15
-    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
-    assert not gate.is_limited(KEY)  # those who leave one by one are not held back
+    assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
+    assert not limiter.is_limited(KEY)  # those who leave one by one are not held back
 
 
 async def test_a_second_group_limited_later_pauses_only_itself() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, None, 10.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, None, 10.0)
     clock.now += 10
-    await gate.observe(OTHER, None, 5.0)
-    assert await gate.acquire(THIRD, 0, 0) is None
-    assert await gate.acquire(KEY, 0, 0) is None
+    await limiter.observe(OTHER, None, 5.0)
+    assert await limiter.acquire(THIRD, 0, 0) is None
+    assert await limiter.acquire(KEY, 0, 0) is None
 
 
 async def test_the_pace_of_a_line_is_no_limit() -> None:
     """Those who leave a line one by one do not make their group a limited one."""
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, FOUR_A_SECOND, 10.0)
-    assert await gate.acquire(KEY, FOREVER, FOREVER) is None
-    await gate.observe(OTHER, None, 5.0)
-    assert await gate.acquire(THIRD, 0, 0) is None
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
+    assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
+    await limiter.observe(OTHER, None, 5.0)
+    assert await limiter.acquire(THIRD, 0, 0) is None
 
 
 async def test_waiting_for_all_counts_towards_the_line() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, None, 10.0)
-    await gate.observe(OTHER, None, 4.0)
-    assert await gate.acquire(KEY, FOREVER, 9.0) == pytest.approx(6.0)
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, None, 10.0)
+    await limiter.observe(OTHER, None, 4.0)
+    assert await limiter.acquire(KEY, FOREVER, 9.0) == pytest.approx(6.0)
     assert clock.slept == [4.0]
 
 
 async def test_nonsense_does_not_pause_for_ever() -> None:
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
-    await gate.observe(KEY, None, float("inf"))
+    limiter = LocalRateLimiter(clock)
+    await limiter.observe(KEY, None, float("inf"))
     clock.now += LONGEST_PAUSE
-    assert await gate.acquire(KEY, 0, 0) is None
+    assert await limiter.acquire(KEY, 0, 0) is None
 
 
 def test_two_loops_one_after_the_other() -> None:
     """A line that was left in the first loop does not break the second."""
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
+    limiter = LocalRateLimiter(clock)
 
     async def crowd() -> None:
-        await gate.observe(KEY, FOUR_A_SECOND, 10.0)
+        await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
-                tasks.start_soon(gate.acquire, KEY, FOREVER, FOREVER)
+                tasks.start_soon(limiter.acquire, KEY, FOREVER, FOREVER)
 
     for backend in ("asyncio", "trio", "asyncio"):
         anyio.run(crowd, backend=backend)
@@ -378,17 +378,17 @@ def test_two_loops_one_after_the_other() -> None:
 def test_nobody_ever_leaves_early(events: list[tuple[str, float]]) -> None:
     """Whatever the order of refusals (`o`) and passing time (`w`): no call leaves before the last pause is over."""
     clock = FakeClock()
-    gate = LocalRateLimiter(clock)
+    limiter = LocalRateLimiter(clock)
 
     async def live() -> None:
         until = 0.0
         for kind, seconds in events:
             if kind == "o":
-                await gate.observe(KEY, None, seconds)
+                await limiter.observe(KEY, None, seconds)
                 until = max(until, clock.now + seconds)
             else:
                 clock.now += seconds
-            assert await gate.acquire(KEY, FOREVER, FOREVER) is None
+            assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
             assert clock.now >= until
 
     anyio.run(live)

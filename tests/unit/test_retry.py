@@ -1,4 +1,4 @@
-"""Whether to try again, after how long, and what an answer says of its call: tables, without a network."""
+"""Whether to try again, after how long, and what a response says of its call: tables, without a network."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from circleci_sdk._core.retry import Attempt, Delivered, RetryPolicy, decide, delivered_by, parse_retry_after, pause
+from circleci_sdk._core.policy.retry import (
+    Attempt,
+    Delivered,
+    RetryPolicy,
+    decide,
+    delivered_by,
+    parse_retry_after,
+    pause,
+)
 
 NO, REFUSED, MAYBE, YES = Delivered.NO, Delivered.REFUSED, Delivered.MAYBE, Delivered.YES
 POLICY = RetryPolicy(max_retries=2, max_retry_after=60.0, deadline=100.0)
@@ -21,10 +29,10 @@ POLICY = RetryPolicy(max_retries=2, max_retry_after=60.0, deadline=100.0)
         (3, True, True, MAYBE, 503, None, 0, "attempts_exhausted"),
         (1, True, False, REFUSED, 404, None, 0, "not_retryable"),
         (1, False, False, REFUSED, 404, None, 0, "not_retryable"),
-        (1, False, True, MAYBE, 503, None, 0, "unknown_delivery"),
-        (1, False, True, MAYBE, 408, None, 0, "unknown_delivery"),
-        (1, False, True, MAYBE, None, None, 0, "unknown_delivery"),
-        (9, False, True, MAYBE, 503, 9999.0, 999, "unknown_delivery"),
+        (1, False, True, MAYBE, 503, None, 0, "unknown_outcome"),
+        (1, False, True, MAYBE, 408, None, 0, "unknown_outcome"),
+        (1, False, True, MAYBE, None, None, 0, "unknown_outcome"),
+        (9, False, True, MAYBE, 503, 9999.0, 999, "unknown_outcome"),
         (1, False, True, YES, None, None, 0, "not_retryable"),
         (1, True, True, YES, None, None, 0, None),
         (1, False, True, NO, None, None, 0, None),

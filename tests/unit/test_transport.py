@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_sdk._core import transport
-from circleci_sdk._core.transport import KEEPALIVE, LaneTransport, Route
+from circleci_sdk._core.transport import connections as transport
+from circleci_sdk._core.transport.connections import KEEPALIVE, LaneTransport, Route
 
 Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
 FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")

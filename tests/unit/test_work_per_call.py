@@ -1,6 +1,6 @@
 """What a call goes through, counted in functions that Python calls. Times would depend on the machine.
 
-The transport answers at once, so that only the work of this package and of httpx's objects is counted. The budgets
+The transport returns at once, so that only the work of this package and of httpx's objects is counted. The budgets
 leave room for other versions of Python and httpx, not for another loop over the headers.
 """
 
@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk._core.http_request import _Content
-from circleci_sdk._core.transport import ConnectionOptions, _context
+from circleci_sdk._core.transport.connections import ConnectionOptions, _context
+from circleci_sdk._core.transport.request import _Content
 
 USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'
 PAGE: Final = b'{"items":[],"next_page_token":null}'
@@ -63,7 +63,7 @@ def instant(monkeypatch: pytest.MonkeyPatch) -> None:
     def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
         return _Instant()
 
-    monkeypatch.setattr("circleci_sdk._core.http.open_transport", open_transport)
+    monkeypatch.setattr("circleci_sdk._core.transport.http.open_transport", open_transport)
 
 
 @pytest.mark.usefixtures("instant")
@@ -128,7 +128,9 @@ async def test_clients_share_the_certificates(monkeypatch: pytest.MonkeyPatch, a
 
 
 async def test_plain_http_reads_no_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
-    monkeypatch.setattr("circleci_sdk._core.transport._trust", lambda options: pytest.fail("they were read"))
+    monkeypatch.setattr(
+        "circleci_sdk._core.transport.connections._trust", lambda options: pytest.fail("they were read")
+    )
     async with AsyncCircleCI("token", base_url="http://127.0.0.1:9", max_retries=0) as client:
         with pytest.raises(Exception, match="Nothing was sent"):
             await client.v2.users.me()

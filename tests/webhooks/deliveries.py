@@ -126,7 +126,7 @@ def headers(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 @dataclass
 class Reply:
-    """What an ASGI app answered."""
+    """What an ASGI app responded."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -143,7 +143,7 @@ async def post(
 ) -> Reply:
     """One request to an ASGI app, in process."""
     pieces = list(parts if parts is not None else [content])
-    answer = Reply()
+    response = Reply()
 
     async def receive() -> Json:
         piece = pieces.pop(0)
@@ -151,10 +151,10 @@ async def post(
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            response.status = message["status"]
+            response.headers = {name.decode(): value.decode() for name, value in message["headers"]}
         else:
-            answer.text += message["body"].decode()
+            response.text += message["body"].decode()
 
     sent = headers(content) if given is None else given
     scope = {
@@ -164,4 +164,4 @@ async def post(
         "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
     }
     await app(scope, receive, send)
-    return answer
+    return response

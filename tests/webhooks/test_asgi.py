@@ -1,4 +1,4 @@
-"""The door: what it answers, what it hands on, and how it is opened and shut."""
+"""The door: what it returns, what it hands on, and how it is opened and shut."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def app_of(router: Router, **options: Any) -> WebhookApp:
     return WebhookApp(router, **{"secret": SECRET, **options})
 
 
-async def test_a_good_delivery_is_answered_and_then_handled_once() -> None:
-    router, gate, heard = Router(), anyio.Event(), list[str]()
+async def test_a_good_delivery_is_responded_and_then_handled_once() -> None:
+    router, limiter, heard = Router(), anyio.Event(), list[str]()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
-        await gate.wait()
+        await limiter.wait()
         heard.append(event.id)
 
     app = app_of(router)
@@ -59,7 +59,7 @@ async def test_a_good_delivery_is_answered_and_then_handled_once() -> None:
             assert (again.status, again.text) == (200, "This delivery is known already.\n")
             assert heard == []
             assert repr(app) == "<WebhookApp, 1 deliveries being worked on>"
-            gate.set()
+            limiter.set()
     assert heard == [deliveries.uuid(1)]
 
 
@@ -84,7 +84,7 @@ JOB = raw(deliveries.job())
         (raw({"type": "deploy-completed"}), None, "POST", 200, "Taken"),
     ],
 )
-async def test_every_other_request_is_answered_with_a_plain_sentence(
+async def test_every_other_request_is_responded_with_a_plain_sentence(
     content: bytes, given: dict[str, str] | None, method: str, status: int, words: str
 ) -> None:
     router = Router()
@@ -110,7 +110,7 @@ async def test_a_body_in_pieces_is_one_body_and_its_size_is_counted() -> None:
 
 
 async def test_a_body_that_never_comes_is_given_up() -> None:
-    app = app_of(Router(), patience=0.01)
+    app = app_of(Router(), read_timeout=0.01)
 
     async def receive() -> Any:
         await anyio.sleep_forever()
@@ -168,18 +168,18 @@ async def test_both_secrets_are_taken_while_they_change() -> None:
 
 
 async def test_too_much_work_is_refused_and_taken_later() -> None:
-    router, gate = Router(), anyio.Event()
+    router, limiter = Router(), anyio.Event()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
-        await gate.wait()
+        await limiter.wait()
 
     app = app_of(router, max_running=2)
     contents = [raw(deliveries.ping(number)) for number in range(3)]
     with anyio.fail_after(5):
         async with app:
             assert [(await post(app, content)).status for content in contents] == [200, 200, 503]
-            gate.set()
+            limiter.set()
             await anyio.wait_all_tasks_blocked()
             assert (await post(app, contents[2])).text == "Taken.\n"
 
@@ -211,20 +211,20 @@ async def test_a_store_that_hangs_is_given_up_in_time() -> None:
             await anyio.sleep_forever()
             return True
 
-    app = app_of(Router(store=Hanging()), patience=0.01)
+    app = app_of(Router(store=Hanging()), read_timeout=0.01)
     with anyio.fail_after(5):
         async with app:
             assert (await post(app, PING)).status == 503
 
 
 async def test_a_request_that_is_cancelled_while_it_is_claimed_is_handled_or_not_claimed() -> None:
-    entered, gate = anyio.Event(), anyio.Event()
+    entered, limiter = anyio.Event(), anyio.Event()
 
     class Slow(MemoryStore):
         async def claim(self, delivery_id: str) -> bool:
             new = await super().claim(delivery_id)
             entered.set()
-            await gate.wait()
+            await limiter.wait()
             return new
 
     router = Router(store=Slow())
@@ -235,47 +235,47 @@ async def test_a_request_that_is_cancelled_while_it_is_claimed_is_handled_or_not
             tasks.start_soon(post, app, PING)
             await entered.wait()
             tasks.cancel_scope.cancel()
-            gate.set()
+            limiter.set()
     assert heard == [deliveries.uuid(1)]
 
 
 async def test_a_claim_that_ends_after_the_shut_down_is_given_back() -> None:
-    entered, gate = anyio.Event(), anyio.Event()
+    entered, limiter = anyio.Event(), anyio.Event()
 
     class Slow(MemoryStore):
         async def claim(self, delivery_id: str) -> bool:
             entered.set()
-            await gate.wait()
+            await limiter.wait()
             return await super().claim(delivery_id)
 
     store = Slow()
     router = Router(store=store)
     heard = heard_by(router)
-    app = app_of(router, grace=0.01)
-    answers: list[int] = []
+    app = app_of(router, shutdown_timeout=0.01)
+    responses: list[int] = []
 
     async def ask() -> None:
-        answers.append((await post(app, PING)).status)
+        responses.append((await post(app, PING)).status)
 
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             async with app:
                 tasks.start_soon(ask)
                 await entered.wait()
-            gate.set()
-        assert (answers, len(store)) == ([503], 0)
+            limiter.set()
+        assert (responses, len(store)) == ([503], 0)
         async with app:
             await ask()
-    assert (answers, heard) == ([503, 200], [deliveries.uuid(1)])
+    assert (responses, heard) == ([503, 200], [deliveries.uuid(1)])
 
 
 async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
-    router, begun, gate, done = Router(), anyio.Event(), anyio.Event(), list[str]()
+    router, begun, limiter, done = Router(), anyio.Event(), anyio.Event(), list[str]()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
         begun.set()
-        await gate.wait()
+        await limiter.wait()
         done.append(event.id)
 
     app = app_of(router)
@@ -286,7 +286,7 @@ async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
             async def meanwhile() -> None:
                 await anyio.wait_all_tasks_blocked()
                 late.append((await post(app, raw(deliveries.ping(2)))).status)
-                gate.set()
+                limiter.set()
 
             async with app:
                 await post(app, PING)
@@ -307,7 +307,7 @@ async def test_shut_down_ends_what_does_not_finish_and_reports_it() -> None:
     async def forever(event: Ping) -> None:
         await anyio.sleep_forever()
 
-    app = app_of(router, grace=0.02)
+    app = app_of(router, shutdown_timeout=0.02)
     with anyio.fail_after(5):
         async with app:
             await post(app, PING)
@@ -323,7 +323,7 @@ async def test_an_app_that_breaks_down_or_is_cancelled_does_not_wait() -> None:
     async def forever(event: Ping) -> None:
         await anyio.sleep_forever()
 
-    app = app_of(router, grace=1000)
+    app = app_of(router, shutdown_timeout=1000)
     with anyio.fail_after(5):
         with pytest.raises(LookupError):
             async with app:

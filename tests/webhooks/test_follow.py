@@ -35,7 +35,7 @@ class Stage:
         self.project = self.fake.add_project(SLUG)
         self.project.will_run(plan.get("runs", PLAN))
         self.router = Router()
-        self.app = WebhookApp(self.router, secret="s", grace=5)
+        self.app = WebhookApp(self.router, secret="s", shutdown_timeout=5)
         self.client = self.fake.client()
 
     async def __aenter__(self) -> Stage:
@@ -108,7 +108,7 @@ async def test_deliveries_alone_tell_everything() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=None)
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         stage.fake.webhooks.duplicates = 1
         await stage.deliver()
         assert await take(events, 4) == ALL
@@ -149,7 +149,7 @@ async def test_when_deliveries_stop_polling_takes_over_and_back() -> None:
         for delivery in late:
             await stage.router.dispatch(parse(delivery.body, delivery.headers, secret="s"))
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         before = stage.calls("v2.pipelines.list_for_project")
         await stage.deliver()
         assert await take(events, 4) == ALL
@@ -162,7 +162,7 @@ async def test_deliveries_in_any_order_and_with_losses(order: tuple[int, ...]) -
     async with Stage() as stage:
         events = stage.follow(poll=None)
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         sent = [parse(delivery.body, delivery.headers, secret="s") for delivery in stage.lose()]
         for number in order:
             await stage.router.dispatch(sent[number])
@@ -173,7 +173,7 @@ async def test_deliveries_in_any_order_and_with_losses(order: tuple[int, ...]) -
 async def test_what_was_over_before_is_left_out_and_what_ran_is_told_whole() -> None:
     async with Stage() as stage:
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         stage.project.push()
         stage.fake.clock.advance(10)
         stage.lose()
@@ -219,7 +219,7 @@ async def test_other_projects_are_none_of_its_business() -> None:
         events = stage.follow(poll=None)
         stage.fake.project("gh/acme/api").push()
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         await stage.deliver()
         assert await take(events, 4) == ALL
         assert await nothing_more(events)
@@ -236,7 +236,7 @@ async def test_what_fails_for_the_moment_is_tried_again_and_nothing_is_lost() ->
         assert await take(events, 4) == ALL
         stage.lose()
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         stage.fake.fail_next("v2.workflows.list_jobs", status=429, headers={"Retry-After": "30"}, times=3)
         await stage.deliver()
         assert await take(events, 4) == ALL
@@ -247,7 +247,7 @@ async def test_deliveries_wait_while_the_api_cannot_be_asked() -> None:
     async with Stage() as stage:
         events = follow(stage.client.with_options(max_retries=0), SLUG, webhooks=stage.router, poll=None)
         stage.project.push()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         await stage.deliver()
         stage.fake.fail_next("v2.workflows.list_jobs", status=503, times=5)
         assert await take(events, 4) == ALL
@@ -289,7 +289,7 @@ async def test_a_loop_that_is_cancelled_anywhere_loses_nothing() -> None:
         stage.project.push()
         stage.fake.clock.advance(10)
         await stage.deliver()
-        stage.fake.clock.settle()
+        stage.fake.clock.run_until_idle()
         stage.lose()
         got: list[str] = []
         stops = 0

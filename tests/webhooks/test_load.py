@@ -72,22 +72,22 @@ class Receiver:
         self.failed[failure.event.id] += 1  # type: ignore[union-attr]
 
     def check(
-        self, count: int, answers: Counter[tuple[bool, int]], sent: list[tuple[bytes, dict[str, str], bool]]
+        self, count: int, responses: Counter[tuple[bool, int]], sent: list[tuple[bytes, dict[str, str], bool]]
     ) -> None:
         good = sum(is_good for *_, is_good in sent)
-        assert answers == {(True, 200): good, (False, 401): len(sent) - good}
+        assert responses == {(True, 200): good, (False, 401): len(sent) - good}
         assert self.handled == {deliveries.uuid(number): 1 for number in range(count)}
         assert self.failed == {deliveries.uuid(number): 1 for number in range(0, count, 2)}
 
 
 def report(how: str, count: int, sent: int, seconds: float, slowest: float) -> None:
-    print(f"\n{how}: {count} good, {sent} sent, {sent / seconds:,.0f}/s, slowest answer {slowest * 1000:.0f} ms")
+    print(f"\n{how}: {count} good, {sent} sent, {sent / seconds:,.0f}/s, slowest response {slowest * 1000:.0f} ms")
 
 
 async def storm_against(
     send: Any, sent: list[tuple[bytes, dict[str, str], bool]], senders: int
 ) -> tuple[Counter[tuple[bool, int]], float]:
-    answers: Counter[tuple[bool, int]] = Counter()
+    responses: Counter[tuple[bool, int]] = Counter()
     slowest = 0.0
     queue = iter(sent)
 
@@ -95,13 +95,13 @@ async def storm_against(
         nonlocal slowest
         for content, given, good in queue:
             began = time.perf_counter()
-            answers[good, await send(content, given)] += 1
+            responses[good, await send(content, given)] += 1
             slowest = max(slowest, time.perf_counter() - began)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(senders):
             tasks.start_soon(sender)
-    return answers, slowest
+    return responses, slowest
 
 
 async def test_in_process(anyio_backend_name: str) -> None:
@@ -114,9 +114,9 @@ async def test_in_process(anyio_backend_name: str) -> None:
     began = time.perf_counter()
     with anyio.fail_after(60):
         async with app:
-            answers, slowest = await storm_against(send, sent, 200)
+            responses, slowest = await storm_against(send, sent, 200)
     report(f"in process, {anyio_backend_name}", COUNT, len(sent), time.perf_counter() - began, slowest)
-    receiver.check(COUNT, answers, sent)
+    receiver.check(COUNT, responses, sent)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -134,10 +134,10 @@ async def test_over_sockets() -> None:
                 return (await client.post("/", content=content, headers=given)).status_code
 
             began = time.perf_counter()
-            answers, slowest = await storm_against(send, sent, 20)
+            responses, slowest = await storm_against(send, sent, 20)
             took = time.perf_counter() - began
     report("over sockets, uvicorn", OVER_SOCKETS, len(sent), took, slowest)
-    receiver.check(OVER_SOCKETS, answers, sent)
+    receiver.check(OVER_SOCKETS, responses, sent)
 
 
 def test_the_storm_is_what_it_is_said_to_be() -> None:

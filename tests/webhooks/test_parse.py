@@ -125,7 +125,7 @@ def test_values_of_open_sets_are_kept() -> None:
         ({"type": "deploy-completed", "status": "x", "project": 5, "pipeline": "y"}, None, None, None, None),
     ],
 )
-def test_what_every_bot_asks_has_one_answer_for_all_forms(
+def test_what_every_bot_asks_has_one_response_for_all_forms(
     body: object, branch: str | None, tag: str | None, status: str | None, slug: str | None
 ) -> None:
     event = read(body)

@@ -33,7 +33,7 @@ CHANGED: Final = {
         ".committer_date: '' became None",
     ],
 }
-"""Old notifications are read as v1.1 would answer the build today; nothing of it is lost."""
+"""Old notifications are read as v1.1 would response the build today; nothing of it is lost."""
 
 
 def test_there_is_one_of_each_kind() -> None:
@@ -46,7 +46,7 @@ def test_a_delivery_is_read_and_loses_nothing(recording: Recording) -> None:
     event = parse(recording.content, headers(recording.content), secret=SECRET)
 
     assert isinstance(event, KINDS[recording.operation])
-    original = recording.answer
+    original = recording.response
     dumped = event.model_dump(mode="json", by_alias=True, exclude_unset=True)
     found = sorted(differences(original.get("payload", original), dumped))
     assert found == CHANGED.get(recording.file, [])

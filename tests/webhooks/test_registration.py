@@ -86,7 +86,7 @@ async def test_two_that_begin_at_once_end_with_one_webhook() -> None:
     assert kept.id in ids
 
 
-async def test_a_lost_answer_is_looked_up() -> None:
+async def test_a_lost_response_is_looked_up() -> None:
     fake, project = fake_with_project()
     async with fake.client() as client:
         fake.fail_next("v2.webhooks.create", drop="after")
@@ -95,7 +95,7 @@ async def test_a_lost_answer_is_looked_up() -> None:
         fake.fail_next("v2.webhooks.create", drop="before")
         with pytest.raises(ConnectionFailedError) as failure:
             await register(client, SLUG, url=f"{URL}/2", secret="one")
-        assert failure.value.delivery == "unknown"
+        assert failure.value.request_outcome == "unknown"
         fake.fail_next("v2.webhooks.create", status=403)
         with pytest.raises(Exception, match="403"):
             await register(client, SLUG, url=f"{URL}/2", secret="one")

@@ -251,14 +251,14 @@ async def test_a_store_of_ones_own_decides() -> None:
 
 async def test_a_tap_sees_everything_and_goes_with_its_reader() -> None:
     router = Router()
-    tap, small = router.tap(), router.tap(1)
+    subscribe, small = router.subscribe(), router.subscribe(1)
     await router.dispatch(read(deliveries.ping(1)))
     await router.dispatch(read(WEB))
-    first, second, third = tap.take(), tap.take(), tap.take()
+    first, second, third = subscribe.take(), subscribe.take(), subscribe.take()
     assert isinstance(first, Ping)
     assert isinstance(second, WorkflowCompleted)
     assert third is None
     assert (type(small.take()), small.take(), small.lost) == (Ping, None, 1)
-    del tap, small
+    del subscribe, small
     gc.collect()
     assert len(router._taps) == 0

@@ -16,8 +16,8 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI, PoolExhaustedError, Timeout
 from tests.support.clients import ID, USER, client_on
-from tests.support.clock import FakeClock, settle
-from tests.support.scripted_server import Answer, Request, ScriptedServer, reply
+from tests.support.clock import FakeClock, run_until_idle
+from tests.support.scripted_server import Request, Response, ScriptedServer, reply
 from tests.support.steps import Steps, steps_of_connections
 
 SOON: Final = 5.0
@@ -84,16 +84,16 @@ async def test_at_every_step(api: ScriptedServer, anyio_backend: str, waiting: i
 
 
 async def _later(client: AsyncCircleCI) -> None:
-    await settle()
+    await run_until_idle()
     await client.v2.users.me()
 
 
 async def test_many_at_once(api: ScriptedServer) -> None:
     """A crowd on few places, each cancelled at its own moment: all places come back, every round, and no more."""
     entered: list[Request] = []
-    hold = api.gate()
+    hold = api.limiter()
 
-    def enter(request: Request) -> Answer:
+    def enter(request: Request) -> Response:
         entered.append(request)
         return reply(json=USER).held_by(hold)
 
@@ -108,20 +108,20 @@ async def test_many_at_once(api: ScriptedServer) -> None:
                 steps.again()
                 assert client._session.http()._places.value == 3
                 entered.clear()
-                hold = api.gate()
+                hold = api.limiter()
                 with anyio.fail_after(SOON):
                     async with anyio.create_task_group() as crowd:
                         for _ in range(6):
                             crowd.start_soon(client.v2.users.get, ID)
                         while len(entered) < 3:
-                            await settle()
-                        await settle()
+                            await run_until_idle()
+                        await run_until_idle()
                         assert len(entered) == 3
                         hold.open()
     await api.parted(api.connections)
 
 
-PLACES: Final = ["on_request", "on_response", "auth", "slot", "gate", "pause"]
+PLACES: Final = ["on_request", "on_response", "auth", "slot", "limiter", "pause"]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -137,10 +137,10 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
     options: dict[str, Any] = {place: stay} if place in ("on_request", "on_response", "auth") else {}
     clock = FakeClock(held=True)
-    hold = api.gate()
+    hold = api.limiter()
     first = {
         "slot": reply(json=USER).held_by(hold),
-        "gate": reply(json=USER, headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}),
+        "limiter": reply(json=USER, headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}),
         "pause": reply(503),
     }
     if place in first:
@@ -149,15 +149,15 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
         if place == "slot":
             tasks.start_soon(client.v2.users.me)
             await api.seen(1)
-        if place == "gate":
+        if place == "limiter":
             await client.v2.users.me()
         async with anyio.create_task_group() as victims:
             victims.start_soon(client.v2.users.me)
             if options:
                 await reached.wait()
             while place == "pause" and not clock.slept:
-                await settle()
-            await settle()
+                await run_until_idle()
+            await run_until_idle()
             sent = len(api.requests)
             victims.cancel_scope.cancel()
         assert sent == (0 if place in ("on_request", "auth") else 1)
@@ -170,7 +170,7 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
 async def test_places_of_foreign_connections_come_back(api: ScriptedServer, kind: str) -> None:
-    hold = api.gate()
+    hold = api.limiter()
     api.script([reply(json=USER).held_by(hold)] * 6)
     borrowed: Any = httpx.AsyncClient() if kind == "http_client" else httpx.AsyncHTTPTransport()
     async with borrowed, client_on(api, max_concurrency=2, **{kind: borrowed}) as client:
@@ -197,7 +197,7 @@ async def test_a_borrowed_pool_that_lost_its_slots_is_named(api: ScriptedServer)
         ):
             steps.stay_at = "connect"  # as the connection of a call that was cancelled there does for ever
             tasks.start_soon(borrowed.get, f"{api.url}/api/v2/me")
-            await settle()
+            await run_until_idle()
             with pytest.raises(PoolExhaustedError, match=r"httpx 0\.28 loses slots.*Leave http_client out"):
                 await client.v2.users.me()
             tasks.cancel_scope.cancel()

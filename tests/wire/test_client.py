@@ -132,7 +132,7 @@ async def test_many_at_once_each_get_their_own(client: AsyncCircleCI, server: Sc
     async with anyio.create_task_group() as tasks:
         for number in range(50):
             tasks.start_soon(ask, number)
-    assert {number: int(answer.data.id) for number, answer in found.items()} == {n: n for n in range(50)}
+    assert {number: int(response.data.id) for number, response in found.items()} == {n: n for n in range(50)}
 
 
 async def test_what_is_no_operation_is_a_type_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
@@ -199,7 +199,7 @@ async def test_methods_that_are_sent_once(client: AsyncCircleCI, server: Scripte
     server.script([reply(502)])
     with pytest.raises(ServerError) as caught:
         await client.request(method, "/api/v3/x")
-    assert (caught.value.attempts, caught.value.delivery) == (1, "unknown")
+    assert (caught.value.attempts, caught.value.request_outcome) == (1, "unknown")
     assert caught.value.operation == "client.request"
 
 

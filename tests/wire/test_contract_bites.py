@@ -1,7 +1,7 @@
 """A mistake turns the contract red: one in a spec, and any difference between an operation and the facts.
 
 For a mistake in a spec the package is generated anew from a copy of the specs, and the contract runs against it. Each
-such package is sound in itself: types, calls and answers agree, only not with the API.
+such package is sound in itself: types, calls and responses agree, only not with the API.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI
 from tests.support import places
-from tests.support.answers import MismatchError
 from tests.support.calls import TOKEN
 from tests.support.contract import check_operation
 from tests.support.facts import Operation, Shape, operations
+from tests.support.responses import MismatchError
 from tests.support.scripted_server import ScriptedServer
 
 OPERATIONS: Final = operations(places.facts())
@@ -171,6 +171,6 @@ def changes(operation: Operation) -> Iterator[tuple[str, Operation]]:
         for place, field in enumerate(shape.fields):
             renamed = replace(field, name=field.name + "_x")
             fields = (*shape.fields[:place], renamed, *shape.fields[place + 1 :])
-            answer = replace(success, shape=replace(shape, fields=fields))
-            successes = (*operation.successes[:number], answer, *operation.successes[number + 1 :])
+            response = replace(success, shape=replace(shape, fields=fields))
+            successes = (*operation.successes[:number], response, *operation.successes[number + 1 :])
             yield f"field {field.name}", replace(operation, successes=successes)

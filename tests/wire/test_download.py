@@ -30,11 +30,11 @@ from circleci_sdk import (
     StatusError,
     Timeout,
 )
-from circleci_sdk.tasks._download import Download, check_url, download_of, may_hold_token, origin_of
-from circleci_sdk.tasks._inflate import Inflater
+from circleci_sdk.helpers._downloads.download import Download, check_url, download_of, may_hold_token, origin_of
+from circleci_sdk.helpers._downloads.inflate import Inflater
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
 
 FILE = bytes(range(256)) * 1000
 TAG = '"v1"'
@@ -58,11 +58,11 @@ async def read(download: Download) -> bytes:
 
 def ranged(
     data: bytes = FILE, tag: str | None = TAG, *, breaks: Callable[[int], bool] = lambda count: count == 1
-) -> Callable[[Request], Answer]:
-    """A server of ranges; the answers whose number `breaks` says so end halfway."""
+) -> Callable[[Request], Response]:
+    """A server of ranges; the responses whose number `breaks` says so end halfway."""
     count = 0
 
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         nonlocal count
         count += 1
         headers = {"ETag": tag} if tag else {}
@@ -74,7 +74,7 @@ def ranged(
         whole = reply(206 if given else 200, body=data[start:], headers=headers, content_type="text/plain")
         return whole.cut() if breaks(count) else whole
 
-    return answer
+    return response
 
 
 async def test_reads_a_file_once(server: ScriptedServer, client: AsyncCircleCI) -> None:
@@ -99,8 +99,8 @@ async def test_memory_stays_small(server: ScriptedServer, client: AsyncCircleCI)
 
 @pytest.mark.parametrize("reset", [False, True])
 async def test_goes_on_where_the_connection_broke(server: ScriptedServer, client: AsyncCircleCI, reset: bool) -> None:
-    answers = ranged()
-    server.on("GET", "/f", lambda request: answers(request) if not reset else _reset(answers(request)))
+    responses = ranged()
+    server.on("GET", "/f", lambda request: responses(request) if not reset else _reset(responses(request)))
     assert await read(fetch(client, server.url + "/f")) == FILE
     first, second = server.requests
     assert "range" not in first.headers
@@ -108,10 +108,10 @@ async def test_goes_on_where_the_connection_broke(server: ScriptedServer, client
     assert second.headers["if-range"] == TAG
 
 
-def _reset(answer: Answer) -> Answer:
+def _reset(response: Response) -> Response:
     from dataclasses import replace
 
-    return replace(answer, end="reset") if answer.end == "close" else answer
+    return replace(response, end="reset") if response.end == "close" else response
 
 
 async def test_resumes_as_often_as_it_gets_somewhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
@@ -121,8 +121,8 @@ async def test_resumes_as_often_as_it_gets_somewhere(server: ScriptedServer, cli
 
 
 async def test_gives_up_when_it_gets_nowhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
-    answers = ranged()
-    server.on("GET", "/f", lambda request: answers(request) if len(server.requests) < 1 else drop())
+    responses = ranged()
+    server.on("GET", "/f", lambda request: responses(request) if len(server.requests) < 1 else drop())
     download = fetch(client, server.url + "/f")
     with pytest.raises(ConnectionFailedError) as caught:
         await read(download)
@@ -183,10 +183,10 @@ async def test_a_range_that_does_not_fit_is_not_used(
 
 
 @pytest.mark.parametrize("fault", [reply(429, headers={"Retry-After": "1"}), reply(502), reply(503), drop()])
-async def test_faults_before_and_in_the_middle(server: ScriptedServer, client: AsyncCircleCI, fault: Answer) -> None:
-    answers = ranged()
+async def test_faults_before_and_in_the_middle(server: ScriptedServer, client: AsyncCircleCI, fault: Response) -> None:
+    responses = ranged()
     plan = [fault, None, fault, None]
-    server.on("GET", "/f", lambda request: plan.pop(0) or answers(request))
+    server.on("GET", "/f", lambda request: plan.pop(0) or responses(request))
     assert await read(fetch(client, server.url + "/f")) == FILE
     assert len(server.requests) == 4
 
@@ -211,27 +211,27 @@ async def test_the_time_for_the_whole(server: ScriptedServer) -> None:
     async with client_on(server) as client:
         with pytest.raises(RequestTimeoutError) as caught:
             await read(fetch(client, server.url + "/f", timeout=0.2))
-    assert caught.value.stopped_because == "deadline"
+    assert caught.value.retry_stop_reason == "deadline"
     assert len(server.requests) == 1
 
 
 async def test_silence_in_the_middle_is_a_broken_connection(server: ScriptedServer) -> None:
-    answers = ranged()
+    responses = ranged()
 
-    def answer(request: Request) -> Answer:
-        given = answers(request)
+    def response(request: Request) -> Response:
+        given = responses(request)
         return given if given.end == "keep" else _hanging(given)
 
-    server.on("GET", "/f", answer)
+    server.on("GET", "/f", response)
     async with client_on(server, FakeClock(), timeout=Timeout(read=0.5)) as client:
         assert await read(fetch(client, server.url + "/f")) == FILE
     assert len(server.requests) == 2
 
 
-def _hanging(answer: Answer) -> Answer:
+def _hanging(response: Response) -> Response:
     from dataclasses import replace
 
-    return replace(answer, end="hang")
+    return replace(response, end="hang")
 
 
 async def test_one_who_leaves_early_costs_no_slot(server: ScriptedServer) -> None:
@@ -353,13 +353,13 @@ async def test_redirects_to_where_nobody_may_go(server: ScriptedServer, location
 async def test_artifact_hosts_of_the_cloud_get_the_token() -> None:
     seen: list[tuple[str, str | None]] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         seen.append((request.url.host, request.headers.get("circle-token")))
         if request.url.host.startswith("7-1"):
             return httpx.Response(302, headers={"Location": "https://storage.example.com/x?sig=1"})
         return httpx.Response(200, content=FILE)
 
-    async with AsyncCircleCI(TOKEN, base_url="circleci.com", transport=httpx.MockTransport(answer)) as client:
+    async with AsyncCircleCI(TOKEN, base_url="circleci.com", transport=httpx.MockTransport(response)) as client:
         assert await read(fetch(client, "https://7-1-gh.circle-artifacts.com/0/a.txt")) == FILE
         assert await read(fetch(client, "https://circle-artifacts.com.example.com/0/a.txt")) == FILE
     assert seen == [
@@ -430,10 +430,10 @@ async def test_addresses_that_are_refused(url: str) -> None:
 
 
 async def test_http_is_for_this_machine_or_the_brave() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"x")
 
-    transport = httpx.MockTransport(answer)
+    transport = httpx.MockTransport(response)
     async with AsyncCircleCI(TOKEN, base_url=CLOUD, transport=transport) as client:
         assert await read(fetch(client, "http://localhost/x")) == b"x"
     async with AsyncCircleCI(TOKEN, base_url=CLOUD, transport=transport, allow_http=True) as client:
@@ -505,7 +505,7 @@ async def test_broken_compression_is_a_decode_error(server: ScriptedServer, clie
     server.on("GET", "/f", reply(body=body, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(DecodeError) as caught:
         await read(fetch(client, server.url + "/f"))
-    assert caught.value.delivery == "done"
+    assert caught.value.request_outcome == "processed"
 
 
 @given(st.lists(st.binary(max_size=2000), max_size=4), st.integers(1, 500))

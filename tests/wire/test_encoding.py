@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from circleci_sdk import AsyncCircleCI, InvalidArgumentError, StatusError, UnknownStr, v1, v2
-from circleci_sdk._core.model import Model
-from circleci_sdk._core.operation import Kind, Operation, Parameter
+from circleci_sdk._core.operation import Operation, Parameter, ParameterType
+from circleci_sdk._core.serialization.model import Model
 from tests.support.scripted_server import Request, ScriptedServer, reply
 
 Place: TypeAlias = Literal["segment", "slug", "query", "joined", "body"]
@@ -144,7 +144,7 @@ def in_query(parameter: Parameter, text: Text) -> tuple[Any, list[str]]:
     return [value for value, _ in both], sent if parameter.exploded else [",".join(sent)]
 
 
-def scalar(kind: Kind, text: Text, place: Place) -> tuple[Any, Any]:
+def scalar(kind: ParameterType, text: Text, place: Place) -> tuple[Any, Any]:
     match kind.name:
         case "integer":
             number = kind.maximum or 7
@@ -170,7 +170,7 @@ def scalar(kind: Kind, text: Text, place: Place) -> tuple[Any, Any]:
             return value, value
 
 
-def in_body(kind: Kind, text: Text, models: str) -> tuple[Any, Any]:
+def in_body(kind: ParameterType, text: Text, models: str) -> tuple[Any, Any]:
     match kind.name:
         case "list":
             assert kind.items is not None

@@ -24,7 +24,7 @@ from circleci_sdk import (
 )
 from tests.support.clients import client_on
 from tests.support.handmade import things
-from tests.support.scripted_server import Answer, ScriptedServer, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, redirect, reply
 
 THING = "/api/v2/thing/a"
 PAGE = "<!DOCTYPE html><html><head><title>404</title></head><body>" + "x" * 8_000 + "</body></html>"
@@ -88,7 +88,7 @@ async def test_the_class_is_that_of_the_status(
     assert len(server.requests) == error.attempts == 1
 
 
-SHAPES: list[tuple[str, Answer, str]] = [
+SHAPES: list[tuple[str, Response, str]] = [
     ("message", reply(404, json={"message": "Project not found"}), "Project not found"),
     ("error", reply(404, json={"error": "No such policy", "context": {}}), "No such policy"),
     ("object inside error", reply(404, json={"error": {"type": "x", "title": "t", "detail": "No run."}}), "No run."),
@@ -113,9 +113,11 @@ SHAPES: list[tuple[str, Answer, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "message"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES])
-async def test_every_shape_of_body(client: AsyncCircleCI, server: ScriptedServer, answer: Answer, message: str) -> None:
-    server.script([answer, reply(json={"id": "1"})])
+@pytest.mark.parametrize(("response", "message"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES])
+async def test_every_shape_of_body(
+    client: AsyncCircleCI, server: ScriptedServer, response: Response, message: str
+) -> None:
+    server.script([response, reply(json={"id": "1"})])
     with pytest.raises(NotFoundError) as caught:
         await things(client).get("a")
     error = caught.value
@@ -134,7 +136,7 @@ async def test_what_an_error_tells(client: AsyncCircleCI, server: ScriptedServer
         await things(client).get("a")
     error = caught.value
     assert (error.operation, error.method, error.path) == ("v2.things.get", "GET", THING)
-    assert (error.attempts, error.stopped_because, error.delivery) == (1, "not_retryable", "refused")
+    assert (error.attempts, error.retry_stop_reason, error.request_outcome) == (1, "not_retryable", "rejected")
     assert error.elapsed > 0
     assert (error.request_id, error.headers["x-other"]) == ("r-1", "o")
     assert error.body == b'{"message": "Bad id"}'
@@ -155,9 +157,9 @@ async def test_the_request_id_of_the_old_api(client: AsyncCircleCI, server: Scri
 @pytest.mark.parametrize(
     ("status", "path", "words"),
     [
-        (404, "/api/v2/me", "The API answers 404 also for what this token may not see."),
+        (404, "/api/v2/me", "The API returns 404 also for what this token may not see."),
         (401, "/api/v2/me", "API v2 takes personal tokens only; project tokens do not work there."),
-        (403, "/api/v2/me", "Some parts of the API answer 403 also for what does not exist."),
+        (403, "/api/v2/me", "Some parts of the API response 403 also for what does not exist."),
         (410, "/api/v1.1/me", "The API no longer has this operation."),
     ],
 )

@@ -13,7 +13,7 @@ import trustme
 
 from circleci_sdk import AsyncCircleCI
 from tests.support.clients import TOKEN, USER, client_on
-from tests.support.clock import settle
+from tests.support.clock import run_until_idle
 from tests.support.http2_server import Http2Server
 from tests.support.steps import steps_of_connections
 
@@ -64,7 +64,7 @@ async def test_many_calls_few_at_once(modern: Http2Server) -> None:
             for _ in range(100):
                 tasks.start_soon(client.v2.users.me)
             await modern.seen(1 + 5)
-            await settle()
+            await run_until_idle()
             modern.release()
     assert (len(modern.requests), modern.max_concurrent, modern.connections) == (101, 5, 1)
 

@@ -24,8 +24,8 @@ from circleci_sdk import (
     Timeout,
 )
 from tests.support.clients import CREATED, SLUG, USER, client_on
-from tests.support.clock import FakeClock, settle
-from tests.support.scripted_server import Answer, ScriptedServer, hang, nobody, reply
+from tests.support.clock import FakeClock, run_until_idle
+from tests.support.scripted_server import Response, ScriptedServer, hang, nobody, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
@@ -52,7 +52,7 @@ class StayingTransport(httpx.AsyncBaseTransport):
         raise AssertionError
 
 
-def drip(status: int) -> Answer:
+def drip(status: int) -> Response:
     return reply(status, json={**CREATED, **LONG_BODY}).dripping(500, pause=0.02)
 
 
@@ -64,23 +64,23 @@ class Row:
     """A call that the deadline ends, and what is known of it then."""
 
     name: str
-    answer: Answer | None
-    delivery: str
+    response: Response | None
+    request_outcome: str
     because: str = "deadline"
     call: Call = trigger
     options: Mapping[str, Any] = field(default_factory=lambda: {"timeout": SHORT})
 
 
 ROWS: Final = [
-    Row("no answer", hang(), "unknown"),
-    Row("no answer to a GET", hang(), "unknown", call=get),
+    Row("no response", hang(), "unknown"),
+    Row("no response to a GET", hang(), "unknown", call=get),
     Row("a slow head", reply(201, json=CREATED).after(9), "unknown"),
-    Row("a dripping success", drip(201), "done"),
+    Row("a dripping success", drip(201), "processed"),
     Row("a dripping 503", drip(503), "unknown"),
-    Row("a dripping 404", drip(404), "refused"),
-    Row("a dripping 429", drip(429), "refused"),
+    Row("a dripping 404", drip(404), "rejected"),
+    Row("a dripping 429", drip(429), "rejected"),
     Row("a hook before", None, "not_sent", options={"timeout": SHORT, "on_request": stay}),
-    Row("a hook after", reply(201, json=CREATED), "done", options={"timeout": SHORT, "on_response": stay}),
+    Row("a hook after", reply(201, json=CREATED), "processed", options={"timeout": SHORT, "on_response": stay}),
     Row("a source of tokens", None, "not_sent", options={"timeout": SHORT, "auth": stay}),
     Row("a transport of somebody else", None, "unknown", options={"timeout": SHORT, "transport": StayingTransport()}),
     Row(
@@ -93,13 +93,13 @@ ROWS: Final = [
         "reading",
         hang(),
         "unknown",
-        "unknown_delivery",
+        "unknown_outcome",
         options={"timeout": Timeout(total=5, read=SHORT)},
     ),
     Row(
         "a dripping success with a limit for reading only",
         reply(201, json=CREATED).dripping(2, pause=4),
-        "done",
+        "processed",
         "not_retryable",
         options={"timeout": Timeout(total=5, read=SHORT)},
     ),
@@ -108,16 +108,16 @@ ROWS: Final = [
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 async def test_deadline(server: ScriptedServer, row: Row) -> None:
-    if row.answer is not None:
-        server.script([row.answer])
+    if row.response is not None:
+        server.script([row.response])
     async with client_on(server, **row.options) as client:
         with pytest.raises(RequestTimeoutError) as caught, anyio.fail_after(5):
             await row.call(client)
     error = caught.value
     assert isinstance(error, TimeoutError)
-    assert (error.stopped_because, error.delivery, error.attempts) == (row.because, row.delivery, 1)
+    assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (row.because, row.request_outcome, 1)
     assert 0 < error.elapsed < 4
-    assert len(server.requests) == (row.answer is not None)
+    assert len(server.requests) == (row.response is not None)
 
 
 @pytest.mark.parametrize(
@@ -128,19 +128,19 @@ async def test_deadline(server: ScriptedServer, row: Row) -> None:
 async def test_deadline_while_connecting(
     server: ScriptedServer, timeout: Timeout | float, because: str, attempts: int
 ) -> None:
-    """The server takes the connection and never answers the TLS handshake: nothing of a call has left."""
+    """The server takes the connection and never completes the TLS handshake: nothing of a call has left."""
     clock = None if because == "deadline" else FakeClock()
     async with client_on(server.url.replace("http:", "https:"), clock, timeout=timeout) as client:
         with pytest.raises(RequestTimeoutError) as caught:
             await trigger(client)
         await server.parted(attempts)  # not only when the client is closed, or collected
     error = caught.value
-    assert (error.stopped_because, error.delivery, error.attempts) == (because, "not_sent", attempts)
+    assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (because, "not_sent", attempts)
 
 
 @pytest.mark.parametrize("kind", ["own", "http_client", "transport"])
 async def test_deadline_while_waiting_for_a_slot(server: ScriptedServer, kind: str) -> None:
-    hold = server.gate()
+    hold = server.limiter()
     server.script([reply(json=USER).held_by(hold)])
     async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
         options = {"own": {}, "http_client": {"http_client": borrowed}, "transport": {"transport": transport}}[kind]
@@ -149,7 +149,7 @@ async def test_deadline_while_waiting_for_a_slot(server: ScriptedServer, kind: s
             await server.seen(1)
             with pytest.raises(RequestTimeoutError) as caught:
                 await trigger(client.with_options(timeout=SHORT))
-            assert (caught.value.stopped_because, caught.value.delivery) == ("deadline", "not_sent")
+            assert (caught.value.retry_stop_reason, caught.value.request_outcome) == ("deadline", "not_sent")
             hold.open()
     assert len(server.requests) == 1
 
@@ -165,7 +165,7 @@ async def test_no_time_left_is_no_request(server: ScriptedServer) -> None:
     async with client_on(server, clock, timeout=20, on_response=dawdle) as client:
         with pytest.raises(CircleCIError) as caught:
             await get(client)
-    assert caught.value.stopped_because == "deadline"
+    assert caught.value.retry_stop_reason == "deadline"
     assert len(server.requests) == 1
 
 
@@ -265,12 +265,12 @@ async def test_closing_a_view_closes_nothing(server: ScriptedServer) -> None:
 
 async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None:
     """They end in peace, and their connections with them; no new call begins."""
-    hold = server.gate()
+    hold = server.limiter()
     server.script([reply(json=USER), reply(json=USER).held_by(hold), reply(json=USER).held_by(hold)])
-    answers: list[object] = []
+    responses: list[object] = []
 
     async def keep(client: AsyncCircleCI) -> None:
-        answers.append(await get(client))
+        responses.append(await get(client))
 
     client = client_on(server)
     await get(client)
@@ -282,7 +282,7 @@ async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None
         with pytest.raises(ClientClosedError):
             await get(client)
         hold.open()
-    assert len(answers) == 2
+    assert len(responses) == 2
     await server.parted(server.connections)
 
 
@@ -437,13 +437,13 @@ def test_loops_that_are_over_are_forgotten(server: ScriptedServer) -> None:
 
 
 async def test_many_calls_few_at_once(server: ScriptedServer) -> None:
-    hold = server.gate()
+    hold = server.limiter()
     server.otherwise(reply(json={}).held_by(hold))
     async with client_on(server, max_concurrency=20) as client, anyio.create_task_group() as tasks:
         for number in range(1000):
             tasks.start_soon(client.request, "GET", f"/api/v2/{number}")
         await server.seen(20)
-        await settle()
+        await run_until_idle()
         assert server.concurrent == 20
         hold.open()
     assert {request.path for request in server.requests} == {f"/api/v2/{number}" for number in range(1000)}

@@ -12,17 +12,10 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from circleci_sdk import (
-    AsyncCircleCI,
-    CircleCIError,
-    InvalidArgumentError,
-    NotFoundError,
-    PaginationError,
-    ServerError,
-)
+from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError, PaginationError, ServerError
 from tests.support.clients import client_on
 from tests.support.handmade import things
-from tests.support.scripted_server import Answer, Request, ScriptedServer, redirect, reply
+from tests.support.scripted_server import Request, Response, ScriptedServer, redirect, reply
 
 SLUG = "gh/acme/web"
 PIPELINES = "/api/v2/project/gh/acme/web/pipeline"
@@ -51,17 +44,17 @@ def pipeline(number: int) -> dict[str, Any]:
     }
 
 
-def page(*numbers: int, **more: object) -> Answer:
+def page(*numbers: int, **more: object) -> Response:
     return reply(json={"items": [pipeline(number) for number in numbers], **more})
 
 
-def serve(server: ScriptedServer, pages: dict[str | None, Answer]) -> None:
+def serve(server: ScriptedServer, pages: dict[str | None, Response]) -> None:
     """Each page under the token that asks for it; None for the first."""
 
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         return pages[dict(request.query).get("page-token")]
 
-    server.on("GET", PIPELINES, answer)
+    server.on("GET", PIPELINES, response)
 
 
 def tokens(server: ScriptedServer) -> list[str | None]:
@@ -237,7 +230,7 @@ async def test_a_token_seen_twice_raises(
     assert tokens(server) == asked
     assert error.next == asked[1 if start is None else 0]
     assert (error.operation, error.method, error.path) == ("v2.pipelines.list_for_project", "GET", PIPELINES)
-    assert (error.attempts, error.delivery) == (1, "done")
+    assert (error.attempts, error.request_outcome) == (1, "processed")
     assert error.elapsed > 0
 
 
@@ -280,12 +273,12 @@ async def test_a_start_that_makes_no_sense_is_refused_unsent(client: AsyncCircle
 
 
 def served_by_offset(server: ScriptedServer, total: int, cap: int = 100, default: int = 30) -> None:
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         query = dict(request.query)
         start, size = int(query.get("offset", 0)), min(int(query.get("limit", default)), cap)
         return reply(json=[{"id": str(number)} for number in range(start, min(start + size, total))])
 
-    server.on("GET", "/api/v2/by-offset", answer)
+    server.on("GET", "/api/v2/by-offset", response)
 
 
 @pytest.mark.parametrize(
@@ -321,10 +314,10 @@ async def test_by_offset_without_a_known_size(client: AsyncCircleCI, server: Scr
     """Nobody says how many decisions a page holds, so only an empty one is the end."""
     given = {None: 3, "3": 2, "5": 0}
 
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         return reply(json=[{"id": f"{i}"} for i in range(given[dict(request.query).get("offset")])])
 
-    server.on("GET", f"/api/v2/owner/{ID}/context/config/decision", answer)
+    server.on("GET", f"/api/v2/owner/{ID}/context/config/decision", response)
     pager = client.v2.policies.list_decisions(ID)
     assert len(await pager.collect()) == 5
     assert (len(server.requests), pager.next) == (3, None)
@@ -333,11 +326,11 @@ async def test_by_offset_without_a_known_size(client: AsyncCircleCI, server: Scr
 async def test_by_page_number(client: AsyncCircleCI, server: ScriptedServer) -> None:
     given = {"1": 2, "2": 2, "3": 1}
 
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         count = given[dict(request.query).get("page", "1")]
         return reply(json=[{"id": f"{i}"} for i in range(count)])
 
-    server.on("GET", "/api/v2/by-number", answer)
+    server.on("GET", "/api/v2/by-number", response)
     pager = things(client).list_by_number(page_size=2)
     assert (await pager).next == 2
     server.requests.clear()
@@ -362,13 +355,13 @@ async def test_everything_at_once(client: AsyncCircleCI, server: ScriptedServer)
 
 
 def endless(first_items: int, pages: int) -> Callable[[httpx.Request], httpx.Response]:
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         number = int(request.url.params.get("page-token", "0"))
         token = str(number + 1) if number + 1 < pages else None
         items = [{"path": "x", "node_index": 0, "url": "https://example.com"}] * first_items
         return httpx.Response(200, content=json.dumps({"items": items, "next_page_token": token}))
 
-    return answer
+    return response
 
 
 async def test_ten_thousand_pages_without_recursion_and_none_kept() -> None:
@@ -392,14 +385,14 @@ async def test_breaking_out_sends_nothing_more(client: AsyncCircleCI, server: Sc
             break
     async for _ in client.v2.pipelines.list_for_project(SLUG).pages():
         break
-    await settle()
+    await run_until_idle()
     assert tokens(server) == [None, None]
 
 
 async def test_cancelled_in_the_middle(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
-    gate = server.gate()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(gate)})
+    limiter = server.limiter()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
     pager = client.v2.pipelines.list_for_project(SLUG)
     read: list[int] = []
 
@@ -407,13 +400,13 @@ async def test_cancelled_in_the_middle(client: AsyncCircleCI, server: ScriptedSe
         tasks.start_soon(numbers_of, pager, read)
         await server.seen(2)
         tasks.cancel_scope.cancel()
-    gate.open()
+    limiter.open()
     assert (read, pager.next) == ([1], "b")
     three_pages(server)
     assert await numbers_of(pager) == [1, 2, 3, 4, 5]
 
 
-async def settle() -> None:
+async def run_until_idle() -> None:
     """Let tasks that should not exist get on with what they should not do."""
     for _ in range(20):
         await anyio.lowlevel.checkpoint()
@@ -436,34 +429,36 @@ async def test_prefetch_reads_as_far_ahead_as_told(ahead: int) -> None:
     asked: list[str | None] = []
     serve_endless = endless(1, 100)
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.params.get("page-token"))
         return serve_endless(request)
 
-    async with AsyncCircleCI("token", transport=httpx.MockTransport(answer)) as client:
+    async with AsyncCircleCI("token", transport=httpx.MockTransport(response)) as client:
         pager = client.v2.jobs.list_artifacts(SLUG, 1)
         async with pager.prefetch(ahead) as items:
             await anext(items)
-            await settle()
+            await run_until_idle()
             assert len(asked) == 1 + ahead  # the page in hand, and those ahead of it
             assert pager.next == "1"  # where the page in hand ends, not what was read ahead
             await anext(items)
-            await settle()
+            await run_until_idle()
             assert len(asked) == 2 + ahead
             assert pager.next == "2"
-        await settle()
+        await run_until_idle()
         assert len(asked) == 2 + ahead
 
 
 async def test_prefetch_left_early_stops_reading(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    gate = server.gate()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c").held_by(gate), "c": page(3)})
+    limiter = server.limiter()
+    serve(
+        server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c").held_by(limiter), "c": page(3)}
+    )
     async with client.v2.pipelines.list_for_project(SLUG).prefetch() as items:
         async for _ in items:
             break
         await server.seen(2)
-    gate.open()
-    await settle()
+    limiter.open()
+    await run_until_idle()
     assert tokens(server) == [None, "b"]
 
 
@@ -500,8 +495,8 @@ async def test_prefetch_finds_a_token_seen_twice(client: AsyncCircleCI, server: 
 
 @pytest.mark.parametrize("consumer_waits", [True, False], ids=["while waiting for a page", "while working"])
 async def test_prefetch_cancelled(client: AsyncCircleCI, server: ScriptedServer, consumer_waits: bool) -> None:
-    gate = server.gate()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(gate)})
+    limiter = server.limiter()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
     ended: list[str] = []
 
     async def read() -> None:
@@ -520,20 +515,20 @@ async def test_prefetch_cancelled(client: AsyncCircleCI, server: ScriptedServer,
         tasks.start_soon(read)
         await server.seen(2)
         tasks.cancel_scope.cancel()
-    gate.open()
+    limiter.open()
     assert ended == ["cancelled"]
     three_pages(server)
     assert len(await client.v2.pipelines.list_for_project(SLUG).collect()) == 5
 
 
 async def test_prefetch_inside_a_time_limit_of_the_caller(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    gate = server.gate()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(gate)})
+    limiter = server.limiter()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
     with anyio.move_on_after(0.1) as limit:
         async with client.v2.pipelines.list_for_project(SLUG).prefetch() as items:
             async for _ in items:
                 pass
-    gate.open()
+    limiter.open()
     assert limit.cancelled_caught
 
 
@@ -548,7 +543,7 @@ async def test_two_lists_at_once(client: AsyncCircleCI, server: ScriptedServer) 
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         reply(json={"message": "none"}),
         reply(json=[]),
@@ -558,9 +553,9 @@ async def test_two_lists_at_once(client: AsyncCircleCI, server: ScriptedServer) 
     ],
 )
 async def test_what_is_no_list_is_an_error_with_the_start(
-    client: AsyncCircleCI, server: ScriptedServer, answer: Answer
+    client: AsyncCircleCI, server: ScriptedServer, response: Response
 ) -> None:
-    serve(server, {None: page(1, next_page_token="b"), "b": answer})
+    serve(server, {None: page(1, next_page_token="b"), "b": response})
     with pytest.raises(CircleCIError) as caught:
         await client.v2.pipelines.list_for_project(SLUG).collect()
     assert caught.value.next == "b"

@@ -37,7 +37,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def answering(server: ScriptedServer) -> ScriptedServer:
+def responding(server: ScriptedServer) -> ScriptedServer:
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", reply(201, json=CREATED))
     return server
@@ -49,13 +49,13 @@ def secure() -> Iterator[ScriptedServer]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     AUTHORITY.issue_cert("localhost").configure_cert(context)
     with ScriptedServer(tls=context) as server:
-        yield answering(server)
+        yield responding(server)
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     with Proxy() as proxy:
-        answering(proxy)
+        responding(proxy)
         yield proxy
 
 
@@ -120,7 +120,7 @@ async def test_an_unknown_authority_gets_nothing(secure: ScriptedServer) -> None
     async with client_on(secure, FakeClock(), verify=True) as client:
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             await trigger(client)
-    assert caught.value.delivery == "not_sent"
+    assert caught.value.request_outcome == "not_sent"
     assert secure.requests == []
 
 
@@ -200,7 +200,7 @@ async def test_a_proxy_that_will_not(
         with pytest.raises(ConnectionFailedError) as caught:
             await trigger(client)
         error = caught.value
-        assert (error.delivery, error.attempts, len(proxy.tunnels)) == ("not_sent", 3, 3)
+        assert (error.request_outcome, error.attempts, len(proxy.tunnels)) == ("not_sent", 3, 3)
         assert "secret" not in str(error)
         proxy.refuses, proxy.breaks = None, False
         await trigger(client)

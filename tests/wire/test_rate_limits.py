@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimit, RateLimitError, ServerError
-from circleci_sdk._core.ratelimit import LocalRateLimiter, RateKey
-from circleci_sdk.tasks._download import download_of
+from circleci_sdk._core.policy.rate_limit import LocalRateLimiter, RateKey
+from circleci_sdk.helpers._downloads.download import download_of
 from tests.support.clients import ID, MESSAGE, SLUG, TOKEN, USER, client_on
-from tests.support.clock import FakeClock, settle
-from tests.support.scripted_server import Answer, Request, ScriptedServer, drop, hang, redirect, reply
+from tests.support.clock import FakeClock, run_until_idle
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
 
 ME: Final = "/api/v2/me"
 JOB: Final = f"/api/v2/project/{SLUG}/job/1/cancel"
@@ -28,13 +28,13 @@ EXPORT: Final = f"/api/v2/organizations/{ID}/usage_export_job/{ID}"
 NOTHING_LEFT: Final = {"X-RateLimit-Limit": "4", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
 
 
-def refusal(seconds: int = 10, headers: Mapping[str, str] = {}) -> Answer:
+def refusal(seconds: int = 10, headers: Mapping[str, str] = {}) -> Response:
     return reply(429, text="Rate limited.", headers={"Retry-After": str(seconds), **headers})
 
 
 @pytest.fixture
 def api(server: ScriptedServer) -> ScriptedServer:
-    """A server that answers all calls of this file well, unless told otherwise."""
+    """A server that returns all calls of this file well, unless told otherwise."""
     server.on("GET", ME, reply(json=USER))
     server.on("POST", JOB, reply(json=MESSAGE))
     server.on("POST", CANCEL, reply(json=MESSAGE))
@@ -66,7 +66,7 @@ async def test_the_next_call_waits_when_nothing_is_left(api: ScriptedServer) -> 
 
 
 @pytest.mark.parametrize("status", [200, 404, 503])
-async def test_any_answer_teaches(api: ScriptedServer, status: int) -> None:
+async def test_any_response_teaches(api: ScriptedServer, status: int) -> None:
     clock = FakeClock()
     api.script([reply(status, json=USER, headers=NOTHING_LEFT)])
     async with client_on(api, clock, max_retries=0) as client:
@@ -89,7 +89,7 @@ async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
         tasks.start_soon(me, client)
         await api.seen(1)
         while not clock.slept:  # until the refusal has arrived
-            await settle()
+            await run_until_idle()
         for _ in range(49):
             tasks.start_soon(me, client)
         await clock.advance(9.9)
@@ -102,49 +102,49 @@ async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
 async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> None:
     """Each such refusal moves the pause, and all get through in the end."""
     clock = FakeClock()
-    gate = api.gate()
+    limiter = api.limiter()
     refused: list[int] = []
 
-    def answer(request: Request) -> Answer:
+    def response(request: Request) -> Response:
         if len(refused) < 10:
             refused.append(request.connection)
-            return refusal(5).held_by(gate)
+            return refusal(5).held_by(limiter)
         return reply(json=USER)
 
-    api.on("GET", ME, answer)
+    api.on("GET", ME, response)
     async with client_on(api, clock) as client, anyio.create_task_group() as tasks:
         for _ in range(10):
             tasks.start_soon(me, client)
         await api.seen(10)
-        gate.open()
+        limiter.open()
     assert len(api.requests) == 20
     assert clock.slept[0] == 5
 
 
 async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer) -> None:
-    """They had passed the gate when it was open; now they leave as late as all others, and in no greater hurry."""
+    """They had passed the limiter when it was open; now they leave as late as all others, and in no greater hurry."""
     clock = FakeClock(held=True)
-    gate = api.gate()
+    limiter = api.limiter()
     hooked: list[httpx.Request] = []
-    answered: list[httpx.Response] = []
+    responded: list[httpx.Response] = []
 
     async def note(request: httpx.Request) -> None:
         hooked.append(request)
 
-    async def note_answer(response: httpx.Response) -> None:
-        answered.append(response)
+    async def note_response(response: httpx.Response) -> None:
+        responded.append(response)
 
-    api.script([refusal(10, {"X-RateLimit-Limit": "4"}).held_by(gate)] * 2)
+    api.script([refusal(10, {"X-RateLimit-Limit": "4"}).held_by(limiter)] * 2)
     async with (
-        client_on(api, clock, max_concurrency=2, on_request=note, on_response=note_answer) as client,
+        client_on(api, clock, max_concurrency=2, on_request=note, on_response=note_response) as client,
         anyio.create_task_group() as tasks,
     ):
         for _ in range(20):
             tasks.start_soon(me, client)
         await api.seen(2)
-        gate.open()
-        while len(answered) < 2:  # the clock stands still while the network works, or calls run out of time
-            await settle()
+        limiter.open()
+        while len(responded) < 2:  # the clock stands still while the network works, or calls run out of time
+            await run_until_idle()
         await clock.advance(9.9)
         assert len(api.requests) == 2
         await clock.advance(0.1)
@@ -163,7 +163,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
 async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
     api: ScriptedServer, options: dict[str, Any], reason: str
 ) -> None:
-    gate = api.gate()
+    limiter = api.limiter()
     errors: list[RateLimitError] = []
 
     async def call(client: AsyncCircleCI) -> None:
@@ -171,22 +171,22 @@ async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
             await me(client)
         errors.append(caught.value)
 
-    api.on("GET", ME, refusal(10).held_by(gate))
+    api.on("GET", ME, refusal(10).held_by(limiter))
     clock = FakeClock()
     async with client_on(api, clock, max_concurrency=1, **options) as client:
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(call, client)
             await api.seen(1)
-            gate.open()
+            limiter.open()
         assert len(api.requests) == 1
         clock.now += 10
         api.on("GET", ME, reply(json=USER))
         with anyio.fail_after(5):  # nobody has kept the place
             await me(client)
-    assert sorted((error.attempts, error.delivery, error.stopped_because) for error in errors) == [
+    assert sorted((error.attempts, error.request_outcome, error.retry_stop_reason) for error in errors) == [
         *[(0, "not_sent", reason)] * 4,
-        (1, "refused", reason),
+        (1, "rejected", reason),
     ]
 
 
@@ -258,22 +258,22 @@ async def test_a_wait_that_cannot_fit_is_an_error_and_no_request(
         with pytest.raises(RateLimitError, match=r"v2\.users lets no call leave for 50\.0 s") as caught:
             await me(client.with_options(**options))
     error = caught.value
-    assert (error.stopped_because, error.delivery, error.attempts) == (because, "not_sent", 0)
+    assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (because, "not_sent", 0)
     assert (error.retry_after, error.rate_limit, error.operation) == (50, None, "v2.users.me")
     assert (len(api.requests), clock.slept) == (1, [])
 
 
 @pytest.mark.parametrize(
-    ("first", "delivery"),
-    [(refusal(3), "refused"), (reply(503), "unknown"), (drop(), "unknown")],
+    ("first", "request_outcome"),
+    [(refusal(3), "rejected"), (reply(503), "unknown"), (drop(), "unknown")],
     ids=["429", "503", "drop"],
 )
-async def test_what_was_sent_before_is_not_unsent(api: ScriptedServer, first: Answer, delivery: str) -> None:
+async def test_what_was_sent_before_is_not_unsent(api: ScriptedServer, first: Response, request_outcome: str) -> None:
     api.script([first])
     async with client_on(api, FakeClock(), rate_limiter=Notebook(None, 70.0)) as client:
         with pytest.raises(RateLimitError) as caught:
             await me(client)
-    assert (caught.value.delivery, caught.value.attempts, len(api.requests)) == (delivery, 1, 1)
+    assert (caught.value.request_outcome, caught.value.attempts, len(api.requests)) == (request_outcome, 1, 1)
 
 
 async def test_an_impatient_call_is_not_held_by_a_patient_one(api: ScriptedServer) -> None:
@@ -292,11 +292,11 @@ async def test_an_impatient_call_is_not_held_by_a_patient_one(api: ScriptedServe
         key = RateKey(client._session.credential.key, client.base_url, "v2.users")
         await limiter.observe(key, None, 0.1)
         tasks.start_soon(me, client.with_options(timeout=None))
-        await settle()
+        await run_until_idle()
         tasks.start_soon(hurry, client.with_options(timeout=0.25))
-        await settle()
+        await run_until_idle()
         await limiter.observe(key, None, 60)
-    assert [(error.stopped_because, error.delivery) for error in caught] == [("deadline", "not_sent")]
+    assert [(error.retry_stop_reason, error.request_outcome) for error in caught] == [("deadline", "not_sent")]
     assert api.requests == []
 
 
@@ -310,7 +310,7 @@ async def test_cancelled_in_line(api: ScriptedServer) -> None:
             async with anyio.create_task_group() as impatient:
                 for number in range(100):
                     (patient if number % 20 == 0 else impatient).start_soon(me, client)
-                await settle()
+                await run_until_idle()
                 impatient.cancel_scope.cancel()
             await clock.advance(11)
             await api.seen(6)
@@ -331,10 +331,10 @@ async def test_client_rate_limit_is_a_snapshot(api: ScriptedServer) -> None:
         for _ in range(4):
             await me(client)
             seen.append(client.with_options(timeout=9).rate_limit)
-        answered = await client.raw_response(client.v2.users.me)
+        responded = await client.raw_response(client.v2.users.me)
     first = RateLimit(limit=4, remaining=0, reset=1.0, window=1.0)
     assert seen == [None, None, first, first, RateLimit(remaining=3, window=3600.0)]
-    assert answered.rate_limit is None  # what its own answer said
+    assert responded.rate_limit is None  # what its own response said
 
 
 async def test_the_error_of_a_refusal_in_plain_text(api: ScriptedServer) -> None:
@@ -364,14 +364,14 @@ async def test_a_refusal_without_a_word_pauses_the_group_too(api: ScriptedServer
 class Notebook:
     """Writes down what it is asked and told, and lets pass or not."""
 
-    def __init__(self, *answers: float | None) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: float | None) -> None:
+        self.responses = list(responses)
         self.asked: list[tuple[RateKey, float, float]] = []
         self.told: list[tuple[RateLimit | None, float | None]] = []
 
     async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
         self.asked.append((key, max_wait, max_line))
-        return self.answers.pop(0) if self.answers else None
+        return self.responses.pop(0) if self.responses else None
 
     async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
         assert key == self.asked[-1][0]
@@ -399,7 +399,7 @@ async def test_a_limiter_of_the_application_may_refuse(api: ScriptedServer) -> N
         for because in ("retry_after_too_long", "deadline"):
             with pytest.raises(RateLimitError) as caught:
                 await me(client)
-            assert (caught.value.stopped_because, caught.value.delivery) == (because, "not_sent")
+            assert (caught.value.retry_stop_reason, caught.value.request_outcome) == (because, "not_sent")
     assert len(api.requests) == 1
 
 
@@ -412,7 +412,11 @@ async def test_a_limiter_that_never_comes_back_is_left_at_the_deadline(api: Scri
     async with client_on(api, rate_limiter=Stuck(), timeout=0.1) as client:
         with pytest.raises(RateLimitError) as caught:
             await me(client)
-    assert (caught.value.stopped_because, caught.value.delivery, caught.value.attempts) == ("deadline", "not_sent", 0)
+    assert (caught.value.retry_stop_reason, caught.value.request_outcome, caught.value.attempts) == (
+        "deadline",
+        "not_sent",
+        0,
+    )
 
 
 async def test_a_lost_connection_teaches_the_gate_nothing(api: ScriptedServer) -> None:

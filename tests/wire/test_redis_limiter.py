@@ -19,7 +19,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from circleci_sdk import RateKey, RateLimit, RateLimitError
 from examples.shared_rate_limit import RedisRateLimiter
 from tests.support.clients import ID, MESSAGE, USER, client_on
-from tests.support.clock import settle
+from tests.support.clock import run_until_idle
 from tests.support.scripted_server import ScriptedServer, reply
 
 
@@ -63,14 +63,14 @@ class SmallRedis:
 
     def __init__(self, stream: anyio.abc.ByteStream) -> None:
         self._stream = stream
-        self._answers = BufferedByteReceiveStream(stream)
+        self._responses = BufferedByteReceiveStream(stream)
         self._turn = anyio.Lock()
 
     async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> Any:
         parts = [b"EVAL", script.encode(), str(numkeys).encode(), *(part.encode() for part in keys_and_args)]
         async with self._turn:
             await self._stream.send(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-            line = (await self._answers.receive_until(b"\r\n", 10_000)).decode()
+            line = (await self._responses.receive_until(b"\r\n", 10_000)).decode()
         assert line[0] in ":$", line
         return int(line[1:])
 
@@ -107,7 +107,7 @@ async def test_one_refusal_holds_back_the_fleet(server: ScriptedServer, redis_at
     start, *left = (request.at for request in server.requests if request.method == "GET")
     assert len(left) == 3
     assert left[0] - start >= 0.2
-    assert (caught.value.stopped_because, caught.value.delivery) == ("retry_after_too_long", "not_sent")
+    assert (caught.value.retry_stop_reason, caught.value.request_outcome) == ("retry_after_too_long", "not_sent")
 
 
 async def test_each_who_waits_takes_a_place(redis_at: Path, anyio_backend: str) -> None:
@@ -117,8 +117,8 @@ async def test_each_who_waits_takes_a_place(redis_at: Path, anyio_backend: str) 
         for limiter in (one, two, one):
             told = await limiter.acquire(key, 60.0, 0.0)
             tasks.start_soon(limiter.acquire, key, 60.0, 60.0)
-            await settle()  # its question is on its way,
-            await limiter.acquire(key, 0.0, 0.0)  # and questions are answered in turn: the place is taken now
+            await run_until_idle()  # its question is on its way,
+            await limiter.acquire(key, 0.0, 0.0)  # and questions are responded in turn: the place is taken now
         assert told is not None
         assert 21 < told <= 22
         tasks.cancel_scope.cancel()
@@ -142,7 +142,7 @@ async def test_a_later_refusal_moves_those_who_wait(redis_at: Path, anyio_backen
         assert left[0] - start >= 0.24
 
 
-async def test_a_redis_that_is_gone_loses_no_answer() -> None:
+async def test_a_redis_that_is_gone_loses_no_response() -> None:
     class Gone:
         async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> Any:
             raise ConnectionError("gone")

@@ -32,7 +32,7 @@ from tests.support.calls import calls
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.facts import Operation, operations
-from tests.support.scripted_server import Answer, ScriptedServer, drop, hang, nobody, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, redirect, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
@@ -68,7 +68,7 @@ def free(method: Any) -> Call:
     return call
 
 
-GOOD: Final[Mapping[Call, Answer]] = {
+GOOD: Final[Mapping[Call, Response]] = {
     get: reply(json=USER),
     trigger: reply(201, json=CREATED),
     cancel: reply(202, json=MESSAGE),
@@ -78,23 +78,23 @@ GOOD: Final[Mapping[Call, Answer]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """Answers of the server and what comes of them. `error` None: the call succeeds in the end.
+    """Responses of the server and what comes of them. `error` None: the call succeeds in the end.
 
     `sent` is the number of requests that the server saw, `slept` what was waited between them.
     """
 
     name: str
     call: Call
-    answers: Sequence[Answer]
+    responses: Sequence[Response]
     sent: int
     error: type[CircleCIError] | None = None
     because: str | None = None
-    delivery: str = "unknown"
+    request_outcome: str = "unknown"
     slept: Sequence[float] | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-def after(value: str, status: int = 503, date: str | None = None) -> Answer:
+def after(value: str, status: int = 503, date: str | None = None) -> Response:
     headers = {"Retry-After": value} | ({"Date": date} if date else {})
     return reply(status, headers=headers)
 
@@ -106,39 +106,49 @@ ROWS: Final = [
         for status in (408, 429, 500, 502, 503, 504)
     ),
     *(
-        Row(f"GET {status}", get, [reply(status)], 1, error, "not_retryable", "refused", [])
+        Row(f"GET {status}", get, [reply(status)], 1, error, "not_retryable", "rejected", [])
         for status, error in ((400, StatusError), (401, AuthenticationError), (404, NotFoundError), (418, StatusError))
     ),
     Row("GET 501", get, [reply(501)], 1, ServerError, "not_retryable", "unknown", []),
     Row("GET 503 for ever", get, [reply(503)] * 3, 3, ServerError, "attempts_exhausted", slept=[HALF, 2 * HALF]),
-    Row("GET 429 for ever", get, [reply(429)] * 3, 3, RateLimitError, "attempts_exhausted", "refused"),
+    Row("GET 429 for ever", get, [reply(429)] * 3, 3, RateLimitError, "attempts_exhausted", "rejected"),
     *(Row(f"{method} is replayed", free(method), [reply(503), reply()], 2) for method in ("GET", "HEAD", "PUT")),
     Row("DELETE is replayed", delete, [reply(503), drop(), GOOD[delete]], 3),
     Row("PATCH of an operation is replayed", update, [reply(503), reply(404)], 2, NotFoundError, "not_retryable"),
     Row("a cancel is replayed", cancel, [reply(502), drop(), GOOD[cancel]], 3),
     *(
-        Row(f"any other {method} is not", free(method), [reply(503)], 1, ServerError, "unknown_delivery")
+        Row(f"any other {method} is not", free(method), [reply(503)], 1, ServerError, "unknown_outcome")
         for method in ("POST", "PATCH")
     ),
     # A trigger: exactly one request, unless the server refused it.
     *(
-        Row(f"POST {status}", trigger, [reply(status)], 1, error, "unknown_delivery")
+        Row(f"POST {status}", trigger, [reply(status)], 1, error, "unknown_outcome")
         for status, error in ((408, StatusError), (500, ServerError), (502, ServerError), (503, ServerError))
     ),
-    Row("POST hangs", trigger, [hang()], 1, RequestTimeoutError, "unknown_delivery", options={"timeout": IMPATIENT}),
-    Row("POST dropped", trigger, [drop()], 1, ConnectionFailedError, "unknown_delivery"),
-    Row("POST reset", trigger, [drop(reset=True)], 1, ConnectionFailedError, "unknown_delivery"),
-    Row("POST dropped in the body", trigger, [drop().reading(3)], 1, ConnectionFailedError, "unknown_delivery"),
+    Row("POST hangs", trigger, [hang()], 1, RequestTimeoutError, "unknown_outcome", options={"timeout": IMPATIENT}),
+    Row("POST dropped", trigger, [drop()], 1, ConnectionFailedError, "unknown_outcome"),
+    Row("POST reset", trigger, [drop(reset=True)], 1, ConnectionFailedError, "unknown_outcome"),
+    Row("POST dropped in the body", trigger, [drop().reading(3)], 1, ConnectionFailedError, "unknown_outcome"),
     Row("POST 429, 201", trigger, [reply(429), GOOD[trigger]], 2, slept=[HALF]),
-    Row("POST 429, 503", trigger, [reply(429), reply(503)], 2, ServerError, "unknown_delivery"),
-    Row("POST 429, 429, 429", trigger, [reply(429)] * 3, 3, RateLimitError, "attempts_exhausted", "refused"),
-    # An answer that broke off. With a success status the thing is done.
-    Row("POST 201 cut", trigger, [GOOD[trigger].cut()], 1, ConnectionFailedError, "not_retryable", "done"),
-    Row("POST 201 reset", trigger, [GOOD[trigger].cut(reset=True)], 1, ConnectionFailedError, "not_retryable", "done"),
+    Row("POST 429, 503", trigger, [reply(429), reply(503)], 2, ServerError, "unknown_outcome"),
+    Row("POST 429, 429, 429", trigger, [reply(429)] * 3, 3, RateLimitError, "attempts_exhausted", "rejected"),
+    # A response that broke off. With a success status the thing is done.
+    Row("POST 201 cut", trigger, [GOOD[trigger].cut()], 1, ConnectionFailedError, "not_retryable", "processed"),
+    Row(
+        "POST 201 reset",
+        trigger,
+        [GOOD[trigger].cut(reset=True)],
+        1,
+        ConnectionFailedError,
+        "not_retryable",
+        "processed",
+    ),
     Row("GET 200 cut", get, [GOOD[get].cut(), GOOD[get]], 2, slept=[HALF]),
-    Row("GET 200 cut for ever", get, [GOOD[get].cut()] * 3, 3, ConnectionFailedError, "attempts_exhausted", "done"),
-    Row("POST 503 cut", trigger, [reply(503, text="no" * 99).cut()], 1, ServerError, "unknown_delivery"),
-    Row("GET 404 cut", get, [reply(404, text="no" * 99).cut()], 1, NotFoundError, "not_retryable", "refused"),
+    Row(
+        "GET 200 cut for ever", get, [GOOD[get].cut()] * 3, 3, ConnectionFailedError, "attempts_exhausted", "processed"
+    ),
+    Row("POST 503 cut", trigger, [reply(503, text="no" * 99).cut()], 1, ServerError, "unknown_outcome"),
+    Row("GET 404 cut", get, [reply(404, text="no" * 99).cut()], 1, NotFoundError, "not_retryable", "rejected"),
     Row(
         "POST 201 with a broken compression",
         trigger,
@@ -146,7 +156,7 @@ ROWS: Final = [
         1,
         DecodeError,
         "not_retryable",
-        "done",
+        "processed",
     ),
     Row(
         "GET 404 with a broken compression",
@@ -155,13 +165,15 @@ ROWS: Final = [
         1,
         NotFoundError,
         "not_retryable",
-        "refused",
+        "rejected",
     ),
     # The worst over all attempts counts.
     Row("DELETE 503, 404", delete, [reply(503), reply(404)], 2, NotFoundError, "not_retryable", "unknown"),
-    Row("DELETE 429, 404", delete, [reply(429), reply(404)], 2, NotFoundError, "not_retryable", "refused"),
+    Row("DELETE 429, 404", delete, [reply(429), reply(404)], 2, NotFoundError, "not_retryable", "rejected"),
     Row("DELETE drop, 409", delete, [drop(), reply(409)], 2, StatusError, "not_retryable", "unknown"),
-    Row("DELETE 200 cut, 404", delete, [GOOD[delete].cut(), reply(404)], 2, NotFoundError, "not_retryable", "done"),
+    Row(
+        "DELETE 200 cut, 404", delete, [GOOD[delete].cut(), reply(404)], 2, NotFoundError, "not_retryable", "processed"
+    ),
     # Connections that end.
     Row("GET drop, reset, 200", get, [drop(), drop(reset=True), GOOD[get]], 3, slept=[HALF, 2 * HALF]),
     Row("GET hangs, 200", get, [hang(), GOOD[get]], 2, options={"timeout": IMPATIENT}),
@@ -176,7 +188,7 @@ ROWS: Final = [
     ),
     # How often.
     Row("max_retries=0", get, [reply(503)], 1, ServerError, "attempts_exhausted", options={"max_retries": 0}),
-    Row("POST max_retries=0", trigger, [reply(503)], 1, ServerError, "unknown_delivery", options={"max_retries": 0}),
+    Row("POST max_retries=0", trigger, [reply(503)], 1, ServerError, "unknown_outcome", options={"max_retries": 0}),
     Row(
         "POST 429 max_retries=0",
         trigger,
@@ -184,7 +196,7 @@ ROWS: Final = [
         1,
         RateLimitError,
         "attempts_exhausted",
-        "refused",
+        "rejected",
         options={"max_retries": 0},
     ),
     Row("max_retries=4", get, [*[reply(503)] * 4, GOOD[get]], 5, slept=[0.25, 0.5, 1, 2], options={"max_retries": 4}),
@@ -192,7 +204,7 @@ ROWS: Final = [
     Row("Retry-After: 2", get, [after("2"), GOOD[get]], 2, slept=[2]),
     Row("Retry-After: 2 on 429", get, [after("2", 429), GOOD[get]], 2, slept=[2]),
     Row("Retry-After: 2 on POST 429", trigger, [after("2", 429), GOOD[trigger]], 2, slept=[2]),
-    Row("Retry-After: 2 on POST 503", trigger, [after("2")], 1, ServerError, "unknown_delivery", slept=[]),
+    Row("Retry-After: 2 on POST 503", trigger, [after("2")], 1, ServerError, "unknown_outcome", slept=[]),
     Row("Retry-After: 0", get, [after("0"), GOOD[get]], 2, slept=[HALF]),
     Row("Retry-After: 0.75", get, [after("0.75"), GOOD[get]], 2, slept=[0.75]),
     Row("Retry-After: -5", get, [after("-5"), GOOD[get]], 2, slept=[HALF]),
@@ -209,8 +221,8 @@ ROWS: Final = [
     ),
     Row("Retry-After: a date in the past", get, [after("Sun, 15 Jun 2025 10:00:00 GMT"), GOOD[get]], 2, slept=[HALF]),
     Row("Retry-After: 3600", get, [after("3600")], 1, ServerError, "retry_after_too_long", slept=[]),
-    Row("3600 on 429", get, [after("3600", 429)], 1, RateLimitError, "retry_after_too_long", "refused", []),
-    Row("9" * 400, get, [after("9" * 400, 429)], 1, RateLimitError, "retry_after_too_long", "refused", []),
+    Row("3600 on 429", get, [after("3600", 429)], 1, RateLimitError, "retry_after_too_long", "rejected", []),
+    Row("9" * 400, get, [after("9" * 400, 429)], 1, RateLimitError, "retry_after_too_long", "rejected", []),
     Row(
         "429 with Reset",
         get,
@@ -245,28 +257,28 @@ ROWS: Final = [
         1,
         RateLimitError,
         "deadline",
-        "refused",
+        "rejected",
         [],
         {"timeout": 20},
     ),
     # Redirects: GET and HEAD on the same server; nothing else.
     Row("GET 302", get, [redirect("/api/v2/me?x=1"), GOOD[get]], 2, slept=[]),
     Row("GET 302, 503, 200", get, [redirect("/elsewhere"), reply(503), GOOD[get]], 3, slept=[HALF]),
-    Row("POST 307", trigger, [redirect("/elsewhere", 307)], 1, StatusError, "not_retryable", "refused"),
-    Row("POST 303", trigger, [redirect("/elsewhere", 303)], 1, StatusError, "not_retryable", "refused"),
-    Row("DELETE 308", delete, [redirect("/elsewhere", 308)], 1, StatusError, "not_retryable", "refused"),
-    Row("302 for ever", get, [redirect("/round")] * 6, 6, StatusError, "not_retryable", "refused"),
-    Row("302 to nowhere", get, [redirect("http://[")], 1, StatusError, "not_retryable", "refused"),
-    Row("302 to another server", get, [redirect("http://127.0.0.2:9/")], 1, StatusError, "not_retryable", "refused"),
-    Row("302 to another port", get, [redirect("//127.0.0.1:9/")], 1, StatusError, "not_retryable", "refused"),
-    Row("302 to another scheme", get, [redirect("https://127.0.0.1/")], 1, StatusError, "not_retryable", "refused"),
+    Row("POST 307", trigger, [redirect("/elsewhere", 307)], 1, StatusError, "not_retryable", "rejected"),
+    Row("POST 303", trigger, [redirect("/elsewhere", 303)], 1, StatusError, "not_retryable", "rejected"),
+    Row("DELETE 308", delete, [redirect("/elsewhere", 308)], 1, StatusError, "not_retryable", "rejected"),
+    Row("302 for ever", get, [redirect("/round")] * 6, 6, StatusError, "not_retryable", "rejected"),
+    Row("302 to nowhere", get, [redirect("http://[")], 1, StatusError, "not_retryable", "rejected"),
+    Row("302 to another server", get, [redirect("http://127.0.0.2:9/")], 1, StatusError, "not_retryable", "rejected"),
+    Row("302 to another port", get, [redirect("//127.0.0.1:9/")], 1, StatusError, "not_retryable", "rejected"),
+    Row("302 to another scheme", get, [redirect("https://127.0.0.1/")], 1, StatusError, "not_retryable", "rejected"),
 ]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name[:60])
 async def test_row(server: ScriptedServer, row: Row) -> None:
     clock = FakeClock()
-    server.script(row.answers)
+    server.script(row.responses)
     async with client_on(server, clock, **row.options) as client:
         if row.error is None:
             await row.call(client)
@@ -275,8 +287,8 @@ async def test_row(server: ScriptedServer, row: Row) -> None:
                 await row.call(client)
             error = caught.value
             # Redirects that were followed belong to the attempt that met them.
-            redirects = sum(answer.head.startswith(b"HTTP/1.1 3") for answer in row.answers[: row.sent - 1])
-            assert (error.stopped_because, error.delivery) == (row.because, row.delivery)
+            redirects = sum(response.head.startswith(b"HTTP/1.1 3") for response in row.responses[: row.sent - 1])
+            assert (error.retry_stop_reason, error.request_outcome) == (row.because, row.request_outcome)
             assert error.attempts == row.sent - redirects
             assert error.elapsed == pytest.approx(sum(clock.slept))
         assert len(server.requests) == row.sent
@@ -293,12 +305,12 @@ async def test_what_never_left_is_sent_again(call: Call) -> None:
             with pytest.raises(ConnectionFailedError) as caught:
                 await call(client)
     error = caught.value
-    assert (error.attempts, error.stopped_because, error.delivery) == (3, "attempts_exhausted", "not_sent")
+    assert (error.attempts, error.retry_stop_reason, error.request_outcome) == (3, "attempts_exhausted", "not_sent")
     assert clock.slept == pytest.approx([HALF, 2 * HALF])
 
 
 async def test_a_refused_connection_and_then_a_server(server: ScriptedServer) -> None:
-    """A POST whose first connection was refused reaches the server that answers the second time."""
+    """A POST whose first connection was refused reaches the server that returns the second time."""
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", GOOD[trigger])
     with nobody() as url:
         attempts: list[httpx.URL] = []
@@ -325,7 +337,7 @@ async def test_a_pool_timeout_is_sent_again_and_names_the_defect(server: Scripte
             with pytest.raises(PoolExhaustedError, match="http_client") as caught:
                 await call(client)
         error = caught.value
-        assert (error.attempts, error.stopped_because, error.delivery) == (3, "attempts_exhausted", "not_sent")
+        assert (error.attempts, error.retry_stop_reason, error.request_outcome) == (3, "attempts_exhausted", "not_sent")
         async with client_on(server, clock, http_client=borrowed) as client:
             await call(client)
         assert not borrowed.is_closed
@@ -354,7 +366,7 @@ async def test_a_view_overrides_and_the_client_does_not_change(server: ScriptedS
         server.script([after("5", 429)])
         with pytest.raises(RateLimitError) as caught:
             await get(client.with_options(max_retry_after=4))
-        assert caught.value.stopped_because == "retry_after_too_long"
+        assert caught.value.retry_stop_reason == "retry_after_too_long"
 
 
 async def test_a_retried_call_reuses_its_connection(server: ScriptedServer) -> None:
@@ -384,9 +396,9 @@ async def test_success_after_retries_says_so(server: ScriptedServer) -> None:
     clock = FakeClock()
     server.script([reply(503), after("3", 429), GOOD[get]])
     async with client_on(server, clock) as client:
-        answered = await client.raw_response(client.v2.users.me)
-    assert answered.attempts == 3
-    assert answered.elapsed == pytest.approx(HALF + 3)
+        responded = await client.raw_response(client.v2.users.me)
+    assert responded.attempts == 3
+    assert responded.elapsed == pytest.approx(HALF + 3)
 
 
 async def test_the_message_tells_what_to_think(server: ScriptedServer) -> None:
@@ -396,7 +408,7 @@ async def test_the_message_tells_what_to_think(server: ScriptedServer) -> None:
             await delete(client)
         with pytest.raises(ConnectionFailedError, match="The server may have carried it out"):
             await trigger(client)
-        with pytest.raises(ConnectionFailedError, match="The server carried it out; its answer was lost"):
+        with pytest.raises(ConnectionFailedError, match="The server carried it out; its response was lost"):
             await trigger(client)
 
 
@@ -414,10 +426,10 @@ async def test_a_new_token_after_401_is_no_retry(server: ScriptedServer) -> None
     async with client_on(server, FakeClock(), auth=source, max_retries=1) as client:
         with pytest.raises(AuthenticationError) as caught:
             await get(client)
-        assert (caught.value.attempts, caught.value.delivery) == (3, "unknown")
+        assert (caught.value.attempts, caught.value.request_outcome) == (3, "unknown")
         with pytest.raises(AuthenticationError) as caught:
             await get(client)
-        assert (caught.value.attempts, caught.value.delivery) == (2, "refused")
+        assert (caught.value.attempts, caught.value.request_outcome) == (2, "rejected")
     assert [request.headers["circle-token"] for request in server.requests] == [f"token-{n}" for n in range(5)]
 
 
@@ -487,7 +499,7 @@ async def test_errors_of_a_foreign_transport_pass_untouched(error: Exception) ->
 
 
 @pytest.mark.parametrize(
-    ("error", "raised", "delivery", "attempts"),
+    ("error", "raised", "request_outcome", "attempts"),
     [
         (httpx.ConnectError("no"), ConnectionFailedError, "not_sent", 3),
         (httpx.ConnectTimeout("no"), RequestTimeoutError, "not_sent", 3),
@@ -499,7 +511,7 @@ async def test_errors_of_a_foreign_transport_pass_untouched(error: Exception) ->
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 async def test_a_foreign_transport_that_fails_like_httpx(
-    error: httpx.TransportError, raised: type[CircleCIError], delivery: str, attempts: int
+    error: httpx.TransportError, raised: type[CircleCIError], request_outcome: str, attempts: int
 ) -> None:
     """It does not say when a request leaves, so only the errors that prove it count as not sent."""
 
@@ -510,7 +522,7 @@ async def test_a_foreign_transport_that_fails_like_httpx(
     async with client_on("http://localhost", FakeClock(), transport=Foreign()) as client:
         with pytest.raises(raised) as caught:
             await trigger(client)
-    assert (caught.value.delivery, caught.value.attempts) == (delivery, attempts)
+    assert (caught.value.request_outcome, caught.value.attempts) == (request_outcome, attempts)
 
 
 async def test_hooks_run_once_for_each_attempt(server: ScriptedServer) -> None:
@@ -519,11 +531,11 @@ async def test_hooks_run_once_for_each_attempt(server: ScriptedServer) -> None:
     async def asked(request: httpx.Request) -> None:
         seen.append((request.method, "Circle-Token" in request.headers))
 
-    async def answered(response: httpx.Response) -> None:
+    async def responded(response: httpx.Response) -> None:
         seen.append((response.status_code, response.content))
 
     server.script([reply(503, text="later"), reply(500, text="no" * 99).cut(), GOOD[cancel]])
-    async with client_on(server, FakeClock(), on_request=asked, on_response=answered) as client:
+    async with client_on(server, FakeClock(), on_request=asked, on_response=responded) as client:
         await cancel(client)
     asking = ("POST", False)
     assert seen == [asking, (503, b"later"), asking, (500, b""), asking, (202, json.dumps(MESSAGE).encode())]

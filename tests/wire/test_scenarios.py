@@ -21,10 +21,10 @@ import pytest
 import circleci_sdk.v1
 import circleci_sdk.v2
 from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimitError, StatusError, Timeout, UnknownStr
-from circleci_sdk.tasks._download import download_of
+from circleci_sdk.helpers._downloads.download import download_of
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Answer, ScriptedServer, drop, hang, nobody, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, redirect, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 Observe: TypeAlias = Callable[[ScriptedServer], Awaitable[str]]
@@ -35,8 +35,9 @@ HEAD: Final = """\
 # What happens when things go wrong
 
 Written by `test_scenarios.py`, which makes each of these happen on a real socket, on asyncio and on trio, and fails
-when it sees anything else. Waits are those that the server named; where it named none they have jitter. "Delivery"
-answers whether the request may be sent again: it was `not_sent`, `refused`, `done`, or nobody can know (`unknown`).
+when it sees anything else. Waits are those that the server named; where it named none they have jitter.
+`request_outcome` says whether the request may be sent again: it was `not_sent`, `rejected`, `processed`, or that is
+`unknown`.
 """
 PIPELINE: Final = {
     "id": ID,
@@ -87,19 +88,19 @@ async def end_of(call: Awaitable[object]) -> str:
     try:
         return f"returns `{named(await call)}`"
     except CircleCIError as error:
-        facts = [error.stopped_because, error.delivery and f"delivery {error.delivery}"]
+        facts = [error.retry_stop_reason, error.request_outcome and f"request_outcome {error.request_outcome}"]
         details = ", ".join(fact for fact in facts if fact)
         return f"raises `{named(error)}`" + (f" ({details})" if details else "")
     except Exception as error:
         return f"raises `{named(error)}`"
 
 
-def meeting(call: Call, *answers: Answer, told: bool = False, **options: Any) -> Observe:
-    """One call that meets these answers; `told`: the server said how long to wait."""
+def meeting(call: Call, *responses: Response, told: bool = False, **options: Any) -> Observe:
+    """One call that meets these responses; `told`: the server said how long to wait."""
 
     async def observe(server: ScriptedServer) -> str:
         clock = FakeClock()
-        server.script(answers)
+        server.script(responses)
         async with client_on(server, clock, **options) as client:
             end = await end_of(call(client))
         waits = [f"waits {seconds:g} s" for seconds in clock.slept] if told else []
@@ -108,11 +109,11 @@ def meeting(call: Call, *answers: Answer, told: bool = False, **options: Any) ->
     return observe
 
 
-def sending(call: Call, answer: Answer = ACCEPTED) -> Observe:
+def sending(call: Call, response: Response = ACCEPTED) -> Observe:
     """The requests of one call, and how it ended."""
 
     async def observe(server: ScriptedServer) -> str:
-        server.otherwise(answer)
+        server.otherwise(response)
         async with client_on(server, FakeClock()) as client:
             end = await end_of(call(client))
         lines = [f"`{request.method} {request.target}`" for request in server.requests]
@@ -121,9 +122,9 @@ def sending(call: Call, answer: Answer = ACCEPTED) -> Observe:
     return observe
 
 
-def error_of(call: Call, answer: Answer, show: Callable[[StatusError], object]) -> Observe:
+def error_of(call: Call, response: Response, show: Callable[[StatusError], object]) -> Observe:
     async def observe(server: ScriptedServer) -> str:
-        server.otherwise(answer)
+        server.otherwise(response)
         async with client_on(server, FakeClock(), max_retries=0) as client:
             with pytest.raises(StatusError) as caught:
                 await call(client)
@@ -182,7 +183,7 @@ async def pickled(server: ScriptedServer) -> str:
         with pytest.raises(NotFoundError) as caught:
             await get(client)
     copy = pickle.loads(pickle.dumps(caught.value))
-    facts = ("message", "status", "operation", "attempts", "delivery")
+    facts = ("message", "status", "operation", "attempts", "request_outcome")
     same = all(getattr(copy, name) == getattr(caught.value, name) for name in facts)
     return f"`{named(copy)}` with {'the same' if same and str(copy) == str(caught.value) else 'other'} facts and words"
 
@@ -204,9 +205,9 @@ async def budget(server: ScriptedServer) -> str:
     headers = {"RateLimit-Limit": "50", "RateLimit-Remaining": "7", "X-RateLimit-Remaining": "9"}
     server.otherwise(reply(json=USER, headers=headers))
     async with client_on(server) as client:
-        answer = await client.raw_response(client.v2.users.me)
-    assert answer.rate_limit is not None
-    return f"`reply.rate_limit`: limit {answer.rate_limit.limit:g}, remaining {answer.rate_limit.remaining:g}"
+        response = await client.raw_response(client.v2.users.me)
+    assert response.rate_limit is not None
+    return f"`reply.rate_limit`: limit {response.rate_limit.limit:g}, remaining {response.rate_limit.remaining:g}"
 
 
 def listing(*pages: dict[str, object]) -> Observe:
@@ -240,12 +241,12 @@ async def first_page(server: ScriptedServer) -> str:
     return f"{times(len(server.requests))}, `{named(first)}` with `next` to go on from: `{first.next}`"
 
 
-def download(path: str, answer: Answer = ACCEPTED, **options: Any) -> Observe:
+def download(path: str, response: Response = ACCEPTED, **options: Any) -> Observe:
     """A file on the API's server and, after a redirect, on another one."""
 
     async def observe(server: ScriptedServer) -> str:
         with ScriptedServer() as storage:
-            server.on("GET", "/file", answer)
+            server.on("GET", "/file", response)
             server.on("GET", "/moved", redirect(storage.url + "/signed?s=1"))
             storage.otherwise(reply(body=b"content"))
             async with client_on(server, FakeClock()) as client:
@@ -333,7 +334,7 @@ async def covered(server: ScriptedServer) -> str:
     return f"{len(circleci_sdk.v2.OPERATIONS)} operations of v2, {len(circleci_sdk.v1.OPERATIONS)} of v1.1"
 
 
-def after(value: str, status: int = 429) -> Answer:
+def after(value: str, status: int = 429) -> Response:
     return reply(status, headers={"Retry-After": value})
 
 
@@ -396,19 +397,19 @@ SECTIONS: Final[dict[str, list[Scenario]]] = {
         Scenario("What is left of the budget; two headers differ", budget, "the lower number is the safe one"),
         Scenario("GET: 503, 503, 200", meeting(get, reply(503), reply(503), GOOD)),
         Scenario("GET: connection dropped, then 200", meeting(get, drop(), GOOD)),
-        Scenario("GET: no answer for ever", default_timeout),
+        Scenario("GET: no response for ever", default_timeout),
         Scenario(
             "Trigger: 502", meeting(trigger, reply(502)), "it may have started a pipeline; a second one costs money"
         ),
         Scenario("Trigger: 503", meeting(trigger, reply(503)), "the same"),
         Scenario("Trigger: `Retry-After: 2` on 503", meeting(trigger, after("2", 503)), "the same"),
         Scenario("Trigger: connection dropped after the body was read", meeting(trigger, drop()), "the same"),
-        Scenario("Trigger: no answer in time", meeting(trigger, hang(), timeout=Timeout(read=0.5)), "the same"),
+        Scenario("Trigger: no response in time", meeting(trigger, hang(), timeout=Timeout(read=0.5)), "the same"),
         Scenario("Trigger: 429, 201", meeting(trigger, reply(429), STARTED), "the server refused it, so it is safe"),
         Scenario("Trigger: connection refused", connection_refused, "it never left, so it is safe"),
         Scenario("503, a dropped connection and 200 on trio", on_trio),
     ],
-    "Answers": [
+    "Responses": [
         Scenario("200 with HTML", meeting(get, reply(text="<html>Sign in</html>", content_type="text/html"))),
         Scenario("200 with a list in place of an object", meeting(get, reply(json=[]))),
         Scenario("201 with the pipeline", meeting(trigger, STARTED)),
@@ -457,7 +458,7 @@ SECTIONS: Final[dict[str, list[Scenario]]] = {
         Scenario(
             "A project of the GitHub App on v1.1",
             sending(v1_app_slug),
-            "v1.1 answers such slugs for some calls, so the server decides",
+            "v1.1 accepts such slugs for some calls, so the server decides",
         ),
         Scenario("A trigger of a project on GitHub OAuth", sending(trigger, STARTED)),
         Scenario(

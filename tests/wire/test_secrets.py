@@ -1,4 +1,4 @@
-"""Nothing that the SDK says shows the token, a secret that was sent, or one that was answered.
+"""Nothing that the SDK says shows the token, a secret that was sent, or one that was responded.
 
 Each way to fail is gone through with each way to carry the token; whatever is said on the way is searched: values
 and exceptions as text, their attributes, causes, notes and pickles, logs at DEBUG (httpx and httpcore included),
@@ -23,19 +23,19 @@ import pytest
 from pydantic import SecretStr
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, StatusError, Timeout
-from circleci_sdk._core.auth import Token
+from circleci_sdk._core.transport.auth import Token
 from tests.support.clients import client_on
 from tests.support.handmade import things
-from tests.support.scripted_server import Answer, ScriptedServer, drop, hang, nobody, raw, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, raw, redirect, reply
 
 TOKEN: Final = "CCIPAT_0123456789abcdefghijkl_secret"
 SENT: Final = "hunter2-was-sent"
-ANSWERED: Final = "hunter3-was-answered"
+SECRET_RETURNED: Final = "hunter3-was-answered"
 SECRETS: Final = (
     TOKEN,
     base64.b64encode(f"{TOKEN}:".encode()).decode(),
     SENT,
-    ANSWERED,
+    SECRET_RETURNED,
 )
 SLUG: Final = "gh/acme/web"
 ENVVAR: Final = "/api/v2/project/gh/acme/web/envvar"
@@ -60,7 +60,7 @@ class Said:
             where = type(one).__name__
             self.add(f"{where} itself", one, one.args)
             for name, value in vars(one).items():
-                if name != "body":  # the raw answer is there for those who ask for it by name
+                if name != "body":  # the raw response is there for those who ask for it by name
                     self.add(f"{where}.{name}", value, getattr(value, "__dict__", None))
             request = getattr(one, "_request", None)
             if isinstance(request, httpx.Request):
@@ -155,19 +155,19 @@ async def request(client: AsyncCircleCI) -> Any:
 
 Call = Callable[[AsyncCircleCI], Awaitable[Any]]
 SHORT: Final = Timeout(total=5, read=0.3, write=0.3)
-WAYS: Final[dict[str, tuple[Call, Answer, dict[str, Any]]]] = {
+WAYS: Final[dict[str, tuple[Call, Response, dict[str, Any]]]] = {
     "400": (set_env_var, reply(400, json={"message": "No."}), {}),
     "401": (set_env_var, reply(401, json={"message": "Invalid token provided."}), {}),
     "401 that quotes the token": (set_env_var, reply(401, json={"message": f"{TOKEN} is no token."}), {}),
     "400 that quotes the secret": (set_env_var, reply(400, json={"message": f"{SENT} is too short."}), {}),
     "400 that quotes a secret of a map": (create_exporter, reply(400, text=f"key: {SENT}"), {}),
-    "an odd answer that quotes the secret": (set_env_var, reply(201, json={"value": SENT}), {}),
+    "an odd response that quotes the secret": (set_env_var, reply(201, json={"value": SENT}), {}),
     "429 with Retry-After": (set_env_var, reply(429, headers={"Retry-After": "3600"}), {}),
     "500": (create_exporter, reply(500), {}),
     "html": (set_env_var, reply(text="<html>", content_type="text/html"), {}),
-    "no answer": (set_env_var, drop(), {}),
+    "no response": (set_env_var, drop(), {}),
     "reset": (set_env_var, drop(reset=True), {}),
-    "half an answer": (set_env_var, reply(201, json={"name": "A", "value": "x"}).cut(), {}),
+    "half a response": (set_env_var, reply(201, json={"name": "A", "value": "x"}).cut(), {}),
     "garbage": (set_env_var, raw(b"SSH-2.0-OpenSSH_9\r\n\r\n"), {}),
     "a header that is none": (set_env_var, raw(b"HTTP/1.1 200 OK\r\nbad header\r\n\r\n"), {}),
     "broken compression": (set_env_var, reply(body=b"x", headers={"Content-Encoding": "gzip"}), {}),
@@ -176,20 +176,20 @@ WAYS: Final[dict[str, tuple[Call, Answer, dict[str, Any]]]] = {
     "write timeout": (set_env_vars, hang().reading(10), {"timeout": SHORT}),
     "deadline while writing": (set_env_vars, hang().reading(10), {"timeout": 0.1}),
     "redirect": (set_env_var, redirect("https://example.com/", 307), {}),
-    "a secret that does not fit": (reveal, reply(json={"id": 5, "password": ANSWERED}), {}),
-    "a secret in half a document": (reveal, reply(body=f'{{"id": "1", "password": "{ANSWERED}"'.encode()), {}),
-    "a secret in a refusal": (reveal, reply(409, json={"message": f"{ANSWERED} is taken"}), {}),
-    "a secret cut short": (reveal, reply(json={"id": "1", "password": ANSWERED}).cut(keep=0.99), {}),
+    "a secret that does not fit": (reveal, reply(json={"id": 5, "password": SECRET_RETURNED}), {}),
+    "a secret in half a document": (reveal, reply(body=f'{{"id": "1", "password": "{SECRET_RETURNED}"'.encode()), {}),
+    "a secret in a refusal": (reveal, reply(409, json={"message": f"{SECRET_RETURNED} is taken"}), {}),
+    "a secret cut short": (reveal, reply(json={"id": "1", "password": SECRET_RETURNED}).cut(keep=0.99), {}),
     "any path": (request, reply(500), {}),
-    "any path without answer": (request, drop(), {}),
+    "any path without response": (request, drop(), {}),
 }
 
 
 @pytest.mark.parametrize("auth", AUTHS)
 @pytest.mark.parametrize("way", WAYS)
 async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str) -> None:
-    call, answer, options = WAYS[way]
-    server.otherwise(answer)
+    call, response, options = WAYS[way]
+    server.otherwise(response)
     async with client_of(server, auth, **options) as client:
         with pytest.raises(CircleCIError) as caught:
             await call(client)
@@ -200,8 +200,8 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "quotes" in way and way[:1] == "4"])
 async def test_a_refusal_that_quotes_a_secret_says_why_it_is_silent(server: ScriptedServer, way: str) -> None:
-    call, answer, _ = WAYS[way]
-    server.otherwise(answer)
+    call, response, _ = WAYS[way]
+    server.otherwise(response)
     async with client_of(server, "bearer") as client:
         with pytest.raises(StatusError, match="left out, because it repeats a secret") as caught:
             await call(client)
@@ -255,7 +255,7 @@ async def test_cancelled(server: ScriptedServer, said: Said, auth: str, step: st
 
 @pytest.mark.parametrize("hook", ["on_request", "on_response"])
 async def test_a_hook_that_fails(server: ScriptedServer, said: Said, hook: str) -> None:
-    server.otherwise(reply(json={"id": "1", "password": ANSWERED}))
+    server.otherwise(reply(json={"id": "1", "password": SECRET_RETURNED}))
 
     async def fail(message: object) -> None:
         raise TypeError("a bug in the hook")
@@ -314,17 +314,17 @@ async def test_arguments_that_are_refused(server: ScriptedServer, said: Said) ->
 
 
 async def test_successes(server: ScriptedServer, said: Said) -> None:
-    server.on("GET", "/api/v2/thing/a/password", reply(json={"id": "1", "password": ANSWERED}))
-    token = {"id": "1", "label": "l", "scope": "all", "token": ANSWERED}
+    server.on("GET", "/api/v2/thing/a/password", reply(json={"id": "1", "password": SECRET_RETURNED}))
+    token = {"id": "1", "label": "l", "scope": "all", "token": SECRET_RETURNED}
     server.on("POST", "/api/v1.1/project/github/acme/web/token", reply(201, json=token))
     async with client_of(server, "circle-token") as client:
         thing = await reveal(client)
-        assert thing.password == ANSWERED
+        assert thing.password == SECRET_RETURNED
         created = await client.v1.projects.create_token(SLUG, label="l", scope="all")
-        assert created.token == ANSWERED
+        assert created.token == SECRET_RETURNED
         looked_at = await client.raw_response(things(client).reveal, "a")
-        assert ANSWERED in looked_at.content.decode()
-        said.add("answers", thing, created, looked_at, [thing], {"a": created})
+        assert SECRET_RETURNED in looked_at.content.decode()
+        said.add("responses", thing, created, looked_at, [thing], {"a": created})
 
 
 async def test_a_plain_string_shows_in_arguments_only(server: ScriptedServer, said: Said) -> None:
@@ -503,7 +503,7 @@ def with_request() -> CircleCIError:
     [
         lambda: CircleCIError(f"the token {TOKEN} is wrong"),
         lambda: planted_error(headers={"set-cookie": SENT}),
-        lambda: planted_error(__cause__=ValueError(ANSWERED)),
+        lambda: planted_error(__cause__=ValueError(SECRET_RETURNED)),
         lambda: planted_error(__context__=ExceptionGroup("g", [ValueError(SENT)])),
         with_local,
         with_note,

@@ -7,39 +7,48 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from .arguments import secrets_in
 from .errors import (
     CallFacts,
     ConnectionFailedError,
     DecodeError,
-    Delivery,
     PoolExhaustedError,
     RateLimitError,
+    RequestOutcome,
     RequestTimeoutError,
-    StopReason,
+    RetryStopReason,
     TransportError,
     status_error_class,
 )
-from .messages import hint_for, message_of, repeats
-from .ratelimit import RateKey, RateLimit, read_rate_limit
-from .retry import RETRYABLE_STATUSES, Attempt, Delivered, RetryPolicy, decide, delivered_by, parse_retry_after, pause
+from .messages import Failed, Prepared, Progress, Received
+from .policy.rate_limit import RateKey, RateLimit, read_rate_limit
+from .policy.retry import (
+    RETRYABLE_STATUSES,
+    Attempt,
+    Delivered,
+    RetryPolicy,
+    decide,
+    delivered_by,
+    parse_retry_after,
+    pause,
+)
+from .serialization.encode import secrets_in
+from .serialization.error_body import hint_for, message_of, repeats
 from .session import logger
-from .wire import Failed, Prepared, Progress, Received
 
 if TYPE_CHECKING:
-    from .http import Http
     from .operation import Operation
     from .options import Options
     from .session import Session
+    from .transport.http import Http
 
 LONG_WAIT: Final = 1.0
 
 
 @dataclass(slots=True)
-class Trip:
+class CallResult:
     """A finished call before it is decoded."""
 
-    answer: Received
+    response: Received
     rate_limit: RateLimit | None
     facts: CallFacts
 
@@ -84,11 +93,11 @@ class Call:
         self._renewed = False
         self._rate_limit: RateLimit | None = None
 
-    async def run(self) -> Trip:
+    async def run(self) -> CallResult:
         while True:
             outcome = await self._attempt()
             if isinstance(outcome, Received) and 200 <= outcome.status < 300:
-                return Trip(outcome, self._rate_limit, self._facts("done", None))
+                return CallResult(outcome, self._rate_limit, self._facts("processed", None))
             await self._after(outcome)
 
     async def _attempt(self) -> Received | Failed:
@@ -124,7 +133,7 @@ class Call:
         return outcome
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
-        """Send once and read the answer. A download overrides this: it leaves the body for later."""
+        """Send once and read the response. A download overrides this: it leaves the body for later."""
         session = self._session
         return await self._http.exchange(self._prepared, session.credential, self._options.timeout, progress, self)
 
@@ -167,10 +176,10 @@ class Call:
             self._attempts,
         )
 
-    def _note_announcements(self, answer: Received) -> None:
+    def _note_announcements(self, response: Received) -> None:
         """Log once per operation what the server announces of its end."""
-        headers = answer.headers
-        if not (headers.mention(b"deprecation") or headers.mention(b"sunset")):
+        headers = response.headers
+        if not (headers.contains(b"deprecation") or headers.contains(b"sunset")):
             return
         label, announced = self._operation.label, self._session.announced
         if label not in announced and ("deprecation" in headers or "sunset" in headers):
@@ -219,67 +228,67 @@ class Call:
         retryable = status in RETRYABLE_STATUSES
         return Attempt(number, replayable, retryable, delivered_by(status), status, self._retry_after(outcome))
 
-    def _retry_after(self, answer: Received) -> float | None:
-        headers = answer.headers
+    def _retry_after(self, response: Received) -> float | None:
+        headers = response.headers
         told = parse_retry_after(headers.get("retry-after"), date=headers.get("date"), now=self._session.clock.time())
-        if told is None and answer.status == 429 and (budget := read_rate_limit(headers.raw)):
+        if told is None and response.status == 429 and (budget := read_rate_limit(headers.raw)):
             return budget.reset
         return told
 
-    async def _learn(self, answer: Received, pause: float | None) -> None:
+    async def _learn(self, response: Received, pause: float | None) -> None:
         """Tell the gate what the headers say, and with `pause` that the call was refused."""
-        told = read_rate_limit(answer.headers.raw) if answer.headers.mention(b"ratelimit-") else None
+        told = read_rate_limit(response.headers.raw) if response.headers.contains(b"ratelimit-") else None
         if told is not None:
             self._rate_limit = self._session.rate_limit = told
         if told is not None or pause is not None:
             await self._session.limiter.observe(self._key, told, pause)
 
-    def _facts(self, delivery: Delivery, reason: StopReason | None) -> CallFacts:
+    def _facts(self, request_outcome: RequestOutcome, reason: RetryStopReason | None) -> CallFacts:
         elapsed = self._session.clock.monotonic() - self._started
         return CallFacts(
-            self._operation.label, self._operation.method, self._path, self._attempts, elapsed, reason, delivery
+            self._operation.label, self._operation.method, self._path, self._attempts, elapsed, reason, request_outcome
         )
 
-    def _delivery(self, last: Delivered) -> Delivery:
+    def _request_outcome(self, last: Delivered) -> RequestOutcome:
         """The word for users: the worst over all attempts."""
         return _WORDS[max(self._worst, last)]
 
-    def _raise(self, outcome: Received | Failed, reason: StopReason) -> NoReturn:
+    def _raise(self, outcome: Received | Failed, reason: RetryStopReason) -> NoReturn:
         if isinstance(outcome, Failed):
             self._raise_transport(outcome, reason)
         self._raise_status(outcome, reason)
 
-    def _raise_transport(self, failed: Failed, reason: StopReason) -> NoReturn:
-        facts = self._facts(self._delivery(failed.delivered), reason)
-        text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_MEANINGS[facts.delivery]}"
+    def _raise_transport(self, failed: Failed, reason: RetryStopReason) -> NoReturn:
+        facts = self._facts(self._request_outcome(failed.delivered), reason)
+        text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_MEANINGS[facts.request_outcome]}"
         if failed.kind == "unreadable":
             raise DecodeError(text, facts=facts, secret=self._operation.is_private) from failed.error
         raise _TRANSPORT_ERRORS[failed.kind](text + _REMEDIES.get(failed.kind, ""), facts=facts) from failed.error
 
-    def _raise_status(self, answer: Received, reason: StopReason) -> NoReturn:
+    def _raise_status(self, response: Received, reason: RetryStopReason) -> NoReturn:
         operation = self._operation
-        delivery = self._delivery(delivered_by(answer.status))
-        quoted = answer.repeats_token or repeats(answer.content, secrets_in(operation, self._prepared.content))
-        # Who is not let in is told nothing; any other refusal may quote what the operation answers.
-        silent = quoted or (operation.secret and answer.status != 401)
-        error = status_error_class(answer.status)(
-            "" if silent else message_of(answer.content, answer.headers.get("content-type", "")),
-            facts=self._facts(delivery, reason),
-            status=answer.status,
-            headers=answer.headers,
-            body=b"" if quoted else answer.content,
+        request_outcome = self._request_outcome(delivered_by(response.status))
+        quoted = response.repeats_token or repeats(response.content, secrets_in(operation, self._prepared.content))
+        # Who is not let in is told nothing; any other refusal may quote what the operation returns.
+        silent = quoted or (operation.secret and response.status != 401)
+        error = status_error_class(response.status)(
+            "" if silent else message_of(response.content, response.headers.get("content-type", "")),
+            facts=self._facts(request_outcome, reason),
+            status=response.status,
+            headers=response.headers,
+            body=b"" if quoted else response.content,
             secret=operation.is_private,
             hint=_QUOTED
             if quoted
             else hint_for(
-                answer.status,
+                response.status,
                 operation.api.name,
                 sent_before=self._worst >= Delivered.MAYBE,
                 changes=operation.method not in ("GET", "HEAD"),
             ),
         )
         if isinstance(error, RateLimitError):
-            error.retry_after = self._retry_after(answer)
+            error.retry_after = self._retry_after(response)
             error.rate_limit = self._rate_limit
         raise error
 
@@ -289,7 +298,7 @@ class Call:
         bound = f"max_retry_after ({self._options.max_retry_after:g} s)" if too_long else "the timeout of the call"
         error = RateLimitError(
             f"the rate limit of {self._operation.rate_group} lets no call leave for {wait:.1f} s, more than {bound}.",
-            facts=self._facts(self._delivery(Delivered.NO), "retry_after_too_long" if too_long else "deadline"),
+            facts=self._facts(self._request_outcome(Delivered.NO), "retry_after_too_long" if too_long else "deadline"),
             status=429,
         )
         error.retry_after = wait
@@ -302,17 +311,17 @@ _TRANSPORT_ERRORS: Final[Mapping[str, type[TransportError]]] = {
     "timeout": RequestTimeoutError,
     "pool": PoolExhaustedError,
 }
-_WORDS: Final[Mapping[Delivered, Delivery]] = {
+_WORDS: Final[Mapping[Delivered, RequestOutcome]] = {
     Delivered.NO: "not_sent",
-    Delivered.REFUSED: "refused",
+    Delivered.REFUSED: "rejected",
     Delivered.MAYBE: "unknown",
-    Delivered.YES: "done",
+    Delivered.YES: "processed",
 }
-_MEANINGS: Final[Mapping[Delivery, str]] = {
+_MEANINGS: Final[Mapping[RequestOutcome, str]] = {
     "not_sent": "Nothing was sent.",
-    "refused": "The server did nothing.",
+    "rejected": "The server did nothing.",
     "unknown": "The server may have carried it out.",
-    "done": "The server carried it out; its answer was lost.",
+    "processed": "The server carried it out; its response was lost.",
 }
 _QUOTED: Final = "What the server said is left out, because it repeats a secret."
 _REMEDIES: Final[Mapping[str, str]] = {

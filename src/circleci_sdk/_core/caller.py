@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from .arguments import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes, secrets_in
-from .call import Call, Trip
-from .decode import decode_answer, decode_anything, decode_page
+from .call import Call, CallResult
 from .errors import CallFacts, DecodeError, InvalidArgumentError
-from .free_call import free_operation, free_query
-from .messages import repeats
+from .messages import Headers, Prepared, build_url
 from .pagination import AsyncPager, Cursor, Fetched
+from .serialization.decode import decode_anything, decode_page, decode_response
+from .serialization.encode import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes, secrets_in
+from .serialization.error_body import repeats
+from .serialization.raw_request import free_operation, free_query
 from .session import user_agent
 from .unset import UNSET
-from .wire import Headers, Prepared, build_url
 
 if TYPE_CHECKING:
     from .clock import Clock
     from .operation import Operation
     from .options import Options
-    from .ratelimit import RateLimit
+    from .policy.rate_limit import RateLimit
     from .session import Session
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ Arguments = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T_co]):
-    """What a call answered, and how it came.
+    """What a call responded, and how it came.
 
     `data` is what the method itself returns. `rate_limit` is the budget that the headers told, `attempts` the
     number of requests it took, `elapsed` the seconds over all of them, `content` the raw body.
@@ -60,14 +60,14 @@ class Caller:
     async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
         """Carry out an operation that is no list."""
         prepared = self._prepare(operation, path, query, body)
-        trip = await self._travel(operation, prepared)
+        result = await self._execute(operation, prepared)
         try:
-            data = decode_answer(operation, trip.answer, trip.facts)
+            data = decode_response(operation, result.response, result.facts)
         except DecodeError as error:
             if repeats(error.body, secrets_in(operation, prepared.content)):
                 error.body = b""
             raise
-        self._answered(trip, data)
+        self._responded(result, data)
         return data
 
     def pager(self, operation: Operation[T], path: Arguments, query: Arguments) -> AsyncPager[T]:
@@ -77,13 +77,13 @@ class Caller:
 
         async def fetch(start: Cursor) -> Fetched[T]:
             asked = query if start is None or paging.start is None else {**query, paging.start: start}
-            trip = await self._travel(operation, self._prepare(operation, path, asked, {}))
+            result = await self._execute(operation, self._prepare(operation, path, asked, {}))
             size = query.get(paging.size) if paging.size else None
             page = decode_page(
-                operation, trip.answer, trip.facts, start=start, size=size if isinstance(size, int) else None
+                operation, result.response, result.facts, start=start, size=size if isinstance(size, int) else None
             )
-            self._answered(trip, page)
-            return Fetched(page, trip.facts)
+            self._responded(result, page)
+            return Fetched(page, result.facts)
 
         first = query.get(paging.start, UNSET) if paging.start else UNSET
         # What users pass as a start is checked when it is sent.
@@ -104,13 +104,13 @@ class Caller:
             return self._request(operation, operation.path, free_query(query), content)
 
         prepared = _checked(operation, encode)
-        trip = await self._travel(operation, prepared)
-        data = decode_anything(operation, trip.answer, trip.facts)
-        self._answered(trip, data)
+        result = await self._execute(operation, prepared)
+        data = decode_anything(operation, result.response, result.facts)
+        self._responded(result, data)
         return data
 
-    def _answered(self, trip: Trip, data: Any) -> None:
-        """For callers that want to see how the answer came."""
+    def _responded(self, result: CallResult, data: Any) -> None:
+        """For callers that want to see how the response came."""
 
     def _prepare(self, operation: Operation[Any], path: Arguments, query: Arguments, body: Arguments) -> Prepared:
         def encode() -> Prepared:
@@ -133,14 +133,14 @@ class Caller:
             headers = (*headers, ("Content-Type", "application/json"))
         return Prepared(operation.method, url, headers, content)
 
-    async def _travel(self, operation: Operation[Any], prepared: Prepared) -> Trip:
+    async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)
         session = self.session
         return await Call(session, self.options, operation, prepared, session.http()).run()
 
 
 class RecordingCaller(Caller):
-    """A caller for one operation that keeps how its answer came."""
+    """A caller for one operation that keeps how its response came."""
 
     __slots__ = ("reply",)
 
@@ -148,16 +148,16 @@ class RecordingCaller(Caller):
         super().__init__(session, options)
         self.reply: Reply[Any] | None = None
 
-    def _answered(self, trip: Trip, data: Any) -> None:
-        answer = trip.answer
+    def _responded(self, result: CallResult, data: Any) -> None:
+        response = result.response
         self.reply = Reply(
             data,
-            answer.status,
-            answer.headers,
-            trip.rate_limit,
-            trip.facts.attempts,
-            trip.facts.elapsed,
-            answer.content,
+            response.status,
+            response.headers,
+            result.rate_limit,
+            result.facts.attempts,
+            result.facts.elapsed,
+            response.content,
         )
 
 

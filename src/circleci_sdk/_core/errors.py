@@ -4,7 +4,7 @@
     ├── ConfigError                 wrong or missing configuration, at construction
     ├── InvalidArgumentError        also a ValueError; refused here, nothing was sent
     ├── ClientClosedError           the client was closed before the call
-    ├── TransportError              no complete answer came
+    ├── TransportError              no complete response came
     │   ├── ConnectionFailedError   the connection could not be made, or broke
     │   ├── RequestTimeoutError     also a TimeoutError
     │   └── PoolExhaustedError      a borrowed HTTP client had no connection to give
@@ -18,19 +18,19 @@
     │   ├── UnprocessableEntityError 422
     │   ├── RateLimitError 429      also raised without sending when the wait would be too long
     │   └── ServerError 5xx
-    ├── DecodeError                 the answer does not fit its type
+    ├── DecodeError                 the response does not fit its type
     ├── PaginationError             the API gave the same page token twice
     ├── RunFailedError
     ├── RunTimeoutError             also a TimeoutError
     ├── RunSkippedError
     └── SignatureError              webhook signature missing, malformed or wrong
 
-`delivery` answers "may I send it again?":
+`request_outcome` decides whether a call may be sent again:
 
 * `not_sent`: the request never left.
 * `refused`: the server said no and did nothing.
 * `unknown`: the server may have done it.
-* `done`: the server did it; only the answer was lost or not understood.
+* `done`: the server did it; only the response was lost or not understood.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from circleci_sdk.tasks import RunResult
+    from circleci_sdk.helpers import RunResult
 
-    from .ratelimit import RateLimit
+    from .policy.rate_limit import RateLimit
 
-Delivery = Literal["not_sent", "refused", "unknown", "done"]
-StopReason = Literal["not_retryable", "unknown_delivery", "attempts_exhausted", "retry_after_too_long", "deadline"]
+RequestOutcome = Literal["not_sent", "rejected", "unknown", "processed"]
+RetryStopReason = Literal["not_retryable", "unknown_outcome", "attempts_exhausted", "retry_after_too_long", "deadline"]
 
 _PUBLIC: Final = "circleci_sdk"
 """What tracebacks call the home of these classes, so that readers can copy the name into an `except`."""
@@ -62,8 +62,8 @@ class CallFacts:
     path: str
     attempts: int = 0
     elapsed: float = 0.0
-    stopped_because: StopReason | None = None
-    delivery: Delivery = "not_sent"
+    retry_stop_reason: RetryStopReason | None = None
+    request_outcome: RequestOutcome = "not_sent"
 
     def describe(self) -> str:
         """The tail of a message: where it went and how often."""
@@ -77,7 +77,7 @@ class CircleCIError(Exception):
     """Base of everything this package raises.
 
     Errors of a call say which one: `operation` (such as `v2.jobs.get`), `method`, `path`, `attempts`,
-    `elapsed` (seconds over all attempts), `stopped_because` (why it was not tried again) and `delivery`
+    `elapsed` (seconds over all attempts), `retry_stop_reason` (why it was not tried again) and `request_outcome`
     (whether the server may have carried it out). Errors raised while reading a list carry in `next` where to
     go on. All errors can be pickled and copied.
     """
@@ -87,8 +87,8 @@ class CircleCIError(Exception):
     path: str | None = None
     attempts: int = 0
     elapsed: float = 0.0
-    stopped_because: StopReason | None = None
-    delivery: Delivery = "not_sent"
+    retry_stop_reason: RetryStopReason | None = None
+    request_outcome: RequestOutcome = "not_sent"
     next: str | int | None = None
 
     def __init__(self, message: str = "", *, facts: CallFacts | None = None) -> None:
@@ -99,8 +99,8 @@ class CircleCIError(Exception):
             self.path = facts.path
             self.attempts = facts.attempts
             self.elapsed = facts.elapsed
-            self.stopped_because = facts.stopped_because
-            self.delivery = facts.delivery
+            self.retry_stop_reason = facts.retry_stop_reason
+            self.request_outcome = facts.request_outcome
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -124,11 +124,11 @@ class ClientClosedError(CircleCIError):
 
 
 class TransportError(CircleCIError):
-    """No complete answer came back. `delivery` says whether the request may have been carried out."""
+    """No complete response came back. `request_outcome` says whether the request may have been carried out."""
 
 
 class ConnectionFailedError(TransportError):
-    """The connection could not be made, or broke before the answer was complete."""
+    """The connection could not be made, or broke before the response was complete."""
 
 
 class RequestTimeoutError(TransportError, TimeoutError):
@@ -144,7 +144,7 @@ class PoolExhaustedError(TransportError):
 
 
 class _BodyError(CircleCIError):
-    """Errors that hold an answer's body. A body with secrets never enters `str`, `repr` or a pickle."""
+    """Errors that hold a response's body. A body with secrets never enters `str`, `repr` or a pickle."""
 
     body: bytes = b""
     _secret_body: bool = False
@@ -164,9 +164,9 @@ def _rebuild(cls: type[CircleCIError], args: tuple[Any, ...], state: dict[str, A
 
 
 class StatusError(_BodyError):
-    """The server answered with a status that is no success.
+    """The server responded with a status that is no success.
 
-    `status` is the HTTP status, `message` what the server said (may be empty), `body` the raw answer,
+    `status` is the HTTP status, `message` what the server said (may be empty), `body` the raw response,
     `headers` its headers, `request_id` the server's id of the request for a support ticket.
     """
 
@@ -220,7 +220,7 @@ class AuthenticationError(StatusError):
 
 
 class PermissionDeniedError(StatusError):
-    """403: the token is not allowed to do this. Contexts and groups answer this also when they are missing."""
+    """403: the token is not allowed to do this. Contexts and groups response this also when they are missing."""
 
 
 class NotFoundError(StatusError):
@@ -251,13 +251,13 @@ class RateLimitError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: the server failed. It may have carried out the request all the same: see `delivery`."""
+    """5xx: the server failed. It may have carried out the request all the same: see `request_outcome`."""
 
 
 class DecodeError(_BodyError):
-    """The answer does not fit its type. The call itself was carried out: `delivery` is `done`.
+    """The response does not fit its type. The call itself was carried out: `request_outcome` is `done`.
 
-    `field` is the place in the answer, such as `items.3.created_at`; `body` the raw answer; `status` the
+    `field` is the place in the response, such as `items.3.created_at`; `body` the raw response; `status` the
     HTTP status.
     """
 
@@ -286,7 +286,7 @@ class PaginationError(CircleCIError):
 
 
 class _RunError(CircleCIError):
-    """Errors of a run. `result` says how it stands: a `circleci_sdk.tasks.RunResult`."""
+    """Errors of a run. `result` says how it stands: a `circleci_sdk.helpers.RunResult`."""
 
     result: RunResult | None = None
 
@@ -324,7 +324,7 @@ _BY_STATUS: dict[int, type[StatusError]] = {
 
 
 def status_error_class(status: int) -> type[StatusError]:
-    """The class that an answer with this status raises."""
+    """The class that a response with this status raises."""
     if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, StatusError)

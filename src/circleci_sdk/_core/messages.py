@@ -1,93 +1,116 @@
-"""What a server said when it said no: the message out of every kind of error body, and what to make of it."""
+"""What goes out and what comes back, as data: no HTTP library, no decision."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from typing import Final, cast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
-_KEYS: Final = ("message", "error", "error_description", "detail", "title", "errors")
-_LONGEST: Final = 500
+from .policy.retry import Delivered, delivered_by
+
+FailureKind = Literal["connection", "timeout", "pool", "unreadable"]
+_MAX_URL: Final = 65_536
 
 
-def message_of(content: bytes, content_type: str) -> str:
-    """The sentence in an error body; empty where there is none. Never raises.
+class Headers(Mapping[str, str]):
+    """The headers of a response; names in any case, repeated ones joined by commas."""
 
-    Reads `{"message"}`, `{"error"}`, an object inside `error`, JSON inside a string (the API passes GitHub's
-    answers through like that), lists of such, and plain text. Of HTML nothing is kept.
-    """
-    text = content.decode("utf-8-sig", "replace").strip()
-    if not text:
-        return ""
-    try:
-        return _short(_from_json(json.loads(text), depth=0))
-    except (ValueError, RecursionError):
-        if "html" in content_type.lower() or text.startswith("<"):
-            return ""
-        return _short(text)
+    __slots__ = ("_items", "_names", "raw")
 
+    def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
+        self.raw = raw
+        self._items: dict[str, str] | None = None
+        self._names: bytes | None = None
 
-def _from_json(value: object, depth: int) -> str:
-    if depth > 6:
-        return ""
-    if isinstance(value, str):
-        return _from_text(value, depth)
-    if isinstance(value, list):
-        items = cast("list[object]", value)
-        found = (_from_json(item, depth + 1) for item in items[:3])
-        return "; ".join(text for text in found if text)
-    if isinstance(value, dict):
-        fields = cast("dict[object, object]", value)
-        for key in _KEYS:
-            if key in fields and (text := _from_json(fields[key], depth + 1)):
-                return text
-    return ""
+    def contains(self, part: bytes) -> bool:
+        """Whether any name may hold this, in lower case: a quick look before a slow one, which every call takes."""
+        if self._names is None:
+            self._names = b"\n".join([name for name, _ in self.raw]).lower()
+        return part in self._names
 
+    def _read(self) -> dict[str, str]:
+        if self._items is None:
+            self._items = {}
+            for raw_name, raw_value in self.raw:
+                name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                self._items[name] = f"{self._items[name]}, {value}" if name in self._items else value
+        return self._items
 
-def _from_text(text: str, depth: int) -> str:
-    if text.lstrip().startswith(("{", "[")):
-        try:
-            return _from_json(json.loads(text), depth + 1) or text
-        except ValueError:
-            return text
-    return text
+    def __getitem__(self, name: str) -> str:
+        return self._read()[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def __repr__(self) -> str:
+        return f"Headers({self._read()!r})"
 
 
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+@dataclass(slots=True, repr=False)
+class Prepared:
+    """A request before a token is put on it. Without a `repr`: its body may hold secrets."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    content: bytes | None
 
 
-def repeats(content: bytes, secrets: Iterable[str]) -> bool:
-    """Whether an error body quotes one of these secrets, or a line of it, plain or escaped."""
-    said = content.decode("utf-8", "replace")
-    return any(form in said for secret in secrets for form in _forms(secret))
+@dataclass(slots=True)
+class Received:
+    """A complete response. `repeats_token` says of a refusal that the server quotes the token in it."""
+
+    status: int
+    headers: Headers
+    content: bytes = field(repr=False)
+    repeats_token: bool = False
 
 
-def _forms(secret: str) -> Iterator[str]:
-    for line in {secret, *(line.strip() for line in secret.splitlines())}:
-        if line:
-            yield line
-            yield json.dumps(line)[1:-1]
-            yield json.dumps(line, ensure_ascii=False)[1:-1].replace("/", "\\/")
-            yield quote(line, safe="")
+@dataclass(slots=True)
+class Failed:
+    """No complete response. `error` is what the transport raised; its request no longer holds headers or body."""
+
+    kind: FailureKind
+    delivered: Delivered
+    retryable: bool
+    text: str
+    error: Exception | None = None
 
 
-def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
-    """What a status may mean beyond its words.
+@dataclass(slots=True)
+class Progress:
+    """How far an attempt got, for the case that it is cut short. `connecting` is a connection not in use yet."""
 
-    `sent_before` says that an earlier attempt of the same call may have been carried out, `changes` that the
-    call changes something.
-    """
-    if sent_before and changes and status in (404, 409):
-        return "An earlier attempt of this call may have done it already."
-    if status == 401 and api == "v2":
-        return "API v2 takes personal tokens only; project tokens do not work there."
-    if status == 404:
-        return "The API answers 404 also for what this token may not see."
-    if status == 403:
-        return "Some parts of the API answer 403 also for what does not exist."
-    if status == 410:
-        return "The API no longer has this operation."
-    return ""
+    left: bool = False
+    status: int | None = None
+    connecting: Any = None
+
+    @property
+    def delivered(self) -> Delivered:
+        """What a cut at this moment means."""
+        if self.status is not None:
+            return delivered_by(self.status)
+        return Delivered.MAYBE if self.left else Delivered.NO
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
+        if event.endswith("connect_tcp.complete"):
+            self.connecting = info["return_value"]
+        elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.left, self.connecting = True, None
+            # Nothing that comes later is of use, and each event costs as much as a header.
+            info["request"].extensions.pop("trace", None)
+
+
+def build_url(origin: str, path: str, query: list[tuple[str, str]]) -> str:
+    """The address of a call. Raises ValueError when it is longer than any server takes."""
+    url = origin + path
+    if query:
+        url += "?" + "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+    if len(url) > _MAX_URL:
+        raise ValueError(f"the address would be {len(url)} characters long, the limit is {_MAX_URL}")
+    return url

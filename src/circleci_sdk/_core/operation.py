@@ -1,10 +1,10 @@
 """An endpoint as data.
 
 Every method of `circleci.v1` and `circleci.v2` is backed by one `Operation`: where it goes, what it takes,
-what it answers, how it pages and whether it may be sent twice. Requests, retries, rate limits, errors, the
+what it returns, how it pages and whether it may be sent twice. Requests, retries, rate limits, errors, the
 fake server and the tests all read this one table, so no fact about an endpoint lives in two places.
 
-Nothing here awaits and nothing here imports a model: types of answers are given by name. The parts are named
+Nothing here awaits and nothing here imports a model: types of responses are given by name. The parts are named
 tuples: a frozen dataclass takes fifteen times as long to define, and these are defined before anything else happens.
 """
 
@@ -19,7 +19,7 @@ from .unset import UNSET, Unset
 
 T_co = TypeVar("T_co", covariant=True)
 
-KindName = Literal[
+ParameterTypeName = Literal[
     "string",
     "secret",
     "integer",
@@ -38,7 +38,7 @@ KindName = Literal[
 ]
 
 
-class Kind(NamedTuple):
+class ParameterType(NamedTuple):
     """What a parameter takes. Build one with the constants and functions of this module.
 
     `values` are the known values of a choice, `closed` refuses all others. `items` is the kind of what a
@@ -46,10 +46,10 @@ class Kind(NamedTuple):
     which is sent as JSON null. `long_vcs` spells the first segment of a slug out (`gh` becomes `github`).
     """
 
-    name: KindName
+    name: ParameterTypeName
     values: tuple[str, ...] = ()
     closed: bool = False
-    items: Kind | None = None
+    items: ParameterType | None = None
     models: tuple[str, ...] = ()
     nullable: bool = False
     long_vcs: bool = False
@@ -57,52 +57,52 @@ class Kind(NamedTuple):
     maximum: int | None = None
 
 
-STRING: Final = Kind("string")
-SECRET: Final = Kind("secret")
-INTEGER: Final = Kind("integer")
-NUMBER: Final = Kind("number")
-BOOLEAN: Final = Kind("boolean")
-ID: Final = Kind("id")
-DATE_TIME: Final = Kind("date-time")
-DATE: Final = Kind("date")
-ANY: Final = Kind("any")
-PROJECT_SLUG: Final = Kind("project-slug")
-ORG_SLUG: Final = Kind("org-slug")
-LONG_PROJECT_SLUG: Final = Kind("project-slug", long_vcs=True)
-LONG_ORG_SLUG: Final = Kind("org-slug", long_vcs=True)
+STRING: Final = ParameterType("string")
+SECRET: Final = ParameterType("secret")
+INTEGER: Final = ParameterType("integer")
+NUMBER: Final = ParameterType("number")
+BOOLEAN: Final = ParameterType("boolean")
+ID: Final = ParameterType("id")
+DATE_TIME: Final = ParameterType("date-time")
+DATE: Final = ParameterType("date")
+ANY: Final = ParameterType("any")
+PROJECT_SLUG: Final = ParameterType("project-slug")
+ORG_SLUG: Final = ParameterType("org-slug")
+LONG_PROJECT_SLUG: Final = ParameterType("project-slug", long_vcs=True)
+LONG_ORG_SLUG: Final = ParameterType("org-slug", long_vcs=True)
 
 
-def integer(*, minimum: int | None = None, maximum: int | None = None) -> Kind:
+def integer(*, minimum: int | None = None, maximum: int | None = None) -> ParameterType:
     """A whole number with bounds that the API enforces."""
-    return Kind("integer", minimum=minimum, maximum=maximum)
+    return ParameterType("integer", minimum=minimum, maximum=maximum)
 
 
-def choice(*values: str, closed: bool = False) -> Kind:
+def choice(*values: str, closed: bool = False) -> ParameterType:
     """One of `values`; another one only inside `UnknownStr`, and none at all when `closed`."""
-    return Kind("choice", values=values, closed=closed)
+    return ParameterType("choice", values=values, closed=closed)
 
 
-def many(items: Kind) -> Kind:
+def many(items: ParameterType) -> ParameterType:
     """A sequence of `items`."""
-    return Kind("list", items=items)
+    return ParameterType("list", items=items)
 
 
-def mapping(values: Kind = ANY) -> Kind:
+def mapping(values: ParameterType = ANY) -> ParameterType:
     """A mapping of strings to `values`."""
-    return Kind("map", items=values)
+    return ParameterType("map", items=values)
 
 
-def model(*names: str) -> Kind:
+def model(*names: str) -> ParameterType:
     """A nested object: one of the named models, or a mapping that fits one of them."""
-    return Kind("model", models=names)
+    return ParameterType("model", models=names)
 
 
-def nullable(kind: Kind) -> Kind:
+def nullable(kind: ParameterType) -> ParameterType:
     """The same kind, or `None`."""
     return kind._replace(nullable=True)
 
 
-def holds_secret(kind: Kind) -> bool:
+def holds_secret(kind: ParameterType) -> bool:
     """Whether values of this kind are secrets, or lists or maps of such."""
     return kind.name == "secret" or (kind.items is not None and holds_secret(kind.items))
 
@@ -118,7 +118,7 @@ class Parameter(NamedTuple):
 
     name: str
     wire: str
-    kind: Kind
+    kind: ParameterType
     required: bool = False
     default: str | int | bool | Unset = UNSET
     exploded: bool = True
@@ -136,11 +136,11 @@ class Rule(NamedTuple):
     names: tuple[str, ...]
 
 
-class Answer(NamedTuple):
-    """What a successful answer holds.
+class Response(NamedTuple):
+    """What a successful response holds.
 
     `models` names what the body may be, tried from left to right; with none the body holds nothing of use and
-    is not decoded. `may_be_empty` admits an answer without a body, read as `None`.
+    is not decoded. `may_be_empty` admits a response without a body, read as `None`.
     """
 
     models: tuple[str, ...] = ()
@@ -153,10 +153,10 @@ PagingStyle = Literal["token", "offset", "number", "all"]
 class Paging(NamedTuple):
     """How a list goes on.
 
-    `style` is `token` (the answer names the next page), `offset` (skip this many items), `number` (pages are
-    counted from 1) or `all` (everything comes in one answer). `start` is the query parameter that says where
+    `style` is `token` (the response names the next page), `offset` (skip this many items), `number` (pages are
+    counted from 1) or `all` (everything comes in one response). `start` is the query parameter that says where
     to start, `size` the one for the page size and `default_size` the number of items when it is not given.
-    `items` is the key that holds the items, or None when the answer is the array itself.
+    `items` is the key that holds the items, or None when the response is the array itself.
     """
 
     style: PagingStyle
@@ -179,9 +179,9 @@ class Api(NamedTuple):
 class Operation(Generic[T_co]):
     """One endpoint of the API, as data.
 
-    `T_co` is what a call answers: a model, None, or for a list its items. `replayable` says whether the call
+    `T_co` is what a call returns: a model, None, or for a list its items. `replayable` says whether the call
     may be sent again after an earlier attempt may have been carried out. `rate_group` names the operations
-    that share one rate limit. `secret` marks operations whose answers hold secrets. `sunset` is the day from
+    that share one rate limit. `secret` marks operations whose responses hold secrets. `sunset` is the day from
     which the API refuses the operation, `replacement` what to use instead.
     """
 
@@ -194,7 +194,7 @@ class Operation(Generic[T_co]):
     query_parameters: tuple[Parameter, ...] = ()
     body: tuple[Parameter, ...] | None = None
     body_required: bool = False
-    answer: Answer = field(default_factory=Answer)
+    response: Response = field(default_factory=Response)
     paging: Paging | None = None
     rules: tuple[Rule, ...] = ()
     replayable: bool
@@ -208,7 +208,7 @@ class Operation(Generic[T_co]):
 
     @property
     def is_private(self) -> bool:
-        """Whether secrets are in what it sends or in what it answers."""
+        """Whether secrets are in what it sends or in what it returns."""
         return self.secret or any(holds_secret(parameter.kind) for parameter in self.body or ())
 
     @property

@@ -28,7 +28,7 @@ class Page(Generic[T_co]):
     """One page of a list.
 
     `items` are its items, `next` says where the following page starts (a token, an offset or a page number) and
-    is None on the last one. `extras` holds what else the answer told, such as a total.
+    is None on the last one. `extras` holds what else the response told, such as a total.
     """
 
     items: list[T_co]  # pyright: ignore[reportGeneralTypeIssues]  # a page is read, not written to
@@ -46,7 +46,7 @@ def next_start(paging: Paging, start: Cursor, size: int | None, count: int, toke
     """Where the page after this one starts, or None at the end.
 
     `start` is where this page started, `size` the number of items asked for, `count` the number that came,
-    `token` what the answer gave. An empty page with a token is not the end. A page counted in items ends the
+    `token` what the response gave. An empty page with a token is not the end. A page counted in items ends the
     list when it is shorter than asked for, or, when nothing was asked for, when it is empty.
     """
     match paging.style:

@@ -21,13 +21,13 @@ from circleci_sdk._version import __version__
 from .clock import Clock, SystemClock
 from .errors import ClientClosedError, ConfigError
 from .options import is_count
-from .ratelimit import LocalRateLimiter, RateKey, RateLimit, RateLimiter
+from .policy.rate_limit import LocalRateLimiter, RateKey, RateLimit, RateLimiter
 
 if TYPE_CHECKING:
     import httpx
 
-    from .auth import Credential
-    from .http import Hook, Http
+    from .transport.auth import Credential
+    from .transport.http import Hook, Http
 
 logger: Final = logging.getLogger("circleci_sdk")
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
@@ -104,8 +104,8 @@ class Session:
         return isinstance(self.limiter, LocalRateLimiter) and self.limiter.is_limited(key)
 
     def _open(self) -> Http:
-        from .http import Http, HttpOptions
-        from .transport import ConnectionOptions
+        from .transport.connections import ConnectionOptions
+        from .transport.http import Http, HttpOptions
 
         return Http(
             HttpOptions(
@@ -186,6 +186,6 @@ def is_loopback(host: str) -> bool:
 @cache
 def user_agent() -> str:
     """Who we are, with versions."""
-    from .http import HTTPX
+    from .transport.http import HTTPX
 
     return f"circleci-sdk/{__version__} python/{platform.python_version()} {HTTPX} ({sys.platform})"

@@ -1,4 +1,4 @@
-"""`FakeCircleCI`: a CircleCI on your desk, to test what talks to it.
+"""`FakeCircleCI`: a CircleCI on your ctx, to test what talks to it.
 
     from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 
@@ -6,7 +6,7 @@
     web = fake.add_project("gh/acme/web")
     web.will_run(Workflow("build", Job("test", 60, outcome="failed", output="1 failed")))
 
-It answers every operation of v2 and v1.1 out of one state, judges requests by the specs that come with the package,
+It returns every operation of v2 and v1.1 out of one state, judges requests by the specs that come with the package,
 and runs jobs on a clock that the test moves. It is reached in process (`fake.client()`) or over a port
 (`fake.serve()`, which needs `pip install 'circleci-sdk[testing]'`).
 """
@@ -18,41 +18,40 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from ._clock import FakeClock as FakeClock
-    from ._doors.deliveries import Delivery as Delivery
-    from ._doors.deliveries import Webhooks as Webhooks
-    from ._doors.server import MissingExtraError as MissingExtraError
-    from ._doors.server import ServedFake as ServedFake
     from ._fake import FakeCircleCI as FakeCircleCI
     from ._plans import Approval as Approval
-    from ._plans import Case as Case
     from ._plans import Job as Job
+    from ._plans import JobTest as JobTest
     from ._plans import Step as Step
     from ._plans import Workflow as Workflow
-    from ._state.projects import FakeProject as FakeProject
-    from ._state.runs import FakeJob as FakeJob
-    from ._state.runs import FakePipeline as FakePipeline
-    from ._state.runs import FakeWorkflow as FakeWorkflow
-    from ._state.things import FakeContext as FakeContext
-    from ._state.things import FakeOrganization as FakeOrganization
-    from ._state.things import FakeUser as FakeUser
-    from ._wire.recording import RecordedRequest as RecordedRequest
+    from ._protocol.recording import RecordedRequest as RecordedRequest
+    from ._servers.deliveries import Delivery as Delivery
+    from ._servers.deliveries import Webhooks as Webhooks
+    from ._servers.server import MissingExtraError as MissingExtraError
+    from ._servers.server import ServedFake as ServedFake
+    from ._store.entities import FakeContext as FakeContext
+    from ._store.entities import FakeOrganization as FakeOrganization
+    from ._store.entities import FakeUser as FakeUser
+    from ._store.projects import FakeProject as FakeProject
+    from ._store.runs import FakeJob as FakeJob
+    from ._store.runs import FakePipeline as FakePipeline
+    from ._store.runs import FakeWorkflow as FakeWorkflow
 
 _HOMES: Final = {
     "_clock": ("FakeClock",),
-    "_doors.deliveries": ("Delivery", "Webhooks"),
-    "_doors.server": ("MissingExtraError", "ServedFake"),
+    "_servers.deliveries": ("Delivery", "Webhooks"),
+    "_servers.server": ("MissingExtraError", "ServedFake"),
     "_fake": ("FakeCircleCI",),
-    "_plans": ("Approval", "Case", "Job", "Step", "Workflow"),
-    "_state.projects": ("FakeProject",),
-    "_state.runs": ("FakeJob", "FakePipeline", "FakeWorkflow"),
-    "_state.things": ("FakeContext", "FakeOrganization", "FakeUser"),
-    "_wire.recording": ("RecordedRequest",),
+    "_plans": ("Approval", "JobTest", "Job", "Step", "Workflow"),
+    "_store.projects": ("FakeProject",),
+    "_store.runs": ("FakeJob", "FakePipeline", "FakeWorkflow"),
+    "_store.entities": ("FakeContext", "FakeOrganization", "FakeUser"),
+    "_protocol.recording": ("RecordedRequest",),
 }
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Approval",
-    "Case",
     "Delivery",
     "FakeCircleCI",
     "FakeClock",
@@ -64,6 +63,7 @@ __all__ = [
     "FakeUser",
     "FakeWorkflow",
     "Job",
+    "JobTest",
     "MissingExtraError",
     "RecordedRequest",
     "ServedFake",

@@ -12,9 +12,9 @@ import sys
 import threading  # noqa: TID251  # the main thread only waits
 from collections.abc import Sequence
 
-from ._doors.server import MissingExtraError
 from ._fake import FakeCircleCI
 from ._scenarios import SCENARIOS
+from ._servers.server import MissingExtraError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

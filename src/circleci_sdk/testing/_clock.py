@@ -36,7 +36,7 @@ class FakeClock:
     def now(self) -> datetime:
         """The present moment, in UTC."""
         with self.lock:
-            self.catch_up()
+            self.sync()
             return self._now
 
     @property
@@ -49,7 +49,7 @@ class FakeClock:
         if speed < 0:
             raise ValueError("The clock does not run backwards.")
         with self.lock:
-            self.catch_up()
+            self.sync()
             self._speed = speed
             self._seen = _real_time()
 
@@ -58,7 +58,7 @@ class FakeClock:
         if seconds < 0:
             raise ValueError("The clock does not run backwards.")
         with self.lock:
-            self.catch_up()
+            self.sync()
             self.advance_to(self._now + timedelta(seconds=seconds))
 
     def advance_to(self, moment: datetime) -> None:
@@ -71,10 +71,10 @@ class FakeClock:
                 action()
             self._now = max(self._now, moment)
 
-    def settle(self, limit: float = 7 * 86_400.0) -> None:
+    def run_until_idle(self, limit: float = 7 * 86_400.0) -> None:
         """Move on until nothing is due any more, at most `limit` seconds: runs are over, or wait for an approval."""
         with self.lock:
-            self.catch_up()
+            self.sync()
             end = self._now + timedelta(seconds=limit)
             while self._awaited and self._events[0][0] <= end:
                 self.advance_to(self._events[0][0])
@@ -82,7 +82,7 @@ class FakeClock:
     def call_later(self, seconds: float, action: Callable[[], object], *, patient: bool = False) -> None:
         """Let something happen in so many seconds; without a wait it happens now.
 
-        `patient` is for what comes back for ever, such as schedules: `settle` does not wait for it.
+        `patient` is for what comes back for ever, such as schedules: `run_until_idle` does not wait for it.
         """
         with self.lock:
             if seconds <= 0:
@@ -93,7 +93,7 @@ class FakeClock:
             heapq.heappush(self._events, (due, self._count, not patient, action))
             self._awaited += not patient
 
-    def catch_up(self) -> None:
+    def sync(self) -> None:
         """Bring a running clock up to real time; a clock that stands still stays where it is."""
         if not self._speed:
             return

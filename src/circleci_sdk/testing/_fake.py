@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from ._clock import START, FakeClock
-from ._doors.deliveries import Webhooks
-from ._state.world import World
-from ._wire.app import App
-from ._wire.faults import Drop, Fault, labels_of
-from ._wire.limits import Family, Limit
+from ._protocol.app import App
+from ._protocol.faults import Drop, Fault, labels_of
+from ._protocol.limits import Family, Limit
+from ._servers.deliveries import Webhooks
+from ._store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
     from circleci_sdk.client import AsyncCircleCI
 
-    from ._doors.server import ServedFake
-    from ._state.projects import FakeProject
-    from ._state.runs import FakeJob, FakeWorkflow
-    from ._state.things import FakeContext, FakeOrganization, FakeUser
-    from ._wire.recording import Recorded
+    from ._protocol.recording import Recorded
+    from ._servers.server import ServedFake
+    from ._store.entities import FakeContext, FakeOrganization, FakeUser
+    from ._store.projects import FakeProject
+    from ._store.runs import FakeJob, FakeWorkflow
 
 Chaos = Literal["drop", "truncate", "delay", "429", "500", "502", "503", "504"]
 
 
 class FakeCircleCI:
-    """A CircleCI on your desk: it keeps state, runs jobs on a clock that you move, and fails when you ask it to.
+    """A CircleCI on your ctx: it keeps state, runs jobs on a clock that you move, and fails when you ask it to.
 
         fake = FakeCircleCI()
         web = fake.add_project("gh/acme/web")
@@ -42,7 +42,7 @@ class FakeCircleCI:
 
     Args:
         token: the token that its one user, `fake.user`, calls with; others get 401.
-        seed: ids, revisions and chaos follow from it; the same seed and calls give the same answers.
+        seed: ids, revisions and chaos follow from it; the same seed and calls give the same responses.
         start: where its clock starts.
         speed: how fast its clock runs by itself: 0 stands still until it is advanced, 1 is real time.
         page_size: items per page of v2 where the caller cannot choose; CircleCI has about 20.
@@ -60,7 +60,7 @@ class FakeCircleCI:
         page_size: int = 20,
     ) -> None:
         self.clock: Final = FakeClock(start, speed=speed)
-        self._world: Final = World(self.clock, seed=seed, token=token, ended=self._ended)
+        self._world: Final = Store(self.clock, seed=seed, token=token, ended=self._ended)
         self._app: Final = App(self._world, seed)
         self.webhooks: Final = Webhooks(self._world)
         self.token: Final = token
@@ -131,7 +131,7 @@ class FakeCircleCI:
     def add_project(self, slug: str, *, default_branch: str = "main", hidden: bool = False) -> FakeProject:
         """A new project, and its organization if that is not there yet.
 
-        A `hidden` project is there but not for the token: it answers 404 like a missing one. Raises `ValueError`
+        A `hidden` project is there but not for the token: it returns 404 like a missing one. Raises `ValueError`
         for a slug of another form than `gh/acme/web`, and when the project is there already.
         """
         with self.clock.lock:
@@ -197,10 +197,10 @@ class FakeCircleCI:
             operation: its name: `"v2.jobs.get"`, `"jobs.get"` (both versions, if both have it) or its operation id;
                 `"v2.jobs"` for all that share its rate limit;
                 `"artifact"`, `"output"` or `"usage"` for what is fetched by link; `"*"` for whatever comes next.
-            status: the status to answer. `body` and `headers` go with it; without a body it is one that CircleCI
+            status: the status to respond. `body` and `headers` go with it; without a body it is one that CircleCI
                 or a gateway would send with that status.
-            drop: end the connection without an answer, `"before"` or `"after"` the call was carried out.
-            delay: real seconds before the answer begins.
+            drop: end the connection without a response, `"before"` or `"after"` the call was carried out.
+            delay: real seconds before the response begins.
             truncate: end the connection in the middle of the body.
             expired: the link has expired, as signed links do.
             carried_out: with `status`, let the call do its work first.
@@ -238,7 +238,7 @@ class FakeCircleCI:
     ) -> None:
         """Allow so many requests per window; further ones get 429 with a plain-text body.
 
-        The window opens with the first request and lasts `window` seconds on the clock of the fake. All answers
+        The window opens with the first request and lasts `window` seconds on the clock of the fake. All responses
         carry the headers of the window, of the family asked for; a refusal carries `Retry-After` too, unless told
         otherwise. Names of operations are those of `fail_next`; each call adds a limit.
         """
@@ -259,7 +259,7 @@ class FakeCircleCI:
         with self.clock.lock:
             self._app.chaos = chosen
 
-    def heal(self) -> None:
+    def reset_faults(self) -> None:
         """Take back all faults, limits and chaos."""
         with self.clock.lock:
             self._app.faults.clear()
@@ -274,13 +274,13 @@ class FakeCircleCI:
         Its waits (retries, rate limits, polling) move the clock of the fake instead of taking time; with
         `wait="real"` they take time. `options` are those of `AsyncCircleCI`.
         """
-        from ._doors.clients import client_of
+        from ._servers.clients import client_of
 
         return client_of(self._app, self.clock, self.token, wait=wait, options=options)
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """An httpx transport to the fake, for clients of your own making. Any host leads here."""
-        from ._doors.transport import FakeTransport
+        from ._servers.transport import FakeTransport
 
         return FakeTransport(self._app)
 
@@ -289,7 +289,7 @@ class FakeCircleCI:
 
         Works from asyncio, trio and code without either. Raises `MissingExtraError` without the `testing` extra.
         """
-        from ._doors.server import ServedFake
+        from ._servers.server import ServedFake
 
         return ServedFake(self._app, self.webhooks, host, port)
 
@@ -299,10 +299,10 @@ class FakeCircleCI:
 
         Raises `MissingExtraError` without the `testing` extra.
         """
-        from ._doors.server import MISSING, MissingExtraError
+        from ._servers.server import MISSING, MissingExtraError
 
         try:
-            from ._doors.asgi import asgi_app
+            from ._servers.asgi import asgi_app
         except ImportError as error:
             raise MissingExtraError(MISSING) from error
         return asgi_app(self._app)

@@ -3,7 +3,7 @@
 Workflow(
     "build",
     Job("lint", 20),
-    Job("test", 90, outcome="failed", output="1 failed", tests=[Case("test_login", failure="assert 401 == 200")]),
+    Job("test", 90, outcome="failed", output="1 failed", tests=[JobTest("test_login", failure="assert 401 == 200")]),
     Approval("release?", requires=["lint", "test"]),
     Job("deploy", 30, requires=["release?"]),
 )
@@ -16,7 +16,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from ._state.runs import FakePipeline
+    from ._store.runs import FakePipeline
 
 Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"]
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
@@ -26,7 +26,7 @@ FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unaut
 
 
 @dataclass(frozen=True)
-class Case:
+class JobTest:
     """One test in the results of a job.
 
     `failure` is what it said when it failed; with it the result is `failure`, without it `success`. `result` says
@@ -84,7 +84,7 @@ class Job:
     outcome: Outcome | Sequence[Outcome] = "success"
     output: str = ""
     steps: Sequence[Step] = ()
-    tests: Sequence[Case] | Callable[[int], Sequence[Case]] = ()
+    tests: Sequence[JobTest] | Callable[[int], Sequence[JobTest]] = ()
     artifacts: Mapping[str, str | bytes] = field(default_factory=dict[str, "str | bytes"])
     parallelism: int = 1
     contexts: Sequence[str] = ()
@@ -111,7 +111,7 @@ class Job:
         outcomes: Sequence[Outcome] = (self.outcome,) if isinstance(self.outcome, str) else self.outcome
         return outcomes[min(attempt, len(outcomes) - 1)]
 
-    def tests_of(self, attempt: int) -> Sequence[Case]:
+    def tests_of(self, attempt: int) -> Sequence[JobTest]:
         """The test results of attempt number `attempt`, counted from 0."""
         return self.tests(attempt) if callable(self.tests) else self.tests
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._plans import Approval, Case, Job, Step, Workflow
+from ._plans import Approval, Job, JobTest, Step, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ._fake import FakeCircleCI
-    from ._state.runs import FakePipeline
+    from ._store.runs import FakePipeline
 
 HOUR: Final = 3600.0
 
@@ -53,10 +53,10 @@ def _web(pipeline: FakePipeline) -> Sequence[Workflow]:
     flaky = pipeline.number % 11 == 0
     image = pipeline.parameters.get("image-tag", "latest")
     tests = [
-        Case("test_prices_are_rounded", classname="tests.test_prices", file="tests/test_prices.py"),
-        Case("test_login", "assert 500 == 200" if fails else None, "tests.test_login", "tests/test_login.py", 1.4),
-        Case("test_upload", "timed out" if flaky else None, "tests.test_upload", "tests/test_upload.py", 3.2),
-        Case("test_on_windows", None, "tests.test_paths", "tests/test_paths.py", 0.0, "skipped"),
+        JobTest("test_prices_are_rounded", classname="tests.test_prices", file="tests/test_prices.py"),
+        JobTest("test_login", "assert 500 == 200" if fails else None, "tests.test_login", "tests/test_login.py", 1.4),
+        JobTest("test_upload", "timed out" if flaky else None, "tests.test_upload", "tests/test_upload.py", 3.2),
+        JobTest("test_on_windows", None, "tests.test_paths", "tests/test_paths.py", 0.0, "skipped"),
     ]
     test = Job(
         "test",
@@ -96,7 +96,7 @@ def failing(fake: FakeCircleCI) -> None:
         30,
         outcome=["failed", "success"],
         output="E   assert 401 == 200\n1 failed, 41 passed\n",
-        tests=lambda attempt: [Case("test_login", None if attempt else "assert 401 == 200")],
+        tests=lambda attempt: [JobTest("test_login", None if attempt else "assert 401 == 200")],
     )
     project.will_run(Workflow("build", tests, Job("deploy", 10, requires=["test"])))
     project.push()

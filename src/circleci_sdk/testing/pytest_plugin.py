@@ -21,8 +21,8 @@ import pytest
 if TYPE_CHECKING:
     from circleci_sdk.client import AsyncCircleCI
 
-    from ._doors.server import ServedFake
     from ._fake import FakeCircleCI
+    from ._servers.server import ServedFake
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def circleci(fake_circleci: FakeCircleCI, anyio_backend: object) -> AsyncI
 @pytest.fixture
 def circleci_server(fake_circleci: FakeCircleCI) -> Iterator[ServedFake]:
     """`fake_circleci` on a free port; `.base_url` says where. Skips the test without the `testing` extra."""
-    from ._doors.server import MissingExtraError
+    from ._servers.server import MissingExtraError
 
     try:
         server = fake_circleci.serve().start()

@@ -57,4 +57,4 @@ OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
         "updateProjectSettings": projects.UPDATE_PROJECT_SETTINGS,
     }
 )
-"""Where each goes, what it takes and answers, how it pages and whether it may be sent twice."""
+"""Where each goes, what it takes and responses, how it pages and whether it may be sent twice."""

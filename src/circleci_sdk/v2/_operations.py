@@ -150,4 +150,4 @@ OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
         "updateWebhook": webhooks.UPDATE_WEBHOOK,
     }
 )
-"""Where each goes, what it takes and answers, how it pages and whether it may be sent twice."""
+"""Where each goes, what it takes and responses, how it pages and whether it may be sent twice."""

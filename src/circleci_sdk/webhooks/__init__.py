@@ -1,4 +1,4 @@
-"""Webhooks for bots: deliveries verified, read, routed and answered; webhooks registered; events followed.
+"""Webhooks for bots: deliveries verified, read, routed and responded; webhooks registered; events followed.
 
     router = Router()
 

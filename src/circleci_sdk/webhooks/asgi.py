@@ -1,4 +1,4 @@
-"""The door: an ASGI app that takes deliveries, answers at once and hands the work on."""
+"""The door: an ASGI app that takes deliveries, responses at once and hands the work on."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-_Answer: TypeAlias = tuple[int, str]
-_NOT_RUNNING: Final[_Answer] = (
+_Response: TypeAlias = tuple[int, str]
+_NOT_RUNNING: Final[_Response] = (
     503,
     "The receiver is not running. If it is mounted into another app, give that app its lifespan.",
 )
@@ -38,7 +38,7 @@ _NOT_RUNNING: Final[_Answer] = (
 class WebhookApp:
     """An ASGI app that receives the deliveries of webhooks and gives them to a router.
 
-    It answers as soon as a delivery is verified, read and found to be new; handlers run after that, in a task group
+    It returns as soon as a delivery is verified, read and found to be new; handlers run after that, in a task group
     that lives as long as the app.
 
     Args:
@@ -46,10 +46,10 @@ class WebhookApp:
         secret: the signing secret of the webhook, or several of them while it is being changed. None takes
             deliveries from anybody who knows the address.
         max_body: bytes of the largest body that is read.
-        max_running: deliveries that may be worked on at once. Further ones are answered with 503, and CircleCI
+        max_running: deliveries that may be worked on at once. Further ones are given 503, and CircleCI
             sends them again later.
-        grace: seconds that handlers have to finish when the app is shut down; then they are cancelled and reported.
-        patience: seconds in which a delivery has to be read and claimed. CircleCI waits 10 seconds for an answer.
+        shutdown_timeout: seconds for handlers to finish at shutdown; then they are cancelled and reported.
+        read_timeout: seconds in which a delivery has to be read and claimed. CircleCI waits 10 seconds for a response.
 
     Alone: `uvicorn.run(WebhookApp(router, secret=...))`. Inside another app, which has to pass its lifespan on,
     since a part of an app hears nothing of start and end:
@@ -57,11 +57,11 @@ class WebhookApp:
         hooks = WebhookApp(router, secret=...)
         app = Starlette(routes=[Route("/circleci", hooks)], lifespan=hooks.lifespan)
         app = FastAPI(lifespan=hooks.lifespan)
-        app.mount("/circleci", hooks)       # answers under /circleci/, with the slash; without it there is a redirect
+        app.mount("/circleci", hooks)       # responses under /circleci/, with the slash; without it there is a redirect
 
     Anywhere else: `async with hooks:` around the time in which requests come.
 
-    Answers: 200 taken, or known already; 400 not a delivery; 401 not signed, or not with this secret; 405 not a
+    Responses: 200 taken, or known already; 400 not a delivery; 401 not signed, or not with this secret; 405 not a
     POST; 408 the body took too long; 413 the body is too large; 503 not running, too busy, or the store failed.
     """
 
@@ -72,8 +72,8 @@ class WebhookApp:
         secret: Secret | None,
         max_body: int = MAX_BODY,
         max_running: int = 1000,
-        grace: float = 25.0,
-        patience: float = 8.0,
+        shutdown_timeout: float = 25.0,
+        read_timeout: float = 8.0,
     ) -> None:
         if secret is not None:
             _check_secret(secret)
@@ -81,8 +81,8 @@ class WebhookApp:
         self._secret = secret
         self._max_body = max_body
         self._max_running = max_running
-        self._grace = grace
-        self._patience = patience
+        self._grace = shutdown_timeout
+        self._patience = read_timeout
         self._tasks: TaskGroup | None = None
         self._running = 0
         self._idle: Any = None
@@ -127,7 +127,7 @@ class WebhookApp:
         """One request, or the life of the app."""
         match scope["type"]:
             case "http":
-                status, sentence = await self._answer(scope, receive)
+                status, sentence = await self._response(scope, receive)
                 await _respond(send, status, sentence)
             case "lifespan":
                 await self._live(receive, send)
@@ -143,7 +143,7 @@ class WebhookApp:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, scope: Scope, receive: Receive) -> _Answer:
+    async def _response(self, scope: Scope, receive: Receive) -> _Response:
         from anyio import fail_after
 
         if scope["method"] != "POST":
@@ -167,7 +167,7 @@ class WebhookApp:
             return 400, str(error)
         return await self._take(event)
 
-    async def _take(self, event: Event) -> _Answer:
+    async def _take(self, event: Event) -> _Response:
         from anyio import fail_after
 
         if self._running >= self._max_running:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.slugs import ProjectSlug
+from circleci_sdk._core.serialization.slugs import ProjectSlug
 
 from .events import branch_of, project_slug_of, status_of
 
@@ -79,7 +79,7 @@ def _names(event: Event) -> Iterable[str]:
 
 
 def _check_statuses(kind: type[Any], statuses: Collection[str], known: Collection[str]) -> None:
-    from circleci_sdk._core.model import UnknownStr
+    from circleci_sdk._core.serialization.model import UnknownStr
 
     for status in statuses:
         if known and status not in known and not isinstance(status, UnknownStr):

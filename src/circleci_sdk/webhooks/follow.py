@@ -8,13 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.errors import (
-    InvalidArgumentError,
-    NotFoundError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-)
+from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError, RateLimitError, ServerError, TransportError
 from circleci_sdk._core.unset import UNSET
 
 from .events import branch_of
@@ -22,14 +16,14 @@ from .merging import JOBS, WORKFLOWS, Merge, next_poll
 
 if TYPE_CHECKING:
     from circleci_sdk._core.clock import Clock
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.v2.models import Pipeline, WebhookEvent, Workflow, WorkflowJob
 
     from .merging import Followed
     from .polling import Teller
     from .router import Router
-    from .tap import Tap
+    from .subscription import Subscription
 
 logger: Final = logging.getLogger("circleci_sdk")
 
@@ -92,7 +86,7 @@ def follow(
     wanted = frozenset(map(str, events))
     if not wanted or not wanted <= {JOBS, WORKFLOWS}:
         raise InvalidArgumentError(f"events: only {WORKFLOWS} and {JOBS} can be followed, not {events!r}.")
-    return Follow(circleci, str(project_slug), webhooks.tap() if webhooks else None, poll, wanted, branch)
+    return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, wanted, branch)
 
 
 class Follow:
@@ -102,7 +96,7 @@ class Follow:
         self,
         circleci: AsyncCircleCI,
         slug: str,
-        tap: Tap | None,
+        subscribe: Subscription | None,
         poll: float | None,
         wanted: frozenset[str],
         branch: str | None,
@@ -110,7 +104,7 @@ class Follow:
         self._circleci = circleci
         self._clock: Clock = circleci._session.clock  # pyright: ignore[reportPrivateUsage]  # one package, one clock
         self._slug = slug
-        self._tap = tap
+        self._tap = subscribe
         self._every = poll
         self._branch = branch
         self._merge = Merge(wanted)
@@ -183,19 +177,19 @@ class Follow:
 
     async def _is_time_to_poll(self) -> bool:
         """Waits for a delivery or the next poll; False for a delivery."""
-        tap = self._tap
+        subscribe = self._tap
         if self._every is None:
-            assert tap is not None
-            await tap.filled()
+            assert subscribe is not None
+            await subscribe.filled()
             return False
-        if tap is None:
+        if subscribe is None:
             await self._clock.sleep(max(0.0, self._polled + self._every - self._clock.monotonic()))
             return True
-        if tap.lost > self._lost:
-            self._lost = tap.lost
+        if subscribe.lost > self._lost:
+            self._lost = subscribe.lost
             return True
         left = next_poll(self._polled, self._delivered, self._every) - self._clock.monotonic()
-        return left <= 0 or not await _filled_within(tap, left, self._clock)
+        return left <= 0 or not await _filled_within(subscribe, left, self._clock)
 
     async def _poll(self, teller: Teller, *, first: bool) -> None:
         newest = await self._newest(first=first)
@@ -271,7 +265,7 @@ def _shorten(known: OrderedDict[str, Any], size: int) -> None:
         known.popitem(last=False)
 
 
-async def _filled_within(tap: Tap, seconds: float, clock: Clock) -> bool:
+async def _filled_within(subscribe: Subscription, seconds: float, clock: Clock) -> bool:
     """Whether an event comes in so many seconds."""
     from anyio import create_task_group
 
@@ -281,7 +275,7 @@ async def _filled_within(tap: Tap, seconds: float, clock: Clock) -> bool:
 
         async def watch() -> None:
             nonlocal came
-            await tap.filled()
+            await subscribe.filled()
             came = True
             tasks.cancel_scope.cancel()
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
 
 from circleci_sdk.v1.models import Build
-from circleci_sdk.v2.models import (
-    CompletedJobStatus,
-    CompletedWorkflowStatus,
-    JobCompleted,
-    Ping,
-    WorkflowCompleted,
-)
+from circleci_sdk.v2.models import CompletedJobStatus, CompletedWorkflowStatus, JobCompleted, Ping, WorkflowCompleted
 
 from .events import UnknownEvent
 

@@ -1,4 +1,4 @@
-"""From what API v2 answers to the events that a webhook would have told."""
+"""From what API v2 responses to the events that a webhook would have told."""
 
 from __future__ import annotations
 

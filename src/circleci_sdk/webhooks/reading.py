@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from circleci_sdk._core.errors import DecodeError
-from circleci_sdk._core.model import Model, readable_place
+from circleci_sdk._core.serialization.model import Model, readable_place
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
 from .events import UnknownEvent
@@ -79,7 +79,7 @@ def _read_build(build: dict[str, Any], body: bytes) -> Build:
 
 
 def _modern(build: dict[str, Any]) -> dict[str, Any]:
-    """The build as v1.1 would answer it: notifications are older, and leave out what their addresses tell."""
+    """The build as v1.1 would response it: notifications are older, and leave out what their addresses tell."""
     path = urlsplit(str(build.get("vcs_url"))).path.strip("/").split("/")
     if len(path) == 2:
         build = {"username": path[0], "reponame": path[1], **build}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.v2.models import Webhook, WebhookEvent
 
@@ -80,8 +80,8 @@ async def register(
             scope={"id": scope_id, "type": "project"},
         )
     except CircleCIError as error:
-        # The answer was lost: perhaps the webhook is there all the same.
-        if error.delivery != "unknown":
+        # The response was lost: perhaps the webhook is there all the same.
+        if error.request_outcome != "unknown":
             raise
         kept = await _only_one(circleci, scope_id, url)
         if kept is None:

@@ -14,7 +14,7 @@ from circleci_sdk._core.errors import InvalidArgumentError
 from .events import UnknownEvent, delivery_id
 from .filters import Filter, Projects, Texts
 from .store import DeliveryStore, MemoryStore
-from .tap import Tap
+from .subscription import Subscription
 
 if TYPE_CHECKING:
     from circleci_sdk.v1.models import Build
@@ -79,7 +79,7 @@ class Router:
         self._store = store if store is not None else MemoryStore()
         self._on_error = on_error
         self._routes: list[tuple[Filter, Handler[Any]]] = []
-        self._taps: WeakSet[Tap] = WeakSet()
+        self._taps: WeakSet[Subscription] = WeakSet()
 
     def __repr__(self) -> str:
         return f"<Router of {len(self._routes)} handlers>"
@@ -166,8 +166,8 @@ class Router:
 
     async def dispatch(self, event: Event) -> None:
         """Call all handlers that want the event, and wait for them. Does not ask whether it came before."""
-        for tap in tuple(self._taps):
-            tap.put(event)
+        for subscribe in tuple(self._taps):
+            subscribe.put(event)
         wanted = [handler for filter_, handler in self._routes if filter_.admits(event)]
         if not wanted:
             logger.debug("webhooks: nobody wants %s %s", type(event).__name__, delivery_id(event))
@@ -180,11 +180,11 @@ class Router:
                 for handler in wanted:
                     tasks.start_soon(self._run, handler, event)
 
-    def tap(self, size: int = 10_000) -> Tap:
+    def subscribe(self, size: int = 10_000) -> Subscription:
         """All events from now on, beside the handlers: what `follow` reads. It ends when nobody holds it any more."""
-        tap = Tap(size)
-        self._taps.add(tap)
-        return tap
+        subscribe = Subscription(size)
+        self._taps.add(subscribe)
+        return subscribe
 
     async def _run(self, handler: Handler[Any], event: Event) -> None:
         from anyio import get_cancelled_exc_class, move_on_after

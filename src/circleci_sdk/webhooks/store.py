@@ -14,7 +14,7 @@ class DeliveryStore(Protocol):
     async def claim(self, delivery_id: str) -> bool:
         """Remember the id; True if it was new.
 
-        Of any number of calls with the same id, at the same time too, exactly one may answer True: in Redis
+        Of any number of calls with the same id, at the same time too, exactly one may response True: in Redis
         `SET id 1 NX EX 86400`, in SQL an insert under a unique key. When it raises, the delivery is not taken, and
         CircleCI sends it again.
         """

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 from ._shared import Build
 

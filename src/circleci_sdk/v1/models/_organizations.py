@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from circleci_sdk._core.model import Model
+from circleci_sdk._core.serialization.model import Model
 
 
 class OrgSettings(Model):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, SecretText, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, UnknownStr
 
 from ._shared import Build
 
@@ -15,7 +15,7 @@ class ProjectAws(Model):
     """What a project knows of AWS."""
 
     keypair: Any | None = None
-    """Null in every answer seen."""
+    """Null in every response seen."""
 
 
 class BranchBuild(Model):
@@ -83,7 +83,7 @@ class ProjectSshKey(Model):
 
 
 KeyDigest = TypeAliasType("KeyDigest", Literal["md5", "sha256"] | UnknownStr)
-"""Kind of the fingerprint of a key."""
+"""ParameterType of the fingerprint of a key."""
 
 
 class ProjectEnvVar(Model):
@@ -98,7 +98,7 @@ class MessageResponse(Model):
     """A confirmation in words."""
 
     message: str
-    """`ok` in the answers seen."""
+    """`ok` in the responses seen."""
 
 
 CheckoutKeyType = TypeAliasType("CheckoutKeyType", Literal["deploy-key", "github-user-key"] | UnknownStr)
@@ -113,7 +113,7 @@ class StatusResponse(Model):
     """A confirmation in words."""
 
     status: str
-    """`build dependency caches deleted` in the answers seen."""
+    """`build dependency caches deleted` in the responses seen."""
 
 
 class ProjectBranch(Model):
@@ -153,7 +153,7 @@ class ProjectToken(Model):
     label: str | None = None
     scope: ProjectTokenScope | None = None
     token: SecretText | None = None
-    """The token itself, in the answer of `create_token` only; null in lists."""
+    """The token itself, in the response of `create_token` only; null in lists."""
 
 
 class Project(Model):
@@ -177,9 +177,9 @@ class Project(Model):
     feature_flags: ProjectFeatureFlags | None = None
     flowdock_api_token: SecretText | None = None
     followed: bool | None = None
-    """Whether the user follows the project. Old answers; see `following`."""
+    """Whether the user follows the project. Old responses; see `following`."""
     following: bool | None = None
-    """Whether the user follows the project. Old answers say `followed`."""
+    """Whether the user follows the project. Old responses say `followed`."""
     has_usable_key: bool | None = None
     """Whether there is a key to check the code out with."""
     heroku_deploy_user: str | None = None
@@ -204,7 +204,7 @@ class Project(Model):
     reponame: str
     """Name of the repository, without its organization."""
     scopes: list[ProjectScope] | None = None
-    """What the token may do here. Missing from newer answers."""
+    """What the token may do here. Missing from newer responses."""
     setup: str | None = None
     slack_api_token: SecretText | None = None
     slack_channel: str | None = None
@@ -237,8 +237,8 @@ class FollowResult(Model):
     """Whether the user follows a project now."""
 
     followed: bool | None = None
-    """Old answers; see `following`."""
+    """Old responses; see `following`."""
     following: bool | None = None
-    """Old answers say `followed`."""
+    """Old responses say `followed`."""
     first_build: Build | None = None
     """The build that following has started. Null when it started none."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class BuildActionOutput(Model):
@@ -52,16 +52,16 @@ class UserIdentity(Model):
     name: str | None = None
     avatar_url: str | None = None
     handle: str | None = None
-    """In newer answers only."""
+    """In newer responses only."""
     type: str | None = None
     """The kind of host, such as `github`."""
     domain: str | None = None
     """The host, such as `github.com`."""
     provider_id: int | str | None = None
     is_user: Annotated[bool | None, Field(alias="user?")] = None
-    """Newer answers spell it `is_user`."""
+    """Newer responses spell it `is_user`."""
     is_authorized: Annotated[bool | None, Field(alias="authorized?")] = None
-    """Newer answers spell it `is_authorized`."""
+    """Newer responses spell it `is_authorized`."""
 
 
 class BuildCircleYml(Model):
@@ -108,7 +108,7 @@ class BuildAgentProperties(Model):
     build_agent: str | None = None
     """Version of the agent."""
     executor: str | None = None
-    """Kind of executor, such as `macos`."""
+    """ParameterType of executor, such as `macos`."""
 
 
 class BuildResourceClass(Model):
@@ -215,8 +215,8 @@ class BuildPicard(Model):
 
 class Build(Model):
     """
-    One run of one job, as lists and the calls that start or cancel builds answer it. Shallow lists leave out many
-    fields.
+    One run of one job, as lists and the calls that start or cancel builds response it. Shallow lists leave out
+    many fields.
     """
 
     all_commit_details: list[CommitDetail] | None = None
@@ -259,7 +259,7 @@ class Build(Model):
     infrastructure_fail: bool | None = None
     is_first_green_build: bool | None = None
     job_name: str | None = None
-    """Null in every answer seen. The name of the job is in `workflows`."""
+    """Null in every response seen. The name of the job is in `workflows`."""
     lifecycle: BuildLifecycle
     messages: list[BuildMessage] | None = None
     no_dependency_cache: bool | None = None
@@ -288,7 +288,7 @@ class Build(Model):
     """Number of the build that this one retries."""
     ssh_disabled: bool | None = None
     ssh_enabled: bool | None = None
-    """In old answers only."""
+    """In old responses only."""
     ssh_users: list[BuildSshUser] | None = None
     start_time: Timestamp | None = None
     """Null if the build has not started."""

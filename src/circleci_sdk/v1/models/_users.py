@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 from ._shared import UserIdentity
 
@@ -40,7 +40,7 @@ class UserRepoOwner(Model):
 
 
 class User(Model):
-    """A user with their accounts and preferences. Most fields are missing in some answers."""
+    """A user with their accounts and preferences. Most fields are missing in some responses."""
 
     admin: bool | None = None
     all_emails: list[str] | None = None
@@ -66,7 +66,7 @@ class User(Model):
     """Accounts by kind of host: `github`, `bitbucket`."""
     in_beta_program: bool | None = None
     last_viewed_changelog: Timestamp | None = None
-    """Not in recorded answers. Undocumented."""
+    """Not in recorded responses. Undocumented."""
     login: str
     name: str | None = None
     num_projects_followed: int | None = None

@@ -13,10 +13,10 @@ from circleci_sdk._core.operation import (
     INTEGER,
     LONG_PROJECT_SLUG,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     Rule,
     choice,
     integer,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v1.models import Artifact, Build, BuildCreated, BuildDetails, BuildStatusFilter, BuildTests
 
@@ -47,7 +47,7 @@ LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
@@ -65,7 +65,7 @@ LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
@@ -85,7 +85,7 @@ TRIGGER_BUILD: Final[Operation[Build]] = Operation(
         Parameter("parallel", "parallel", INTEGER),
         Parameter("build_parameters", "build_parameters", mapping(STRING)),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     rules=(Rule("at_most_one", ("revision", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -109,7 +109,7 @@ LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
@@ -130,7 +130,7 @@ TRIGGER_BRANCH_BUILD: Final[Operation[Build]] = Operation(
         Parameter("parallel", "parallel", INTEGER),
         Parameter("build_parameters", "build_parameters", mapping(STRING)),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     rules=(Rule("at_most_one", ("revision", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -148,7 +148,7 @@ GET_BUILD: Final[Operation[BuildDetails]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("BuildDetails",)),
+    response=Response(("BuildDetails",)),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -162,7 +162,7 @@ LIST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("Artifact",)),
+    response=Response(("Artifact",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.builds",
@@ -178,7 +178,7 @@ LIST_LATEST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("branch", "branch", STRING),
         Parameter("status_filter", "filter", _BUILD_STATUS_FILTER),
     ),
-    answer=Answer(("Artifact",)),
+    response=Response(("Artifact",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.builds",
@@ -193,7 +193,7 @@ GET_TEST_METADATA: Final[Operation[BuildTests]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("BuildTests",)),
+    response=Response(("BuildTests",)),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -209,7 +209,7 @@ TRIGGER_PROJECT_PIPELINE: Final[Operation[BuildCreated]] = Operation(
         Parameter("revision", "revision", STRING),
         Parameter("tag", "tag", STRING),
     ),
-    answer=Answer(("BuildCreated",)),
+    response=Response(("BuildCreated",)),
     rules=(Rule("at_most_one", ("branch", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -228,7 +228,7 @@ RETRY_BUILD: Final[Operation[Build]] = Operation(
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
     body=(Parameter("no_cache", "no-cache", STRING),),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     replayable=False,
     rate_group="v1.builds",
     deprecated=True,
@@ -245,7 +245,7 @@ RETRY_BUILD_WITH_SSH: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     replayable=False,
     rate_group="v1.builds",
     deprecated=True,
@@ -262,7 +262,7 @@ CANCEL_BUILD: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -276,7 +276,7 @@ ADD_SSH_USER: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    answer=Answer(("Build",)),
+    response=Response(("Build",)),
     replayable=False,
     rate_group="v1.builds",
 )
@@ -351,7 +351,7 @@ class Builds(Resource):
     ) -> Build:
         """Trigger a build of one job.
 
-        Runs that job only, not a pipeline. The build has not started yet in the answer.
+        Runs that job only, not a pipeline. The build has not started yet in the response.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
         `tag`. Never sent again once the API may have carried it out.
@@ -434,7 +434,7 @@ class Builds(Resource):
     ) -> Build:
         """Trigger a build of one job on a branch.
 
-        Runs that job only. Does not work with a config of version 2.1. The build has not started yet in the answer.
+        Runs that job only. Does not work with a config of version 2.1. The build has not started yet in the response.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
         `tag`. Never sent again once the API may have carried it out.
@@ -529,7 +529,7 @@ class Builds(Resource):
     async def get_tests(self, project_slug: str | ProjectSlug, build_num: int) -> BuildTests:
         """Get the test results of a build.
 
-        All results in one answer. `v2.jobs.list_tests` gives them as a list.
+        All results in one response. `v2.jobs.list_tests` gives them as a list.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some

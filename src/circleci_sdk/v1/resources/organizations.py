@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import LONG_ORG_SLUG, Answer, Operation, Parameter, mapping
+from circleci_sdk._core.operation import LONG_ORG_SLUG, Operation, Parameter, Response, mapping
 from circleci_sdk._core.resource import Resource
 from circleci_sdk.v1._api import API
 
@@ -22,7 +22,7 @@ GET_ORG_SETTINGS: Final[Operation[OrgSettings]] = Operation(
     method="GET",
     path="/organization/{vcs-type}/{username}/settings",
     path_parameters=(Parameter("org_slug", "vcs-type/username", LONG_ORG_SLUG, required=True),),
-    answer=Answer(("OrgSettings",)),
+    response=Response(("OrgSettings",)),
     replayable=True,
     rate_group="v1.organizations",
     undocumented=True,
@@ -52,7 +52,7 @@ class Organizations(Resource):
 
         Fails for organizations that use the GitHub App.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.
@@ -68,13 +68,13 @@ class Organizations(Resource):
     async def update_settings(self, org_slug: str, *, feature_flags: Mapping[str, Any]) -> None:
         """Change settings of an organization.
 
-        What it answers is not known.
+        What it returns is not known.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.
-            feature_flags: Flags to change, in kebab-case, such as `some-flag`; answers have them in snake_case.
+            feature_flags: Flags to change, in kebab-case, such as `some-flag`; responses have them in snake_case.
 
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.

@@ -9,10 +9,10 @@ from circleci_sdk._core.operation import (
     LONG_PROJECT_SLUG,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     choice,
     mapping,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v1.models import (
         CheckoutKey,
@@ -52,7 +52,7 @@ LIST_PROJECTS: Final[Operation[Project]] = Operation(
     python_name="projects.list",
     method="GET",
     path="/projects",
-    answer=Answer(("Project",)),
+    response=Response(("Project",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
@@ -65,7 +65,7 @@ FOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/follow",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("FollowResult",)),
+    response=Response(("FollowResult",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -76,7 +76,7 @@ UNFOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/unfollow",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("FollowResult",)),
+    response=Response(("FollowResult",)),
     replayable=True,
     rate_group="v1.projects",
     undocumented=True,
@@ -88,7 +88,7 @@ ENABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/enable",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
@@ -101,7 +101,7 @@ DISABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
     method="DELETE",
     path="/project/{vcs-type}/{username}/{project}/enable",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
@@ -115,7 +115,7 @@ GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     path="/project/{vcs-type}/{username}/{project}/settings",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("ssh_key_digest", "ssh-key-digest", _KEY_DIGEST),),
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
@@ -141,7 +141,7 @@ LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     method="GET",
     path="/project/{vcs-type}/{username}/{project}/envvar",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
@@ -155,7 +155,7 @@ ADD_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("value", "value", SECRET, required=True)),
     body_required=True,
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -169,7 +169,7 @@ GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -183,7 +183,7 @@ DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -195,7 +195,7 @@ LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     path="/project/{vcs-type}/{username}/{project}/checkout-key",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("digest", "digest", _KEY_DIGEST),),
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
@@ -209,7 +209,7 @@ CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     body=(Parameter("key_type", "type", _CHECKOUT_KEY_TYPE, required=True),),
     body_required=True,
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     replayable=False,
     rate_group="v1.projects",
 )
@@ -223,7 +223,7 @@ GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -237,7 +237,7 @@ DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -272,7 +272,7 @@ LIST_PROJECT_TOKENS: Final[Operation[ProjectToken]] = Operation(
     method="GET",
     path="/project/{vcs-type}/{username}/{project}/token",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectToken",)),
+    response=Response(("ProjectToken",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
@@ -291,7 +291,7 @@ CREATE_PROJECT_TOKEN: Final[Operation[ProjectToken]] = Operation(
         Parameter("label", "label", STRING, required=True),
     ),
     body_required=True,
-    answer=Answer(("ProjectToken",)),
+    response=Response(("ProjectToken",)),
     replayable=False,
     rate_group="v1.projects",
     secret=True,
@@ -304,7 +304,7 @@ CLEAR_BUILD_CACHE: Final[Operation[StatusResponse]] = Operation(
     method="DELETE",
     path="/project/{vcs-type}/{username}/{project}/build-cache",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    answer=Answer(("StatusResponse",)),
+    response=Response(("StatusResponse",)),
     replayable=True,
     rate_group="v1.projects",
 )
@@ -318,7 +318,7 @@ class Projects(Resource):
     def list(self) -> AsyncPager[Project]:
         """List the projects that the user follows.
 
-        Each comes with its branches and their latest builds. All projects come in one answer, which can be megabytes
+        Each comes with its branches and their latest builds. All projects come in one response, which can be megabytes
         large.
 
         Returns:
@@ -351,7 +351,7 @@ class Projects(Resource):
     async def unfollow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Stop following a project.
 
-        Undocumented: the reference of the API does not mention it. Sent again after a failure: repeating it does no
+        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
         harm.
 
         Args:
@@ -369,7 +369,7 @@ class Projects(Resource):
     async def enable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Let CircleCI build a project.
 
-        Undocumented: the reference of the API does not mention it. Sent again after a failure: repeating it does no
+        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
         harm.
 
         Args:
@@ -380,7 +380,7 @@ class Projects(Resource):
             The settings of the project.
 
         Raises:
-            PermissionDeniedError: The code host refused; the message may be its own answer as JSON text.
+            PermissionDeniedError: The code host refused; the message may be its own response as JSON text.
             NotFoundError: The repository is missing, or hidden from this token.
         """
         return await self._call(ENABLE_PROJECT, path={"vcs-type/username/project": project_slug})
@@ -388,7 +388,7 @@ class Projects(Resource):
     async def disable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Stop CircleCI from building a project.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -407,14 +407,14 @@ class Projects(Resource):
     ) -> ProjectSettings:
         """Get the settings of a project.
 
-        `v2.projects.get_settings` answers other fields.
+        `v2.projects.get_settings` returns other fields.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
                 calls only.
-            ssh_key_digest: Kind of the fingerprints in `ssh_keys`; probably `md5` if not given.
+            ssh_key_digest: ParameterType of the fingerprints in `ssh_keys`; probably `md5` if not given.
 
         Returns:
             The settings.
@@ -431,7 +431,7 @@ class Projects(Resource):
     async def update_settings(self, project_slug: str | ProjectSlug, *, feature_flags: Mapping[str, Any]) -> None:
         """Change feature flags of a project.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -533,7 +533,7 @@ class Projects(Resource):
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
                 calls only.
-            digest: Kind of the fingerprints. The API assumes `md5` when it is left out.
+            digest: ParameterType of the fingerprints. The API assumes `md5` when it is left out.
 
         Returns:
             `CheckoutKey` items, all of them in one page.
@@ -662,7 +662,7 @@ class Projects(Resource):
 
         The tokens themselves are not shown.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -681,9 +681,9 @@ class Projects(Resource):
     ) -> ProjectToken:
         """Create an API token of a project.
 
-        The answer is the only one that holds the token. Such a token opens most of v1.1, and nothing of v2.
+        The response is the only one that holds the token. Such a token opens most of v1.1, and nothing of v2.
 
-        Undocumented: the reference of the API does not mention it. Never sent again once the API may have carried it
+        Undocumented: the reference of the API does not contains it. Never sent again once the API may have carried it
         out.
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Answer, Operation, Paging, Parameter, integer
+from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Operation, Paging, Parameter, Response, integer
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v1._api import API
@@ -24,7 +24,7 @@ GET_ME: Final[Operation[User]] = Operation(
     python_name="users.me",
     method="GET",
     path="/me",
-    answer=Answer(("User",)),
+    response=Response(("User",)),
     replayable=True,
     rate_group="v1.users",
 )
@@ -36,7 +36,7 @@ LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
     path="/user/repos/{vcs-type}",
     path_parameters=(Parameter("vcs_type", "vcs-type", STRING, required=True),),
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", integer(minimum=1))),
-    answer=Answer(("UserRepo",)),
+    response=Response(("UserRepo",)),
     paging=Paging("number", start="page", size="per-page", items=None),
     replayable=True,
     rate_group="v1.users",
@@ -73,7 +73,7 @@ class Users(Resource):
     async def me(self) -> User:
         """Get the user of the token.
 
-        Needs a personal token. `v2.users.me` answers other fields.
+        Needs a personal token. `v2.users.me` returns other fields.
 
         Returns:
             The user.
@@ -85,7 +85,7 @@ class Users(Resource):
     ) -> AsyncPager[UserRepo]:
         """List the repositories of the user at one host.
 
-        Undocumented: the reference of the API does not mention it.
+        Undocumented: the reference of the API does not contains it.
 
         Args:
             vcs_type: The kind of host, `github` or `bitbucket`.
@@ -100,9 +100,9 @@ class Users(Resource):
     async def create_ssh_key(self) -> None:
         """Add a key made by CircleCI to the GitHub account of the user.
 
-        The reference of 2021 still had this call. What it answers is not known.
+        The reference of 2021 still had this call. What it returns is not known.
 
-        Undocumented: the reference of the API does not mention it. Never sent again once the API may have carried it
+        Undocumented: the reference of the API does not contains it. Never sent again once the API may have carried it
         out.
         """
         await self._call(ADD_USER_SSH_KEY)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 OwnerType = TypeAliasType("OwnerType", Literal["organization", "account"] | UnknownStr)
 """The kind of owner that a context has; `account` exists on Server only."""
@@ -18,7 +18,7 @@ class ContextEnvVar(Model):
     """The name of the variable."""
     created_at: Timestamp
     updated_at: Timestamp | None = None
-    """Missing in older answers."""
+    """Missing in older responses."""
     context_id: str
     truncated_value: str | None = None
     """A short piece of the value; seen in lists only. Undocumented."""
@@ -33,7 +33,7 @@ class ContextOwnerById(Model):
 
     id: str
     type: OwnerType | None = None
-    """`account` is for Server only; circleci.com answers 400."""
+    """`account` is for Server only; circleci.com returns 400."""
 
 
 class ContextOwnerBySlug(Model):

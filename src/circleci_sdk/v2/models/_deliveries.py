@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class EventWebhook(Model):

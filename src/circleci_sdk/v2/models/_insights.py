@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 ReportingWindow = TypeAliasType(
     "ReportingWindow",
@@ -306,7 +306,7 @@ class WorkflowMetrics(Model):
     window_end: Timestamp
     """Time of the last run that counts."""
     project_id: str | None = None
-    """Missing in older answers."""
+    """Missing in older responses."""
 
 
 class WorkflowRun(Model):
@@ -315,7 +315,7 @@ class WorkflowRun(Model):
     id: str
     """Id of the workflow."""
     branch: str | None = None
-    """Missing in older answers."""
+    """Missing in older responses."""
     duration: int | None
     """Seconds; null until it has stopped."""
     created_at: Timestamp
@@ -326,7 +326,7 @@ class WorkflowRun(Model):
     status: WorkflowRunStatus | None
     """Null until it has stopped."""
     is_approval: bool | None = None
-    """Missing in older answers."""
+    """Missing in older responses."""
 
 
 class WorkflowJobMetrics(Model):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, UnknownStr
+from circleci_sdk._core.serialization.model import Model, UnknownStr
 
 VcsType = TypeAliasType("VcsType", Literal["github", "bitbucket", "circleci"] | UnknownStr)
 """Where an organization comes from; `circleci` stands for one that lives in CircleCI only."""

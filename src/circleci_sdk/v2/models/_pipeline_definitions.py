@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 from ._shared import RepoRef, RepoRefInput
 
@@ -27,7 +27,7 @@ class CheckoutSource(Model):
     """The repository that the jobs of a pipeline check out."""
 
     provider: str | None = None
-    """Kind of connection to the code host, such as `github_app`."""
+    """ParameterType of connection to the code host, such as `github_app`."""
     repo: RepoRef | None = None
 
 
@@ -66,7 +66,7 @@ class CheckoutSourceUpdate(Model):
     """Another repository to check out."""
 
     provider: str | None = None
-    """Kind of connection to the code host, such as `github_app`."""
+    """ParameterType of connection to the code host, such as `github_app`."""
     repo: RepoRefInput | None = None
 
 

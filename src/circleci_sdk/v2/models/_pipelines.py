@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 PipelineErrorType = TypeAliasType(
     "PipelineErrorType", Literal["config", "config-fetch", "timeout", "permission", "other", "plan"] | UnknownStr
@@ -112,7 +112,7 @@ class PipelineTrigger(Model):
     type: PipelineTriggerType
     received_at: Timestamp
     actor: PipelineTriggerActor | None = None
-    """Missing in older answers."""
+    """Missing in older responses."""
 
 
 class PipelineVcs(Model):

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 PolicyContext = TypeAliasType("PolicyContext", Literal["config"] | UnknownStr)
 """What policies are about; it has nothing to do with the contexts of jobs."""

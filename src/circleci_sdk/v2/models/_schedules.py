@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp
+from circleci_sdk._core.serialization.model import Model, Timestamp
 
 from ._shared import User
 
@@ -55,7 +55,7 @@ class Schedule(Model):
     id: str
     timetable: Timetable
     updated_at: Annotated[Timestamp | None, Field(alias="updated-at")] = None
-    """Missing in older answers."""
+    """Missing in older responses."""
     name: str
     created_at: Annotated[Timestamp, Field(alias="created-at")]
     project_slug: Annotated[str, Field(alias="project-slug")]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class MessageResponse(Model):
@@ -75,7 +75,7 @@ class User(Model):
     name: str
     """Full name."""
     avatar_url: str | None = None
-    """Null without a picture; missing in older answers."""
+    """Null without a picture; missing in older responses."""
 
 
 AttributionActor = TypeAliasType("AttributionActor", Literal["current", "system"] | UnknownStr)
@@ -104,6 +104,6 @@ class Workflow(Model):
     stopped_at: Timestamp | None
     """Null until it has stopped."""
     auto_rerun_number: int | None = None
-    """Which automatic rerun this is; missing in older answers."""
+    """Which automatic rerun this is; missing in older responses."""
     max_auto_reruns: int | None = None
-    """How many automatic reruns the config allows; missing in older answers."""
+    """How many automatic reruns the config allows; missing in older responses."""

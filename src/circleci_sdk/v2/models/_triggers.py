@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, SecretText, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, UnknownStr
 
 from ._shared import AttributionActor, RepoRef, RepoRefInput
 
@@ -15,7 +15,7 @@ EventSourceProvider = TypeAliasType(
 )
 """
 What sends the events of a trigger. `github_server`, `schedule` and `bitbucket_dc` are not in the official
-document; `bitbucket_dc` occurs in answers only.
+document; `bitbucket_dc` occurs in responses only.
 """
 
 
@@ -24,7 +24,7 @@ class TriggerWebhook(Model):
 
     url: SecretText | None = None
     """
-    Where to send events. The answer of `create` holds it with its secret, all later ones with
+    Where to send events. The response of `create` holds it with its secret, all later ones with
     `secret=**REDACTED**`.
     """
     sender: str | None = None
@@ -122,7 +122,7 @@ class Trigger(Model):
     description: str | None = None
     """Undocumented. Deprecated."""
     created_at: Timestamp | None = None
-    """Missing from the answer of `create`."""
+    """Missing from the response of `create`."""
     event_source: TriggerEventSource | None = None
     event_preset: EventPreset | None = None
     checkout_ref: str | None = None

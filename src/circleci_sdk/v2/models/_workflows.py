@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 from ._shared import JobStatus
 
@@ -42,6 +42,6 @@ class WorkflowJob(Model):
     approval_request_id: str | None = None
     """What `approve` takes; only on approvals."""
     requires: dict[str, list[str]] | None = None
-    """By id of a job that it waits for, the statuses that let it start; missing in older answers."""
+    """By id of a job that it waits for, the statuses that let it start; missing in older responses."""
     created_at: Timestamp | None = None
     """Undocumented."""

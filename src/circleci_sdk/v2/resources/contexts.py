@@ -10,10 +10,10 @@ from circleci_sdk._core.operation import (
     ID,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     Rule,
     choice,
     model,
@@ -57,7 +57,7 @@ LIST_CONTEXTS: Final[Operation[Context]] = Operation(
         Parameter("include_env_vars", "include-env-vars", BOOLEAN),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("Context",)),
+    response=Response(("Context",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("exactly_one", ("owner_id", "owner_slug")),),
     replayable=True,
@@ -74,7 +74,7 @@ CREATE_CONTEXT: Final[Operation[Context]] = Operation(
         Parameter("owner", "owner", model("ContextOwnerById", "ContextOwnerBySlug"), required=True),
     ),
     body_required=True,
-    answer=Answer(("Context",)),
+    response=Response(("Context",)),
     replayable=False,
     rate_group="v2.contexts",
 )
@@ -85,7 +85,7 @@ GET_CONTEXT: Final[Operation[Context]] = Operation(
     method="GET",
     path="/context/{context_id}",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
-    answer=Answer(("Context",)),
+    response=Response(("Context",)),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -96,7 +96,7 @@ DELETE_CONTEXT: Final[Operation[MessageResponse]] = Operation(
     method="DELETE",
     path="/context/{context_id}",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -108,7 +108,7 @@ LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Opera
     path="/context/{context_id}/environment-variable",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("ContextEnvVar",)),
+    response=Response(("ContextEnvVar",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.contexts",
@@ -125,7 +125,7 @@ ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operation
     ),
     body=(Parameter("value", "value", SECRET, required=True),),
     body_required=True,
-    answer=Answer(("ContextEnvVar",)),
+    response=Response(("ContextEnvVar",)),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -139,7 +139,7 @@ DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT: Final[Operation[MessageResponse]] = Op
         Parameter("context_id", "context_id", ID, required=True),
         Parameter("name", "env_var_name", STRING, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -151,7 +151,7 @@ GET_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
     path="/context/{context_id}/restrictions",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("ContextRestriction",)),
+    response=Response(("ContextRestriction",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.contexts",
@@ -169,7 +169,7 @@ CREATE_CONTEXT_RESTRICTION: Final[Operation[ContextRestriction]] = Operation(
         Parameter("project_id", "project_id", ID),
     ),
     body_required=True,
-    answer=Answer(("ContextRestriction",)),
+    response=Response(("ContextRestriction",)),
     replayable=False,
     rate_group="v2.contexts",
 )
@@ -183,7 +183,7 @@ DELETE_CONTEXT_RESTRICTION: Final[Operation[MessageResponse]] = Operation(
         Parameter("context_id", "context_id", ID, required=True),
         Parameter("restriction_id", "restriction_id", ID, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -211,7 +211,7 @@ class Contexts(Resource):
         Args:
             owner_id: Id of the organization, a UUID; on Server it may be an account.
             owner_slug: The slug of the organization, such as `gh/acme`; not on Server.
-            owner_type: The kind of owner; `account` is for Server only, circleci.com answers 400. The API assumes
+            owner_type: The kind of owner; `account` is for Server only, circleci.com returns 400. The API assumes
                 `organization` when it is left out.
             name: Only contexts of this name. Undocumented.
             include_env_vars: Whether each context lists its variables, without their values; known from one client
@@ -266,7 +266,7 @@ class Contexts(Resource):
 
         Raises:
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
         """
         return await self._call(GET_CONTEXT, path={"context_id": context_id})
 
@@ -281,7 +281,7 @@ class Contexts(Resource):
 
         Raises:
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
         """
         return await self._call(DELETE_CONTEXT, path={"context_id": context_id})
 
@@ -299,7 +299,7 @@ class Contexts(Resource):
 
         Raises:
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
         """
         return self._pages(
             LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, path={"context_id": context_id}, query={"page-token": page_token}
@@ -308,19 +308,19 @@ class Contexts(Resource):
     async def set_env_var(self, context_id: str | UUID, name: str, *, value: str | SecretStr) -> ContextEnvVar:
         """Create or replace an environment variable of a context.
 
-        The answer does not hold the value.
+        The response does not hold the value.
 
         Args:
             context_id: Id of the context, a UUID.
             name: The name of the variable.
-            value: The value of the variable; no answer shows it again.
+            value: The value of the variable; no response shows it again.
 
         Returns:
             The variable.
 
         Raises:
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
         """
         return await self._call(
             ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT,
@@ -361,7 +361,7 @@ class Contexts(Resource):
         Raises:
             BadRequestError: The context id is malformed.
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
         """
         return self._pages(GET_CONTEXT_RESTRICTIONS, path={"context_id": context_id}, query={"page-token": page_token})
 
@@ -391,7 +391,7 @@ class Contexts(Resource):
         Raises:
             BadRequestError: The context id, the type or the value is malformed.
             PermissionDeniedError: The token may not use the context, or the context is missing.
-            NotFoundError: The context is missing; usually the answer is 403.
+            NotFoundError: The context is missing; usually the response is 403.
             ConflictError: The context has this restriction already.
         """
         return await self._call(

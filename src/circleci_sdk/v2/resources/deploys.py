@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, STRING, Answer, Operation, Paging, Parameter, mapping
+from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, Response, mapping
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -32,7 +32,7 @@ LIST_COMPONENTS: Final[Operation[DeployComponent]] = Operation(
         Parameter("page_size", "page-size", INTEGER, default=20),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("DeployComponent",)),
+    response=Response(("DeployComponent",)),
     paging=Paging("token", start="page-token", size="page-size"),
     replayable=True,
     rate_group="v2.deploys",
@@ -44,7 +44,7 @@ GET_COMPONENT: Final[Operation[DeployComponent]] = Operation(
     method="GET",
     path="/deploy/components/{component_id}",
     path_parameters=(Parameter("component_id", "component_id", ID, required=True),),
-    answer=Answer(("DeployComponent",)),
+    response=Response(("DeployComponent",)),
     replayable=True,
     rate_group="v2.deploys",
 )
@@ -56,7 +56,7 @@ LIST_COMPONENT_VERSIONS: Final[Operation[DeployComponentVersion]] = Operation(
     path="/deploy/components/{component_id}/versions",
     path_parameters=(Parameter("component_id", "component_id", ID, required=True),),
     query_parameters=(Parameter("environment_id", "environment-id", ID), Parameter("page_token", "page-token", STRING)),
-    answer=Answer(("DeployComponentVersion",)),
+    response=Response(("DeployComponentVersion",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.deploys",
@@ -72,7 +72,7 @@ LIST_ENVIRONMENTS: Final[Operation[DeployEnvironment]] = Operation(
         Parameter("page_size", "page-size", INTEGER, default=20),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("DeployEnvironment",)),
+    response=Response(("DeployEnvironment",)),
     paging=Paging("token", start="page-token", size="page-size"),
     replayable=True,
     rate_group="v2.deploys",
@@ -84,7 +84,7 @@ GET_ENVIRONMENT: Final[Operation[DeployEnvironment]] = Operation(
     method="GET",
     path="/deploy/environments/{environment_id}",
     path_parameters=(Parameter("environment_id", "environment_id", ID, required=True),),
-    answer=Answer(("DeployEnvironment",)),
+    response=Response(("DeployEnvironment",)),
     replayable=True,
     rate_group="v2.deploys",
 )
@@ -105,7 +105,7 @@ ROLLBACK_PROJECT: Final[Operation[Rollback]] = Operation(
         Parameter("reason", "reason", STRING),
     ),
     body_required=True,
-    answer=Answer(("Rollback",)),
+    response=Response(("Rollback",)),
     replayable=False,
     rate_group="v2.deploys",
 )
@@ -253,8 +253,8 @@ class Deploys(Resource):
     ) -> Rollback:
         """Roll a component back to another version.
 
-        Starts the rollback pipeline of the project, which has to be set up first. The answer comes before the rollback
-        is done. Not available on CircleCI Server.
+        Starts the rollback pipeline of the project, which has to be set up first. The response comes before the
+        rollback is done. Not available on CircleCI Server.
 
         Never sent again once the API may have carried it out.
 

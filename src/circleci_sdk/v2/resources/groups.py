@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, STRING, Answer, Operation, Paging, Parameter
+from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -26,7 +26,7 @@ GET_ORGANIZATION_GROUPS: Final[Operation[Group]] = Operation(
     path="/organizations/{org_id}/groups",
     path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("page_token", "page-token", STRING)),
-    answer=Answer(("Group",)),
+    response=Response(("Group",)),
     paging=Paging("token", start="page-token", size="limit"),
     replayable=True,
     rate_group="v2.groups",
@@ -40,7 +40,7 @@ CREATE_ORGANIZATION_GROUP: Final[Operation[Group]] = Operation(
     path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("description", "description", STRING)),
     body_required=True,
-    answer=Answer(("Group",)),
+    response=Response(("Group",)),
     replayable=False,
     rate_group="v2.groups",
 )
@@ -54,7 +54,7 @@ GET_GROUP: Final[Operation[Group]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("group_id", "group_id", ID, required=True),
     ),
-    answer=Answer(("Group",)),
+    response=Response(("Group",)),
     replayable=True,
     rate_group="v2.groups",
 )
@@ -68,7 +68,7 @@ DELETE_GROUP: Final[Operation[MessageResponse | None]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("group_id", "group_id", ID, required=True),
     ),
-    answer=Answer(("MessageResponse",), may_be_empty=True),
+    response=Response(("MessageResponse",), may_be_empty=True),
     replayable=True,
     rate_group="v2.groups",
 )
@@ -137,7 +137,7 @@ class Groups(Resource):
 
         Raises:
             PermissionDeniedError: The token may not see the group, or the group is missing.
-            NotFoundError: The group is missing; usually the answer is 403.
+            NotFoundError: The group is missing; usually the response is 403.
         """
         return await self._call(GET_GROUP, path={"org_id": org_id, "group_id": group_id})
 
@@ -150,10 +150,10 @@ class Groups(Resource):
 
         Returns:
             `MessageResponse`: Confirmation that the group is deleted.
-            `None`: Or nothing: an empty answer was seen.
+            `None`: Or nothing: an empty response was seen.
 
         Raises:
             PermissionDeniedError: The token may not delete the group, or the group is missing.
-            NotFoundError: The group is missing; usually the answer is 403.
+            NotFoundError: The group is missing; usually the response is 403.
         """
         return await self._call(DELETE_GROUP, path={"org_id": org_id, "group_id": group_id})

@@ -11,10 +11,10 @@ from circleci_sdk._core.operation import (
     ORG_SLUG,
     PROJECT_SLUG,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     Rule,
     choice,
     many,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import (
         FlakyTests,
@@ -59,7 +59,7 @@ GET_ORG_SUMMARY_DATA: Final[Operation[InsightsOrgSummary]] = Operation(
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
         Parameter("project_names", "project-names", many(STRING)),
     ),
-    answer=Answer(("InsightsOrgSummary",)),
+    response=Response(("InsightsOrgSummary",)),
     replayable=True,
     rate_group="v2.insights",
 )
@@ -75,7 +75,7 @@ GET_PROJECT_WORKFLOWS_PAGE_DATA: Final[Operation[InsightsProjectSummary]] = Oper
         Parameter("workflow_names", "workflow-names", many(STRING)),
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
     ),
-    answer=Answer(("InsightsProjectSummary",)),
+    response=Response(("InsightsProjectSummary",)),
     replayable=True,
     rate_group="v2.insights",
 )
@@ -90,7 +90,7 @@ GET_WORKFLOW_SUMMARY: Final[Operation[InsightsWorkflowSummary]] = Operation(
         Parameter("workflow_name", "workflow-name", STRING, required=True),
     ),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("all_branches", "all-branches", BOOLEAN)),
-    answer=Answer(("InsightsWorkflowSummary",)),
+    response=Response(("InsightsWorkflowSummary",)),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
@@ -103,7 +103,7 @@ GET_ALL_INSIGHTS_BRANCHES: Final[Operation[InsightsBranches]] = Operation(
     path="/insights/{project-slug}/branches",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("workflow_name", "workflow-name", STRING),),
-    answer=Answer(("InsightsBranches",)),
+    response=Response(("InsightsBranches",)),
     replayable=True,
     rate_group="v2.insights",
 )
@@ -114,7 +114,7 @@ GET_FLAKY_TESTS: Final[Operation[FlakyTests]] = Operation(
     method="GET",
     path="/insights/{project-slug}/flaky-tests",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    answer=Answer(("FlakyTests",)),
+    response=Response(("FlakyTests",)),
     replayable=True,
     rate_group="v2.insights",
 )
@@ -129,7 +129,7 @@ GET_PROJECT_WORKFLOW_TEST_METRICS: Final[Operation[WorkflowTestMetrics]] = Opera
         Parameter("workflow_name", "workflow-name", STRING, required=True),
     ),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("all_branches", "all-branches", BOOLEAN)),
-    answer=Answer(("WorkflowTestMetrics",)),
+    response=Response(("WorkflowTestMetrics",)),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
@@ -147,7 +147,7 @@ GET_PROJECT_WORKFLOW_METRICS: Final[Operation[WorkflowMetrics]] = Operation(
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("WorkflowMetrics",)),
+    response=Response(("WorkflowMetrics",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
@@ -170,7 +170,7 @@ GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
         Parameter("end_date", "end-date", DATE_TIME),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("WorkflowRun",)),
+    response=Response(("WorkflowRun",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")), Rule("needs", ("end_date", "start_date"))),
     replayable=True,
@@ -193,7 +193,7 @@ GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operati
         Parameter("job_name", "job-name", STRING),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("WorkflowJobMetrics",)),
+    response=Response(("WorkflowJobMetrics",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
@@ -216,7 +216,7 @@ GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
         Parameter("end_date", "end-date", DATE_TIME),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("JobTimeseriesPoint",)),
+    response=Response(("JobTimeseriesPoint",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("needs", ("end_date", "start_date")),),
     replayable=True,

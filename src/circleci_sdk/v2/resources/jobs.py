@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, PROJECT_SLUG, STRING, Answer, Operation, Paging, Parameter
+from circleci_sdk._core.operation import ID, INTEGER, PROJECT_SLUG, STRING, Operation, Paging, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import Artifact, JobDetails, JobTest, MessageResponse
 
@@ -29,7 +29,7 @@ GET_JOB_DETAILS: Final[Operation[JobDetails]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
-    answer=Answer(("JobDetails",)),
+    response=Response(("JobDetails",)),
     replayable=True,
     rate_group="v2.jobs",
 )
@@ -43,7 +43,7 @@ CANCEL_JOB_BY_JOB_NUMBER: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.jobs",
 )
@@ -54,7 +54,7 @@ CANCEL_JOB_BY_JOB_ID: Final[Operation[MessageResponse]] = Operation(
     method="POST",
     path="/jobs/{job-id}/cancel",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.jobs",
 )
@@ -69,7 +69,7 @@ GET_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("Artifact",)),
+    response=Response(("Artifact",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.jobs",
@@ -85,7 +85,7 @@ GET_TESTS: Final[Operation[JobTest]] = Operation(
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("JobTest",)),
+    response=Response(("JobTest",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.jobs",

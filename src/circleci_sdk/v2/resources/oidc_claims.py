@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, STRING, Answer, Operation, Parameter, choice, many
+from circleci_sdk._core.operation import ID, STRING, Operation, Parameter, Response, choice, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -27,7 +27,7 @@ GET_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     method="GET",
     path="/org/{orgID}/oidc-custom-claims",
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -40,7 +40,7 @@ PATCH_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
     body=(Parameter("audience", "audience", many(STRING)), Parameter("ttl", "ttl", STRING)),
     body_required=True,
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -52,7 +52,7 @@ DELETE_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     path="/org/{orgID}/oidc-custom-claims",
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
     query_parameters=(Parameter("claims", "claims", many(_OIDC_CLAIM), required=True, exploded=False),),
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -66,7 +66,7 @@ GET_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
         Parameter("org_id", "orgID", ID, required=True),
         Parameter("project_id", "projectID", ID, required=True),
     ),
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -82,7 +82,7 @@ PATCH_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     ),
     body=(Parameter("audience", "audience", many(STRING)), Parameter("ttl", "ttl", STRING)),
     body_required=True,
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -97,7 +97,7 @@ DELETE_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
         Parameter("project_id", "projectID", ID, required=True),
     ),
     query_parameters=(Parameter("claims", "claims", many(_OIDC_CLAIM), required=True, exploded=False),),
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
@@ -111,7 +111,7 @@ class OidcClaims(Resource):
     async def get_for_org(self, org_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of an organization.
 
-        With nothing set the answer holds only `org_id`; it is not a 404.
+        With nothing set the response holds only `org_id`; it is not a 404.
 
         Args:
             org_id: Id of the organization, a UUID.
@@ -169,7 +169,7 @@ class OidcClaims(Resource):
     async def get_for_project(self, org_id: str | UUID, project_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of a project.
 
-        With nothing set the answer holds only `org_id` and `project_id`; it is not a 404.
+        With nothing set the response holds only `org_id` and `project_id`; it is not a 404.
 
         Args:
             org_id: Id of the organization, a UUID.

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, STRING, Answer, Operation, Paging, Parameter, choice
+from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, Response, choice
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -38,7 +38,7 @@ CREATE_ORGANIZATION: Final[Operation[Organization]] = Operation(
         Parameter("vcs_type", "vcs_type", _VCS_TYPE, required=True),
     ),
     body_required=True,
-    answer=Answer(("Organization",)),
+    response=Response(("Organization",)),
     replayable=False,
     rate_group="v2.organizations",
 )
@@ -49,7 +49,7 @@ GET_ORGANIZATION: Final[Operation[Organization]] = Operation(
     method="GET",
     path="/organization/{org-slug-or-id}",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
-    answer=Answer(("Organization",)),
+    response=Response(("Organization",)),
     replayable=True,
     rate_group="v2.organizations",
 )
@@ -60,7 +60,7 @@ DELETE_ORGANIZATION: Final[Operation[MessageResponse]] = Operation(
     method="DELETE",
     path="/organization/{org-slug-or-id}",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.organizations",
 )
@@ -72,7 +72,7 @@ LIST_URL_ORB_ALLOW_LIST_ENTRIES: Final[Operation[OrbAllowListEntry]] = Operation
     path="/organization/{org-slug-or-id}/url-orb-allow-list",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("OrbAllowListEntry",)),
+    response=Response(("OrbAllowListEntry",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.organizations",
@@ -90,7 +90,7 @@ CREATE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operatio
         Parameter("auth", "auth", _ORB_ALLOW_LIST_AUTH, required=True),
     ),
     body_required=True,
-    answer=Answer(("OrbAllowListChange",)),
+    response=Response(("OrbAllowListChange",)),
     replayable=False,
     rate_group="v2.organizations",
 )
@@ -104,7 +104,7 @@ REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operatio
         Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),
         Parameter("allow_list_entry_id", "allow-list-entry-id", ID, required=True),
     ),
-    answer=Answer(("OrbAllowListChange",)),
+    response=Response(("OrbAllowListChange",)),
     replayable=True,
     rate_group="v2.organizations",
 )
@@ -118,7 +118,7 @@ class Organizations(Resource):
     async def create(self, *, name: str, vcs_type: VcsType) -> Organization:
         """Create an organization.
 
-        Only `circleci` makes a new organization. For `github` and `bitbucket` the answer is the organization of that
+        Only `circleci` makes a new organization. For `github` and `bitbucket` the response is the organization of that
         name there, known to CircleCI before or not.
 
         Never sent again once the API may have carried it out.
@@ -189,7 +189,7 @@ class Organizations(Resource):
     ) -> OrbAllowListChange:
         """Allow an organization to load URL orbs from one more place.
 
-        The entry holds for all projects. The answer is its id and a message, not the entry.
+        The entry holds for all projects. The response is its id and a message, not the entry.
 
         Never sent again once the API may have carried it out.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, STRING, Answer, Operation, Paging, Parameter, model
+from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, Response, model
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -33,7 +33,7 @@ LIST_PIPELINE_DEFINITIONS: Final[Operation[PipelineDefinition]] = Operation(
     method="GET",
     path="/projects/{project_id}/pipeline-definitions",
     path_parameters=(Parameter("project_id", "project_id", ID, required=True),),
-    answer=Answer(("PipelineDefinition",)),
+    response=Response(("PipelineDefinition",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v2.pipeline_definitions",
@@ -54,7 +54,7 @@ CREATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
         Parameter("description", "description", STRING),
     ),
     body_required=True,
-    answer=Answer(("PipelineDefinition",)),
+    response=Response(("PipelineDefinition",)),
     replayable=False,
     rate_group="v2.pipeline_definitions",
 )
@@ -68,7 +68,7 @@ GET_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    answer=Answer(("PipelineDefinition",)),
+    response=Response(("PipelineDefinition",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )
@@ -89,7 +89,7 @@ UPDATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
         Parameter("description", "description", STRING),
     ),
     body_required=True,
-    answer=Answer(("PipelineDefinition",)),
+    response=Response(("PipelineDefinition",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )
@@ -103,7 +103,7 @@ DELETE_PIPELINE_DEFINITION: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )

@@ -12,10 +12,10 @@ from circleci_sdk._core.operation import (
     PROJECT_SLUG,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     Rule,
     mapping,
     model,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import (
         MessageResponse,
@@ -56,7 +56,7 @@ LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
         Parameter("mine", "mine", BOOLEAN),
         Parameter("page_token", "page-token", STRING),
     ),
-    answer=Answer(("Pipeline",)),
+    response=Response(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
@@ -69,7 +69,7 @@ LIST_PIPELINES_FOR_PROJECT: Final[Operation[Pipeline]] = Operation(
     path="/project/{project-slug}/pipeline",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("page_token", "page-token", STRING)),
-    answer=Answer(("Pipeline",)),
+    response=Response(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
@@ -87,7 +87,7 @@ TRIGGER_PIPELINE: Final[Operation[PipelineCreation | MessageResponse]] = Operati
         Parameter("parameters", "parameters", mapping()),
         Parameter("config", "config", STRING),
     ),
-    answer=Answer(("PipelineCreation", "MessageResponse")),
+    response=Response(("PipelineCreation", "MessageResponse")),
     rules=(Rule("at_most_one", ("branch", "tag")),),
     replayable=False,
     rate_group="v2.pipelines",
@@ -100,7 +100,7 @@ LIST_MY_PIPELINES: Final[Operation[Pipeline]] = Operation(
     path="/project/{project-slug}/pipeline/mine",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("Pipeline",)),
+    response=Response(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
@@ -112,7 +112,7 @@ GET_PIPELINE_BY_ID: Final[Operation[Pipeline]] = Operation(
     method="GET",
     path="/pipeline/{pipeline-id}",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    answer=Answer(("Pipeline",)),
+    response=Response(("Pipeline",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -126,7 +126,7 @@ GET_PIPELINE_BY_NUMBER: Final[Operation[Pipeline]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("pipeline_number", "pipeline-number", INTEGER, required=True),
     ),
-    answer=Answer(("Pipeline",)),
+    response=Response(("Pipeline",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -137,7 +137,7 @@ GET_PIPELINE_CONFIG_BY_ID: Final[Operation[PipelineConfig]] = Operation(
     method="GET",
     path="/pipeline/{pipeline-id}/config",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    answer=Answer(("PipelineConfig",)),
+    response=Response(("PipelineConfig",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -148,7 +148,7 @@ GET_PIPELINE_VALUES_BY_ID: Final[Operation[PipelineValues]] = Operation(
     method="GET",
     path="/pipeline/{pipeline-id}/values",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    answer=Answer(("PipelineValues",)),
+    response=Response(("PipelineValues",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -160,7 +160,7 @@ LIST_WORKFLOWS_BY_PIPELINE_ID: Final[Operation[Workflow]] = Operation(
     path="/pipeline/{pipeline-id}/workflow",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("Workflow",)),
+    response=Response(("Workflow",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
@@ -178,7 +178,7 @@ TRIGGER_PIPELINE_RUN: Final[Operation[PipelineCreation | MessageResponse]] = Ope
         Parameter("config", "config", model("PipelineRunConfig")),
         Parameter("parameters", "parameters", mapping()),
     ),
-    answer=Answer(("PipelineCreation", "MessageResponse")),
+    response=Response(("PipelineCreation", "MessageResponse")),
     replayable=False,
     rate_group="v2.pipelines",
 )
@@ -194,7 +194,7 @@ CONTINUE_PIPELINE: Final[Operation[MessageResponse]] = Operation(
         Parameter("parameters", "parameters", mapping()),
     ),
     body_required=True,
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=False,
     rate_group="v2.pipelines",
 )

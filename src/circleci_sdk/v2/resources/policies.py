@@ -10,10 +10,10 @@ from circleci_sdk._core.operation import (
     DATE_TIME,
     ID,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     choice,
     integer,
     mapping,
@@ -51,7 +51,7 @@ GET_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
         Parameter("org_id", "ownerID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    answer=Answer(("PolicyBundle",)),
+    response=Response(("PolicyBundle",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -68,7 +68,7 @@ CREATE_POLICY_BUNDLE: Final[Operation[PolicyBundleDiff]] = Operation(
     query_parameters=(Parameter("dry", "dry", BOOLEAN),),
     body=(Parameter("policies", "policies", mapping(STRING), required=True),),
     body_required=True,
-    answer=Answer(("PolicyBundleDiff",)),
+    response=Response(("PolicyBundleDiff",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -83,7 +83,7 @@ GET_POLICY_DOCUMENT: Final[Operation[Policy]] = Operation(
         Parameter("policy_name", "policyName", STRING, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    answer=Answer(("Policy",)),
+    response=Response(("Policy",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -106,7 +106,7 @@ GET_DECISION_LOGS: Final[Operation[PolicyDecisionLog]] = Operation(
         Parameter("build_number", "build_number", STRING),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    answer=Answer(("PolicyDecisionLog",)),
+    response=Response(("PolicyDecisionLog",)),
     paging=Paging("offset", start="offset", items=None),
     replayable=True,
     rate_group="v2.policies",
@@ -123,7 +123,7 @@ MAKE_DECISION: Final[Operation[PolicyDecision]] = Operation(
     ),
     body=(Parameter("config", "input", STRING, required=True), Parameter("metadata", "metadata", mapping())),
     body_required=True,
-    answer=Answer(("PolicyDecision",)),
+    response=Response(("PolicyDecision",)),
     replayable=False,
     rate_group="v2.policies",
 )
@@ -138,7 +138,7 @@ GET_DECISION_LOG: Final[Operation[PolicyDecisionLog]] = Operation(
         Parameter("decision_id", "decisionID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    answer=Answer(("PolicyDecisionLog",)),
+    response=Response(("PolicyDecisionLog",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -153,7 +153,7 @@ GET_DECISION_LOG_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
         Parameter("decision_id", "decisionID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    answer=Answer(("PolicyBundle",)),
+    response=Response(("PolicyBundle",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -167,7 +167,7 @@ GET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
         Parameter("org_id", "ownerID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    answer=Answer(("PolicySettings",)),
+    response=Response(("PolicySettings",)),
     replayable=True,
     rate_group="v2.policies",
 )
@@ -183,7 +183,7 @@ SET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
     ),
     body=(Parameter("enabled", "enabled", BOOLEAN, required=True),),
     body_required=True,
-    answer=Answer(("PolicySettings",)),
+    response=Response(("PolicySettings",)),
     replayable=True,
     rate_group="v2.policies",
 )

@@ -9,10 +9,10 @@ from circleci_sdk._core.operation import (
     PROJECT_SLUG,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     choice,
     model,
 )
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import (
         CheckoutKey,
@@ -51,7 +51,7 @@ CREATE_PROJECT: Final[Operation[Project]] = Operation(
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
     body=(Parameter("name", "name", STRING, required=True),),
     body_required=True,
-    answer=Answer(("Project",)),
+    response=Response(("Project",)),
     replayable=False,
     rate_group="v2.projects",
 )
@@ -62,7 +62,7 @@ CREATE_PROJECT_FROM_REPO: Final[Operation[ProjectSettings]] = Operation(
     method="POST",
     path="/project/{provider}/{organization}/{project}",
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=False,
     rate_group="v2.projects",
 )
@@ -73,7 +73,7 @@ GET_PROJECT_BY_SLUG: Final[Operation[Project]] = Operation(
     method="GET",
     path="/project/{project-slug}",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    answer=Answer(("Project",)),
+    response=Response(("Project",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -84,7 +84,7 @@ DELETE_PROJECT_BY_SLUG: Final[Operation[MessageResponse | None]] = Operation(
     method="DELETE",
     path="/project/{project-slug}",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    answer=Answer(("MessageResponse",), may_be_empty=True),
+    response=Response(("MessageResponse",), may_be_empty=True),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -95,7 +95,7 @@ GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     method="GET",
     path="/project/{provider}/{organization}/{project}/settings",
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -108,7 +108,7 @@ PATCH_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
     body=(Parameter("advanced", "advanced", model("ProjectAdvancedSettings"), required=True),),
     body_required=True,
-    answer=Answer(("ProjectSettings",)),
+    response=Response(("ProjectSettings",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -120,7 +120,7 @@ LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     path="/project/{project-slug}/envvar",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.projects",
@@ -134,7 +134,7 @@ CREATE_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("value", "value", SECRET, required=True)),
     body_required=True,
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -148,7 +148,7 @@ GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    answer=Answer(("ProjectEnvVar",)),
+    response=Response(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -162,7 +162,7 @@ DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -174,7 +174,7 @@ LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     path="/project/{project-slug}/checkout-key",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("digest", "digest", _KEY_DIGEST), Parameter("page_token", "page-token", STRING)),
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.projects",
@@ -188,7 +188,7 @@ CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     body=(Parameter("key_type", "type", _CHECKOUT_KEY_TYPE_INPUT, required=True),),
     body_required=True,
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     replayable=False,
     rate_group="v2.projects",
 )
@@ -202,7 +202,7 @@ GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    answer=Answer(("CheckoutKey",)),
+    response=Response(("CheckoutKey",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -216,7 +216,7 @@ DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -296,7 +296,7 @@ class Projects(Resource):
 
         Returns:
             `MessageResponse`: Confirmation that the project is deleted.
-            `None`: Or nothing: an empty answer was seen.
+            `None`: Or nothing: an empty response was seen.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -366,7 +366,7 @@ class Projects(Resource):
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
 
-        A variable of that name is replaced without a warning. The answer masks the value.
+        A variable of that name is replaced without a warning. The response masks the value.
 
         Sent again after a failure: repeating it does no harm.
 
@@ -374,7 +374,7 @@ class Projects(Resource):
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
                 operations take the bare project id too.
             name: The name of the variable.
-            value: The value of the variable; answers show it masked.
+            value: The value of the variable; responses show it masked.
 
         Returns:
             The variable.
@@ -430,7 +430,7 @@ class Projects(Resource):
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
                 operations take the bare project id too.
-            digest: The kind of the fingerprints in the answer. The API assumes `md5` when it is left out.
+            digest: The kind of the fingerprints in the response. The API assumes `md5` when it is left out.
             page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
 
         Returns:

@@ -9,10 +9,10 @@ from circleci_sdk._core.operation import (
     ID,
     PROJECT_SLUG,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     choice,
     mapping,
     model,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import AttributionActor, MessageResponse, Schedule, Timetable, TimetableUpdate
 
@@ -41,7 +41,7 @@ LIST_SCHEDULES_FOR_PROJECT: Final[Operation[Schedule]] = Operation(
     path="/project/{project-slug}/schedule",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("Schedule",)),
+    response=Response(("Schedule",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.schedules",
@@ -61,7 +61,7 @@ CREATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
         Parameter("description", "description", nullable(STRING)),
     ),
     body_required=True,
-    answer=Answer(("Schedule",)),
+    response=Response(("Schedule",)),
     replayable=False,
     rate_group="v2.schedules",
 )
@@ -72,7 +72,7 @@ GET_SCHEDULE_BY_ID: Final[Operation[Schedule]] = Operation(
     method="GET",
     path="/schedule/{schedule-id}",
     path_parameters=(Parameter("schedule_id", "schedule-id", ID, required=True),),
-    answer=Answer(("Schedule",)),
+    response=Response(("Schedule",)),
     replayable=True,
     rate_group="v2.schedules",
 )
@@ -91,7 +91,7 @@ UPDATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
         Parameter("description", "description", nullable(STRING)),
     ),
     body_required=True,
-    answer=Answer(("Schedule",)),
+    response=Response(("Schedule",)),
     replayable=True,
     rate_group="v2.schedules",
 )
@@ -102,7 +102,7 @@ DELETE_SCHEDULE_BY_ID: Final[Operation[MessageResponse]] = Operation(
     method="DELETE",
     path="/schedule/{schedule-id}",
     path_parameters=(Parameter("schedule_id", "schedule-id", ID, required=True),),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.schedules",
 )

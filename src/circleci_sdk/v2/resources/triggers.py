@@ -9,10 +9,10 @@ from circleci_sdk._core.operation import (
     BOOLEAN,
     ID,
     STRING,
-    Answer,
     Operation,
     Paging,
     Parameter,
+    Response,
     choice,
     mapping,
     model,
@@ -62,7 +62,7 @@ LIST_PIPELINE_DEFINITION_TRIGGERS: Final[Operation[Trigger]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    answer=Answer(("Trigger",)),
+    response=Response(("Trigger",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v2.triggers",
@@ -88,7 +88,7 @@ CREATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("parameters", "parameters", mapping()),
     ),
     body_required=True,
-    answer=Answer(("Trigger",)),
+    response=Response(("Trigger",)),
     replayable=False,
     rate_group="v2.triggers",
     secret=True,
@@ -103,7 +103,7 @@ GET_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("trigger_id", "trigger_id", ID, required=True),
     ),
-    answer=Answer(("Trigger",)),
+    response=Response(("Trigger",)),
     replayable=True,
     rate_group="v2.triggers",
     secret=True,
@@ -127,7 +127,7 @@ UPDATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("disabled", "disabled", BOOLEAN),
     ),
     body_required=True,
-    answer=Answer(("Trigger",)),
+    response=Response(("Trigger",)),
     replayable=True,
     rate_group="v2.triggers",
     secret=True,
@@ -142,7 +142,7 @@ DELETE_TRIGGER: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("trigger_id", "trigger_id", ID, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.triggers",
 )
@@ -187,8 +187,8 @@ class Triggers(Resource):
     ) -> Trigger:
         """Create a trigger.
 
-        For a webhook the answer holds the URL to call, with its secret; keep it, later answers mask the secret.
-        `created_at` is missing from this answer.
+        For a webhook the response holds the URL to call, with its secret; keep it, later responses mask the secret.
+        `created_at` is missing from this response.
 
         Never sent again once the API may have carried it out.
 

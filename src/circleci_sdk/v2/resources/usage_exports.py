@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import DATE_TIME, ID, Answer, Operation, Parameter, many
+from circleci_sdk._core.operation import DATE_TIME, ID, Operation, Parameter, Response, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -32,7 +32,7 @@ CREATE_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
         Parameter("shared_org_ids", "shared_org_ids", many(ID)),
     ),
     body_required=True,
-    answer=Answer(("UsageExport",)),
+    response=Response(("UsageExport",)),
     replayable=False,
     rate_group="v2.usage_exports",
 )
@@ -46,7 +46,7 @@ GET_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("usage_export_job_id", "usage_export_job_id", ID, required=True),
     ),
-    answer=Answer(("UsageExport",)),
+    response=Response(("UsageExport",)),
     replayable=True,
     rate_group="v2.usage_exports",
 )

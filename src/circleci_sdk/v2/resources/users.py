@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, Answer, Operation, Paging, Parameter
+from circleci_sdk._core.operation import ID, Operation, Paging, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from circleci_sdk.v2._api import API
 
@@ -22,7 +22,7 @@ GET_CURRENT_USER: Final[Operation[User]] = Operation(
     python_name="users.me",
     method="GET",
     path="/me",
-    answer=Answer(("User",)),
+    response=Response(("User",)),
     replayable=True,
     rate_group="v2.users",
 )
@@ -33,7 +33,7 @@ GET_USER: Final[Operation[User]] = Operation(
     method="GET",
     path="/user/{id}",
     path_parameters=(Parameter("user_id", "id", ID, required=True),),
-    answer=Answer(("User",)),
+    response=Response(("User",)),
     replayable=True,
     rate_group="v2.users",
 )
@@ -43,7 +43,7 @@ GET_COLLABORATIONS: Final[Operation[Collaboration]] = Operation(
     python_name="users.list_collaborations",
     method="GET",
     path="/me/collaborations",
-    answer=Answer(("Collaboration",)),
+    response=Response(("Collaboration",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v2.users",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import BOOLEAN, ID, STRING, Answer, Operation, Paging, Parameter, Rule, many
+from circleci_sdk._core.operation import BOOLEAN, ID, STRING, Operation, Paging, Parameter, Response, Rule, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -26,7 +26,7 @@ GET_WORKFLOW_BY_ID: Final[Operation[Workflow]] = Operation(
     method="GET",
     path="/workflow/{id}",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
-    answer=Answer(("Workflow",)),
+    response=Response(("Workflow",)),
     replayable=True,
     rate_group="v2.workflows",
 )
@@ -38,7 +38,7 @@ LIST_WORKFLOW_JOBS: Final[Operation[WorkflowJob]] = Operation(
     path="/workflow/{id}/job",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    answer=Answer(("WorkflowJob",)),
+    response=Response(("WorkflowJob",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.workflows",
@@ -53,7 +53,7 @@ APPROVE_PENDING_APPROVAL_JOB_BY_ID: Final[Operation[MessageResponse]] = Operatio
         Parameter("workflow_id", "id", ID, required=True),
         Parameter("approval_request_id", "approval_request_id", ID, required=True),
     ),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=False,
     rate_group="v2.workflows",
 )
@@ -64,7 +64,7 @@ CANCEL_WORKFLOW: Final[Operation[MessageResponse]] = Operation(
     method="POST",
     path="/workflow/{id}/cancel",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
-    answer=Answer(("MessageResponse",)),
+    response=Response(("MessageResponse",)),
     replayable=True,
     rate_group="v2.workflows",
 )
@@ -81,7 +81,7 @@ RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
         Parameter("enable_ssh", "enable_ssh", BOOLEAN),
         Parameter("sparse_tree", "sparse_tree", BOOLEAN),
     ),
-    answer=Answer(("WorkflowRerun",)),
+    response=Response(("WorkflowRerun",)),
     rules=(
         Rule("at_most_one", ("jobs", "from_failed")),
         Rule("needs", ("enable_ssh", "jobs")),
@@ -131,7 +131,7 @@ class Workflows(Resource):
     async def approve(self, workflow_id: str | UUID, approval_request_id: str | UUID) -> MessageResponse:
         """Approve a job that is on hold.
 
-        The jobs behind the approval start shortly after the answer.
+        The jobs behind the approval start shortly after the response.
 
         Never sent again once the API may have carried it out.
 
@@ -152,7 +152,7 @@ class Workflows(Resource):
     async def cancel(self, workflow_id: str | UUID) -> MessageResponse:
         """Cancel a workflow.
 
-        The answer only says that the request was taken; jobs may run on for a moment.
+        The response only says that the request was taken; jobs may run on for a moment.
 
         Sent again after a failure: repeating it does no harm.
 

@@ -21,4 +21,4 @@ OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
         "getJobClaims": oidc_claims.GET_JOB_CLAIMS,
     }
 )
-"""Where each goes, what it takes and answers, how it pages and whether it may be sent twice."""
+"""Where each goes, what it takes and responses, how it pages and whether it may be sent twice."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, UnknownStr
+from circleci_sdk._core.serialization.model import Model, UnknownStr
 
 
 class Shape(Model):

@@ -12,9 +12,9 @@ from circleci_sdk._core.operation import (
     ID,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Parameter,
+    Response,
     choice,
     integer,
     many,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from circleci_sdk._core.model import UnknownStr
+    from circleci_sdk._core.serialization.model import UnknownStr
     from circleci_sdk._core.unset import Unset
     from things_sdk.v9.models import Color, OwnerById, OwnerInput, Shape, Thing
 
@@ -67,7 +67,7 @@ CREATE_THING: Final[Operation[Thing]] = Operation(
         Parameter("ids", "ids", many(ID)),
     ),
     body_required=True,
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=False,
     rate_group="v9.things",
 )
@@ -79,7 +79,7 @@ UPDATE_THING: Final[Operation[Thing]] = Operation(
     path="/things/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
     body=(Parameter("name", "name", STRING), Parameter("shape", "shape", model("Shape"))),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )

@@ -3,7 +3,7 @@
 
 from typing import Literal
 
-from circleci_sdk._core.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 from ._shared import ThingKind
 

@@ -5,6 +5,6 @@ from typing import Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import UnknownStr
+from circleci_sdk._core.serialization.model import UnknownStr
 
 ThingKind = TypeAliasType("ThingKind", Literal["big", "small"] | UnknownStr)

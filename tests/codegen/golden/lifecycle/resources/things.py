@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import deprecated
 
-from circleci_sdk._core.operation import STRING, Answer, Operation, Paging, Parameter, Rule
+from circleci_sdk._core.operation import STRING, Operation, Paging, Parameter, Response, Rule
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from things_sdk.v9._api import API
@@ -57,7 +57,7 @@ LIST_OLD: Final[Operation[Thing]] = Operation(
     python_name="things.list_old",
     method="GET",
     path="/old",
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v9.things",
@@ -100,7 +100,7 @@ class Things(Resource):
     async def post_undocumented(self) -> None:
         """Post what nobody wrote down.
 
-        Undocumented: the reference of the API does not mention it. Sent again after a failure: repeating it does no
+        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
         harm.
         """
         await self._call(POST_UNDOCUMENTED)

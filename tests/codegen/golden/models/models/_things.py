@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Optional
 from pydantic import Field
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.model import Model, SecretText, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, UnknownStr
 
 
 class Nested(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import INTEGER, STRING, Answer, Operation, Paging, Parameter
+from circleci_sdk._core.operation import INTEGER, STRING, Operation, Paging, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from things_sdk.v9._api import API
@@ -23,7 +23,7 @@ LIST_THINGS: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/by-token",
     query_parameters=(Parameter("name", "name", STRING), Parameter("page_token", "page-token", STRING)),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v9.things",
@@ -39,7 +39,7 @@ LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
         Parameter("page_size", "limit", INTEGER),
         Parameter("cursor", "cursor", STRING),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("token", start="cursor", size="limit"),
     replayable=True,
     rate_group="v9.things",
@@ -51,7 +51,7 @@ LIST_THINGS_BY_OFFSET: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/by-offset",
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("offset", "offset", INTEGER)),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v9.things",
@@ -63,7 +63,7 @@ LIST_THINGS_BY_NUMBER: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/by-number",
     query_parameters=(Parameter("page", "page", INTEGER),),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("number", start="page", items=None),
     replayable=True,
     rate_group="v9.things",
@@ -74,7 +74,7 @@ LIST_ALL_THINGS: Final[Operation[Thing]] = Operation(
     python_name="things.list_all",
     method="GET",
     path="/all",
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v9.things",

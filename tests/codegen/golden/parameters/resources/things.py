@@ -17,9 +17,9 @@ from circleci_sdk._core.operation import (
     PROJECT_SLUG,
     SECRET,
     STRING,
-    Answer,
     Operation,
     Parameter,
+    Response,
     choice,
     integer,
     many,
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from circleci_sdk._core.model import UnknownStr
-    from circleci_sdk._core.slugs import ProjectSlug
+    from circleci_sdk._core.serialization.model import UnknownStr
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
     from things_sdk.v9.models import Owner, Tag, Thing
 
@@ -71,7 +71,7 @@ GET_THING: Final[Operation[Thing]] = Operation(
         Parameter("key", "key", SECRET),
         Parameter("hint", "hint", STRING),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
@@ -85,7 +85,7 @@ GET_BY_PROJECT: Final[Operation[Thing]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("branch", "branch", STRING, required=True),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
@@ -96,7 +96,7 @@ GET_BY_ORG: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/org/{org-slug}",
     path_parameters=(Parameter("org_slug", "org-slug", LONG_ORG_SLUG, required=True),),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
@@ -110,7 +110,7 @@ GET_BY_PARTS: Final[Operation[Thing]] = Operation(
         Parameter("project_slug", "vcs/org/project", PROJECT_SLUG, required=True),
         Parameter("org_slug", "vcs-type/username", LONG_ORG_SLUG, required=True),
     ),
-    answer=Answer(("Thing",)),
+    response=Response(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, Answer, Operation, Parameter
+from circleci_sdk._core.operation import ID, Operation, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from things_sdk.v9._api import API
 
@@ -22,7 +22,7 @@ GET_JOB: Final[Operation[Job]] = Operation(
     method="GET",
     path="/jobs/{job-id}",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    answer=Answer(("Job",)),
+    response=Response(("Job",)),
     replayable=True,
     rate_group="v9.jobs",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.operation import ID, Answer, Operation, Parameter
+from circleci_sdk._core.operation import ID, Operation, Parameter, Response
 from circleci_sdk._core.resource import Resource
 from things_sdk.v9._api import API
 
@@ -21,7 +21,7 @@ GET_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     python_name="oidc_claims.get",
     method="GET",
     path="/claims",
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v9.oidc_claims",
 )
@@ -32,7 +32,7 @@ GET_JOB_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     method="GET",
     path="/jobs/{job-id}/claims",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    answer=Answer(("OidcClaims",)),
+    response=Response(("OidcClaims",)),
     replayable=True,
     rate_group="v9.oidc_claims",
 )

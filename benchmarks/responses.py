@@ -1,0 +1,105 @@
+"""What the server returns: invented, of the size and shape that the API is known for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+PAGE_SIZE: Final = 20
+PAGES: Final = 100
+STEPS: Final = 120
+CONTAINERS: Final = 4
+
+
+def _pipeline(number: int) -> dict[str, Any]:
+    second = number % 60
+    return {
+        "id": f"5034460f-c7c4-4c43-9457-{number:012x}",
+        "errors": [],
+        "project_slug": "gh/acme/web",
+        "updated_at": f"2026-08-24T14:15:{second:02d}.274Z",
+        "number": number,
+        "trigger_parameters": {"webhook": {"type": "push", "attempt": 1}},
+        "state": "created",
+        "created_at": f"2026-08-24T14:15:{second:02d}Z",
+        "trigger": {
+            "type": "webhook",
+            "received_at": f"2026-08-24T14:15:{second:02d}Z",
+            "actor": {"login": "ada", "avatar_url": "https://avatars.example.com/u/1"},
+        },
+        "vcs": {
+            "provider_name": "GitHub",
+            "origin_repository_url": "https://github.com/acme/web",
+            "target_repository_url": "https://github.com/acme/web",
+            "revision": f"{number:040x}",
+            "branch": "feature/faster-calls",
+            "review_id": "123",
+            "commit": {"subject": "Make it faster", "body": "Nobody should have to wait."},
+        },
+    }
+
+
+def page(token: str | None = None, first: int = 1) -> bytes:
+    """A page of pipelines; `token` leads to the next one."""
+    items = [_pipeline(number) for number in range(first, first + PAGE_SIZE)]
+    return json.dumps({"items": items, "next_page_token": token}).encode()
+
+
+def _action(step: int, index: int) -> dict[str, Any]:
+    moment = f"2026-08-24T14:{step % 60:02d}:{index:02d}.123Z"
+    return {
+        "index": index,
+        "step": step,
+        "allocation_id": "6c7a1c6f2d3c0b0001b0c5ad-0-build/31B8E0B6",
+        "name": f"Run step {step}",
+        "type": "test",
+        "source": "config",
+        "status": "success",
+        "start_time": moment,
+        "end_time": moment,
+        "run_time_millis": 1234 + step,
+        "exit_code": 0,
+        "bash_command": "#!/bin/bash -eo pipefail\nmake test",
+        "background": False,
+        "canceled": None,
+        "continue": None,
+        "failed": None,
+        "has_output": True,
+        "infrastructure_fail": None,
+        "insignificant": False,
+        "messages": [],
+        "output_url": f"https://output.example.com/{step}/{index}",
+        "parallel": True,
+        "timedout": None,
+        "truncated": False,
+    }
+
+
+def build() -> bytes:
+    """A build of API v1.1 with hundreds of actions."""
+    steps = [
+        {"name": f"Run step {step}", "actions": [_action(step, index) for index in range(CONTAINERS)]}
+        for step in range(STEPS)
+    ]
+    return json.dumps(
+        {
+            "build_num": 42,
+            "vcs_url": "https://github.com/acme/web",
+            "build_url": "https://circleci.com/gh/acme/web/42",
+            "username": "acme",
+            "reponame": "web",
+            "branch": "main",
+            "vcs_revision": "a" * 40,
+            "status": "success",
+            "outcome": "success",
+            "lifecycle": "finished",
+            "why": "github",
+            "queued_at": "2026-08-24T14:15:00.123Z",
+            "start_time": "2026-08-24T14:15:01.123Z",
+            "stop_time": "2026-08-24T14:25:01.123Z",
+            "build_time_millis": 600_000,
+            "parallel": CONTAINERS,
+            "build_parameters": {"deploy": "true"},
+            "steps": steps,
+        }
+    ).encode()

@@ -1,0 +1,1 @@
+"""Arguments into requests and responses into models. Pure: nothing here awaits."""

@@ -1,0 +1,93 @@
+"""What a server said when it said no: the message out of every kind of error body, and what to make of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Final, cast
+from urllib.parse import quote
+
+_KEYS: Final = ("message", "error", "error_description", "detail", "title", "errors")
+_LONGEST: Final = 500
+
+
+def message_of(content: bytes, content_type: str) -> str:
+    """The sentence in an error body; empty where there is none. Never raises.
+
+    Reads `{"message"}`, `{"error"}`, an object inside `error`, JSON inside a string (the API passes GitHub's
+    responses through like that), lists of such, and plain text. Of HTML nothing is kept.
+    """
+    text = content.decode("utf-8-sig", "replace").strip()
+    if not text:
+        return ""
+    try:
+        return _short(_from_json(json.loads(text), depth=0))
+    except (ValueError, RecursionError):
+        if "html" in content_type.lower() or text.startswith("<"):
+            return ""
+        return _short(text)
+
+
+def _from_json(value: object, depth: int) -> str:
+    if depth > 6:
+        return ""
+    if isinstance(value, str):
+        return _from_text(value, depth)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        found = (_from_json(item, depth + 1) for item in items[:3])
+        return "; ".join(text for text in found if text)
+    if isinstance(value, dict):
+        fields = cast("dict[object, object]", value)
+        for key in _KEYS:
+            if key in fields and (text := _from_json(fields[key], depth + 1)):
+                return text
+    return ""
+
+
+def _from_text(text: str, depth: int) -> str:
+    if text.lstrip().startswith(("{", "[")):
+        try:
+            return _from_json(json.loads(text), depth + 1) or text
+        except ValueError:
+            return text
+    return text
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def repeats(content: bytes, secrets: Iterable[str]) -> bool:
+    """Whether an error body quotes one of these secrets, or a line of it, plain or escaped."""
+    said = content.decode("utf-8", "replace")
+    return any(form in said for secret in secrets for form in _forms(secret))
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for line in {secret, *(line.strip() for line in secret.splitlines())}:
+        if line:
+            yield line
+            yield json.dumps(line)[1:-1]
+            yield json.dumps(line, ensure_ascii=False)[1:-1].replace("/", "\\/")
+            yield quote(line, safe="")
+
+
+def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
+    """What a status may mean beyond its words.
+
+    `sent_before` says that an earlier attempt of the same call may have been carried out, `changes` that the
+    call changes something.
+    """
+    if sent_before and changes and status in (404, 409):
+        return "An earlier attempt of this call may have done it already."
+    if status == 401 and api == "v2":
+        return "API v2 takes personal tokens only; project tokens do not work there."
+    if status == 404:
+        return "The API returns 404 also for what this token may not see."
+    if status == 403:
+        return "Some parts of the API response 403 also for what does not exist."
+    if status == 410:
+        return "The API no longer has this operation."
+    return ""

@@ -1,0 +1,125 @@
+"""Project slugs: how the API names a project in a path."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.options import is_text
+
+_LONG: Final = {"gh": "github", "bb": "bitbucket"}
+_SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
+_HOSTS: Final = {"github.com": "gh", "ssh.github.com": "gh", "bitbucket.org": "bb", "altssh.bitbucket.org": "bb"}
+_SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)")
+_LOGIN: Final = re.compile("//[^/]*@")  # remotes often hold a token there
+_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSlug:
+    """The name of a project: `vcs/organization/project`.
+
+    `vcs` is `gh`, `bb` or, for GitHub App, GitLab and Bitbucket Data Center, `circleci`; the two other parts
+    of a `circleci` slug are opaque ids. `str(slug)` is what the API takes. Anywhere a slug is expected a plain
+    string will do.
+    """
+
+    vcs: str
+    organization: str
+    project: str
+
+    def __post_init__(self) -> None:
+        for part in (self.vcs, self.organization, self.project):
+            check_segment(part, "project_slug")
+            if "/" in part:
+                raise InvalidArgumentError(f"project_slug: {_quote(part)} is one part of a slug and holds a slash.")
+
+    def __str__(self) -> str:
+        return f"{self.vcs}/{self.organization}/{self.project}"
+
+    @classmethod
+    def parse(cls, text: str) -> ProjectSlug:
+        """Read a slug, an address of the web app, or a git remote.
+
+        Takes `gh/acme/web`, `https://app.circleci.com/pipelines/github/acme/web/12`,
+        `git@github.com:acme/web.git` and their like. Raises `InvalidArgumentError` for anything else; a GitLab
+        remote is refused because such projects go by ids that the remote does not hold.
+        """
+        if not is_text(text):
+            raise InvalidArgumentError(f"ProjectSlug.parse: it takes a string, not {type(text).__name__}.")
+        parts = _slug_parts(text.strip())
+        if parts is None:
+            raise InvalidArgumentError(
+                f"{_quote(text)} names no project. Give a slug such as gh/acme/web, the address of a project or "
+                "pipeline in the web app, or a git remote on GitHub or Bitbucket. Projects on GitLab and of the "
+                "GitHub App go by the slug on their settings page (circleci/...)."
+            )
+        return cls(*parts)
+
+
+def _slug_parts(text: str) -> tuple[str, str, str] | None:
+    if "://" in text:
+        try:
+            url = urlsplit(text)
+        except ValueError:
+            return None
+        return _from_address(url.hostname or "", url.path)
+    if match := _SCP.fullmatch(text):
+        return _from_address(match["host"], match["path"])
+    return _from_segments(text.split("/"), exact=True)
+
+
+def _from_address(host: str, path: str) -> tuple[str, str, str] | None:
+    segments = [unquote(segment) for segment in path.strip("/").split("/")]
+    host = host.lower().removeprefix("www.")
+    if host in _HOSTS:
+        if len(segments) < 2:
+            return None
+        return _HOSTS[host], segments[0], segments[1].removesuffix(".git")
+    if host == "circleci.com" or host.endswith(".circleci.com"):
+        for prefix in _APP_PREFIXES:
+            if tuple(segments[: len(prefix)]) == prefix:
+                return _from_segments(segments[len(prefix) :], exact=False)
+    return None
+
+
+def _from_segments(segments: list[str], *, exact: bool) -> tuple[str, str, str] | None:
+    if len(segments) < 3 or (exact and len(segments) > 3) or segments[0].lower() not in _SHORT:
+        return None
+    return _SHORT[segments[0].lower()], segments[1], segments[2]
+
+
+def check_segment(text: str, place: str) -> None:
+    """Refuse what would leave its segment of a path, or cannot be written in one."""
+    if not text:
+        raise InvalidArgumentError(f"{place}: a part of it is empty.")
+    if text in (".", ".."):
+        raise InvalidArgumentError(f"{place}: {text!r} is no name, it would change the path.")
+    if unfit := _UNFIT.search(text):
+        char = unfit[0]
+        if char >= "\ud800":
+            raise InvalidArgumentError(f"{place}: it holds half a character ({char!r}), which has no UTF-8 form.")
+        raise InvalidArgumentError(f"{place}: it holds a control character ({char!r}).")
+
+
+def slug_segments(text: str, place: str, *, count: int, example: str, long_vcs: bool = False) -> list[str]:
+    """The segments of a slug that a user gave as a string, checked, with `gh` spelt as this API wants it."""
+    segments = text.split("/")
+    if len(segments) != count:
+        raise InvalidArgumentError(
+            f"{place}: {_quote(text)} has {len(segments)} parts, not {count}. Write it as {example}."
+        )
+    for segment in segments:
+        check_segment(segment, place)
+    if long_vcs:
+        segments[0] = _LONG.get(segments[0], segments[0])
+    return segments
+
+
+def _quote(text: str) -> str:
+    text = _LOGIN.sub("//", text)
+    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -1,0 +1,1 @@
+"""I/O: sends one request. The only place that knows httpx."""

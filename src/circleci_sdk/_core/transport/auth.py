@@ -1,0 +1,122 @@
+"""How a token is found, sent, and kept out of sight."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Final, Literal
+
+from circleci_sdk._core.errors import ConfigError
+from circleci_sdk._core.options import is_text
+
+AuthScheme = Literal["circle-token", "bearer", "basic", "none"]
+TokenSource = Callable[[], Awaitable[str]]
+
+TOKEN_VARIABLES: Final = ("CIRCLECI_TOKEN", "CIRCLE_TOKEN")
+_SCHEMES: Final = ("circle-token", "bearer", "basic", "none")
+_SENDABLE: Final = re.compile(r"[\x21-\x7e]+")
+
+
+class Token:
+    """A token, and how it is sent. No `repr`, pickle or traceback shows it."""
+
+    __slots__ = ("_scheme", "_value")
+
+    def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
+        if not is_text(value):
+            raise ConfigError(f"The token from {source} is not a string.")
+        if not _SENDABLE.fullmatch(value):
+            del value  # tracebacks show locals
+            raise ConfigError(
+                f"The token from {source} is empty or holds spaces, line ends or other characters that no header can "
+                "carry. Strip it; a line end after a token read from a file is the usual cause."
+            )
+        self._value = value
+        self._scheme = scheme
+
+    def __repr__(self) -> str:
+        return "<token>"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a token is never pickled")
+
+    def put_on(self, headers: MutableMapping[str, str]) -> None:
+        """Add the header that carries the token. For the one place that sends."""
+        if self._scheme == "bearer":
+            headers["Authorization"] = f"Bearer {self._value}"
+        elif self._scheme == "basic":
+            headers["Authorization"] = "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
+        else:
+            headers["Circle-Token"] = self._value
+
+    @staticmethod
+    def take_off(headers: MutableMapping[str, str]) -> None:
+        """Remove it again, so that nobody finds it on a request that was sent."""
+        for name in ("Circle-Token", "Authorization"):
+            if name in headers:
+                del headers[name]
+
+    def is_in(self, content: bytes) -> bool:
+        """Whether a server quotes it."""
+        return self._value.encode() in content
+
+    def fingerprint(self) -> str:
+        """A short digest that tells tokens apart and gives none away."""
+        return hashlib.sha256(b"circleci_sdk:" + self._value.encode()).hexdigest()[:16]
+
+
+class Credential:
+    """Where tokens come from: a fixed token, a callable asked for each attempt, or nothing.
+
+    The callable's tokens go out as `Circle-Token`.
+    """
+
+    __slots__ = ("_fixed", "_source", "key")
+
+    def __init__(self, token: str | None, auth: AuthScheme | TokenSource) -> None:
+        self._fixed: Token | None = None
+        self._source: TokenSource | None = None
+        if callable(auth):
+            if token is not None:
+                raise ConfigError("Give token= or a callable as auth=, not both.")
+            self._source = auth
+        elif is_text(auth):
+            self._fixed = _fixed_token(token, auth)
+        else:
+            raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable that returns a token.")
+        self.key: Final = (
+            self._fixed.fingerprint() if self._fixed else f"callable-{id(self._source)}" if self._source else "none"
+        )
+
+    def __repr__(self) -> str:
+        return f"<credential {self.key}>"
+
+    @property
+    def renewable(self) -> bool:
+        """Whether asking again may give another token."""
+        return self._source is not None
+
+    async def token(self) -> Token | None:
+        """The token for one attempt, or None when nothing is sent."""
+        return self._fixed if self._source is None else Token(await self._source(), "the auth callable")
+
+
+def _fixed_token(token: str | None, scheme: AuthScheme) -> Token | None:
+    if scheme not in _SCHEMES:
+        raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable; it is {scheme!r}.")
+    if scheme == "none":
+        if token is not None:
+            raise ConfigError('auth="none" sends no token; leave token= out.')
+        return None
+    if token is not None:
+        return Token(token, "token=", scheme)
+    for variable in TOKEN_VARIABLES:
+        if value := os.environ.get(variable):
+            return Token(value, variable, scheme)
+    raise ConfigError(
+        'No token. Pass token=, or set CIRCLECI_TOKEN or CIRCLE_TOKEN; for open projects on v1.1, auth="none". '
+        "Tokens are made in the web app under User Settings, Personal API Tokens."
+    )

@@ -1,0 +1,1 @@
+"""Files fetched and saved."""

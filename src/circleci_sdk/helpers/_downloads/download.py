@@ -1,0 +1,359 @@
+"""Files from anywhere: streamed, resumed after a broken connection, with the token only where it belongs.
+
+Artifacts are on hosts of their own, step output and usage files behind signed links of a storage provider. The token
+goes to the API's own server and to its artifact hosts, and never further once a redirect has led elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NoReturn, Self
+from urllib.parse import urljoin
+
+import anyio
+
+from circleci_sdk._core.call import Call
+from circleci_sdk._core.errors import DecodeError, InvalidArgumentError
+from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
+from circleci_sdk._core.operation import Api, Operation
+from circleci_sdk._core.policy.retry import Attempt, Delivered
+from circleci_sdk._core.session import is_loopback, user_agent
+from circleci_sdk._core.transport.http import MAX_REDIRECTS, Opened
+
+from .inflate import Inflater
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from circleci_sdk._core.caller import Caller
+    from circleci_sdk._core.options import Options
+    from circleci_sdk._core.session import Session
+
+Renew = Callable[[], Awaitable[str]]
+
+_URL: Final = re.compile(
+    # Strict about the host, so that no two parsers can read two hosts out of it.
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#][^\x00-\x1f\x7f]*)?",
+    re.IGNORECASE,
+)
+_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+_ARTIFACTS: Final = ".circle-artifacts.com"
+_MOVED: Final = (301, 302, 303, 307, 308)
+_EXPIRED: Final = (400, 401, 403, 410)
+_LONGEST_REFUSAL: Final = 1 << 16
+
+
+def download_of(
+    caller: Caller,
+    url: str,
+    *,
+    label: str,
+    timeout: float | None,
+    renew: Renew | None = None,
+    signed: bool = False,
+    decode: bool = True,
+) -> Download:
+    """A file from any address, of which nothing is read yet.
+
+    `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
+    refused: signed links expire. A `signed` link never gets the token, wherever it leads. `decode` False leaves a
+    body compressed that the server sends so.
+    """
+    options = caller.options.changed(timeout=replace(caller.options.timeout, total=timeout))
+    return Download(caller.session, options, url, label=label, renew=renew, signed=signed, decode=decode)
+
+
+class Download(Call):
+    """One file on its way: enter it, iterate over its bytes once.
+
+    `async with` opens it and raises what any call raises: `NotFoundError`, `PermissionDeniedError` and so on. A
+    connection that breaks on the way is opened again, from where it broke; what was read already is never given
+    twice. When the file has become another one meanwhile, `ConnectionFailedError` says so.
+
+    `received` counts the bytes that came over the wire, `size` is how many there will be, or None if the server does
+    not say.
+    """
+
+    __slots__ = (
+        "_decode",
+        "_digest",
+        "_ended",
+        "_etag",
+        "_inflater",
+        "_opened",
+        "_pieces",
+        "_renew",
+        "_seen",
+        "_settled",
+        "_skip",
+        "_trusted",
+        "received",
+        "size",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        options: Options,
+        url: str,
+        *,
+        label: str,
+        renew: Renew | None = None,
+        signed: bool = False,
+        decode: bool = True,
+    ) -> None:
+        host = check_url(url, allow_http=session.allow_http)
+        room, _, name = label.partition(".")
+        self._trusted = not signed and may_hold_token(url, session.origin)
+        operation: Operation[None] = Operation(
+            api=Api(room, "", ""),
+            id=label,
+            python_name=name,
+            method="GET",
+            path="",
+            replayable=True,
+            rate_group=f"{room}.{'.'.join(host.split('.')[-2:])}",  # artifact hosts have a name per build
+            secret=not self._trusted,
+        )
+        headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
+        super().__init__(session, options, operation, Prepared("GET", url, headers, None), session.http())
+        self.received = 0
+        self.size: int | None = None
+        self._renew = renew
+        self._decode = decode
+        self._opened: Opened | None = None
+        self._etag = ""
+        self._digest = sha256()
+        self._seen = sha256()
+        self._skip = 0
+        self._settled = 0
+        self._inflater: Inflater | None = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._ended = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while True:
+            try:
+                piece = next(self._pieces, None)
+            except ValueError as error:
+                self._raise_broken(error)
+            if piece is not None:
+                return piece
+            if self._ended:
+                raise StopAsyncIteration
+            data = await self._fresh()
+            self._ended = not data
+            self._pieces = self._unpack(data)
+
+    def _unpack(self, data: bytes) -> Iterator[bytes]:
+        if self._inflater is None:
+            if data:
+                yield data
+        elif data:
+            yield from self._inflater.feed(data)
+        else:
+            self._inflater.finish()
+
+    async def _fresh(self) -> bytes:
+        """The next bytes that were not given yet; empty at the end."""
+        while True:
+            outcome = await self._read()
+            if not outcome and self._skip:
+                self._raise_changed()
+            if not outcome and self.size is not None and self.received < self.size:
+                text = f"the response ended after {self.received} of {self.size} bytes"
+                outcome = Failed("connection", Delivered.YES, True, text)
+            if isinstance(outcome, Failed):
+                await self._close()
+                await self._after(outcome)
+                await self._start()
+                continue
+            if not outcome:
+                await self._close()
+                return b""
+            data = self._past(outcome)
+            if data:
+                self.received += len(data)
+                self._digest.update(data)
+                self._settled = self._attempts - 1  # it got somewhere: the next failure is a first one
+                return data
+
+    async def _read(self) -> bytes | Failed:
+        assert self._opened is not None
+        outcome: bytes | Failed | None = None
+        left = self._left()
+        with anyio.move_on_after(None if left == float("inf") else left):
+            outcome = await self._opened.read()
+        if outcome is None:
+            failed = Failed("timeout", Delivered.YES, False, f"the time ran out after {self.received} bytes")
+            self._raise_transport(failed, "deadline")
+        return outcome
+
+    def _past(self, data: bytes) -> bytes:
+        """What of these bytes is new. Those that were given before must be the same again."""
+        old, new = data[: self._skip], data[self._skip :]
+        if old:
+            self._seen.update(old)
+            self._skip -= len(old)
+            if not self._skip and self._seen.digest() != self._digest.digest():
+                self._raise_changed()
+        return new
+
+    async def _start(self) -> None:
+        """Open the file at the place that was reached."""
+        await self.run()
+        assert self._opened is not None
+        headers = self._opened.headers
+        if self.received and self._opened.status == 206:
+            if _goes_on(headers, self.received, self._etag):
+                return
+            await self._close()
+            self._etag = ""  # this server does not keep to ranges
+            await self.run()
+            headers = self._opened.headers
+        self._skip, self._seen = self.received, sha256()
+        self._etag = "" if headers.get("etag", "W/").startswith("W/") else headers["etag"]
+        length = headers.get("content-length", "")
+        self.size = int(length) if length.isdecimal() else None
+        packed = headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
+        if not self.received:
+            self._inflater = Inflater() if packed and self._decode else None
+
+    async def _exchange(self, progress: Progress) -> Received | Failed:
+        """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""
+        url, headers = self._prepared.url, self._prepared.headers
+        if self.received and self._etag:
+            headers = (*headers, ("Range", f"bytes={self.received}-"), ("If-Range", self._etag))
+        credential = self._session.credential if self._trusted else None
+        hops = 0
+        while True:
+            prepared = Prepared("GET", url, headers, None)
+            response = await self._http.open(
+                prepared, credential, self._options.timeout, progress, None if hops else self
+            )
+            if isinstance(response, Failed):
+                return response
+            hops += 1
+            target = redirect_of(url, response, allow_http=self._session.allow_http)
+            if target is None or hops > MAX_REDIRECTS:
+                break
+            await response.aclose()
+            if origin_of(target) != origin_of(url):
+                credential = None
+            url = target
+        if 200 <= response.status < 300:
+            self._opened = response
+            return Received(response.status, response.headers, b"")
+        return await _refusal(response)
+
+    async def _after(self, outcome: Received | Failed) -> None:
+        if isinstance(outcome, Received) and outcome.status in _EXPIRED and self._renew is not None:
+            renew, self._renew = self._renew, None
+            url = await renew()
+            check_url(url, allow_http=self._session.allow_http)
+            self._trusted = self._trusted and may_hold_token(url, self._session.origin)
+            self._prepared = replace(self._prepared, url=url)
+            return
+        await super()._after(outcome)
+
+    def _judge(self, outcome: Received | Failed) -> Attempt:
+        attempt = super()._judge(outcome)
+        return attempt._replace(number=attempt.number - self._settled)
+
+    async def _close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.aclose()
+
+    def _raise_changed(self) -> NoReturn:
+        text = f"the connection broke after {self.received} bytes, and the file is another one now"
+        self._raise_transport(Failed("connection", Delivered.YES, False, text), "not_retryable")
+
+    def _raise_broken(self, error: ValueError) -> NoReturn:
+        facts = self._facts("processed", "not_retryable")
+        raise DecodeError(f"{facts.operation}: {error} ({facts.describe()}).", facts=facts) from None
+
+
+def check_url(url: str, *, allow_http: bool) -> str:
+    """The host of an address that may be downloaded from. Raises `InvalidArgumentError` without quoting a signature."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        raise InvalidArgumentError("This is not the address of a file: https://, a host, and no user in it.")
+    host = parts["host"].strip("[]")
+    if parts["scheme"].lower() == "http" and not allow_http and not is_loopback(host):
+        raise InvalidArgumentError(
+            f"A file on {host} would come over http, where anybody may change it; allow_http=True permits that."
+        )
+    return host
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port."""
+    parts = _URL.fullmatch(url)
+    if parts is None:
+        return ("", "", 0)
+    scheme = parts["scheme"].lower()
+    return scheme, parts["host"].lower(), int(parts["port"] or (443 if scheme == "https" else 80))
+
+
+def may_hold_token(url: str, api: str) -> bool:
+    """Whether this address may be sent the token: the API's own server, or an artifact host of circleci.com."""
+    scheme, host, port = origin_of(url)
+    api_scheme, api_host, api_port = origin_of(api)
+    if (scheme, host, port) == (api_scheme, api_host, api_port):
+        return bool(host)
+    from_cloud = api_host == "circleci.com" or api_host.endswith(".circleci.com")
+    return from_cloud and scheme == "https" and port == 443 and host.endswith(_ARTIFACTS)
+
+
+def redirect_of(url: str, response: Opened, *, allow_http: bool) -> str | None:
+    """Where a response sends us on to, or None if it does not, or not to a place that may be gone to."""
+    location = response.headers.get("location")
+    if response.status not in _MOVED or not location:
+        return None
+    try:
+        target = urljoin(url, location)
+        check_url(target, allow_http=allow_http)
+    except ValueError:
+        return None
+    return target
+
+
+def _goes_on(headers: Headers, reached: int, etag: str) -> bool:
+    """Whether a partial response begins where the last one broke, in the same file."""
+    told = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    return told is not None and int(told[1]) == reached and headers.get("etag", etag) == etag
+
+
+async def _refusal(response: Opened) -> Received:
+    """A response that is not the file, with the beginning of what it says, without the signed link it may point to."""
+    said = b""
+    try:
+        while len(said) < _LONGEST_REFUSAL:
+            piece = await response.read()
+            if isinstance(piece, Failed) or not piece:
+                break
+            said += piece
+    finally:
+        await response.aclose()
+    shown = [(name, value) for name, value in response.headers.raw if name.lower() != b"location"]
+    return Received(response.status, Headers(shown), said)

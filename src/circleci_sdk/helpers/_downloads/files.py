@@ -1,0 +1,100 @@
+"""Files that appear whole or not at all, and names that stay in their folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+from uuid import uuid4
+
+import anyio
+from anyio.to_thread import run_sync
+
+from circleci_sdk._core.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from .download import Download
+
+_PIECE: Final = 1 << 19
+_DEVICES: Final = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])\s*(\..*)?", re.IGNORECASE)
+_DRIVE: Final = re.compile(r"[a-z]:", re.IGNORECASE)
+
+
+def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
+    """The folders and the file of a relative path that somebody else chose.
+
+    Refuses, with `InvalidArgumentError`, what would leave the folder it is put in, on any system: absolute paths,
+    drives, `..`, backslashes, control characters, and the names of Windows devices such as `NUL` or `com1.txt`. On
+    Windows also what no file there may be called.
+    """
+
+    def refuse(why: str) -> InvalidArgumentError:
+        return InvalidArgumentError(f"The file name {name!r} is refused: {why}.")
+
+    if name.startswith("/") or any(_DRIVE.match(part) for part in name.split("/")):
+        raise refuse("it is absolute")
+    if "\\" in name:
+        raise refuse("it holds a backslash, which divides folders on Windows")
+    parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    if not parts or name.endswith("/"):
+        raise refuse("it names no file")
+    for part in parts:
+        if part == "..":
+            raise refuse("it leads out of its folder")
+        if any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF for char in part):
+            raise refuse("it holds a control character")
+        if _DEVICES.fullmatch(part):
+            raise refuse(f"{part!r} is a device on Windows")
+        if windows and (part[-1] in ". " or any(char in '<>:"|?*' for char in part)):
+            raise refuse(f"no file on Windows may be called {part!r}")
+    return parts
+
+
+async def save(download: Download, target: Path, *, replace: bool = True) -> int:
+    """Write a file beside its final name and rename it when it is whole; gives its size in bytes.
+
+    Nothing is left behind when it fails or is cancelled. Nothing is created before the server has said that the file
+    exists. Without `replace`, raises `FileExistsError` when something of that name is there in the end.
+    """
+    async with download:
+        await run_sync(_make_folder, target.parent)
+        part = target.parent / f".{uuid4().hex}.part"
+        file = await run_sync(_create, part)
+        try:
+            size, waiting = 0, bytearray()
+            async for piece in download:
+                size += len(piece)
+                waiting += piece
+                if len(waiting) >= _PIECE:
+                    await run_sync(file.write, bytes(waiting))
+                    waiting.clear()
+            await run_sync(_finish, file, bytes(waiting), part, target, replace)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await run_sync(_drop, file, part)
+            raise
+    return size
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _create(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
+def _finish(file: BinaryIO, rest: bytes, part: Path, target: Path, replace: bool) -> None:
+    with file:
+        file.write(rest)
+    if not replace and target.exists():
+        raise FileExistsError(f"{target} exists")
+    part.replace(target)
+
+
+def _drop(file: BinaryIO, part: Path) -> None:
+    try:
+        file.close()
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""What several helpers use: retries, concurrency, deadlines."""

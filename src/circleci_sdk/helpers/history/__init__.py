@@ -1,0 +1,1 @@
+"""Pipelines, workflows, jobs and tests as flat records."""

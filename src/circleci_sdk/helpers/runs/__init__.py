@@ -1,0 +1,1 @@
+"""Start, wait for, watch and explain runs."""

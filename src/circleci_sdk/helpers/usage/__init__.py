@@ -1,0 +1,1 @@
+"""Usage exports, row by row."""

@@ -1,0 +1,147 @@
+"""The files of usage exports, read as typed rows."""
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from typing import IO, Annotated, Any, Final
+
+from pydantic import BeforeValidator, ValidationError
+
+from circleci_sdk._core.errors import CallFacts, DecodeError
+from circleci_sdk._core.serialization.model import Model, Timestamp, readable_place
+
+_NOTHING: Final = ("", "\\N")
+_BATCH: Final = 500
+
+
+def _day(value: Any) -> Any:
+    return value[:10] if isinstance(value, str) else value
+
+
+def _moment(value: Any) -> Any:
+    return value.removesuffix(" UTC") if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Moment = Annotated[Timestamp, BeforeValidator(_moment)]
+
+
+class UsageRow(Model):
+    """What one run of one job has used.
+
+    Columns that this version does not know are kept, as text, in `model_extra`. What the file leaves empty is None.
+    Times are in UTC, `..._pct` per cent, `..._credits` credits.
+    """
+
+    organization_id: str | None = None
+    organization_name: str | None = None
+    organization_created_date: Day | None = None
+    project_id: str | None = None
+    project_name: str | None = None
+    project_created_date: Day | None = None
+    last_build_finished_at: Moment | None = None
+    """When the last pipeline of the project ended."""
+    vcs_name: str | None = None
+    vcs_url: str | None = None
+    vcs_branch: str | None = None
+    pipeline_id: str | None = None
+    """The same for all reruns."""
+    pipeline_created_at: Moment | None = None
+    pipeline_number: int | None = None
+    is_unregistered_user: bool | None = None
+    """Whether somebody without an account at CircleCI caused it, for instance with a commit."""
+    pipeline_trigger_source: str | None = None
+    pipeline_trigger_user_id: str | None = None
+    workflow_id: str | None = None
+    workflow_name: str | None = None
+    workflow_first_job_queued_at: Moment | None = None
+    workflow_first_job_started_at: Moment | None = None
+    workflow_stopped_at: Moment | None = None
+    is_workflow_successful: bool | None = None
+    job_name: str | None = None
+    job_id: str | None = None
+    job_run_number: int | None = None
+    job_run_date: Day | None = None
+    job_run_queued_at: Moment | None = None
+    job_run_started_at: Moment | None = None
+    job_run_stopped_at: Moment | None = None
+    job_build_status: str | None = None
+    resource_class: str | None = None
+    operating_system: str | None = None
+    executor: str | None = None
+    parallelism: int | None = None
+    job_run_seconds: float | None = None
+    median_cpu_utilization_pct: float | None = None
+    """Measured every 15 seconds, so empty for shorter jobs, as the three that follow."""
+    max_cpu_utilization_pct: float | None = None
+    median_ram_utilization_pct: float | None = None
+    max_ram_utilization_pct: float | None = None
+    compute_credits: float | None = None
+    dlc_credits: float | None = None
+    """For the caching of Docker layers."""
+    user_credits: float | None = None
+    storage_credits: float | None = None
+    network_credits: float | None = None
+    lease_credits: float | None = None
+    lease_overage_credits: float | None = None
+    ipranges_credits: float | None = None
+    total_credits: float | None = None
+
+
+class RowReader:
+    """The rows of one file, compressed or not. It blocks: for worker threads."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        file.seek(0)
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        self._file = file
+        plain = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
+        self._text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
+        self._rows = self._read()
+        self._number = 1
+
+    def more(self) -> list[UsageRow]:
+        """Some more rows; none at the end. Raises `DecodeError` for a broken file or a cell that does not fit."""
+        try:
+            return list(islice(self._rows, _BATCH))
+        except (EOFError, OSError, zlib.error, csv.Error, UnicodeDecodeError) as error:
+            raise self._broken(str(error)) from None
+
+    def _read(self) -> Iterator[UsageRow]:
+        lines = csv.reader(self._text)
+        first = next(lines, None) or ()
+        columns = [column_name(cell) for cell in first]
+        for cells in lines:
+            self._number += 1
+            if cells:
+                yield self._row(columns, cells)
+
+    def _row(self, columns: list[str], cells: list[str]) -> UsageRow:
+        if len(cells) != len(columns):
+            raise self._broken(f"{len(cells)} cells for {len(columns)} columns")
+        filled = {name: cell for name, cell in zip(columns, cells, strict=True) if cell not in _NOTHING}
+        try:
+            return UsageRow.model_validate(filled)
+        except ValidationError as error:
+            detail = error.errors(include_input=False, include_url=False)[0]
+            place = readable_place(detail["loc"])
+            raise self._broken(f"{place}: {detail['msg']}", place) from None
+
+    def _broken(self, why: str, field: str = "") -> DecodeError:
+        facts = CallFacts("usage.rows", "GET", "", request_outcome="processed")
+        return DecodeError(f"usage.rows: row {self._number} of a file cannot be read: {why}.", facts=facts, field=field)
+
+    def close(self) -> None:
+        """Give up the file."""
+        self._text.close()
+        self._file.close()
+
+
+def column_name(cell: str) -> str:
+    """The name of a column as Python writes it, however the file does."""
+    return "_".join(cell.strip().lower().replace("-", " ").split())

@@ -1,0 +1,149 @@
+"""`v2.contexts`: contexts, their variables and restrictions. What is missing returns 403 here, like what is hidden."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._store.entities import EnvVar, FakeContext, Restriction
+
+from .context import RequestContext, handles, millis, present
+
+if TYPE_CHECKING:
+    from circleci_sdk.testing._store.entities import JsonObject
+
+MOST_VARIABLES = 100
+
+
+@handles("v2.contexts.list")
+def list_(ctx: RequestContext) -> object:
+    if ctx.call.get("owner_type") == "account":
+        raise Refusal(400, "Invalid owner type - only organization is supported at present")
+    organization = ctx.allowed_organization("owner_id" if "owner_id" in ctx.call.args else "owner_slug")
+    name: str | None = ctx.call.get("name")
+    contexts = [context for context in organization.contexts.values() if name is None or context.name == name]
+    if ctx.call.get("include_env_vars"):
+        return ctx.page(
+            contexts,
+            lambda each: {**_show(each), "environment_variables": [_show_env_var(each, var) for var in _sorted(each)]},
+        )
+    return ctx.page(contexts, _show)
+
+
+@handles("v2.contexts.create")
+def create(ctx: RequestContext) -> object:
+    owner: dict[str, Any] = ctx.call["owner"]
+    if owner.get("type") == "account":
+        raise Refusal(400, "Invalid owner type - only organization is supported at present")
+    organization = ctx.store.organization(str(owner.get("id") or owner.get("slug")))
+    if organization is None or organization.hidden:
+        raise Refusal(403, "Forbidden")
+    name: str = ctx.call["name"]
+    if not name.strip():
+        raise Refusal(400, "The name of a context cannot be empty.")
+    if any(context.name == name for context in organization.contexts.values()):
+        raise Refusal(400, "A context with this name already exists.")
+    return _show(ctx.store.add_context(organization, name, {}))
+
+
+@handles("v2.contexts.get")
+def get(ctx: RequestContext) -> object:
+    return _show(ctx.context())
+
+
+@handles("v2.contexts.delete")
+def delete(ctx: RequestContext) -> object:
+    context = ctx.context()
+    del context.organization.contexts[context.id]
+    return {"message": "Context deleted."}
+
+
+@handles("v2.contexts.list_env_vars")
+def list_env_vars(ctx: RequestContext) -> object:
+    context = ctx.context()
+    return ctx.page(_sorted(context), lambda var: _show_env_var(context, var))
+
+
+@handles("v2.contexts.set_env_var")
+def set_env_var(ctx: RequestContext) -> object:
+    context, name = ctx.context(), ctx.call["name"]
+    before = context.env_vars.get(name)
+    if before is None and len(context.env_vars) >= MOST_VARIABLES:
+        raise Refusal(400, f"A context holds at most {MOST_VARIABLES} environment variables.")
+    created = before.created_at if before else ctx.now
+    context.env_vars[name] = EnvVar(name, ctx.call["value"], created, ctx.now)
+    shown = _show_env_var(context, context.env_vars[name])
+    del shown["truncated_value"]  # only lists show it
+    return shown
+
+
+@handles("v2.contexts.delete_env_var")
+def delete_env_var(ctx: RequestContext) -> object:
+    context = ctx.context()
+    if context.env_vars.pop(ctx.call["name"], None) is None:
+        raise Refusal(404, "Environment variable not found.")
+    return {"message": "Environment variable deleted."}
+
+
+@handles("v2.contexts.list_restrictions")
+def list_restrictions(ctx: RequestContext) -> object:
+    context = ctx.context()
+    return ctx.page(list(context.restrictions.values()), lambda each: _show_restriction(context, each))
+
+
+@handles("v2.contexts.create_restriction")
+def create_restriction(ctx: RequestContext) -> object:
+    context = ctx.context()
+    kind, value = ctx.call["restriction_type"], ctx.call["restriction_value"]
+    name = ""
+    if kind == "project":
+        project = context.organization.projects.get(value)
+        if project is None:
+            raise Refusal(400, "The project of the restriction is not in the organization.")
+        name = project.name
+    if kind == "group":
+        group = context.organization.groups.get(value)
+        if group is None and value != context.organization.id:
+            raise Refusal(400, "The group of the restriction is not in the organization.")
+        name = "All members" if group is None else group.shown["name"]
+    if any((each.kind, each.value) == (kind, value) for each in context.restrictions.values()):
+        raise Refusal(409, "The context has this restriction already.")
+    restriction = Restriction(ctx.store.ids.uuid(), kind, value, name)
+    context.restrictions[restriction.id] = restriction
+    return _show_restriction(context, restriction)
+
+
+@handles("v2.contexts.delete_restriction")
+def delete_restriction(ctx: RequestContext) -> object:
+    if ctx.context().restrictions.pop(ctx.call["restriction_id"], None) is None:
+        raise Refusal(404, "Restriction not found.")
+    return {"message": "Context restriction deleted."}
+
+
+def _sorted(context: FakeContext) -> list[EnvVar]:
+    return [context.env_vars[name] for name in sorted(context.env_vars)]
+
+
+def _show(context: FakeContext) -> JsonObject:
+    return {"id": context.id, "name": context.name, "created_at": millis(context.created_at)}
+
+
+def _show_env_var(context: FakeContext, var: EnvVar) -> JsonObject:
+    return {
+        "variable": var.name,
+        "context_id": context.id,
+        "created_at": millis(var.created_at),
+        "updated_at": millis(var.updated_at),
+        "truncated_value": var.masked[4:],
+    }
+
+
+def _show_restriction(context: FakeContext, restriction: Restriction) -> JsonObject:
+    return present(
+        context_id=context.id,
+        id=restriction.id,
+        project_id=restriction.value if restriction.kind == "project" else None,
+        name=restriction.name or None,
+        restriction_type=restriction.kind,
+        restriction_value=restriction.value,
+    )

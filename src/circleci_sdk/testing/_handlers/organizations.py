@@ -1,0 +1,119 @@
+"""`v2.organizations` and `v2.groups`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from circleci_sdk.testing._protocol.messages import Refusal, Reply
+from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.store import SHORT_VCS
+
+from .context import RequestContext, handles, present
+
+if TYPE_CHECKING:
+    from circleci_sdk.testing._store.entities import FakeOrganization, JsonObject
+
+MOST_GROUPS = 100
+
+
+@handles("v2.organizations.create")
+def create(ctx: RequestContext) -> object:
+    vcs, name = ctx.call["vcs_type"], ctx.call["name"]
+    if not name.strip() or "/" in name:
+        raise Refusal(400, "Invalid organization name.")
+    if vcs == "circleci":
+        organization = ctx.store.add_organization(f"circleci/{ctx.store.ids.short()}", name=name)
+        return _show(organization)
+    # On a code host an organization is found, or taken over from there.
+    slug = f"{SHORT_VCS[vcs]}/{name}"
+    found = ctx.store.organization(slug)
+    if found is not None and found.hidden:
+        raise Refusal(404, "Org not found.")
+    return _show(found or ctx.store.add_organization(slug))
+
+
+@handles("v2.organizations.get")
+def get(ctx: RequestContext) -> object:
+    return _show(ctx.organization("org_slug_or_id"))
+
+
+@handles("v2.organizations.delete")
+def delete(ctx: RequestContext) -> object:
+    organization = ctx.organization("org_slug_or_id")
+    ctx.store.clock.call_later(1.0, lambda: ctx.store.remove_organization(organization))
+    return {"message": "Organization is being deleted."}
+
+
+def _show(organization: FakeOrganization) -> JsonObject:
+    return {
+        "id": organization.id,
+        "name": organization.name,
+        "slug": organization.slug,
+        "vcs_type": organization.vcs_type,
+    }
+
+
+@handles("v2.organizations.list_orb_allow_list_entries")
+def list_orb_allow_list_entries(ctx: RequestContext) -> object:
+    entries = ctx.organization("org_slug_or_id").orb_urls
+    return ctx.page(list(entries.values()), lambda entry: entry.shown)
+
+
+@handles("v2.organizations.create_orb_allow_list_entry")
+def create_orb_allow_list_entry(ctx: RequestContext) -> object:
+    organization = ctx.organization("org_slug_or_id")
+    id = ctx.store.ids.uuid()
+    shown = {"id": id, "name": ctx.call["name"], "prefix": ctx.call["prefix"], "auth": ctx.call["auth"]}
+    organization.orb_urls[id] = Stored(id, shown, ctx.now, ctx.now)
+    return {"id": id, "message": "URL orb allow-list entry created."}
+
+
+@handles("v2.organizations.delete_orb_allow_list_entry")
+def delete_orb_allow_list_entry(ctx: RequestContext) -> object:
+    id = ctx.call["allow_list_entry_id"]
+    if ctx.organization("org_slug_or_id").orb_urls.pop(id, None) is None:
+        raise Refusal(404, "Entry not found.")
+    return {"id": id, "message": "URL orb allow-list entry removed."}
+
+
+@handles("v2.groups.list")
+def list_groups(ctx: RequestContext) -> object:
+    groups = ctx.allowed_organization().groups
+    # The API ignores both parameters of paging and gives all groups at once.
+    return {
+        "items": [group.shown for group in groups.values()],
+        "next_page_token": None,
+        "total_count": len(groups),
+    }
+
+
+@handles("v2.groups.create")
+def create_group(ctx: RequestContext) -> object:
+    organization = ctx.allowed_organization()
+    name = ctx.call["name"]
+    if len(organization.groups) >= MOST_GROUPS:
+        raise Refusal(409, f"An organization has at most {MOST_GROUPS} groups.")
+    if any(group.shown["name"] == name for group in organization.groups.values()):
+        raise Refusal(409, "A group with this name already exists.")
+    id = ctx.store.ids.uuid()
+    shown = present(id=id, name=name, description=ctx.call.get("description", ""))
+    organization.groups[id] = Stored(id, shown, ctx.now, ctx.now)
+    return shown
+
+
+@handles("v2.groups.get")
+def get_group(ctx: RequestContext) -> object:
+    return _group(ctx).shown
+
+
+@handles("v2.groups.delete")
+def delete_group(ctx: RequestContext) -> object:
+    del ctx.allowed_organization().groups[_group(ctx).id]
+    return Reply(204)
+
+
+def _group(ctx: RequestContext) -> Stored:
+    group = ctx.allowed_organization().groups.get(ctx.call["group_id"])
+    if group is None:
+        raise Refusal(403, "Forbidden")
+    return group

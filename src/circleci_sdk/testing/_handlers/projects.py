@@ -1,0 +1,91 @@
+"""`v2.projects`: projects and their settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._store.store import HOSTS
+
+from .context import RequestContext, handles
+from .runs_v2 import PROVIDERS
+
+if TYPE_CHECKING:
+    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.projects import FakeProject
+
+
+def show_project(project: FakeProject) -> JsonObject:
+    vcs, owner, repository = project.slug.split("/")
+    organization = project.organization
+    return {
+        "slug": project.slug,
+        "name": project.name,
+        "id": project.id,
+        "organization_name": organization.name,
+        "organization_slug": organization.slug,
+        "organization_id": organization.id,
+        "vcs_info": {
+            "vcs_url": f"//circleci.com/{owner}/{repository}"
+            if vcs == "circleci"
+            else f"{HOSTS[vcs]}/{owner}/{repository}",
+            "provider": PROVIDERS[organization.vcs_type],
+            "default_branch": project.default_branch,
+        },
+    }
+
+
+@handles("v2.projects.get")
+def get(ctx: RequestContext) -> object:
+    return show_project(ctx.project())
+
+
+@handles("v2.projects.delete")
+def delete(ctx: RequestContext) -> object:
+    ctx.store.remove_project(ctx.project())
+    return {"message": "Project deleted"}
+
+
+@handles("v2.projects.create")
+def create(ctx: RequestContext) -> object:
+    organization = ctx.organization("org_slug_or_id")
+    if organization.vcs_type == "circleci":
+        short = organization.slug.split("/")[1]
+        project = ctx.store.add_project(
+            f"circleci/{short}/{ctx.store.ids.short()}", name=ctx.call["name"], organization=organization
+        )
+        return show_project(project)
+    known = ctx.store.project(f"{organization.slug}/{ctx.call['name']}")
+    if known is None:
+        raise Refusal(404, "Repository not found")
+    return show_project(known)
+
+
+@handles("v2.projects.create_from_repo")
+def create_from_repo(ctx: RequestContext) -> object:
+    slug: str = ctx.call["project_slug"]
+    vcs, owner, _ = slug.split("/")
+    if vcs == "circleci":
+        raise Refusal(405, "Method not allowed: only for projects of GitHub OAuth and Bitbucket Cloud.")
+    organization = ctx.store.organization(f"{vcs}/{owner}")
+    if organization is None or organization.hidden:
+        raise Refusal(404, "Project not found")
+    project = ctx.store.project(slug) or ctx.store.add_project(slug)
+    return {"advanced": project.settings}
+
+
+@handles("v2.projects.get_settings")
+def get_settings(ctx: RequestContext) -> object:
+    return {"advanced": ctx.project().settings}
+
+
+@handles("v2.projects.update_settings")
+def update_settings(ctx: RequestContext) -> object:
+    project = ctx.project()
+    changes: JsonObject = ctx.call["advanced"]
+    if "oss" in changes:
+        raise Refusal(400, "Unexpected field 'advanced.oss'.")
+    if not changes:
+        raise Refusal(400, "No JSON fields found.")
+    project.settings |= changes
+    return {"advanced": project.settings}

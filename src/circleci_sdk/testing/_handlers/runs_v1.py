@@ -1,0 +1,257 @@
+"""How v1.1 shows jobs: as builds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from circleci_sdk.testing._plans import FAILURES, Job
+from circleci_sdk.testing._store.store import HOSTS
+
+from .context import millis
+from .storage import sign
+
+if TYPE_CHECKING:
+    from circleci_sdk.testing._store.entities import FakeUser, JsonObject
+    from circleci_sdk.testing._store.runs import FakeJob
+
+OUTPUT_SECONDS = 3600.0
+"""How long the link to the output of a step opens."""
+
+_LIFECYCLES = {"queued": "queued", "running": "running", "not_run": "not_run", "blocked": "not_running"}
+
+
+def show_build(job: FakeJob) -> JsonObject:
+    """A build of a list."""
+    pipeline, project = job.workflow.pipeline, job.project
+    vcs, owner, repository = project.slug.split("/")
+    committed = millis(pipeline.created_at)
+    before = project.job_before(job)
+    retries = _retries(job)
+    return {
+        "all_commit_details": [],
+        "all_commit_details_truncated": False,
+        "author_date": committed,
+        "author_email": f"{pipeline.actor.login}@example.com",
+        "author_name": pipeline.actor.name,
+        "body": "",
+        "branch": pipeline.branch,
+        "build_num": job.number,
+        "build_parameters": {"CIRCLE_JOB": job.name},
+        "build_time_millis": None if job.seconds is None else round(job.seconds * 1000),
+        "build_url": f"https://circleci.com/{project.slug}/{job.number}",
+        "canceled": job.state == "canceled",
+        "canceler": identity(job.canceled_by) if job.canceled_by else None,
+        "circle_yml": {"string": pipeline.config},
+        "committer_date": committed,
+        "committer_email": f"{pipeline.actor.login}@example.com",
+        "committer_name": pipeline.actor.name,
+        "compare": None,
+        "context_ids": [],
+        "dont_build": None,
+        "fail_reason": None,
+        "failed": job.state in FAILURES if job.ended else None,
+        "has_artifacts": bool(job.artifacts),
+        "infrastructure_fail": job.state == "infrastructure_fail",
+        "is_first_green_build": False,
+        "job_name": None,
+        "lifecycle": "finished" if job.ended else _LIFECYCLES.get(job.state, "not_running"),
+        "messages": [],
+        "no_dependency_cache": False,
+        "node": None,
+        "oss": bool(project.settings["oss"]),
+        "outcome": _outcome(job),
+        "parallel": job.parallelism,
+        "picard": _picard(job),
+        "platform": "2.0",
+        "previous": _previous(before),
+        "previous_successful_build": _previous(_successful_before(job)),
+        "pull_requests": [],
+        "queued_at": millis(job.queued_at or job.created_at),
+        "reponame": repository,
+        "retries": retries or None,
+        "retry_of": job.retry_of,
+        "ssh_disabled": bool(project.settings["disable_ssh"]),
+        "ssh_users": [_ssh_user(user) for user in job.ssh_users],
+        "start_time": millis(job.started_at) if job.started_at else None,
+        "status": _status(job, before, retries),
+        "stop_time": millis(job.stopped_at) if job.stopped_at else None,
+        "subject": pipeline.subject,
+        "timedout": job.state == "timedout",
+        "usage_queued_at": millis(job.created_at),
+        "user": _user(pipeline.actor),
+        "username": owner,
+        "vcs_revision": pipeline.revision,
+        "vcs_tag": pipeline.tag,
+        "vcs_type": project.organization.vcs_type,
+        "vcs_url": f"{HOSTS[vcs]}/{owner}/{repository}",
+        "why": job.why,
+        "workflows": _workflow(job),
+    }
+
+
+# fmt: off
+_SHALLOW = frozenset((
+    "vcs_url", "build_url", "build_num", "branch", "vcs_revision", "committer_name", "committer_email", "subject",
+    "body", "why", "dont_build", "queued_at", "start_time", "stop_time", "build_time_millis", "username",
+    "reponame", "lifecycle", "outcome", "status", "retry_of", "previous", "workflows", "user", "pull_requests",
+    "platform",
+))
+# fmt: on
+
+
+def show_shallow(job: FakeJob) -> JsonObject:
+    """A build without its details, as `shallow=true` gives it."""
+    return {name: value for name, value in show_build(job).items() if name in _SHALLOW}
+
+
+def show_details(job: FakeJob, origin: str) -> JsonObject:
+    """One build, with its steps and links to what they printed."""
+    return {**show_build(job), "owners": [job.project.organization.name], "steps": _steps(job, origin)}
+
+
+def _steps(job: FakeJob, origin: str) -> list[JsonObject]:
+    assert isinstance(job.plan, Job)
+    steps = [("Spin up environment", "machine", "", 0)]
+    steps += [(step.name, "test", step.output, step.exit_code) for step in job.steps]
+    if job.started_at is None:
+        return []
+    shown: list[JsonObject] = []
+    for number, (name, kind, output, code) in enumerate(steps):
+        running = not job.ended and number == len(steps) - 1
+        stuck = job.state in ("timedout", "canceled", "infrastructure_fail") and number == len(steps) - 1
+        status = "running" if running else job.state if stuck else "failed" if code else "success"
+        actions = [
+            _action(job, origin, number, index, name, kind, output, code, status) for index in range(job.parallelism)
+        ]
+        shown.append({"name": name, "actions": actions})
+    return shown
+
+
+def _action(
+    job: FakeJob, origin: str, step: int, index: int, name: str, kind: str, output: str, code: int, status: str
+) -> JsonObject:
+    assert job.started_at is not None
+    stuck = status in ("timedout", "canceled", "infrastructure_fail")
+    shown: JsonObject = {
+        "truncated": False,
+        "index": index,
+        "parallel": job.parallelism > 1,
+        "failed": True if status == "failed" else None,
+        "infrastructure_fail": True if status == "infrastructure_fail" else None,
+        "name": name,
+        "bash_command": f"#!/bin/bash -eo pipefail\n{name}" if kind == "test" else None,
+        "status": status,
+        "timedout": True if status == "timedout" else None,
+        "continue": None,
+        "type": kind,
+        "start_time": millis(job.started_at),
+        "background": False,
+        "exit_code": None if status == "running" or stuck or kind == "machine" else code,
+        "insignificant": False,
+        "canceled": True if status == "canceled" else None,
+        "step": step,
+        "has_output": bool(output),
+    }
+    if job.stopped_at is not None:
+        shown["end_time"] = millis(job.stopped_at)
+        shown["run_time_millis"] = round((job.seconds or 0) * 1000)
+    if output:
+        address = f"{origin}/output/step/{job.id}/{step}/{index}"
+        shown["output_url"] = sign(job.project.store, address, OUTPUT_SECONDS)
+    return shown
+
+
+def _status(job: FakeJob, before: FakeJob | None, retries: list[int]) -> str:
+    if retries:
+        return "retried"
+    if job.state == "success" and before is not None and before.state in FAILURES:
+        return "fixed"
+    return {"unauthorized": "failed", "blocked": "not_running", "on_hold": "not_running"}.get(job.state, job.state)
+
+
+def _outcome(job: FakeJob) -> str | None:
+    if not job.ended or job.state == "not_run":
+        return None
+    return "failed" if job.state == "unauthorized" else job.state
+
+
+def _retries(job: FakeJob) -> list[int]:
+    return [
+        each.number
+        for workflow in job.workflow.pipeline.workflows
+        for each in workflow.jobs
+        if each.workflow is workflow and each.retry_of == job.number and each.number is not None
+    ]
+
+
+def _previous(job: FakeJob | None) -> JsonObject | None:
+    if job is None:
+        return None
+    shown: JsonObject = {"build_num": job.number, "status": job.state}
+    if job.seconds is not None:
+        shown["build_time_millis"] = round(job.seconds * 1000)
+    return shown
+
+
+def _successful_before(job: FakeJob) -> FakeJob | None:
+    """The last one that passed, looked for among few: a list of thirty must not read the whole past."""
+    for _ in range(10):
+        before = job.project.job_before(job)
+        if before is None or before.state == "success":
+            return before
+        job = before
+    return None
+
+
+def _workflow(job: FakeJob) -> JsonObject:
+    ids = {each.name: each.id for each in job.workflow.jobs}
+    return {
+        "job_name": job.name,
+        "job_id": job.id,
+        "workflow_id": job.workflow.id,
+        "workspace_id": (job.workflow.rerun_of or job.workflow).id,
+        "upstream_job_ids": [ids[name] for name in job.plan.needs if name in ids],
+        "upstream_concurrency_map": {},
+        "workflow_name": job.workflow.name,
+    }
+
+
+def _picard(job: FakeJob) -> JsonObject | None:
+    if not isinstance(job.plan, Job) or job.started_at is None:
+        return None
+    return {
+        "executor": job.plan.executor,
+        "build_agent": {"image": None, "properties": {"build_agent": "1.0", "executor": job.plan.executor}},
+        "resource_class": {"class": job.plan.resource_class, "cpu": 2.0, "ram": 4096},
+    }
+
+
+def _user(user: FakeUser) -> JsonObject:
+    return {
+        "is_user": True,
+        "login": user.login,
+        "name": user.name,
+        "id": user.number,
+        "avatar_url": user.avatar_url,
+        "vcs_type": "github",
+    }
+
+
+def identity(user: FakeUser, *, flag: str = "user?") -> dict[str, Any]:
+    """A user at the code host. The key of one flag is spelled in two ways."""
+    return {
+        "id": user.number,
+        "external_id": user.number,
+        "login": user.login,
+        "name": user.name,
+        "avatar_url": user.avatar_url,
+        "type": "github",
+        "provider_id": "github",
+        flag: True,
+        "authorized?": True,
+        "domain": "github.com",
+    }
+
+
+def _ssh_user(user: FakeUser) -> JsonObject:
+    return {"github_id": user.number, "login": user.login}

@@ -1,0 +1,83 @@
+"""`v2.webhooks`: where results are told. The telling is in `_doors/deliveries.py`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._store.entities import Stored
+
+from .context import RequestContext, handles, seconds
+
+if TYPE_CHECKING:
+    from circleci_sdk.testing._store.entities import JsonObject
+
+MOST_WEBHOOKS = 5
+
+
+@handles("v2.webhooks.list")
+def list_(ctx: RequestContext) -> object:
+    project = ctx.store.projects.get(ctx.call["scope_id"])
+    if project is None or not ctx.sees(project):
+        raise Refusal(404, "Project not found")
+    return ctx.page(list(project.webhooks.values()), lambda webhook: webhook.shown)
+
+
+@handles("v2.webhooks.create")
+def create(ctx: RequestContext) -> object:
+    call = ctx.call
+    project = ctx.store.projects.get(call["scope"]["id"])
+    if project is None or not ctx.sees(project):
+        raise Refusal(404, "Project not found")
+    if len(project.webhooks) >= MOST_WEBHOOKS:
+        raise Refusal(400, f"A project has at most {MOST_WEBHOOKS} webhooks.")
+    _check_url(call["url"])
+    shown: JsonObject = {
+        "id": ctx.store.ids.uuid(),
+        "name": call["name"],
+        "url": call["url"],
+        "events": call["events"],
+        "verify_tls": call["verify_tls"],
+        "signing_secret": _masked(call["signing_secret"]),
+        "scope": call["scope"],
+        "created_at": seconds(ctx.now),
+        "updated_at": seconds(ctx.now),
+    }
+    project.webhooks[shown["id"]] = Stored(shown["id"], shown, ctx.now, ctx.now, call["signing_secret"])
+    return shown
+
+
+@handles("v2.webhooks.get")
+def get(ctx: RequestContext) -> object:
+    return ctx.stored("webhooks", "webhook_id", "Webhook not found")[1].shown
+
+
+@handles("v2.webhooks.update")
+def update(ctx: RequestContext) -> object:
+    webhook = ctx.stored("webhooks", "webhook_id", "Webhook not found")[1]
+    if "url" in ctx.call.args:
+        _check_url(ctx.call["url"])
+    for name in ("name", "events", "url", "verify_tls"):
+        if name in ctx.call.args:
+            webhook.shown[name] = ctx.call[name]
+    if "signing_secret" in ctx.call.args:
+        webhook.secret = ctx.call["signing_secret"]
+        webhook.shown["signing_secret"] = _masked(webhook.secret)
+    webhook.shown["updated_at"] = seconds(ctx.now)
+    return webhook.shown
+
+
+@handles("v2.webhooks.delete")
+def delete(ctx: RequestContext) -> object:
+    project, webhook = ctx.stored("webhooks", "webhook_id", "Webhook not found")
+    del project.webhooks[webhook.id]
+    return {"message": "Webhook deleted."}
+
+
+def _check_url(url: str) -> None:
+    if not url.startswith(("http://", "https://")):
+        raise Refusal(400, "Invalid webhook URL.")
+
+
+def _masked(secret: str) -> str:
+    return "****" if secret else ""

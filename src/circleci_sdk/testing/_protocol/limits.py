@@ -1,0 +1,72 @@
+"""Rate limits: windows that fill up, with the headers that tell of them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from .messages import TEXT, Reply
+
+Family = Literal["RateLimit", "X-RateLimit", "both"]
+
+
+@dataclass(slots=True)
+class Limit:
+    """So many requests per window of seconds, for some operations (all of them when empty)."""
+
+    labels: frozenset[str]
+    requests: int
+    window: float
+    family: Family
+    retry_after: bool
+    used: int = 0
+    ends: datetime | None = None
+
+    def take(self, now: datetime) -> bool:
+        """Count one request. False when the window is full."""
+        if self.ends is None or now >= self.ends:
+            self.used, self.ends = 0, now + timedelta(seconds=self.window)
+        if self.used >= self.requests:
+            return False
+        self.used += 1
+        return True
+
+    def headers(self, now: datetime) -> dict[str, str]:
+        """What every response tells of the window; the reset is in seconds from now."""
+        left = str(self.requests - self.used)
+        reset = str(self._seconds_left(now))
+        found: dict[str, str] = {}
+        if self.family in ("RateLimit", "both"):
+            found |= {
+                "RateLimit-Limit": str(self.requests),
+                "RateLimit-Remaining": left,
+                "RateLimit-Reset": reset,
+            }
+        if self.family in ("X-RateLimit", "both"):
+            found |= {
+                "X-RateLimit-Limit": str(self.requests),
+                f"X-RateLimit-Limit-{self._unit}": str(self.requests),
+                "X-RateLimit-Remaining": left,
+                "X-RateLimit-Reset": reset,
+            }
+        return found
+
+    def refusal(self, now: datetime) -> Reply:
+        """The 429 of a full window: plain text, as gateways write it."""
+        headers = self.headers(now)
+        if self.retry_after:
+            headers["Retry-After"] = str(self._seconds_left(now))
+        return Reply(429, "Rate limited.", headers, TEXT)
+
+    @property
+    def _unit(self) -> str:
+        for unit, seconds in (("Second", 1), ("Minute", 60), ("Hour", 3600)):
+            if self.window <= seconds:
+                return unit
+        return "Day"
+
+    def _seconds_left(self, now: datetime) -> int:
+        assert self.ends is not None
+        return max(1, math.ceil((self.ends - now).total_seconds()))

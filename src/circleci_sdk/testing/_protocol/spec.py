@@ -1,0 +1,62 @@
+"""The bundled specs, as the fake reads them: the shape of every request and of every response."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, cast
+
+Schema = Mapping[str, Any]
+
+
+class Spec:
+    """One bundled document, with its operations by id."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self.operations: Final[dict[str, Mapping[str, Any]]] = {
+            operation["operationId"]: operation
+            for item in document["paths"].values()
+            for method, operation in item.items()
+            if method != "parameters"
+        }
+
+    def resolve(self, node: Schema) -> Schema:
+        """Follow a reference to what it names."""
+        while "$ref" in node:
+            found: Any = self._document
+            for part in str(node["$ref"])[2:].split("/"):
+                found = found[part.replace("~1", "/").replace("~0", "~")]
+            node = cast("Schema", found)
+        return node
+
+    def parameters(self, operation_id: str) -> dict[str, Schema]:
+        """The schemas of all parameters of an operation, by name on the wire."""
+        given = (self.resolve(each) for each in self.operations[operation_id].get("parameters", ()))
+        return {each["name"]: each["schema"] for each in given}
+
+    def body(self, operation_id: str) -> Schema | None:
+        """The schema of the body that an operation takes, or None."""
+        body = self.operations[operation_id].get("requestBody")
+        if body is None:
+            return None
+        content = self.resolve(body)["content"]
+        return cast("Schema", next(iter(content.values()))["schema"])
+
+    def success(self, operation_id: str) -> tuple[int, Schema | None]:
+        """The status that an operation returns when all is well, and the schema of the body, if it has one."""
+        for status, response in self.operations[operation_id]["responses"].items():
+            if status.startswith("2"):
+                content = self.resolve(response).get("content", {})
+                media = next(iter(content.values()), None)
+                return int(status), cast("Schema", media["schema"]) if media else None
+        return 200, None
+
+
+@cache
+def spec_of(version: str) -> Spec:
+    """The bundled document of `v1` or `v2`, read once."""
+    text = files("circleci_sdk").joinpath(version, "openapi.json").read_text(encoding="utf-8")
+    return Spec(json.loads(text))

@@ -1,0 +1,45 @@
+"""Events on their way to somebody who asks for them one by one."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyio import Event as Signal
+
+    from .kinds import Event
+
+
+class Subscription:
+    """A bounded queue of events. Made by `Router.subscribe`, and forgotten by the router when its reader is gone."""
+
+    __slots__ = ("__weakref__", "_events", "_signal", "_size", "lost")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._events: deque[Event] = deque()
+        self._signal: Signal | None = None
+        self.lost = 0
+        """Events that found the queue full."""
+
+    def put(self, event: Event) -> None:
+        """Add an event and wake the reader."""
+        if len(self._events) >= self._size:
+            self.lost += 1
+            return
+        self._events.append(event)
+        if self._signal is not None:
+            self._signal.set()
+
+    def take(self) -> Event | None:
+        """The next event, or None."""
+        return self._events.popleft() if self._events else None
+
+    async def filled(self) -> None:
+        """Wait until there is an event."""
+        import anyio
+
+        while not self._events:
+            self._signal = anyio.Event()
+            await self._signal.wait()

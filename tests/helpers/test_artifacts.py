@@ -1,0 +1,476 @@
+"""Artifacts arrive whole, under safe names, and the newest ones are found; on asyncio and trio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    CircleCIError,
+    ConnectionFailedError,
+    InvalidArgumentError,
+    NotFoundError,
+    RequestTimeoutError,
+)
+from circleci_sdk.helpers._downloads.files import safe_parts
+from circleci_sdk.helpers.artifacts import DownloadedArtifact, fits, pick_workflows, plan
+from circleci_sdk.v2.models import Artifact, Workflow
+from tests.support.clients import SLUG, TOKEN, client_on
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
+
+LIST = f"/api/v2/project/{SLUG}/7/artifacts"
+BIG = bytes(range(256)) * 8000
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with client_on(server, FakeClock()) as client:
+        yield client
+
+
+def stores(server: ScriptedServer, *files: tuple[int, str, bytes | Response | Sequence[Response]]) -> None:
+    """Job 7 has these artifacts, each on an address of its own."""
+    items: list[dict[str, Any]] = []
+    for number, (node, path, content) in enumerate(files):
+        items.append({"path": path, "node_index": node, "url": f"{server.url}/files/{number}"})
+        server.on("GET", f"/files/{number}", reply(body=content) if isinstance(content, bytes) else content)
+    server.on("GET", LIST, reply(json={"items": items, "next_page_token": None}))
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def everything(folder: Path) -> list[Path]:
+    return list(folder.rglob("*"))
+
+
+def fetched(server: ScriptedServer) -> list[Request]:
+    return [request for request in server.requests if request.path.startswith("/files/")]
+
+
+async def test_node_indexes_keep_apart_what_has_one_name(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    stores(server, (0, "out/report.xml", b"first"), (1, "out/report.xml", b"second"), (0, "big.bin", BIG))
+    told: list[DownloadedArtifact] = []
+    files = await client.artifacts.download(SLUG, 7, tmp_path / "new" / "dest", on_file=told.append)
+    assert tree(tmp_path / "new" / "dest") == {
+        "0/out/report.xml": b"first",
+        "1/out/report.xml": b"second",
+        "0/big.bin": BIG,
+    }
+    assert [file.size for file in files] == [5, 6, len(BIG)]
+    assert [file.artifact.node_index for file in files] == [0, 1, 0]
+    assert sorted(told, key=str) == sorted(files, key=str)
+    assert [request.headers["circle-token"] for request in fetched(server)] == [TOKEN] * 3
+
+
+async def test_every_page_is_read(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    server.on("GET", "/files/x", reply(body=b"x"))
+    pages = iter([("a", "next"), ("b", None)])
+
+    def page(request: Request) -> Response:
+        name, token = next(pages)
+        item = {"path": name, "node_index": 0, "url": f"{server.url}/files/x?{name}"}
+        return reply(json={"items": [item], "next_page_token": token})
+
+    server.on("GET", LIST, page)
+    await client.artifacts.download(SLUG, 7, tmp_path)
+    assert set(tree(tmp_path)) == {"0/a", "0/b"}
+
+
+@pytest.mark.parametrize(
+    ("match", "names"),
+    [
+        (None, {"a.xml", "deep/b.xml", "deep/er/c.txt"}),
+        ("*.xml", {"a.xml", "deep/b.xml"}),
+        (["*.txt", "a.*"], {"a.xml", "deep/er/c.txt"}),
+        ("deep/**", {"deep/b.xml", "deep/er/c.txt"}),
+        (lambda artifact: "er" in artifact.path, {"deep/er/c.txt"}),
+        ("nothing", set[str]()),
+    ],
+)
+async def test_only_what_matches(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, match: Any, names: set[str]
+) -> None:
+    stores(server, (0, "a.xml", b"1"), (0, "deep/b.xml", b"2"), (0, "deep/er/c.txt", b"3"))
+    await client.artifacts.download(SLUG, 7, tmp_path, match=match)
+    assert set(tree(tmp_path)) == {f"0/{name}" for name in names}
+    assert len(fetched(server)) == len(names)
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "C:/x", "c:\\x", "a/../../b", "..\\x", "NUL", "a/com1.txt"])
+async def test_a_dangerous_name_stops_everything(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, name: str
+) -> None:
+    stores(server, (0, "good", b"1"), (0, name, b"2"))
+    with pytest.raises(InvalidArgumentError, match="refused"):
+        await client.artifacts.download(SLUG, 7, tmp_path / "dest")
+    assert not fetched(server)
+    assert not (tmp_path / "dest").exists()
+    await client.artifacts.download(SLUG, 7, tmp_path / "dest", match="good")
+    assert tree(tmp_path) == {"dest/0/good": b"1"}
+
+
+async def test_what_is_there_is_refused_kept_or_replaced(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    stores(server, (0, "a", b"new"), (0, "b", b"new"))
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "a").write_bytes(b"old!")
+    with pytest.raises(FileExistsError):
+        await client.artifacts.download(SLUG, 7, tmp_path)
+    assert not fetched(server)
+    files = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
+    assert tree(tmp_path) == {"0/a": b"old!", "0/b": b"new"}
+    assert [(file.kept, file.size) for file in files] == [(True, 4), (False, 3)]
+    assert len(fetched(server)) == 1
+    await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)
+    assert tree(tmp_path) == {"0/a": b"new", "0/b": b"new"}
+
+
+async def test_a_missing_file_leaves_nothing(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    stores(server, (0, "gone/away.txt", reply(404, text="<html>not here</html>")))
+    with pytest.raises(NotFoundError) as caught:
+        await client.artifacts.download(SLUG, 7, tmp_path)
+    assert caught.value.operation == "artifacts.download"
+    assert everything(tmp_path) == []
+
+
+async def test_a_broken_connection_is_resumed(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    half = len(BIG) // 2
+    part = {"ETag": '"1"', "Content-Range": f"bytes {half}-{len(BIG) - 1}/{len(BIG)}"}
+    stores(
+        server, (0, "big", [reply(body=BIG, headers={"ETag": '"1"'}).cut(), reply(206, body=BIG[half:], headers=part)])
+    )
+    await client.artifacts.download(SLUG, 7, tmp_path)
+    assert tree(tmp_path) == {"0/big": BIG}
+    assert fetched(server)[1].headers["range"] == f"bytes={half}-"
+
+
+@pytest.mark.parametrize("fault", [reply(429, text="Rate limited."), reply(502, text="<html>"), drop(reset=True)])
+async def test_every_call_may_fail_once(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, fault: Response
+) -> None:
+    stores(server, (0, "a", [fault, reply(body=b"a")]))
+    server.script([fault])
+    await client.artifacts.download(SLUG, 7, tmp_path)
+    assert tree(tmp_path) == {"0/a": b"a"}
+
+
+async def test_one_failure_ends_the_rest_and_leaves_no_half_files(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    slow = reply(body=BIG).dripping(100, pause=0.05)
+    stores(server, (0, "done", b"1"), (0, "slow", slow), (0, "bad", reply(403).after(0.2)))
+    with pytest.raises(CircleCIError) as caught:
+        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=3)
+    assert not isinstance(caught.value, ExceptionGroup)
+    assert tree(tmp_path) == {"0/done": b"1"}
+
+
+async def test_concurrency_is_bounded(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    stores(server, *((0, f"{number}", reply(body=b"x" * 100).dripping(2, pause=0.01)) for number in range(12)))
+    await client.artifacts.download(SLUG, 7, tmp_path, concurrency=3)
+    assert len(tree(tmp_path)) == 12
+    assert server.max_concurrent == 3
+    with pytest.raises(InvalidArgumentError, match="concurrency"):
+        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=0, overwrite=True)
+
+
+async def test_cancelled_it_leaves_no_half_files(server: ScriptedServer, tmp_path: Path) -> None:
+    stores(server, (0, "slow", reply(body=BIG).dripping(100, pause=0.05)))
+    async with client_on(server, max_concurrency=1) as client:
+        with anyio.move_on_after(0.3) as scope:
+            await client.artifacts.download(SLUG, 7, tmp_path)
+        assert scope.cancelled_caught
+        assert tree(tmp_path) == {}
+        assert (await client.v2.jobs.list_artifacts(SLUG, 7)).items
+
+
+async def test_the_time_for_all_files(server: ScriptedServer, tmp_path: Path) -> None:
+    stores(server, (0, "slow", reply(body=BIG).dripping(100, pause=0.05)))
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError):
+            await client.artifacts.download(SLUG, 7, tmp_path, timeout=0.2)
+    assert tree(tmp_path) == {}
+
+
+async def test_the_list_of_files_counts_too(server: ScriptedServer, tmp_path: Path) -> None:
+    server.otherwise(hang())
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError, match="list_artifacts"), anyio.fail_after(5):
+            await client.artifacts.download(SLUG, 7, tmp_path, timeout=0.3)
+
+
+async def test_no_token_for_another_server(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    with ScriptedServer() as storage:
+        storage.on("GET", "/signed", reply(body=b"stored"))
+        stores(server, (0, "a", redirect(storage.url + "/signed?sig=1")))
+        await client.artifacts.download(SLUG, 7, tmp_path)
+        assert tree(tmp_path) == {"0/a": b"stored"}
+        assert "circle-token" not in storage.requests[0].headers
+
+
+async def test_compressed_on_the_way_or_by_nature(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    import gzip
+
+    packed = gzip.compress(b"text")
+    response = reply(body=packed, headers={"Content-Encoding": "gzip"})
+    stores(server, (0, "a.txt", response), (0, "a.tar.gz", response))
+    await client.artifacts.download(SLUG, 7, tmp_path)
+    assert tree(tmp_path) == {"0/a.txt": b"text", "0/a.tar.gz": packed}
+
+
+async def test_an_endless_failure_is_told(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    stores(server, (0, "a", reply(body=BIG).cut(keep=0)))
+    with pytest.raises(ConnectionFailedError):
+        await client.artifacts.download(SLUG, 7, tmp_path)
+    assert tree(tmp_path) == {}
+
+
+# The newest ones.
+
+ID = "00000000-0000-4000-8000-{:012}"
+
+
+def pipeline(number: int) -> dict[str, Any]:
+    return {
+        "id": ID.format(number),
+        "number": number,
+        "project_slug": SLUG,
+        "state": "created",
+        "errors": [],
+        "created_at": "2026-01-02T03:04:05Z",
+        "trigger": {
+            "type": "api",
+            "received_at": "2026-01-02T03:04:05Z",
+            "actor": {"login": "ada", "avatar_url": None},
+        },
+    }
+
+
+def workflow(number: int, name: str, status: str, created: int = 0, **more: object) -> dict[str, Any]:
+    return {
+        "id": ID.format(number),
+        "name": name,
+        "status": status,
+        "pipeline_id": ID.format(1),
+        "pipeline_number": 1,
+        "project_slug": SLUG,
+        "started_by": ID.format(9),
+        "created_at": f"2026-01-02T03:04:{created:02}Z",
+        "stopped_at": None,
+        **more,
+    }
+
+
+def job(number: int | None, name: str, status: str = "success") -> dict[str, Any]:
+    shown = {
+        "id": ID.format(number or 99),
+        "name": name,
+        "status": status,
+        "type": "build" if number else "approval",
+        "dependencies": [],
+        "project_slug": SLUG,
+        "started_at": None,
+    }
+    return shown if number is None else {**shown, "job_number": number}
+
+
+def page(*items: dict[str, Any]) -> Response:
+    return reply(json={"items": items, "next_page_token": None})
+
+
+@pytest.fixture
+def runs(server: ScriptedServer) -> None:
+    """Pipeline 3 failed in its tests; pipeline 2 ended well, after a rerun; pipeline 1 ended well."""
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(3), pipeline(2), pipeline(1)))
+    workflows = {
+        3: [workflow(31, "setup", "success", tag="setup"), workflow(32, "build", "failed")],
+        2: [
+            workflow(21, "build", "failed", 1),
+            workflow(22, "build", "success", 5),
+            workflow(23, "docs", "success", 2),
+        ],
+        1: [workflow(11, "build", "success")],
+    }
+    jobs = {
+        31: [job(310, "generate")],
+        32: [job(320, "compile"), job(321, "test", "failed")],
+        21: [job(210, "compile"), job(211, "test", "failed")],
+        22: [job(220, "compile"), job(221, "test"), job(None, "hold")],
+        23: [job(230, "docs")],
+        11: [job(110, "compile")],
+    }
+    for number, listed in workflows.items():
+        server.on("GET", f"/api/v2/pipeline/{ID.format(number)}/workflow", page(*listed))
+    for number, listed in jobs.items():
+        server.on("GET", f"/api/v2/workflow/{ID.format(number)}/job", page(*listed))
+        for one in listed:
+            if "job_number" in one:
+                artifact = {"path": f"{one['name']}.txt", "node_index": 0, "url": f"{server.url}/files/x"}
+                server.on("GET", f"/api/v2/project/{SLUG}/{one['job_number']}/artifacts", page(artifact))
+
+
+@pytest.mark.usefixtures("runs")
+@pytest.mark.parametrize(
+    ("asked", "workflow", "jobs"),
+    [
+        ({}, 22, [220, 221]),
+        ({"workflow": "docs"}, 23, [230]),
+        ({"job": "compile"}, 32, [320]),
+        ({"job": "test"}, 22, [221]),
+        ({"job": "test", "status": "failed"}, 32, [321]),
+        ({"job": "compile", "workflow": "build"}, 32, [320]),
+        ({"status": "failed"}, 32, [320, 321]),
+        ({"status": None}, 32, [320, 321]),
+        ({"workflow": "setup"}, 31, [310]),
+        ({"job": "docs", "workflow": "build"}, None, []),
+        ({"job": "hold"}, 22, []),
+        ({"workflow": "none"}, None, []),
+        ({"max_pipelines": 1}, None, []),
+    ],
+)
+async def test_the_newest_that_fits(
+    client: AsyncCircleCI, asked: dict[str, Any], workflow: int | None, jobs: list[int]
+) -> None:
+    latest = await client.artifacts.latest(SLUG, **asked)
+    if workflow is None:
+        assert latest is None
+        return
+    assert latest is not None
+    assert latest.workflow.id == ID.format(workflow)
+    assert [one.number for one in latest.jobs] == jobs
+    assert [artifact.path for artifact in latest.artifacts] == [f"{one.job.name}.txt" for one in latest.jobs]
+
+
+@pytest.mark.usefixtures("runs")
+async def test_the_branch_is_asked_for(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    await client.artifacts.latest(SLUG, branch="a b&c")
+    await client.artifacts.latest(SLUG)
+    first = [request for request in server.requests if request.path.endswith("/project/gh/acme/web/pipeline")]
+    assert [request.query for request in first] == [(("branch", "a b&c"),), ()]
+
+
+# Decisions.
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a", ("a",)),
+        ("a/b/c.txt", ("a", "b", "c.txt")),
+        ("./a//b", ("a", "b")),
+        ("a b/ü.txt", ("a b", "ü.txt")),
+        ("..a/b..", ("..a", "b..")),
+        ("console", ("console",)),
+        ("common1", ("common1",)),
+        ("10:30.log", ("10:30.log",)),
+        ("null.txt", ("null.txt",)),
+    ],
+)
+def test_good_names(name: str, parts: tuple[str, ...]) -> None:
+    assert safe_parts(name, windows=False) == parts
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "/", ".", "./", "a/", "/a", "//server/share/a", "..", "../a", "a/..", "a/../b", "a/b/../../../c"),
+        *("\\a", "a\\b", "..\\a", "\\\\server\\share", "C:a", "c:/a", "C:\\a", "z:", "./C:a", "a/z:", "a/C:b"),
+        *(
+            "nul",
+            "NUL",
+            "con.txt",
+            "a/PRN/b",
+            "aux.tar.gz",
+            "com1",
+            "LPT9.log",
+            "COM¹",
+            "conin$",
+            "nul .txt",
+            "CONOUT$",
+        ),
+        *("a\0b", "a\nb", "\x7f", "a\x9fb", "\ud800"),
+    ],
+)
+@pytest.mark.parametrize("windows", [False, True])
+def test_bad_names(name: str, windows: bool) -> None:
+    with pytest.raises(InvalidArgumentError):
+        safe_parts(name, windows=windows)
+
+
+@pytest.mark.parametrize("name", ["a.", "a ", "a./b", "ab:c", "what?", "a*", "<a", "a|b", 'a"b'])
+def test_names_that_only_windows_refuses(name: str) -> None:
+    assert safe_parts(name, windows=False)
+    with pytest.raises(InvalidArgumentError):
+        safe_parts(name, windows=True)
+
+
+@given(st.text(alphabet=st.sampled_from(list("ab./\\:~ CONnul\0é")), max_size=20), st.booleans())
+def test_a_name_that_is_let_through_stays_in_its_folder(name: str, windows: bool) -> None:
+    from pathlib import PurePosixPath, PureWindowsPath
+
+    try:
+        parts = safe_parts(name, windows=windows)
+    except InvalidArgumentError:
+        return
+    for kind, root in ((PurePosixPath, "/root"), *([(PureWindowsPath, "C:/root")] if windows else [])):
+        path = kind(root).joinpath(*parts)
+        assert path.is_relative_to(root)
+        assert ".." not in path.parts
+        assert len(path.parts) == len(kind(root).parts) + len(parts)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fitting"),
+    [
+        ("*.xml", "a.xml", True),
+        ("*.xml", "deep/a.xml", True),
+        ("*.xml", "a.xml.txt", False),
+        ("deep/*.xml", "deep/a.xml", True),
+        ("deep/*.xml", "deep/er/a.xml", False),
+        ("deep/**/*.xml", "deep/a.xml", True),
+        ("deep/**/*.xml", "deep/er/and/er/a.xml", True),
+        ("**/a.xml", "a.xml", True),
+        ("**", "any/thing", True),
+        ("deep/**", "other/a", False),
+        ("[ab].txt", "b.txt", True),
+        ("A.txt", "a.txt", False),
+        ("deep", "deep/a", False),
+    ],
+)
+def test_patterns(pattern: str, path: str, fitting: bool) -> None:
+    assert fits(pattern, path) is fitting
+
+
+def artifact(path: str, url: str = "https://x/1", node: int = 0) -> Artifact:
+    return Artifact(path=path, node_index=node, url=url)
+
+
+def test_two_artifacts_never_share_a_file() -> None:
+    with pytest.raises(InvalidArgumentError, match="one file"):
+        plan([artifact("a/b"), artifact("a//b", "https://x/2")], Path("/dest"))
+    assert len(plan([artifact("a"), artifact("a")], Path("/dest"))) == 1  # listed twice
+    assert len(plan([artifact("a"), artifact("a", node=1)], Path("/dest"))) == 2
+
+
+def test_the_newest_workflow_comes_first() -> None:
+    listed = [
+        Workflow.model_validate(workflow(*given))
+        for given in [(1, "a", "failed", 1), (2, "a", "success", 3), (3, "b", "success", 2)]
+    ]
+    assert [one.id[-1] for one in pick_workflows(listed, None)] == ["2", "3", "1"]
+    assert [one.id[-1] for one in pick_workflows(listed, "a")] == ["2", "1"]

@@ -1,0 +1,421 @@
+"""History: flat records, newest first, whole in spite of faults, in bounded memory; on asyncio and trio."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from pydantic_core import from_json
+
+from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError, RequestTimeoutError
+from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
+from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
+from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
+from tests.support.clock import FakeClock, clock_of
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, reply
+
+START = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def name_of(number: int, place: int = 0) -> str:
+    return f"00000000-0000-4000-{place:04}-{number:012}"
+
+
+class Past:
+    """A project with so many pipelines, each with one workflow of two jobs of three tests: any page, any time.
+
+    `oldest` and newer are there; pages hold `size`. `added` pipelines came since the first page was read, so that pages
+    which count from the newest one move on.
+    """
+
+    def __init__(self, count: int, *, size: int = 20, tests: int = 3) -> None:
+        self.count = count
+        self.size = size
+        self.tests = tests
+        self.added = 0
+        self.expired: set[int] = set()
+        self.calls: Counter[str] = Counter()
+
+    def response(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        parts = path.removeprefix("/api/v2/").split("/")
+        match parts:
+            case ["project", _, _, _, "pipeline"]:
+                self.calls["pipelines"] += 1
+                at = int(query.get("page-token", "0"))
+                newest = self.count + self.added - at
+                numbers = range(newest, max(0, newest - self.size), -1)
+                more = str(at + self.size) if newest > self.size else None
+                return 200, {"items": [self.pipeline(number) for number in numbers], "next_page_token": more}
+            case ["pipeline", identifier, "workflow"]:
+                self.calls["workflows"] += 1
+                number = int(identifier[-12:])
+                if number in self.expired:
+                    return 404, MESSAGE
+                return 200, {"items": [self.workflow(number)], "next_page_token": None}
+            case ["workflow", identifier, "job"]:
+                self.calls["jobs"] += 1
+                number = int(identifier[-12:])
+                return 200, {"items": [self.job(number, place) for place in (2, 3)], "next_page_token": None}
+            case ["project", _, _, _, number, "tests"]:
+                self.calls["tests"] += 1
+                return 200, {"items": [self.test(place) for place in range(self.tests)], "next_page_token": None}
+            case _:
+                raise AssertionError(path)
+
+    def at(self, number: int) -> datetime:
+        return START + timedelta(minutes=number)
+
+    def pipeline(self, number: int) -> dict[str, Any]:
+        when = self.at(number).isoformat()
+        return {
+            "id": name_of(number),
+            "errors": [],
+            "project_slug": SLUG,
+            "number": number,
+            "state": "created",
+            "created_at": when,
+            "trigger": {"type": "webhook", "received_at": when, "actor": {"login": "ada", "avatar_url": None}},
+        }
+
+    def workflow(self, number: int) -> dict[str, Any]:
+        facts = {"id": name_of(number, 1), "pipeline_id": name_of(number), "name": "build", "project_slug": SLUG}
+        facts |= {"status": "success", "started_by": name_of(0), "pipeline_number": number}  # type: ignore[dict-item]
+        times = {"created_at": self.at(number), "stopped_at": self.at(number) + timedelta(seconds=90)}
+        return facts | {key: when.isoformat() for key, when in times.items()}
+
+    def job(self, number: int, place: int) -> dict[str, Any]:
+        facts = {"id": name_of(number, place), "name": f"job {place}", "project_slug": SLUG, "status": "success"}
+        return facts | {"type": "build", "dependencies": [], "job_number": number * 10 + place}
+
+    def test(self, place: int) -> dict[str, Any]:
+        facts = {"message": "", "source": "", "run_time": 0.5, "result": "success"}
+        return facts | {"name": f"test {place}", "classname": "tests"}
+
+    def on(self, server: ScriptedServer, trouble: Callable[[], Response | None] = lambda: None) -> None:
+        def handler(request: Request) -> Response:
+            bad = trouble()
+            if bad is not None:
+                return bad
+            status, body = self.response(request.path, dict(request.query))
+            return reply(status, json=body)
+
+        server.otherwise(handler)
+
+
+EVERYTHING = frozenset({"workflows", "jobs", "tests"})
+
+
+async def test_records_are_flat_and_in_order(server: ScriptedServer) -> None:
+    past = Past(3)
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = [record async for record in circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})]
+    kinds = ["pipeline", "workflow", "job", "test", "test", "test", "job", "test", "test", "test"]
+    assert [record.kind for record in records] == kinds * 3
+    assert [record.pipeline_number for record in records[::10]] == [3, 2, 1]
+    pipeline, workflow, job, test = records[:4]
+    assert isinstance(pipeline, PipelineRecord)
+    assert (pipeline.actor, pipeline.trigger_type, pipeline.branch, pipeline.errors) == ("ada", "webhook", None, "")
+    assert isinstance(workflow, WorkflowRecord)
+    assert (workflow.workflow_name, workflow.seconds) == ("build", 90.0)
+    assert isinstance(job, JobRecord)
+    assert (job.job_number, job.workflow_id, job.pipeline_id) == (32, workflow.workflow_id, pipeline.pipeline_id)
+    assert isinstance(test, JobTestRecord)
+    assert (test.name, test.position, test.job_id, test.seconds) == ("test 0", 0, job.job_id, 0.5)
+    for record in records:
+        values = record.as_dict()
+        assert list(values) == [field.name for field in dataclasses.fields(record)]
+        assert all(value is None or type(value) in (str, int, float, datetime) for value in values.values())
+
+
+@pytest.mark.parametrize(
+    ("include", "calls"),
+    [
+        (set[str](), {"pipelines": 1}),
+        ({"workflows"}, {"pipelines": 1, "workflows": 3}),
+        ({"jobs"}, {"pipelines": 1, "workflows": 3, "jobs": 3}),
+        ({"tests"}, {"pipelines": 1, "workflows": 3, "jobs": 3, "tests": 6}),
+    ],
+    ids=str,
+)
+async def test_only_what_is_asked_for_is_read(server: ScriptedServer, include: Any, calls: dict[str, int]) -> None:
+    past = Past(3)
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = [record async for record in circleci.history.records(SLUG, include=include)]
+    assert past.calls == calls
+    assert {record.kind + "s" for record in records} == {"pipelines", *include}
+
+
+@pytest.mark.parametrize(("hours", "count", "pages"), [(0, 100, 5), (1, 41, 3), (100, 0, 1)])
+async def test_it_stops_at_since(server: ScriptedServer, hours: int, count: int, pages: int) -> None:
+    past = Past(100)
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, since=START + timedelta(hours=hours), include=())
+        assert [one.pipeline_number async for one in records] == list(range(100, 100 - count, -1))
+    assert past.calls == {"pipelines": pages}
+
+
+async def test_what_has_expired_is_skipped_and_counted(server: ScriptedServer) -> None:
+    past = Past(30)
+    past.expired = {3, 7, 21}
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        seen = Counter([record.kind async for record in records])
+    assert seen == {"pipeline": 30, "workflow": 27, "job": 54}
+    assert (records.skipped, records.expired) == (3, {"workflows": 3})
+
+
+@pytest.mark.parametrize("stop", [4, 7, 8, 79, 80, 81, 399, 400])
+async def test_it_goes_on_from_a_cursor(server: ScriptedServer, stop: int) -> None:
+    past = Past(100, tests=0)
+    past.on(server)
+    first: list[Any] = []
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        async for record in records:
+            first.append(record)
+            if len(first) == stop:
+                break
+        past.added = 45  # pipelines were started meanwhile: the old pages begin with newer ones now
+        rest = [record async for record in circleci.history.records(SLUG, cursor=records.cursor)]
+        past.added = 0
+        whole = [record async for record in circleci.history.records(SLUG)]
+    # What was not complete comes again, nothing is left out, nothing else comes twice.
+    complete = stop - stop % 4
+    assert first[:complete] + rest == whole
+
+
+async def test_pipelines_that_are_started_meanwhile_bring_nothing_twice(server: ScriptedServer) -> None:
+    past = Past(100)
+    past.on(server)
+    numbers: list[int] = []
+    async with client_on(server, FakeClock()) as circleci:
+        async for record in circleci.history.records(SLUG, include=()):
+            numbers.append(record.pipeline_number)
+            if len(numbers) in (10, 30, 55):
+                past.added += 13
+    assert numbers == list(range(100, 0, -1))
+
+
+async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> None:
+    past = Past(100)
+
+    def trouble(request: Request) -> Response:
+        if dict(request.query).get("page-token") == "40":
+            return reply(400, json={"message": "Invalid page token"})
+        status, body = past.response(request.path, dict(request.query))
+        return reply(status, json=body)
+
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include=(), concurrency=5)
+        async for record in records:
+            if record.pipeline_number == 55:
+                break
+        assert '"40"' in records.cursor
+        server.otherwise(trouble)
+        past.size = 25
+        rest = circleci.history.records(SLUG, include=(), cursor=records.cursor)
+        assert [record.pipeline_number async for record in rest] == list(range(54, 0, -1))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"since": START.replace(tzinfo=None)},
+        {"since": "2026-06-01"},
+        {"include": {"steps"}},
+        {"include": "jobs"},
+        {"concurrency": 0},
+        {"cursor": "nonsense"},
+        {"cursor": "[]"},
+        {"cursor": '{"page": 3, "below": "x"}'},
+    ],
+    ids=str,
+)
+async def test_senseless_arguments_are_refused_at_once(server: ScriptedServer, arguments: dict[str, Any]) -> None:
+    async with client_on(server) as circleci:
+        with pytest.raises(InvalidArgumentError):
+            circleci.history.records(SLUG, **arguments)
+    assert server.requests == []
+
+
+async def test_a_missing_project_is_an_error(server: ScriptedServer) -> None:
+    server.otherwise(reply(404, json=MESSAGE))
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(NotFoundError):
+            await anext(circleci.history.records(SLUG))
+
+
+@pytest.mark.parametrize("concurrency", [1, 5])
+async def test_no_more_calls_at_once_than_allowed(server: ScriptedServer, concurrency: int) -> None:
+    past = Past(20)
+    server.otherwise(lambda request: reply(json=past.response(request.path, dict(request.query))[1]).after(0.005))
+    async with client_on(server) as circleci:
+        records = circleci.history.records(SLUG, include={"tests"}, concurrency=concurrency)
+        assert len([record async for record in records]) == 20 * 7
+    assert server.max_concurrent == concurrency
+
+
+async def test_faults_lose_nothing(server: ScriptedServer) -> None:
+    """Every call may be refused, fail or be dropped; the records are the same."""
+    past, dice = Past(60), random.Random(11)
+
+    def trouble() -> Response | None:
+        return dice.choice([reply(502), drop(), reply(429, text="Rate limited.")]) if dice.random() < 0.3 else None
+
+    async with client_on(server, FakeClock()) as circleci:
+        past.on(server)
+        whole = [record async for record in circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})]
+        past.on(server, trouble)
+        records = circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})
+        assert [record async for record in records] == whole
+    assert records.skipped == 0
+
+
+async def test_an_error_can_be_gone_on_from(server: ScriptedServer) -> None:
+    past = Past(60)
+    down = True
+    past.on(server, lambda: reply(503) if down and past.calls["workflows"] >= 25 else None)
+    seen: list[Any] = []
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        with pytest.raises(CircleCIError) as caught:
+            async for record in records:
+                seen.append(record)  # noqa: PERF401  # what came before the error counts
+        assert caught.value.next == records.cursor
+        down = False
+        here = [*seen, *[record async for record in records]]
+        elsewhere = [*seen, *[one async for one in circleci.history.records(SLUG, cursor=str(caught.value.next))]]
+        whole = [record async for record in circleci.history.records(SLUG)]
+    assert here == whole
+    assert elsewhere == whole
+
+
+async def test_the_time_runs_out_and_the_loop_is_entered_again(server: ScriptedServer) -> None:
+    Past(40).on(server)
+    clock = FakeClock()
+    seen: list[Any] = []
+    async with client_on(server, clock) as circleci:
+        records = circleci.history.records(SLUG, timeout=60)
+        seen.append(await anext(records))
+        clock.now += 61
+        with pytest.raises(RequestTimeoutError, match="60 s") as caught:
+            async for record in records:
+                seen.append(record)  # noqa: PERF401  # what came before the end counts
+        assert (caught.value.next, caught.value.retry_stop_reason) == (records.cursor, "deadline")
+        seen += [record async for record in records]
+        assert seen == [record async for record in circleci.history.records(SLUG)]
+
+
+async def test_a_call_does_not_outlast_the_time(server: ScriptedServer) -> None:
+    server.otherwise(hang())
+    async with client_on(server) as circleci:
+        with pytest.raises(RequestTimeoutError, match="history"):
+            await anext(circleci.history.records(SLUG, timeout=0.1))
+
+
+async def test_leaving_early_leaves_nothing_behind(server: ScriptedServer) -> None:
+    Past(100).on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        async for _ in circleci.history.records(SLUG):
+            break
+        calls = len(server.requests)
+        await anyio.sleep(0.05)
+    assert len(server.requests) == calls
+
+
+async def test_cancellation_can_be_gone_on_from(server: ScriptedServer) -> None:
+    past = Past(40)
+    limiter = server.limiter()
+    held = True
+
+    def handler(request: Request) -> Response:
+        status, body = past.response(request.path, dict(request.query))
+        response = reply(status, json=body)
+        return response.held_by(limiter) if held and past.calls["workflows"] > 20 else response
+
+    server.otherwise(handler)
+    seen: list[Any] = []
+    async with client_on(server) as circleci:
+        records = circleci.history.records(SLUG)
+        with anyio.move_on_after(0.2) as scope:
+            async for record in records:
+                seen.append(record)  # noqa: PERF401  # what came before the end counts
+        assert scope.cancelled_caught
+        held = False
+        limiter.open()
+        seen += [record async for record in records]
+        assert seen == [record async for record in circleci.history.records(SLUG)]
+
+
+class PastTransport(httpx.AsyncBaseTransport):
+    """A past without a socket: 10,000 pipelines are 50,000 calls."""
+
+    def __init__(self, past: Past) -> None:
+        self.past = past
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        status, body = self.past.response(request.url.path, dict(request.url.params))
+        content = json.dumps(body).encode()
+        return httpx.Response(status, headers={"content-type": "application/json"}, content=content)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
+async def test_ten_thousand_pipelines_in_bounded_memory(anyio_backend: str) -> None:
+    """Live blocks of memory, counted by the interpreter after each 500 pipelines, do not grow with what was read."""
+    past = Past(10_000)
+    # The JSON parser keeps up to 16,384 strings that it has met. Filled before, they are no growth.
+    from_json(json.dumps([name_of(number, 9) for number in range(200_000)]))
+    with clock_of(FakeClock()):
+        circleci = AsyncCircleCI(TOKEN, transport=PastTransport(past), base_url="https://circleci.com")
+    blocks: list[int] = []
+    count = 0
+    async with circleci:
+        async for record in circleci.history.records(SLUG, include={"workflows"}):
+            count += 1
+            if record.kind == "pipeline" and record.pipeline_number % 500 == 0:
+                gc.collect()
+                blocks.append(sys.getallocatedblocks())
+    assert count == 20_000
+    assert past.calls == {"pipelines": 500, "workflows": 10_000}
+    settled = blocks[3:]  # by then all is imported, and the last 1,000 ids are remembered
+    assert max(settled) - min(settled) < 2_000
+
+
+# ---- on the fake ----
+
+
+async def test_on_the_fake() -> None:
+    fake = FakeCircleCI(page_size=2)
+    web = fake.add_project(SLUG)
+    web.will_run(
+        Workflow("build", Job("test", 60, tests=[JobTest("a"), JobTest("b", failure="no")]), Job("deploy", 5)),
+        Workflow("release", Approval("go?")),
+    )
+    async with fake.client() as circleci:
+        for _ in range(5):
+            await circleci.runs.start(SLUG, branch="main")
+            fake.clock.advance(3600)
+        fake.chaos({"503": 0.1, "drop": 0.1, "429": 0.1})
+        records = circleci.history.records(
+            SLUG, since=fake.clock.now - timedelta(hours=3.5), include={"workflows", "jobs", "tests"}, branch="main"
+        )
+        seen = [record async for record in records]
+    assert Counter(record.kind for record in seen) == {"pipeline": 3, "workflow": 6, "job": 9, "test": 6}
+    assert [record.pipeline_number for record in seen if record.kind == "pipeline"] == [5, 4, 3]
+    waiting = [record for record in seen if isinstance(record, JobRecord) and record.type == "approval"]
+    assert {(record.status, record.job_number) for record in waiting} == {("on_hold", None)}

@@ -1,0 +1,319 @@
+"""How a run stands and what to ask next, by tables. Nothing here waits, calls or sleeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from circleci_sdk import RateLimit
+from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
+from circleci_sdk.helpers.runs.state import (
+    JOBS_GRACE,
+    LATE,
+    RERUN_GRACE,
+    SETTLE,
+    RunState,
+    Verdict,
+    judge,
+    newest,
+    next_delay,
+    see_jobs,
+    see_pipeline,
+    see_workflows,
+    settle,
+    wanted_jobs,
+    wants_pipeline,
+    wants_workflows,
+)
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ENDED = ("success", "not_run", "failed", "error", "canceled", "unauthorized")
+ALIVE = ("running", "failing", "on_hold", "a-word-of-2027")
+
+
+def pipeline(state: str = "created", *errors: str) -> RunPipeline:
+    return RunPipeline("p", 7, "gh/acme/web", state, errors, "https://app/7")  # type: ignore[arg-type]
+
+
+def workflow(name: str, status: str, at: int = 0, **more: Any) -> RunWorkflow:
+    facts: dict[str, Any] = {
+        "id": f"{name}-{at}",
+        "name": name,
+        "status": status,
+        "is_setup": name == "setup",
+        "created_at": NOON + timedelta(seconds=at),
+        "stopped_at": NOON + timedelta(seconds=at + 60) if status in ENDED else None,
+        "auto_reruns_left": 0,
+        "url": "",
+    }
+    return RunWorkflow(**{**facts, **more})
+
+
+def job(name: str, status: str, of: RunWorkflow, **more: Any) -> RunJob:
+    facts: dict[str, Any] = {
+        "id": f"{of.id}-{name}",
+        "name": name,
+        "status": status,
+        "type": "build",
+        "number": 1,
+        "workflow_id": of.id,
+        "workflow_name": of.name,
+        "project_slug": "gh/acme/web",
+        "approval_request_id": None,
+        "started_at": None,
+        "stopped_at": None,
+        "url": "",
+    }
+    return RunJob(**{**facts, **more})
+
+
+def approval(name: str, status: str, of: RunWorkflow) -> RunJob:
+    return job(name, status, of, type="approval", number=None, approval_request_id=f"request-{name}")
+
+
+def state(of: RunPipeline | None, *workflows: RunWorkflow, jobs: tuple[RunJob, ...] = ()) -> RunState:
+    seen = RunState()
+    if of is not None:
+        seen, _ = see_pipeline(seen, of)
+    seen, _ = see_workflows(seen, workflows)
+    for one in workflows:
+        mine = [each for each in jobs if each.workflow_id == one.id]
+        if mine:
+            seen, _ = see_jobs(seen, one, mine)
+    return seen
+
+
+build = workflow("build", "success")
+
+
+@pytest.mark.parametrize(
+    ("seen", "quiet", "expected"),
+    [
+        # Nothing is known yet, or only the pipeline: the empty list after the trigger is not the end.
+        (state(None), 0.0, Verdict("pending")),
+        (state(pipeline("pending")), 0.0, Verdict("pending")),
+        (state(pipeline("pending")), LATE * 2, Verdict("pending")),
+        (state(pipeline("created")), 0.0, Verdict("pending")),
+        (state(pipeline("created")), LATE - 1, Verdict("pending")),
+        (state(pipeline("created")), LATE, Verdict("not_run", over=True)),
+        (state(pipeline("a-state-of-2027")), 0.0, Verdict("pending")),
+        # A pipeline that could not be made is over.
+        (state(pipeline("errored", "no config")), 0.0, Verdict("errored", over=True)),
+        (state(pipeline("errored"), workflow("setup", "running")), 0.0, Verdict("running")),
+        (state(pipeline("errored"), workflow("setup", "success")), 0.0, Verdict("errored", over=True)),
+        # A setup workflow that went well is followed by others, however late they come.
+        (state(pipeline("setup"), workflow("setup", "running")), 0.0, Verdict("running")),
+        (state(pipeline("setup"), workflow("setup", "success")), 0.0, Verdict("running")),
+        (state(pipeline("created"), workflow("setup", "success")), 0.0, Verdict("running")),
+        (state(pipeline("created"), workflow("setup", "success")), LATE - 1, Verdict("running")),
+        (state(pipeline("created"), workflow("setup", "success")), LATE, Verdict("success", over=True)),
+        (state(pipeline("setup"), workflow("setup", "failed")), 0.0, Verdict("failed", over=True)),
+        (state(pipeline("setup"), workflow("setup", "canceled")), 0.0, Verdict("canceled", over=True)),
+        (state(pipeline("created"), workflow("setup", "success"), build), 0.0, Verdict("success", over=True)),
+        (state(pipeline("setup"), workflow("setup", "success"), build), 0.0, Verdict("running")),
+        # All workflows count, not the first one.
+        (state(pipeline(), build, workflow("lint", "running")), 0.0, Verdict("running")),
+        (state(pipeline(), build, workflow("lint", "failed")), 0.0, Verdict("failed", over=True)),
+        (state(pipeline(), workflow("a", "failed"), workflow("b", "running")), 0.0, Verdict("failing")),
+        (state(pipeline(), workflow("a", "canceled"), workflow("b", "failed")), 0.0, Verdict("failed", over=True)),
+        (state(pipeline(), workflow("a", "canceled"), build), 0.0, Verdict("canceled", over=True)),
+        (state(pipeline(), workflow("a", "not_run"), build), 0.0, Verdict("success", over=True)),
+        (state(pipeline(), workflow("a", "not_run")), 0.0, Verdict("not_run", over=True)),
+        # `failing` is not the end, nor is a word that nobody knows yet.
+        (state(pipeline(), workflow("build", "failing")), LATE, Verdict("failing")),
+        (state(pipeline(), workflow("build", "a-word-of-2027")), LATE, Verdict("running")),
+        # A rerun of the same name replaces the first one.
+        (state(pipeline(), workflow("build", "failed"), workflow("build", "running", 60)), 0.0, Verdict("running")),
+        (
+            state(pipeline(), workflow("build", "success", 60), workflow("build", "failed")),
+            0.0,
+            Verdict("success", over=True),
+        ),
+        (
+            state(pipeline(), workflow("build", "failed"), workflow("build", "running", id="again")),
+            0.0,
+            Verdict("running"),
+        ),
+        # One that ends at once may be seen before the others have begun.
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE - 1, Verdict("failing")),
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE, Verdict("unauthorized", over=True)),
+        (state(pipeline(), workflow("a", "success", stopped_at=None)), 0.0, Verdict("running")),
+        (state(pipeline(), workflow("a", "success", stopped_at=NOON), build), 0.0, Verdict("success", over=True)),
+        # What CircleCI will run again by itself has not failed yet.
+        (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), 0.0, Verdict("failing")),
+        (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), RERUN_GRACE, Verdict("failed", over=True)),
+        (state(pipeline(), workflow("build", "canceled", auto_reruns_left=1)), 0.0, Verdict("canceled", over=True)),
+    ],
+)
+def test_verdicts(seen: RunState, quiet: float, expected: Verdict) -> None:
+    assert judge(seen, quiet=quiet) == expected
+
+
+@pytest.mark.parametrize(("status", "over"), [*((word, True) for word in ENDED), *((word, False) for word in ALIVE)])
+def test_only_known_ends_are_ends(status: str, over: bool) -> None:
+    assert judge(state(pipeline(), workflow("build", status)), quiet=LATE).over is over
+
+
+held = workflow("build", "on_hold")
+hold = approval("release?", "on_hold", held)
+
+
+@pytest.mark.parametrize(
+    ("seen", "approved", "is_held"),
+    [
+        (state(pipeline(), held, jobs=(hold,)), set[str](), True),
+        (state(pipeline(), held), set[str](), False),
+        (state(pipeline(), held, jobs=(approval("release?", "blocked", held),)), set[str](), False),
+        (state(pipeline(), held, workflow("lint", "running"), jobs=(hold,)), set[str](), False),
+        (state(pipeline(), held, workflow("lint", "failing"), jobs=(hold,)), set[str](), False),
+        (state(pipeline(), held, workflow("lint", "failed"), jobs=(hold,)), set[str](), True),
+        # An approval that was given and does not show yet.
+        (state(pipeline(), held, jobs=(hold,)), {"request-release?"}, False),
+        (state(pipeline(), held, jobs=(hold, approval("again?", "on_hold", held))), {"request-release?"}, True),
+    ],
+)
+def test_held(seen: RunState, approved: set[str], is_held: bool) -> None:
+    verdict = judge(seen, quiet=0, approved=frozenset(approved))
+    assert (verdict.held, verdict.over) == (is_held, False)
+
+
+def test_an_awaited_rerun_keeps_a_run_from_being_over() -> None:
+    seen = state(pipeline(), workflow("build", "failed"))
+    assert not judge(seen, quiet=0, awaited=frozenset({"build-60"})).over
+    assert judge(seen, quiet=LATE, awaited=frozenset({"build-60"})).over
+    seen, _ = see_workflows(seen, [workflow("build", "success", 60)])
+    assert judge(seen, quiet=0, awaited=frozenset({"build-60"})) == Verdict("success", over=True)
+
+
+def test_each_change_is_told_once() -> None:
+    seen, events = see_pipeline(RunState(), pipeline("pending"))
+    assert [(event.previous, event.status) for event in events] == [(None, "pending")]
+    seen, events = see_pipeline(seen, pipeline("pending"))
+    assert events == []
+    seen, events = see_pipeline(seen, pipeline("created"))
+    assert [(event.previous, event.status) for event in events] == [("pending", "created")]
+    told: list[tuple[Any, str]] = []
+    for status in ("running", "running", "on_hold", "running", "success", "success"):
+        seen, events = see_workflows(seen, [workflow("build", status)])
+        told += [(event.previous, event.status) for event in events]
+    assert told == [(None, "running"), ("running", "on_hold"), ("on_hold", "running"), ("running", "success")]
+    told.clear()
+    for status in ("blocked", "running", "running", "failed"):
+        seen, events = see_jobs(seen, build, [job("test", status, build)])
+        assert all(isinstance(event, JobEvent) for event in events)
+        told += [(event.previous, event.status) for event in events]
+    assert told == [(None, "blocked"), ("blocked", "running"), ("running", "failed")]
+    seen, events = see_jobs(seen, build, [approval("release?", "on_hold", build)])
+    assert [type(event) for event in events] == [ApprovalEvent]
+
+
+@pytest.mark.parametrize("older", ["running", "on_hold", "failed"])
+def test_what_has_ended_stays_ended(older: str) -> None:
+    seen = state(pipeline(), build, jobs=(job("test", "success", build),))
+    assert see_workflows(seen, [replace(build, status=older)]) == (seen, [])  # type: ignore[arg-type]
+    again, events = see_jobs(seen, build, [job("test", older, build)])
+    assert (again.jobs, events) == (seen.jobs, [])
+
+
+def test_a_job_that_a_rerun_takes_over_is_told_once() -> None:
+    first, second = workflow("build", "failed"), workflow("build", "running", 60)
+    seen = state(pipeline(), first, second, jobs=(job("lint", "success", first),))
+    taken = replace(job("lint", "success", first), workflow_id=second.id)
+    seen, events = see_jobs(seen, second, [taken])
+    assert events == []
+    assert seen.jobs[second.id] == {taken.id: taken}
+
+
+def test_the_newest_of_each_name_in_the_order_of_their_names() -> None:
+    seen = state(
+        pipeline(),
+        workflow("deploy", "running", 100),
+        workflow("build", "success", 50),
+        workflow("build", "failed", 0),
+        workflow("lint", "success", 10),
+    )
+    assert [one.id for one in newest(seen)] == ["build-50", "lint-10", "deploy-100"]
+
+
+def test_jobs_are_settled_when_the_workflow_has_ended_and_they_rest() -> None:
+    over = workflow("build", "canceled")
+    seen = state(pipeline(), over, jobs=(job("test", "running", over), job("deploy", "blocked", over)))
+    assert settle(seen, over, quiet=0).settled == frozenset()
+    assert settle(seen, over, quiet=JOBS_GRACE).settled == {over.id}
+    seen, _ = see_jobs(seen, over, [job("test", "canceled", over)])
+    assert settle(seen, over, quiet=0).settled == {over.id}
+    assert settle(seen, workflow("build", "running"), quiet=0).settled == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("seen", "of_pipeline", "of_workflows"),
+    [
+        (state(None), True, False),
+        (state(pipeline("pending")), True, False),
+        (state(pipeline("setup-pending")), True, False),
+        (state(pipeline("setup")), True, True),
+        (state(pipeline("created")), True, True),
+        (state(pipeline("created"), workflow("setup", "success")), True, True),
+        (state(pipeline("created"), build), False, True),
+        (state(pipeline("setup"), workflow("setup", "success"), build), True, True),
+        (state(pipeline("errored")), False, True),
+        (state(pipeline("a-state-of-2027"), build), True, True),
+    ],
+)
+def test_what_to_ask(seen: RunState, of_pipeline: bool, of_workflows: bool) -> None:
+    assert (wants_pipeline(seen), wants_workflows(seen)) == (of_pipeline, of_workflows)
+
+
+failed, running = workflow("a", "failed"), workflow("b", "running")
+
+
+@pytest.mark.parametrize(
+    ("seen", "every_job", "holds", "expected"),
+    [
+        (state(pipeline(), failed, running, build), True, True, ["a-0", "b-0", "build-0"]),
+        (state(pipeline(), failed, running, build), False, True, []),
+        (state(pipeline(), failed, build), False, False, ["a-0"]),
+        (state(pipeline(), build, held), False, False, []),
+        (state(pipeline(), workflow("c", "success"), held), False, True, ["build-0"]),
+        (state(pipeline(), held, running), False, True, []),
+    ],
+)
+def test_whose_jobs_to_read(seen: RunState, every_job: bool, holds: bool, expected: list[str]) -> None:
+    verdict = judge(seen, quiet=0)
+    assert [one.id for one in wanted_jobs(seen, verdict, every_job=every_job, holds=holds)] == expected
+    fresh = frozenset(expected)
+    assert wanted_jobs(seen, verdict, every_job=every_job, holds=holds, fresh=fresh) == ()
+
+
+def facts(age: float, **more: Any) -> dict[str, Any]:
+    usual = {"calls": 2, "watched": 1, "rate_limit": None, "retry_after": None, "chance": 0.5}
+    return {"age": age, **usual, **more}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (facts(0), 1.0),
+        (facts(9), 1.0),
+        (facts(60), 6.0),
+        (facts(200), 20.0),
+        (facts(1200), 20.0),
+        (facts(2400), 40.0),
+        (facts(86400), 60.0),
+        (facts(200, chance=0.0), 17.0),
+        (facts(200, chance=1.0), 23.0),
+        (facts(0, retry_after=30.0), 30.0),
+        (facts(200, retry_after=3.0), 20.0),
+        # Ten calls a second are enough for one run, not for 500 of two calls each.
+        (facts(0, rate_limit=RateLimit(limit=10, window=1.0)), 1.0),
+        (facts(0, rate_limit=RateLimit(limit=10, window=1.0), watched=500), 100.0),
+        (facts(0, rate_limit=RateLimit(remaining=1, reset=45.0)), 45.0),
+        (facts(0, rate_limit=RateLimit(remaining=2, reset=45.0)), 1.0),
+    ],
+    ids=lambda value: str(value)[:60] if isinstance(value, float) else "-".join(map(str, value.values())),
+)
+def test_delays(facts: dict[str, Any], expected: float) -> None:
+    assert next_delay(**facts) == pytest.approx(expected)

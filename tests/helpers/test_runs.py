@@ -1,0 +1,729 @@
+"""Runs over a real socket, and on the fake: started once, waited for to the true end, told of without a gap."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+from collections.abc import Callable
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    ConfigError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+    RunFailedError,
+    RunSkippedError,
+    RunTimeoutError,
+    ServerError,
+)
+from circleci_sdk.helpers import ApprovalEvent, JobEvent, Run, RunEvent, WorkflowEvent
+from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, Workflow
+from tests.support.clients import CREATED, ID, MESSAGE, SLUG, client_on
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, reply
+
+PIPELINE: Final = f"/api/v2/pipeline/{ID}"
+WORKFLOWS: Final = f"{PIPELINE}/workflow"
+TRIGGER: Final = f"/api/v2/project/{SLUG}/pipeline"
+APP_SLUG: Final = "circleci/43G3lM5RtfFE7v5sa4nWAU/9Hk2tzDTeyXx7MMN9vDzkT"
+
+
+def uuid(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def pipeline(state: str = "created", **more: Any) -> Response:
+    return reply(
+        json={
+            "id": ID,
+            "errors": [],
+            "project_slug": SLUG,
+            "number": 7,
+            "state": state,
+            "created_at": "2026-06-01T12:00:00Z",
+            "trigger": {"type": "api", "received_at": "2026-06-01T12:00:00Z"},
+            **more,
+        }
+    )
+
+
+def workflow(number: int, status: str, name: str = "build", **more: Any) -> dict[str, Any]:
+    return {
+        "pipeline_id": ID,
+        "id": uuid(number),
+        "name": name,
+        "project_slug": SLUG,
+        "status": status,
+        "started_by": ID,
+        "pipeline_number": 7,
+        "created_at": f"2026-06-01T12:{number:02}:00Z",
+        "stopped_at": None
+        if status in ("running", "failing", "on_hold", "resting")
+        else f"2026-06-01T12:{number:02}:59Z",
+        **more,
+    }
+
+
+def job(number: int, status: str, name: str = "test", **more: Any) -> dict[str, Any]:
+    return {
+        "dependencies": [],
+        "job_number": number,
+        "id": uuid(100 + number),
+        "name": name,
+        "project_slug": SLUG,
+        "status": status,
+        "type": "build",
+        **more,
+    }
+
+
+def approval(number: int, status: str, name: str = "release?") -> dict[str, Any]:
+    return job(number, status, name, type="approval", approval_request_id=uuid(200 + number)) | {"job_number": None}
+
+
+def items(*things: dict[str, Any], token: str | None = None) -> Response:
+    return reply(json={"items": things, "next_page_token": token})
+
+
+def jobs_at(number: int) -> str:
+    return f"/api/v2/workflow/{uuid(number)}/job"
+
+
+def asked(server: ScriptedServer) -> list[str]:
+    return [f"{request.method} {request.path.removeprefix('/api/v2')}" for request in server.requests]
+
+
+def repeat_last(*responses: Response) -> Callable[[Request], Response]:
+    """These one after the other, and the last one for ever."""
+    waiting = list(responses)
+    return lambda request: waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+
+async def attached(server: ScriptedServer, use: Callable[[Run], Any], clock: FakeClock | None = None) -> Any:
+    async with client_on(server, clock or FakeClock(), max_retries=0) as circleci:
+        return await use(circleci.runs.attach(ID))
+
+
+# ---- start ----
+
+
+async def test_start_sends_one_post(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(201, json=CREATED))
+    async with client_on(server) as circleci:
+        run = await circleci.runs.start(SLUG, branch="feature/x", parameters={"deploy": True, "n": 3, "who": "ada"})
+    assert (run.id, run.number, run.project_slug) == (ID, 7, SLUG)
+    assert [request.json for request in server.requests] == [
+        {"branch": "feature/x", "parameters": {"deploy": True, "n": 3, "who": "ada"}}
+    ]
+
+
+async def test_start_says_why_nothing_was_started(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(200, json={"message": "Pipeline skipped: [ci skip]"}))
+    async with client_on(server) as circleci:
+        with pytest.raises(RunSkippedError, match=r"^Pipeline skipped: \[ci skip\]$") as caught:
+            await circleci.runs.start(SLUG)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("response", [reply(502), drop(), reply(201, json=CREATED).cut()], ids=["502", "drop", "cut"])
+async def test_start_never_sends_again_what_may_have_been_carried_out(
+    server: ScriptedServer, response: Response
+) -> None:
+    server.on("POST", TRIGGER, response)
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(Exception, match=r"v2\.pipelines\.trigger"):
+            await circleci.runs.start(SLUG)
+    assert len(server.requests) == 1
+
+
+async def test_start_sends_again_what_was_refused(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, [reply(429, text="Rate limited."), reply(201, json=CREATED)])
+    async with client_on(server, FakeClock()) as circleci:
+        assert (await circleci.runs.start(SLUG)).id == ID
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"branch": "a", "tag": "b"}, "branch= or tag=, not both"),
+        ({"config_branch": "a", "config_tag": "b"}, "config_branch= or config_tag=, not both"),
+        ({"branch": ""}, "name of a branch"),
+        ({"parameters": {f"p{n}": n for n in range(101)}}, "at most 100 parameters, these are 101"),
+        ({"parameters": {"k" * 129: 1}}, "at most 128 characters"),
+        ({"parameters": {"k": "v" * 513}}, "at most 512 characters"),
+        ({"parameters": {"k": 1.5}}, "a text, a whole number or a boolean, not float"),
+        ({"parameters": {"k": None}}, "a text, a whole number or a boolean, not NoneType"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-",
+)
+async def test_start_refuses_locally(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
+    async with client_on(server) as circleci:
+        with pytest.raises(InvalidArgumentError, match=says):
+            await circleci.runs.start(SLUG, **arguments)
+    assert server.requests == []
+
+
+async def test_the_largest_parameters_are_taken(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(201, json=CREATED))
+    parameters = {f"{n:03}" + "k" * 125: "v" * 512 for n in range(100)}
+    async with client_on(server) as circleci:
+        await circleci.runs.start(SLUG, parameters=parameters)
+    assert server.requests[0].json == {"parameters": parameters}
+
+
+async def test_start_takes_the_only_definition(server: ScriptedServer) -> None:
+    project = {"slug": APP_SLUG, "name": "web", "id": uuid(1), "organization_name": "acme"}
+    project |= {"organization_slug": "circleci/43G3lM5RtfFE7v5sa4nWAU", "organization_id": uuid(2)}
+    project["vcs_info"] = {"vcs_url": "https://x", "provider": "CircleCI", "default_branch": "main"}  # type: ignore[assignment]
+    server.on("GET", f"/api/v2/project/{APP_SLUG}", reply(json=project))
+    definitions = f"/api/v2/projects/{uuid(1)}/pipeline-definitions"
+    server.on("GET", definitions, reply(json={"items": [{"id": uuid(3), "name": "main"}]}))
+    server.on("POST", f"/api/v2/project/{APP_SLUG}/pipeline/run", reply(201, json=CREATED))
+    async with client_on(server) as circleci:
+        await circleci.runs.start(APP_SLUG, tag="v1", config_branch="main")
+        assert server.requests[-1].json == {
+            "definition_id": uuid(3),
+            "checkout": {"tag": "v1"},
+            "config": {"branch": "main"},
+        }
+        for there, says in (
+            ([], "has no pipeline definition"),
+            (
+                [{"id": uuid(3), "name": "main"}, {"id": uuid(4)}],
+                f"{uuid(3)} \\(main\\), {uuid(4)} \\(without a name\\)",
+            ),
+        ):
+            server.on("GET", definitions, reply(json={"items": there}))
+            with pytest.raises(InvalidArgumentError, match=says):
+                await circleci.runs.start(APP_SLUG)
+    assert sum(request.method == "POST" for request in server.requests) == 1
+
+
+async def test_a_given_definition_is_taken_on_any_slug(server: ScriptedServer) -> None:
+    server.on("POST", f"/api/v2/project/{SLUG}/pipeline/run", reply(201, json=CREATED))
+    async with client_on(server) as circleci:
+        await circleci.runs.start(SLUG, branch="main", definition_id=uuid(3))
+    assert [request.json for request in server.requests] == [{"definition_id": uuid(3), "checkout": {"branch": "main"}}]
+
+
+# ---- wait ----
+
+
+async def test_wait_sees_a_run_to_its_end(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, repeat_last(reply(404, json=MESSAGE), pipeline("pending"), pipeline("created")))
+    server.on(
+        "GET",
+        WORKFLOWS,
+        repeat_last(
+            items(), items(workflow(1, "running")), items(workflow(1, "failing")), items(workflow(1, "failed"))
+        ),
+    )
+    server.on("GET", jobs_at(1), items(job(1, "success", "lint"), job(2, "failed")))
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, result.is_over, result.is_success, result.number) == ("failed", True, False, 7)
+    assert [one.name for one in result.failed_jobs] == ["test"]
+    assert result.failed_jobs[0].url == f"{server.url}/pipelines/github/acme/web/7/workflows/{uuid(1)}/jobs/2"
+    with pytest.raises(RunFailedError, match=r"Run 7 of gh/acme/web: failed \(build/test: failed\)") as caught:
+        result.raise_for_failure()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.result) == (str(caught.value), result)
+    one, many = f"GET /pipeline/{ID}", f"GET /pipeline/{ID}/workflow"
+    # Two calls until there are workflows, one for each look from then on, one for each failed workflow at the end.
+    assert asked(server) == [one, one, one, many, one, many, many, many, f"GET /workflow/{uuid(1)}/job"]
+
+
+async def test_a_success_costs_no_call_for_jobs(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "success")))
+    result = await attached(server, lambda run: run.wait())
+    assert result.is_success
+    result.raise_for_failure()
+    assert len(server.requests) == 2
+
+
+async def test_the_errors_of_a_pipeline_are_told(server: ScriptedServer) -> None:
+    errors = [{"type": "config", "message": "No workflow named 'x'"}, {"type": "plan", "message": "No credits"}]
+    server.on("GET", PIPELINE, pipeline("errored", errors=errors))
+    server.on("GET", WORKFLOWS, items())
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, result.errors) == ("errored", ("No workflow named 'x'", "No credits"))
+    with pytest.raises(RunFailedError, match="No workflow named 'x'; No credits"):
+        result.raise_for_failure()
+
+
+async def test_every_page_of_workflows_counts(server: ScriptedServer) -> None:
+    def page(request: Request) -> Response:
+        if dict(request.query).get("page-token") == "2":
+            return items(workflow(2, "failed", "lint"))
+        return items(workflow(1, "success"), token="2")
+
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, page)
+    server.on("GET", jobs_at(2), items())
+    result = await attached(server, lambda run: run.wait())
+    assert result.status == "failed"
+    assert [one.name for one in result.workflows] == ["build", "lint"]
+
+
+async def test_a_strange_status_is_waited_for_and_logged_once(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    strange = items(workflow(1, "resting"))
+    server.on("GET", WORKFLOWS, repeat_last(strange, strange, items(workflow(1, "success"))))
+    with caplog.at_level(logging.WARNING, "circleci_sdk"):
+        result = await attached(server, lambda run: run.wait())
+    assert result.is_success
+    assert [record.getMessage() for record in caplog.records] == [
+        "workflow status resting is new to this version; it does not count as the end"
+    ]
+
+
+@pytest.mark.parametrize("trouble", [reply(502), drop(), reply(429, text="Rate limited.")], ids=["502", "drop", "429"])
+async def test_trouble_passes(server: ScriptedServer, trouble: Response) -> None:
+    server.on("GET", PIPELINE, repeat_last(trouble, pipeline()))
+    server.on("GET", WORKFLOWS, repeat_last(trouble, trouble, items(workflow(1, "failed"))))
+    server.on("GET", jobs_at(1), repeat_last(trouble, items(job(2, "failed"))))
+    result = await attached(server, lambda run: run.wait())
+    assert [one.name for one in result.failed_jobs] == ["test"]
+
+
+async def test_trouble_that_stays_is_raised(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, reply(503))
+    clock = FakeClock()
+    with pytest.raises(ServerError):
+        await attached(server, lambda run: run.wait(), clock)
+    assert clock.now - 1000 > 300
+
+
+async def test_what_does_not_pass_is_raised_at_once(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, reply(403, json=MESSAGE))
+    with pytest.raises(PermissionDeniedError):
+        await attached(server, lambda run: run.wait())
+    assert len(server.requests) == 1
+
+
+async def test_a_wrong_id_is_told_soon(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, reply(404, json=MESSAGE))
+    clock = FakeClock()
+    with pytest.raises(NotFoundError):
+        await attached(server, lambda run: run.wait(), clock)
+    assert 10 < clock.now - 1000 < 20
+
+
+async def test_a_started_run_may_be_unknown_for_a_while(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(201, json=CREATED))
+    server.on("GET", PIPELINE, repeat_last(*[reply(404, json=MESSAGE)] * 15, pipeline()))
+    server.on("GET", WORKFLOWS, items(workflow(1, "success")))
+    async with client_on(server, FakeClock()) as circleci:
+        run = await circleci.runs.start(SLUG)
+        assert (await run.wait()).is_success
+
+
+async def test_the_time_runs_out(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "running")))
+    clock = FakeClock()
+    with pytest.raises(RunTimeoutError, match=r"the run goes on\. Run 7 of gh/acme/web: running") as caught:
+        await attached(server, lambda run: run.wait(timeout=100), clock)
+    assert clock.now == pytest.approx(1100)
+    assert isinstance(caught.value, TimeoutError)
+    assert caught.value.result is not None
+    assert (caught.value.result.status, caught.value.result.is_over) == ("running", False)
+    assert pickle.loads(pickle.dumps(caught.value)).result == caught.value.result
+
+
+async def test_a_call_that_hangs_does_not_outlast_the_time(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, hang())
+    async with client_on(server) as circleci:
+        with anyio.fail_after(5):
+            with pytest.raises(RunTimeoutError, match="pending"):
+                await circleci.runs.attach(ID).wait(timeout=0.2)
+            server.on("GET", PIPELINE, pipeline())
+            server.on("GET", WORKFLOWS, items(workflow(1, "success")))
+            assert (await circleci.runs.attach(ID).wait(timeout=3)).is_success
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+async def test_a_senseless_time_is_refused(server: ScriptedServer, timeout: float) -> None:
+    with pytest.raises(InvalidArgumentError, match="timeout"):
+        await attached(server, lambda run: run.wait(timeout=timeout))
+    assert server.requests == []
+
+
+async def test_the_rate_limit_slows_the_watcher(server: ScriptedServer) -> None:
+    limited = {"RateLimit-Limit": "600", "RateLimit-Remaining": "0", "RateLimit-Reset": "40"}
+    server.on("GET", PIPELINE, pipeline())
+    body = {"items": [workflow(1, "running")], "next_page_token": None}
+    over = {"items": [workflow(1, "success")], "next_page_token": None}
+    server.on("GET", WORKFLOWS, repeat_last(reply(json=body, headers=limited), reply(json=over)))
+    clock = FakeClock()
+    await attached(server, lambda run: run.wait(), clock)
+    assert clock.now - 1000 >= 40
+    assert len(server.requests) == 3
+
+
+# ---- on hold ----
+
+
+@pytest.mark.parametrize("on_hold", ["wait", "return", "raise"])
+async def test_on_hold(server: ScriptedServer, on_hold: Any) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    held = items(workflow(1, "on_hold"), workflow(2, "success", "lint"))
+    busy = items(workflow(1, "on_hold"), workflow(2, "running", "lint"))
+    after = items(workflow(1, "success"), workflow(2, "success", "lint"))
+    server.on("GET", WORKFLOWS, repeat_last(busy, held, after))
+    server.on("GET", jobs_at(1), items(job(1, "success"), approval(2, "on_hold")))
+    if on_hold == "raise":
+        with pytest.raises(RunFailedError, match=r"on_hold \(build/release\? waits for approval") as caught:
+            await attached(server, lambda run: run.wait(on_hold=on_hold))
+        assert caught.value.result is not None
+        assert caught.value.result.status == "on_hold"
+        return
+    result = await attached(server, lambda run: run.wait(on_hold=on_hold))
+    if on_hold == "return":
+        assert (result.status, result.is_over) == ("on_hold", False)
+        assert [one.name for one in result.approvals] == ["release?"]
+        result.raise_for_failure()
+    else:
+        assert result.is_success
+
+
+async def test_on_hold_is_one_of_three_words(server: ScriptedServer) -> None:
+    with pytest.raises(InvalidArgumentError, match="wait, return, raise"):
+        await attached(server, lambda run: run.wait(on_hold="stop"))
+
+
+async def test_approve_sends_one_post_and_is_safe_to_ask_twice(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "on_hold")))
+    server.on("GET", jobs_at(1), items(job(1, "success"), approval(2, "on_hold"), approval(3, "blocked", "later?")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/approve/{uuid(202)}", reply(202, json=MESSAGE))
+
+    async def use(run: Run) -> None:
+        assert (await run.approve()).name == "release?"
+        assert (await run.approve(job="release?")).name == "release?"
+        # What was approved a moment ago may still be shown as on hold.
+        with pytest.raises(RunTimeoutError):
+            await run.wait(timeout=30, on_hold="return")
+        server.on("GET", jobs_at(1), items(approval(2, "success")))
+        assert (await run.approve(job=uuid(102))).status == "success"
+        with pytest.raises(InvalidArgumentError, match=r"no approval waits. There are: build/release\? \(success\)"):
+            await run.approve()
+        with pytest.raises(InvalidArgumentError, match=r"no approval 'deploy' waits. There are: build/release\?"):
+            await run.approve(job="deploy")
+
+    await attached(server, use)
+    assert sum(request.method == "POST" for request in server.requests) == 1
+
+
+async def test_approve_does_not_guess(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "on_hold")))
+    server.on("GET", jobs_at(1), items(approval(2, "on_hold", "a"), approval(3, "on_hold", "b")))
+    with pytest.raises(InvalidArgumentError, match=r"several approvals wait; pass job=. There are: build/a .*build/b"):
+        await attached(server, lambda run: run.approve())
+    assert not any(request.method == "POST" for request in server.requests)
+
+
+@pytest.mark.parametrize("response", [reply(502), drop()], ids=["502", "drop"])
+async def test_approve_and_rerun_are_never_sent_twice(server: ScriptedServer, response: Response) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "on_hold")))
+    server.on("GET", jobs_at(1), items(approval(2, "on_hold")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/approve/{uuid(202)}", response)
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", response)
+    async with client_on(server, FakeClock()) as circleci:
+        for use in (lambda run: run.approve(), lambda run: run.rerun()):
+            server.requests.clear()
+            with pytest.raises(Exception, match=r"carried (it )?out|502"):
+                await use(circleci.runs.attach(ID))
+            assert sum(request.method == "POST" for request in server.requests) == 1
+
+
+# ---- rerun and cancel ----
+
+
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ({}, {}),
+        ({"from_failed": True}, {"from_failed": True}),
+        ({"jobs": ["test"]}, {"jobs": [uuid(102)]}),
+        ({"jobs": [uuid(102), "lint"], "ssh": True}, {"jobs": [uuid(102), uuid(101)], "enable_ssh": True}),
+        ({"jobs": ["test"], "sparse_tree": True, "workflow": "build"}, {"jobs": [uuid(102)], "sparse_tree": True}),
+    ],
+    ids=["all", "failed", "name", "ssh", "sparse"],
+)
+async def test_rerun(server: ScriptedServer, arguments: dict[str, Any], body: dict[str, Any]) -> None:
+    old, new = workflow(1, "failed"), workflow(2, "success")
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, repeat_last(items(old), items(old), items(old), items(new, old)))
+    server.on("GET", jobs_at(1), items(job(1, "success", "lint"), job(2, "failed")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", reply(202, json={"workflow_id": uuid(2)}))
+
+    async def use(run: Run) -> None:
+        assert await run.rerun(**arguments) == uuid(2)
+        # The new workflow may not be listed at once; the old failure is not the result.
+        assert (await run.wait()).is_success
+
+    await attached(server, use)
+    posts = [request for request in server.requests if request.method == "POST"]
+    assert [request.json if request.body else {} for request in posts] == [body]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"from_failed": True, "jobs": ["test"]}, "from_failed=True or jobs=, not both"),
+        ({"ssh": True}, "ssh=True needs jobs="),
+        ({"sparse_tree": True, "from_failed": True}, "sparse_tree=True needs jobs="),
+        ({"jobs": []}, "jobs= is empty"),
+        ({"jobs": "test"}, "a list of names or ids"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-",
+)
+async def test_rerun_refuses_locally(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=says):
+        await attached(server, lambda run: run.rerun(**arguments))
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({}, r"several workflows fit; pass workflow=. There are: build \(failed\), lint \(failed\)"),
+        ({"from_failed": True}, "several workflows fit"),
+        ({"workflow": "deploy"}, "there is no workflow 'deploy'"),
+        ({"jobs": ["nothing"]}, "no workflow has nothing. There are: build/test, lint/test, lint/style"),
+        ({"jobs": ["test"]}, "several workflows have these jobs; pass workflow="),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-",
+)
+async def test_rerun_does_not_guess(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "failed"), workflow(2, "failed", "lint")))
+    server.on("GET", jobs_at(1), items(job(2, "failed")))
+    server.on("GET", jobs_at(2), items(job(3, "failed"), job(4, "success", "style")))
+    with pytest.raises(InvalidArgumentError, match=says):
+        await attached(server, lambda run: run.rerun(**arguments))
+    assert not any(request.method == "POST" for request in server.requests)
+
+
+async def test_cancel_takes_what_is_over_for_done(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    there = [workflow(n, status, f"w{n}") for n, status in enumerate(["running", "on_hold", "success", "failing"], 1)]
+    server.on("GET", WORKFLOWS, items(*there))
+    for number, response in (
+        (1, reply(202, json=MESSAGE)),
+        (2, reply(409, json=MESSAGE)),
+        (4, reply(202, json=MESSAGE)),
+    ):
+        server.on("POST", f"/api/v2/workflow/{uuid(number)}/cancel", response)
+    assert await attached(server, lambda run: run.cancel()) == (uuid(1), uuid(4))
+
+
+# ---- find ----
+
+
+async def test_latest(server: ScriptedServer) -> None:
+    path = f"/api/v2/project/{SLUG}/pipeline"
+    newest = {**CREATED, "errors": [], "project_slug": SLUG}
+    newest["trigger"] = {"type": "api", "received_at": "2026-06-01T12:00:00Z"}
+    server.on("GET", path, [reply(json={"items": [newest], "next_page_token": "x"}), items()])
+    async with client_on(server) as circleci:
+        run = await circleci.runs.latest(SLUG, "feature/x")
+        assert run is not None
+        assert run.id == ID
+        assert await circleci.runs.latest(SLUG) is None
+    assert [request.query for request in server.requests] == [(("branch", "feature/x"),), ()]
+
+
+async def test_current(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CIRCLE_PIPELINE_ID", raising=False)
+    monkeypatch.delenv("CIRCLE_WORKFLOW_ID", raising=False)
+    server.on("GET", f"/api/v2/workflow/{uuid(1)}", reply(json=workflow(1, "running")))
+    async with client_on(server) as circleci:
+        with pytest.raises(ConfigError, match="no job of CircleCI"):
+            await circleci.runs.current()
+        monkeypatch.setenv("CIRCLE_WORKFLOW_ID", uuid(1))
+        run = await circleci.runs.current()
+        assert (run.id, run.number, run.project_slug) == (ID, 7, SLUG)
+        monkeypatch.setenv("CIRCLE_PIPELINE_ID", uuid(9))
+        assert (await circleci.runs.current()).id == uuid(9)
+    assert len(server.requests) == 1
+
+
+# ---- on the fake ----
+
+
+def describe(event: RunEvent) -> str:
+    match event:
+        case JobEvent(job) | ApprovalEvent(job):
+            name = f"{job.workflow_name}/{job.name}"
+        case WorkflowEvent(workflow):
+            name = workflow.name
+        case _:
+            name = "pipeline"
+    return f"{name} {event.previous or '-'} {event.status}"
+
+
+@pytest.fixture
+def fake() -> FakeCircleCI:
+    return FakeCircleCI()
+
+
+@pytest.fixture
+def web(fake: FakeCircleCI) -> FakeProject:
+    return fake.add_project(SLUG)
+
+
+async def test_a_setup_workflow_alone_is_not_the_end(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(
+        Workflow("setup", Job("generate", 20), setup=True),
+        Workflow("build", Job("test", 60, outcome="failed"), delay=240),
+    )
+    async with fake.client() as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        result = await run.wait()
+    assert result.status == "failed"
+    assert [one.name for one in result.workflows] == ["setup", "build"]
+
+
+async def test_watch_tells_everything_once(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(
+        Workflow("setup", Job("generate", 20), setup=True),
+        Workflow(
+            "build", Job("test", 60), Approval("release?", requires=["test"]), Job("deploy", 60, requires=["release?"])
+        ),
+    )
+    told: list[str] = []
+    async with fake.client() as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        watch = run.watch()
+        async for event in watch:
+            told.append(describe(event))
+            if isinstance(event, ApprovalEvent) and event.status == "on_hold":
+                assert [one.name for one in watch.result.approvals] == ["release?"]
+                await run.approve(job=event.job.name)
+        assert watch.result.is_success
+    assert told == [
+        "pipeline - setup-pending",
+        "pipeline setup-pending setup",
+        "setup - running",
+        "setup/generate - running",
+        "pipeline setup created",
+        "setup/generate running success",
+        "setup running success",
+        "build - running",
+        "build/test - running",
+        "build/release? - blocked",
+        "build/deploy - blocked",
+        "build/test running success",
+        "build/release? blocked on_hold",
+        "build running on_hold",
+        "build/release? on_hold success",
+        "build/deploy blocked running",
+        "build on_hold running",
+        "build/deploy running success",
+        "build running success",
+    ]
+
+
+async def test_a_rerun_from_failed_and_its_events(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(Workflow("build", Job("lint", 20), Job("test", 60, outcome=["failed", "success"])))
+    async with fake.client() as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        assert (await run.wait()).status == "failed"
+        await run.rerun(from_failed=True)
+        told = [describe(event) async for event in run.watch()]
+        assert (await run.wait()).is_success
+    assert told.count("build/lint - success") == 1
+    assert told[-2:] == ["build/test running success", "build running success"]
+    assert len(set(told)) == len(told)
+
+
+async def test_cancel_and_wait(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(Workflow("build", Job("test", 600)), Workflow("lint", Job("style", 10)))
+    async with fake.client() as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        with pytest.raises(RunTimeoutError):
+            await run.wait(timeout=60)
+        assert len(await run.cancel()) == 1
+        result = await run.wait()
+    assert result.status == "canceled"
+    assert [one.name for one in result.failed_jobs] == ["test"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+async def test_cancel_redundant(fake: FakeCircleCI, web: FakeProject, dry_run: bool) -> None:
+    fake.page_size = 2
+    web.will_run(
+        Workflow("build", Job("test", 600)), Workflow("hold", Approval("go?")), Workflow("lint", Job("style", 5))
+    )
+    async with fake.client() as circleci:
+        runs = [await circleci.runs.start(SLUG, branch="main") for _ in range(3)]
+        other = await circleci.runs.start(SLUG, branch="other")
+        fake.clock.advance(60)
+        done = await circleci.runs.cancel_redundant(SLUG, "main", dry_run=dry_run)
+        fake.clock.advance(60)
+        assert [one.pipeline_number for one in done] == [2, 2, 1, 1]
+        assert sorted(one.workflow_name for one in done) == ["build", "build", "hold", "hold"]
+        assert {one.outcome for one in done} == {"would_cancel" if dry_run else "canceled"}
+        statuses = [(await run.result()).status for run in (*runs, other)]
+        assert statuses == (["running"] * 4 if dry_run else ["canceled", "canceled", "running", "running"])
+        if not dry_run:
+            assert await circleci.runs.cancel_redundant(SLUG, "main") == []
+            # An older pipeline to keep: newer ones are left alone.
+            assert await circleci.runs.cancel_redundant(SLUG, "main", keep=runs[1].id) == []
+            with pytest.raises(InvalidArgumentError, match="not among the 3 newest"):
+                await circleci.runs.cancel_redundant(SLUG, "main", keep=other.id)
+
+
+async def test_a_pipeline_that_could_not_be_made_does_not_replace_what_runs(
+    fake: FakeCircleCI, web: FakeProject
+) -> None:
+    web.will_run(Workflow("build", Job("test", 600)))
+    async with fake.client() as circleci:
+        await circleci.runs.start(SLUG, branch="main")
+        web.will_error("bad yaml")
+        await circleci.runs.start(SLUG, branch="main")
+        fake.clock.advance(10)
+        assert await circleci.runs.cancel_redundant(SLUG, "main") == []
+
+
+async def test_leaving_a_watch_early_leaves_nothing_behind(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(Workflow("build", Job("test", 600)))
+    async with fake.client() as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        async for event in run.watch():
+            if isinstance(event, WorkflowEvent):
+                break
+        calls = len(fake.requests)
+        fake.clock.advance(600)
+        await anyio.lowlevel.checkpoint()
+        assert len(fake.requests) == calls
+
+
+async def test_a_cancelled_wait_leaves_the_client_usable(fake: FakeCircleCI, web: FakeProject) -> None:
+    web.will_run(Workflow("build", Job("test", 600)))
+    async with fake.client(wait="real") as circleci:
+        run = await circleci.runs.start(SLUG, branch="main")
+        with anyio.move_on_after(0.05) as scope:
+            await run.wait()
+        assert scope.cancelled_caught
+        fake.clock.advance(700)
+        assert (await run.wait()).is_success
+
+
+async def test_the_doors_are_open() -> None:
+    async with AsyncCircleCI("token") as circleci:
+        assert circleci.runs is circleci.runs
+        assert repr(circleci.runs.attach(ID)) == f"<Run {ID}>"

@@ -1,0 +1,282 @@
+"""Responses become what the signature says, or a `DecodeError` that says where they do not; nothing else."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from collections.abc import AsyncIterator
+
+import pytest
+
+from circleci_sdk import AsyncCircleCI, DecodeError, GoneError, UnknownStr
+from circleci_sdk.v2.models import MessageResponse, PipelineCreation
+from tests.support.clients import client_on
+from tests.support.handmade import Notice, Thing, things
+from tests.support.scripted_server import Framing, Response, ScriptedServer, reply
+
+THING = "/api/v2/thing/a"
+CREATED = {"id": "1", "number": 5, "state": "created", "created_at": "2026-01-02T03:04:05Z"}
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with client_on(server, max_retries=0) as client:
+        yield client
+
+
+# What is taken
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226, 299])
+async def test_any_2xx_is_a_success(client: AsyncCircleCI, server: ScriptedServer, status: int) -> None:
+    server.on("GET", THING, reply(status, json={"id": "1"}))
+    assert (await things(client).get("a")).id == "1"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+async def test_no_body_where_none_is_needed(
+    client: AsyncCircleCI, server: ScriptedServer, status: int, framing: Framing
+) -> None:
+    server.on("PUT", THING, reply(status, framing=framing))
+    server.on("DELETE", THING, reply(status, framing=framing))
+    await things(client).touch("a")
+    assert await things(client).delete("a") is None
+
+
+@pytest.mark.parametrize("body", [b'""', b"{}", b"<html>", b"\xff", b'{"message": "ok"}', b"x" * 100_000])
+async def test_a_body_of_no_use_is_not_looked_at(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
+    server.on("PUT", THING, reply(body=body))
+    await things(client).touch("a")
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json;charset=utf-8",
+        "text/plain",
+        "text/html",
+        "application/edn",
+        "",
+        "nonsense",
+    ],
+)
+async def test_json_under_any_label(client: AsyncCircleCI, server: ScriptedServer, content_type: str) -> None:
+    server.on("GET", THING, reply(json={"id": "1"}, content_type=content_type))
+    assert (await things(client).get("a")).id == "1"
+
+
+async def test_tolerant_reading(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    response = {"id": "1", "colour": "green", "created-at": "2026-01-02T03:04:05", "new": {"kept": True}, "parts": None}
+    server.on("GET", THING, reply(json=response))
+    thing = await things(client).get("a")
+    assert isinstance(thing.colour, UnknownStr)
+    assert thing.created_at is not None
+    assert thing.created_at.tzinfo is not None
+    assert (thing.model_extra, thing.labels) == ({"new": {"kept": True}}, None)
+
+
+async def test_one_of_several_responses(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.script([reply(201, json={"id": "1"}), reply(200, json={"message": "nothing to do"})])
+    assert isinstance(await things(client).create(), Thing)
+    assert await things(client).create() == Notice(message="nothing to do")
+
+
+async def test_a_trigger_that_starts_nothing(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.script([reply(201, json=CREATED), reply(200, json={"message": "No workflow matched."})])
+    created = await client.v2.pipelines.trigger_run("gh/acme/web")
+    assert isinstance(created, PipelineCreation)
+    assert created.number == 5
+    skipped = await client.v2.pipelines.trigger_run("gh/acme/web")
+    assert isinstance(skipped, MessageResponse)
+    assert skipped.message == "No workflow matched."
+
+
+# What does not fit
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "words"),
+    [
+        (b'{"id": 5}', "id", "field id: Input should be a valid string"),
+        (b'{"id": null}', "id", "field id: Input should be a valid string"),
+        (b"{}", "id", "field id: Field required"),
+        (b'{"id": "1", "parts": [{"name": "a"}, {"name": []}]}', "parts.1.name", "field parts.1.name: "),
+        (b'{"id": "1", "created_at": "tomorrow"}', "created_at", "field created_at: Input should be a timestamp"),
+        (b'{"id": "1", "colour": 5}', "colour", "field colour: Input should be 'red' or 'blue' (and 1 more)"),
+        (b'{"id": "1", "labels": {"a": 1}}', "labels.a", "field labels.a: "),
+        (b"[]", "", "does not fit Thing: "),
+        (b'""', "", "does not fit Thing: "),
+        (b"null", "", "does not fit Thing: "),
+        (b"", "", "(200) is not the JSON it should be, but an empty body"),
+        (b" \n", "", "is not the JSON it should be, but application/json, 2 bytes"),
+        (b"<html>Down</html>", "", "is not the JSON it should be, but application/json, 17 bytes"),
+        (b'{"id": "1"', "", "is not the JSON it should be"),
+        (b'{"id": "\xff"}', "", "is not the JSON it should be"),
+        (b"\x00\x01", "", "is not the JSON it should be"),
+        (b'{"id": "1"}{"id": "2"}', "", "is not the JSON it should be"),
+        (b'{"labels":' * 5_000, "", "is not the JSON it should be"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+async def test_what_does_not_fit(
+    client: AsyncCircleCI, server: ScriptedServer, body: bytes, field: str, words: str
+) -> None:
+    server.on("GET", THING, reply(body=body))
+    with pytest.raises(DecodeError) as caught:
+        await things(client).get("a")
+    error = caught.value
+    assert str(error).startswith("v2.things.get: the response ")
+    assert words in str(error)
+    assert "The call was carried out; only its response was not understood" in str(error)
+    assert (error.field, error.body, error.status) == (field, body, 200)
+    assert (error.operation, error.method, error.path) == ("v2.things.get", "GET", THING)
+    assert (error.request_outcome, error.attempts) == ("processed", 1)
+    assert error.elapsed > 0
+    assert (error.__cause__, error.__context__) == (None, None)
+
+
+async def test_what_fits_none_of_several(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("POST", "/api/v2/thing", reply(201, json={"id": 5}))
+    with pytest.raises(DecodeError, match=r"does not fit Thing \| Notice: field id: ") as caught:
+        await things(client).create()
+    assert (caught.value.field, caught.value.status) == ("id", 201)
+
+
+async def test_html_where_json_should_be(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("GET", THING, reply(text="<html>", content_type="text/html"))
+    with pytest.raises(DecodeError, match="not the JSON it should be, but text/html, 6 bytes"):
+        await things(client).get("a")
+
+
+async def test_a_place_in_a_list(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    items = [{"path": "a", "node_index": 0, "url": "https://example.com"}, {"path": "a", "node_index": "x", "url": "b"}]
+    server.on("GET", "/api/v2/project/gh/acme/web/1/artifacts", reply(json={"items": items}))
+    with pytest.raises(
+        DecodeError, match=r"v2\.jobs\.list_artifacts: .* Artifact: field items\.1\.node_index: "
+    ) as caught:
+        await client.v2.jobs.list_artifacts("gh/acme/web", 1)
+    assert caught.value.field == "items.1.node_index"
+
+
+async def test_a_broken_compression(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    server.on("GET", THING, reply(body=b"not compressed", headers={"Content-Encoding": "gzip"}))
+    with pytest.raises(DecodeError) as caught:
+        await things(client).get("a")
+    assert caught.value.request_outcome == "processed"
+
+
+async def test_secrets_of_a_response_that_does_not_fit_are_not_shown(
+    client: AsyncCircleCI, server: ScriptedServer
+) -> None:
+    server.on("GET", f"{THING}/password", reply(json={"id": 5, "password": "hunter2"}))
+    with pytest.raises(DecodeError) as caught:
+        await things(client).reveal("a")
+    assert b"hunter2" in caught.value.body
+    assert "hunter2" not in str(caught.value) + repr(caught.value)
+
+
+# The open door
+
+
+@pytest.mark.parametrize(
+    ("response", "data"),
+    [
+        (reply(json={"a": [1, None]}), {"a": [1, None]}),
+        (reply(json=[]), []),
+        (reply(json="text"), "text"),
+        (reply(json=None), None),
+        (reply(json={"a": 1}, content_type="application/vnd.api+JSON"), {"a": 1}),
+        (reply(204), None),
+        (reply(200), None),
+        (reply(text="plain"), "plain"),
+        (reply(text="<html>", content_type="text/html"), "<html>"),
+        (reply(text='{"a": 1}'), '{"a": 1}'),
+        (reply(body=b"\xff\x00", content_type="application/zip"), b"\xff\x00"),
+        (reply(body=b'{"a": 1}', content_type=""), {"a": 1}),
+    ],
+    ids=range(12),
+)
+async def test_request_gives_plain_data(
+    client: AsyncCircleCI, server: ScriptedServer, response: Response, data: object
+) -> None:
+    server.on("GET", "/api/v3/x", response)
+    found = await client.request("GET", "/api/v3/x")
+    assert found.data == data
+    assert type(found.data) is type(data)
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"a": ', b"\xff", b"[" * 100_000])
+async def test_request_and_broken_json(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
+    server.on("GET", "/api/v3/x", reply(body=body))
+    with pytest.raises(DecodeError, match=r"client\.request: the response") as caught:
+        await client.request("GET", "/api/v3/x")
+    assert (caught.value.body, caught.value.request_outcome) == (body, "processed")
+
+
+# What the server and the table say of the end of an operation
+
+
+async def test_what_headers_announce_is_logged_once(
+    client: AsyncCircleCI, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "circleci_sdk")
+    headers = {"Deprecation": "@1735689600", "Sunset": "Mon, 01 Feb 2027 00:00:00 GMT"}
+    server.on("GET", THING, reply(json={"id": "1"}, headers=headers))
+    server.on("PUT", THING, reply(headers={"sunset": "soon"}))
+    for _ in range(3):
+        await things(client).get("a")
+        await things(client.with_options(timeout=5)).get("a")
+        await things(client).touch("a")
+    assert [record.getMessage() for record in caplog.records] == [
+        "v2.things.get: the server announces its end (Deprecation: @1735689600, Sunset: Mon, 01 Feb 2027 00:00:00 GMT)",
+        "v2.things.touch: the server announces its end (Deprecation: -, Sunset: soon)",
+    ]
+
+
+async def test_a_success_stays_a_success_under_w_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    headers = [("Deprecation", "true"), ("Sunset", "nonsense"), ("Warning", '299 - "old"'), ("Retry-After", "x")]
+    server.on("GET", THING, reply(json={"id": "1", "colour": "green", "new": 1}, headers=headers))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (await things(client).get("a")).id == "1"
+
+
+async def test_deprecated_operations_warn_at_the_line_of_the_caller(
+    client: AsyncCircleCI, server: ScriptedServer
+) -> None:
+    server.on("POST", "/api/v1.1/project/github/acme/web/1/retry", reply(410))
+
+    async def called() -> None:
+        await client.v1.builds.retry("gh/acme/web", 1)
+
+    async def looked_at() -> None:
+        await client.raw_response(client.v1.builds.retry, "gh/acme/web", 1)
+
+    for call in (called, looked_at):
+        with pytest.warns(DeprecationWarning, match=r"^v1\.builds\.retry") as caught, pytest.raises(GoneError):
+            await call()
+        [warning] = caught
+        assert (warning.filename, warning.lineno) == (__file__, call.__code__.co_firstlineno + 1)
+        assert str(warning.message) == (
+            "v1.builds.retry is deprecated, and is refused by the API from 2027-02-01; use v2.workflows.rerun."
+        )
+
+
+async def test_a_warning_that_is_an_error_is_raised_before_sending(
+    client: AsyncCircleCI, server: ScriptedServer
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DeprecationWarning):
+            await client.v1.builds.retry("gh/acme/web", 1)
+    assert server.requests == []
+
+
+def test_deprecated_functions_stay_coroutine_functions() -> None:
+    client = AsyncCircleCI("token")
+    assert inspect.iscoroutinefunction(client.v1.builds.retry)
+    assert "2027-02-01" in client.v1.builds.retry.__deprecated__  # type: ignore[attr-defined]
+    assert not inspect.iscoroutinefunction(client.v2.pipelines.list)
