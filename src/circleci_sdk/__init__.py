@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ._core.caller import Reply as Reply
     from ._core.errors import AuthenticationError as AuthenticationError
     from ._core.errors import BadRequestError as BadRequestError
+    from ._core.errors import CallError as CallError
     from ._core.errors import CircleCIError as CircleCIError
     from ._core.errors import ClientClosedError as ClientClosedError
     from ._core.errors import ConfigError as ConfigError
@@ -57,6 +58,7 @@ _HOMES: Final = {
     "_core.errors": (
         "AuthenticationError",
         "BadRequestError",
+        "CallError",
         "CircleCIError",
         "ClientClosedError",
         "ConfigError",
@@ -97,6 +99,7 @@ __all__ = [
     "AsyncPager",
     "AuthenticationError",
     "BadRequestError",
+    "CallError",
     "CircleCIError",
     "ClientClosedError",
     "ConfigError",

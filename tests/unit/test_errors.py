@@ -12,10 +12,12 @@ import pytest
 
 import circleci_sdk
 from circleci_sdk import (
+    CallError,
     CircleCIError,
     DecodeError,
     InvalidArgumentError,
     NotFoundError,
+    PaginationError,
     RateLimit,
     RateLimitError,
     RequestTimeoutError,
@@ -57,12 +59,15 @@ def make(cls: type[CircleCIError]) -> CircleCIError:
         error = cls("It is gone", facts=FACTS, status=418, headers=headers, body=b"It is gone")
     elif issubclass(cls, DecodeError):
         error = cls("It does not fit", facts=FACTS, field="items.3", status=200, body=b"[1]")
-    else:
+    elif issubclass(cls, CallError):
         error = cls("It went wrong", facts=FACTS)
+    else:
+        error = cls("It went wrong")
     if isinstance(error, RateLimitError):
         error.retry_after = 2.5
         error.rate_limit = RateLimit(limit=10, remaining=0, reset=1.0)
-    error.next = "token"
+    if isinstance(error, CallError):
+        error.next = "token"
     error.add_note("a note")
     return error
 
@@ -88,7 +93,16 @@ def test_every_error_can_be_made_by_hand(cls: type[CircleCIError]) -> None:
     for error in (cls(), cls("only words")):
         kept = pickle.loads(pickle.dumps(error))
         assert (type(kept), str(kept)) == (cls, str(error))
-        assert (error.operation, error.attempts, error.request_outcome, error.next) == (None, 0, "not_sent", None)
+        if isinstance(error, CallError):
+            assert (error.operation, error.attempts, error.request_outcome, error.next) == (None, 0, "not_sent", None)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_only_errors_of_calls_have_the_attributes_of_a_call(cls: type[CircleCIError]) -> None:
+    of_a_call = (TransportError, StatusError, DecodeError, PaginationError)
+    assert issubclass(cls, CallError) == (cls is CallError or issubclass(cls, of_a_call))
+    for name in (*CallFacts.__slots__, "next"):
+        assert hasattr(make(cls), name) == issubclass(cls, CallError), name
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -20,7 +20,16 @@ import pytest
 
 import circleci_sdk.v1
 import circleci_sdk.v2
-from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimitError, StatusError, Timeout, UnknownStr
+from circleci_sdk import (
+    AsyncCircleCI,
+    CallError,
+    CircleCIError,
+    NotFoundError,
+    RateLimitError,
+    StatusError,
+    Timeout,
+    UnknownStr,
+)
 from circleci_sdk.helpers._downloads.download import download_of
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
@@ -36,8 +45,7 @@ HEAD: Final = """\
 
 Written by `test_scenarios.py`, which makes each of these happen on a real socket, on asyncio and on trio, and fails
 when it sees anything else. Waits are those that the server named; where it named none they have jitter.
-`request_outcome` says whether the request may be sent again: it was `not_sent`, `rejected`, `processed`, or that is
-`unknown`.
+`request_outcome` says whether the request may be sent again: `not_sent`, `rejected`, `unknown` or `processed`.
 """
 PIPELINE: Final = {
     "id": ID,
@@ -88,7 +96,9 @@ async def end_of(call: Awaitable[object]) -> str:
     try:
         return f"returns `{named(await call)}`"
     except CircleCIError as error:
-        facts = [error.retry_stop_reason, error.request_outcome and f"request_outcome {error.request_outcome}"]
+        facts: list[str | None] = []
+        if isinstance(error, CallError):
+            facts = [error.retry_stop_reason, f"request_outcome {error.request_outcome}"]
         details = ", ".join(fact for fact in facts if fact)
         return f"raises `{named(error)}`" + (f" ({details})" if details else "")
     except Exception as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .call import Call, CallResult
-from .errors import CallFacts, DecodeError, InvalidArgumentError
+from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
 from .pagination import AsyncPager, Cursor, Fetched
 from .serialization.decode import decode_anything, decode_page, decode_response
@@ -169,8 +169,7 @@ def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepa
         reason = str(error)
     except RecursionError:
         reason = "an argument is nested too deep, or holds itself."
-    facts = CallFacts(operation.label, operation.method, operation.api.base + operation.path)
-    raise InvalidArgumentError(f"{operation.label}: {reason}", facts=facts)
+    raise InvalidArgumentError(f"{operation.label}: {reason}")
 
 
 def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:

@@ -1,36 +1,37 @@
 """The exceptions, all of them importable from `circleci_sdk`.
 
     CircleCIError
-    ├── ConfigError                 wrong or missing configuration, at construction
-    ├── InvalidArgumentError        also a ValueError; refused here, nothing was sent
-    ├── ClientClosedError           the client was closed before the call
-    ├── TransportError              no complete response came
-    │   ├── ConnectionFailedError   the connection could not be made, or broke
-    │   ├── RequestTimeoutError     also a TimeoutError
-    │   └── PoolExhaustedError      a borrowed HTTP client had no connection to give
-    ├── StatusError                 any other 3xx or 4xx raises this class itself
-    │   ├── BadRequestError 400
-    │   ├── AuthenticationError 401
-    │   ├── PermissionDeniedError 403
-    │   ├── NotFoundError 404
-    │   ├── ConflictError 409
-    │   ├── GoneError 410
-    │   ├── UnprocessableEntityError 422
-    │   ├── RateLimitError 429      also raised without sending when the wait would be too long
-    │   └── ServerError 5xx
-    ├── DecodeError                 the response does not fit its type
-    ├── PaginationError             the API gave the same page token twice
+    ├── ConfigError                     wrong or missing configuration, at construction
+    ├── InvalidArgumentError            also a ValueError; refused locally, nothing was sent
+    ├── ClientClosedError               the client was closed before the call
+    ├── CallError                       a call failed; its attributes say which call, and what is known of it
+    │   ├── TransportError              no complete response came
+    │   │   ├── ConnectionFailedError   the connection could not be made, or broke
+    │   │   ├── RequestTimeoutError     also a TimeoutError
+    │   │   └── PoolExhaustedError      a borrowed HTTP client had no free connection
+    │   ├── StatusError                 any other 3xx or 4xx raises this class itself
+    │   │   ├── BadRequestError 400
+    │   │   ├── AuthenticationError 401
+    │   │   ├── PermissionDeniedError 403
+    │   │   ├── NotFoundError 404
+    │   │   ├── ConflictError 409
+    │   │   ├── GoneError 410
+    │   │   ├── UnprocessableEntityError 422
+    │   │   ├── RateLimitError 429      also raised without sending when the wait would be too long
+    │   │   └── ServerError 5xx
+    │   ├── DecodeError                 the response does not fit its type
+    │   └── PaginationError             the API gave the same page token twice
     ├── RunFailedError
-    ├── RunTimeoutError             also a TimeoutError
+    ├── RunTimeoutError                 also a TimeoutError
     ├── RunSkippedError
-    └── SignatureError              webhook signature missing, malformed or wrong
+    └── SignatureError                  webhook signature missing, malformed or wrong
 
 `request_outcome` decides whether a call may be sent again:
 
 * `not_sent`: the request never left.
-* `refused`: the server said no and did nothing.
-* `unknown`: the server may have done it.
-* `done`: the server did it; only the response was lost or not understood.
+* `rejected`: the server refused it and did nothing.
+* `unknown`: the server may have processed it.
+* `processed`: the server processed it; only the response was lost or not understood.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ RequestOutcome = Literal["not_sent", "rejected", "unknown", "processed"]
 RetryStopReason = Literal["not_retryable", "unknown_outcome", "attempts_exhausted", "retry_after_too_long", "deadline"]
 
 _PUBLIC: Final = "circleci_sdk"
-"""What tracebacks call the home of these classes, so that readers can copy the name into an `except`."""
+"""The module that tracebacks name, so that readers can copy the name into an `except`."""
 
 
 @dataclass(slots=True)
@@ -74,33 +75,10 @@ class CallFacts:
 
 
 class CircleCIError(Exception):
-    """Base of everything this package raises.
+    """Base of everything this package raises. All errors can be pickled and copied."""
 
-    Errors of a call say which one: `operation` (such as `v2.jobs.get`), `method`, `path`, `attempts`,
-    `elapsed` (seconds over all attempts), `retry_stop_reason` (why it was not tried again) and `request_outcome`
-    (whether the server may have carried it out). Errors raised while reading a list carry in `next` where to
-    go on. All errors can be pickled and copied.
-    """
-
-    operation: str | None = None
-    method: str | None = None
-    path: str | None = None
-    attempts: int = 0
-    elapsed: float = 0.0
-    retry_stop_reason: RetryStopReason | None = None
-    request_outcome: RequestOutcome = "not_sent"
-    next: str | int | None = None
-
-    def __init__(self, message: str = "", *, facts: CallFacts | None = None) -> None:
+    def __init__(self, message: str = "") -> None:
         super().__init__(message)
-        if facts is not None:
-            self.operation = facts.operation
-            self.method = facts.method
-            self.path = facts.path
-            self.attempts = facts.attempts
-            self.elapsed = facts.elapsed
-            self.retry_stop_reason = facts.retry_stop_reason
-            self.request_outcome = facts.request_outcome
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -123,8 +101,33 @@ class ClientClosedError(CircleCIError):
     """The client was used after it was closed."""
 
 
-class TransportError(CircleCIError):
-    """No complete response came back. `request_outcome` says whether the request may have been carried out."""
+class CallError(CircleCIError):
+    """A call failed.
+
+    `operation` names it (such as `v2.jobs.get`), `method` and `path` say where it went, `attempts` how often it was
+    sent, `elapsed` how many seconds all attempts took. `retry_stop_reason` is the reason for no further attempt,
+    `request_outcome` says whether the server may have processed the request. `next` is where a list or a helper
+    continues after this error, or None.
+    """
+
+    operation: str | None = None
+    method: str | None = None
+    path: str | None = None
+    attempts: int = 0
+    elapsed: float = 0.0
+    retry_stop_reason: RetryStopReason | None = None
+    request_outcome: RequestOutcome = "not_sent"
+    next: str | int | None = None
+
+    def __init__(self, message: str = "", *, facts: CallFacts | None = None) -> None:
+        super().__init__(message)
+        if facts is not None:
+            for name in CallFacts.__slots__:
+                setattr(self, name, getattr(facts, name))
+
+
+class TransportError(CallError):
+    """No complete response came back. `request_outcome` says whether the server may have processed the request."""
 
 
 class ConnectionFailedError(TransportError):
@@ -143,7 +146,7 @@ class PoolExhaustedError(TransportError):
     """
 
 
-class _BodyError(CircleCIError):
+class _BodyError(CallError):
     """Errors that hold a response's body. A body with secrets never enters `str`, `repr` or a pickle."""
 
     body: bytes = b""
@@ -166,7 +169,7 @@ def _rebuild(cls: type[CircleCIError], args: tuple[Any, ...], state: dict[str, A
 class StatusError(_BodyError):
     """The server responded with a status that is no success.
 
-    `status` is the HTTP status, `message` what the server said (may be empty), `body` the raw response,
+    `status` is the HTTP status, `message` the server's own words (may be empty), `body` the raw response body,
     `headers` its headers, `request_id` the server's id of the request for a support ticket.
     """
 
@@ -220,7 +223,7 @@ class AuthenticationError(StatusError):
 
 
 class PermissionDeniedError(StatusError):
-    """403: the token is not allowed to do this. Contexts and groups response this also when they are missing."""
+    """403: the token is not allowed to do this. Missing contexts and groups get this status too."""
 
 
 class NotFoundError(StatusError):
@@ -242,8 +245,8 @@ class UnprocessableEntityError(StatusError):
 class RateLimitError(StatusError):
     """429: too many requests. Also raised without sending when the wait for the limit would be too long.
 
-    `retry_after` is the wait in seconds that the server asked for, if it did; `rate_limit` is the budget that
-    its headers told.
+    `retry_after` is the wait in seconds that the server asked for, or None; `rate_limit` is the state of the limit
+    in its headers.
     """
 
     retry_after: float | None = None
@@ -251,13 +254,13 @@ class RateLimitError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: the server failed. It may have carried out the request all the same: see `request_outcome`."""
+    """5xx: the server failed. It may have processed the request all the same: see `request_outcome`."""
 
 
 class DecodeError(_BodyError):
-    """The response does not fit its type. The call itself was carried out: `request_outcome` is `done`.
+    """The response does not fit its type. The server processed the call: `request_outcome` is `processed`.
 
-    `field` is the place in the response, such as `items.3.created_at`; `body` the raw response; `status` the
+    `field` is the place in the response, such as `items.3.created_at`; `body` the raw response body; `status` the
     HTTP status.
     """
 
@@ -281,7 +284,7 @@ class DecodeError(_BodyError):
         self._secret_body = secret
 
 
-class PaginationError(CircleCIError):
+class PaginationError(CallError):
     """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
 
 
@@ -290,8 +293,8 @@ class _RunError(CircleCIError):
 
     result: RunResult | None = None
 
-    def __init__(self, message: str = "", *, facts: CallFacts | None = None, result: RunResult | None = None) -> None:
-        super().__init__(message, facts=facts)
+    def __init__(self, message: str = "", *, result: RunResult | None = None) -> None:
+        super().__init__(message)
         self.result = result
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from .errors import CircleCIError, InvalidArgumentError, PaginationError
+from .errors import CallError, InvalidArgumentError, PaginationError
 from .options import is_count
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class _Pages(Generic[T]):
             raise self._endless(start)
         try:
             fetched = await self._fetch(start)
-        except CircleCIError as error:
+        except CallError as error:
             error.next = start
             raise
         page = fetched.page

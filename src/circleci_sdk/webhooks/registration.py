@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.errors import CallError, InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -79,7 +79,7 @@ async def register(
             signing_secret=secret,
             scope={"id": scope_id, "type": "project"},
         )
-    except CircleCIError as error:
+    except CallError as error:
         # The response was lost: perhaps the webhook is there all the same.
         if error.request_outcome != "unknown":
             raise

@@ -20,8 +20,8 @@ import anyio
 
 from circleci_sdk._core.errors import (
     BadRequestError,
+    CallError,
     CallFacts,
-    CircleCIError,
     InvalidArgumentError,
     NotFoundError,
     RequestTimeoutError,
@@ -136,7 +136,7 @@ class Records(AsyncIterator[HistoryRecord]):
     async def __anext__(self) -> HistoryRecord:
         try:
             await self._fill()
-        except CircleCIError as error:
+        except CallError as error:
             error.next = self.cursor
             raise
         batch = self._batches[0]

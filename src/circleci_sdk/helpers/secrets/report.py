@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
-from circleci_sdk._core.errors import CircleCIError
+from circleci_sdk._core.errors import CallError, CircleCIError
 
 if TYPE_CHECKING:
     from circleci_sdk._core.errors import RequestOutcome
@@ -48,8 +48,10 @@ class SecretResult:
 
     @property
     def request_outcome(self) -> RequestOutcome | None:
-        """Of a failure: whether the value may have been written all the same; see `circleci_sdk.CircleCIError`."""
-        return None if self.error is None else self.error.request_outcome
+        """Of a failure: whether the value may have been written all the same; see `circleci_sdk.CallError`."""
+        if self.error is None:
+            return None
+        return self.error.request_outcome if isinstance(self.error, CallError) else "not_sent"
 
     def __str__(self) -> str:
         said = f": {self.error} [{self.request_outcome}]" if self.error is not None else ""

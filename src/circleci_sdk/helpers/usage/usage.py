@@ -16,8 +16,8 @@ import anyio
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import (
+    CallError,
     CallFacts,
-    CircleCIError,
     InvalidArgumentError,
     RateLimitError,
     RequestTimeoutError,
@@ -116,7 +116,7 @@ class Usage:
         Raises:
             InvalidArgumentError: The period is empty, or a datetime has no time zone.
             BadRequestError: The API refuses the period, for instance because it is too long ago.
-            CircleCIError: An export failed; the message says why.
+            CallError: An export failed; the message says why.
             RequestTimeoutError: A window took longer than `timeout`.
             DecodeError: A file is broken, or a cell does not fit its column.
 
@@ -187,7 +187,7 @@ class Usage:
                 return await store(number, file)
 
             return await together(get, list(enumerate(links)), limit=order.concurrency)
-        except CircleCIError as error:
+        except CallError as error:
             error.next = window.start.isoformat()
             raise
 
@@ -213,7 +213,7 @@ class Usage:
                     export = await exports.get(order.org_id, export_id)
                     failures = 0
                     break
-                except CircleCIError as error:
+                except CallError as error:
                     failures += 1
                     if not may_pass(error) or failures == TRIES:
                         raise
@@ -312,7 +312,7 @@ class UsageRows(AsyncIterator[UsageRow]):
         """Runs in a thread, and puts rows where a cancelled caller finds them again."""
         try:
             more = self._readers[0].more()
-        except CircleCIError as error:
+        except CallError as error:
             self._windows.clear()  # to go on would leave a gap that nobody sees
             while self._readers:
                 self._readers.popleft().close()
@@ -407,6 +407,6 @@ def _existing(folder: Path, stems: Sequence[str]) -> Path | None:
     return next((path for stem in stems for path in folder.glob(f"{stem}-*.csv.gz")), None)
 
 
-def _failed(window: UsageWindow, why: str) -> CircleCIError:
+def _failed(window: UsageWindow, why: str) -> CallError:
     facts = CallFacts("usage.rows", "GET", "", request_outcome="processed")
-    return CircleCIError(f"usage: the export from {window.start:%Y-%m-%d} on failed: {why}.", facts=facts)
+    return CallError(f"usage: the export from {window.start:%Y-%m-%d} on failed: {why}.", facts=facts)
