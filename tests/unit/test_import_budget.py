@@ -35,10 +35,10 @@ def loaded(code: str, before: str = "") -> set[str]:
 @pytest.mark.parametrize(
     ("code", "budget"),
     [
-        ("import circleci_sdk", 2),
+        ("import circleci_sdk", 3),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 27),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 33),
-        (CALL, 38),
+        (CALL, 39),
     ],
     ids=["the package", "a client", "a resource", "a call"],
 )

@@ -14,52 +14,42 @@ themselves is `circleci.v2.webhooks`; `register` and its neighbours keep it in o
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 # At once, and not when they are first used: a module and what it offers have the same name here.
 from .follow import follow as follow
 from .verify import verify as verify
 
 if TYPE_CHECKING:
-    from circleci_sdk._core.errors import DecodeError as DecodeError
-    from circleci_sdk._core.errors import SignatureError as SignatureError
-    from circleci_sdk.v2.models import JobCompleted as JobCompleted
-    from circleci_sdk.v2.models import Ping as Ping
-    from circleci_sdk.v2.models import WorkflowCompleted as WorkflowCompleted
+    from circleci_sdk._core.errors import DecodeError, SignatureError
+    from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
-    from .asgi import WebhookApp as WebhookApp
-    from .events import UnknownEvent as UnknownEvent
-    from .events import branch_of as branch_of
-    from .events import delivery_id as delivery_id
-    from .events import project_slug_of as project_slug_of
-    from .events import status_of as status_of
-    from .events import tag_of as tag_of
-    from .follow import Follow as Follow
-    from .kinds import Event as Event
-    from .registration import new_secret as new_secret
-    from .registration import register as register
-    from .registration import rotate_secret as rotate_secret
-    from .registration import unregister as unregister
-    from .router import HandlerFailure as HandlerFailure
-    from .router import Router as Router
-    from .store import DeliveryStore as DeliveryStore
-    from .store import MemoryStore as MemoryStore
-    from .verify import parse as parse
+    from .asgi import WebhookApp
+    from .events import UnknownEvent, branch_of, delivery_id, project_slug_of, status_of, tag_of
+    from .follow import Follow
+    from .kinds import Event
+    from .registration import new_secret, register, rotate_secret, unregister
+    from .router import HandlerFailure, Router
+    from .store import DeliveryStore, MemoryStore
+    from .verify import parse
+else:
+    from circleci_sdk._lazy import lazy
 
-_HOMES: Final = {
-    ".asgi": ("WebhookApp",),
-    ".events": ("UnknownEvent", "branch_of", "delivery_id", "project_slug_of", "status_of", "tag_of"),
-    ".follow": ("Follow",),
-    ".kinds": ("Event",),
-    ".registration": ("new_secret", "register", "rotate_secret", "unregister"),
-    ".router": ("HandlerFailure", "Router"),
-    ".store": ("DeliveryStore", "MemoryStore"),
-    ".verify": ("parse",),
-    "circleci_sdk._core.errors": ("DecodeError", "SignatureError"),
-    "circleci_sdk.v2.models": ("JobCompleted", "Ping", "WorkflowCompleted"),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            ".asgi": "WebhookApp",
+            ".events": "UnknownEvent branch_of delivery_id project_slug_of status_of tag_of",
+            ".follow": "Follow",
+            ".kinds": "Event",
+            ".registration": "new_secret register rotate_secret unregister",
+            ".router": "HandlerFailure Router",
+            ".store": "DeliveryStore MemoryStore",
+            ".verify": "parse",
+            "circleci_sdk._core.errors": "DecodeError SignatureError",
+            "circleci_sdk.v2.models": "JobCompleted Ping WorkflowCompleted",
+        },
+    )
 
 __all__ = [
     "DecodeError",
@@ -88,16 +78,3 @@ __all__ = [
     "unregister",
     "verify",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(home, __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._builds import (
@@ -59,6 +58,19 @@ if TYPE_CHECKING:
         UserIdentity,
     )
     from ._users import EmailPrefs, User, UserBitbucket, UserProjectPrefs, UserRepo, UserRepoOwner
+else:
+    from circleci_sdk._lazy import lazy
+
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "._builds": "Artifact BuildAction BuildCreated BuildDetails BuildStatusFilter BuildStep BuildTest BuildTests",
+            "._organizations": "OrgSettings",
+            "._projects": "BranchBuild CheckoutKey CheckoutKeyType FollowResult KeyDigest MessageResponse Project ProjectAws ProjectBranch ProjectEnvVar ProjectFeatureFlags ProjectScope ProjectSettings ProjectSshKey ProjectToken ProjectTokenScope StatusResponse",
+            "._shared": "Build BuildActionOutput BuildAgent BuildAgentProperties BuildCircleYml BuildLifecycle BuildMessage BuildNode BuildOutcome BuildPicard BuildPullRequest BuildResourceClass BuildSshUser BuildStatus BuildUser BuildWorkflow CommitDetail PreviousBuild UserIdentity",
+            "._users": "EmailPrefs User UserBitbucket UserProjectPrefs UserRepo UserRepoOwner",
+        },
+    )
 
 __all__ = [
     "Artifact",
@@ -113,79 +125,3 @@ __all__ = [
     "UserRepo",
     "UserRepoOwner",
 ]
-
-_HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "_builds": (
-        "Artifact",
-        "BuildAction",
-        "BuildCreated",
-        "BuildDetails",
-        "BuildStatusFilter",
-        "BuildStep",
-        "BuildTest",
-        "BuildTests",
-    ),
-    "_organizations": ("OrgSettings",),
-    "_projects": (
-        "BranchBuild",
-        "CheckoutKey",
-        "CheckoutKeyType",
-        "FollowResult",
-        "KeyDigest",
-        "MessageResponse",
-        "Project",
-        "ProjectAws",
-        "ProjectBranch",
-        "ProjectEnvVar",
-        "ProjectFeatureFlags",
-        "ProjectScope",
-        "ProjectSettings",
-        "ProjectSshKey",
-        "ProjectToken",
-        "ProjectTokenScope",
-        "StatusResponse",
-    ),
-    "_shared": (
-        "Build",
-        "BuildActionOutput",
-        "BuildAgent",
-        "BuildAgentProperties",
-        "BuildCircleYml",
-        "BuildLifecycle",
-        "BuildMessage",
-        "BuildNode",
-        "BuildOutcome",
-        "BuildPicard",
-        "BuildPullRequest",
-        "BuildResourceClass",
-        "BuildSshUser",
-        "BuildStatus",
-        "BuildUser",
-        "BuildWorkflow",
-        "CommitDetail",
-        "PreviousBuild",
-        "UserIdentity",
-    ),
-    "_users": (
-        "EmailPrefs",
-        "User",
-        "UserBitbucket",
-        "UserProjectPrefs",
-        "UserRepo",
-        "UserRepoOwner",
-    ),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

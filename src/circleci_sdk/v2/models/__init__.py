@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._contexts import (
@@ -173,6 +172,34 @@ if TYPE_CHECKING:
     from ._users import Collaboration
     from ._webhooks import Webhook, WebhookEvent, WebhookScope, WebhookScopeType
     from ._workflows import WorkflowJob, WorkflowJobType, WorkflowRerun
+else:
+    from circleci_sdk._lazy import lazy
+
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "._contexts": "Context ContextEnvVar ContextOwner ContextOwnerById ContextOwnerBySlug ContextRestriction OwnerType RestrictionType",
+            "._deliveries": "CompletedJob CompletedJobStatus CompletedWorkflow CompletedWorkflowStatus EventCommit EventOrganization EventPerson EventPipeline EventProject EventTrigger EventTriggerCircleci EventTriggerGit EventTriggerParameters EventTriggerType EventVcs EventWebhook EventWorkflow JobCompleted Ping WorkflowCompleted",
+            "._deploys": "DeployComponent DeployComponentVersion DeployEnvironment DeployLabel Rollback",
+            "._groups": "Group",
+            "._insights": "DurationMetrics FlakyTest FlakyTests Granularity InsightsBranches InsightsOrgSummary InsightsProjectData InsightsProjectDataMetrics InsightsProjectDataTrends InsightsProjectSummary InsightsTotals InsightsTotalsMetrics InsightsTotalsTrends InsightsWorkflowBranchData InsightsWorkflowData InsightsWorkflowDataMetrics InsightsWorkflowDataTrends InsightsWorkflowSummary InsightsWorkflowSummaryMetrics InsightsWorkflowSummaryTrends JobTimeseriesDurationMetrics JobTimeseriesMetrics JobTimeseriesPoint ReportingWindow WorkflowJobMetrics WorkflowJobMetricsValues WorkflowMetrics WorkflowMetricsValues WorkflowRun WorkflowRunStatus WorkflowTest WorkflowTestCounts WorkflowTestMetrics WorkflowTestRun",
+            "._jobs": "Artifact JobContext JobDetails JobExecutor JobLatestWorkflow JobMessage JobOrganization JobParallelRun JobPipeline JobProject JobTest",
+            "._oidc_claims": "OidcClaim OidcClaims",
+            "._organizations": "OrbAllowListAuth OrbAllowListChange OrbAllowListEntry Organization VcsType",
+            "._otel_exporters": "OtelExporter OtelProtocol",
+            "._pipeline_definitions": "CheckoutSource CheckoutSourceInput CheckoutSourceUpdate CircleciConfigSourceInput ConfigSource ConfigSourceInput ConfigSourceUpdate PipelineDefinition RepoConfigSourceInput",
+            "._pipelines": "Pipeline PipelineConfig PipelineCreation PipelineErrorDetail PipelineErrorType PipelineRunCheckout PipelineRunConfig PipelineState PipelineTrigger PipelineTriggerActor PipelineTriggerType PipelineValues PipelineVcs PipelineVcsCommit",
+            "._policies": "Policy PolicyBundle PolicyBundleDiff PolicyContext PolicyDecision PolicyDecisionLog PolicyDecisionMetadata PolicyDecisionVcs PolicyFailure PolicySettings",
+            "._projects": "CheckoutKey CheckoutKeyType CheckoutKeyTypeInput KeyDigest Project ProjectAdvancedSettings ProjectEnvVar ProjectSettings ProjectVcsInfo VcsProvider",
+            "._schedules": "Month Schedule Timetable TimetableUpdate Weekday",
+            "._shared": "AttributionActor JobStatus MessageResponse RepoRef RepoRefInput User Workflow WorkflowStatus WorkflowTag",
+            "._triggers": "EventPreset EventSourceProvider Trigger TriggerEventSource TriggerEventSourceInput TriggerEventSourceUpdate TriggerSchedule TriggerScheduleActor TriggerScheduleInput TriggerWebhook TriggerWebhookInput",
+            "._usage_exports": "UsageExport UsageExportState",
+            "._users": "Collaboration",
+            "._webhooks": "Webhook WebhookEvent WebhookScope WebhookScopeType",
+            "._workflows": "WorkflowJob WorkflowJobType WorkflowRerun",
+        },
+    )
 
 __all__ = [
     "Artifact",
@@ -342,222 +369,3 @@ __all__ = [
     "WorkflowTestMetrics",
     "WorkflowTestRun",
 ]
-
-_HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "_contexts": (
-        "Context",
-        "ContextEnvVar",
-        "ContextOwner",
-        "ContextOwnerById",
-        "ContextOwnerBySlug",
-        "ContextRestriction",
-        "OwnerType",
-        "RestrictionType",
-    ),
-    "_deliveries": (
-        "CompletedJob",
-        "CompletedJobStatus",
-        "CompletedWorkflow",
-        "CompletedWorkflowStatus",
-        "EventCommit",
-        "EventOrganization",
-        "EventPerson",
-        "EventPipeline",
-        "EventProject",
-        "EventTrigger",
-        "EventTriggerCircleci",
-        "EventTriggerGit",
-        "EventTriggerParameters",
-        "EventTriggerType",
-        "EventVcs",
-        "EventWebhook",
-        "EventWorkflow",
-        "JobCompleted",
-        "Ping",
-        "WorkflowCompleted",
-    ),
-    "_deploys": (
-        "DeployComponent",
-        "DeployComponentVersion",
-        "DeployEnvironment",
-        "DeployLabel",
-        "Rollback",
-    ),
-    "_groups": ("Group",),
-    "_insights": (
-        "DurationMetrics",
-        "FlakyTest",
-        "FlakyTests",
-        "Granularity",
-        "InsightsBranches",
-        "InsightsOrgSummary",
-        "InsightsProjectData",
-        "InsightsProjectDataMetrics",
-        "InsightsProjectDataTrends",
-        "InsightsProjectSummary",
-        "InsightsTotals",
-        "InsightsTotalsMetrics",
-        "InsightsTotalsTrends",
-        "InsightsWorkflowBranchData",
-        "InsightsWorkflowData",
-        "InsightsWorkflowDataMetrics",
-        "InsightsWorkflowDataTrends",
-        "InsightsWorkflowSummary",
-        "InsightsWorkflowSummaryMetrics",
-        "InsightsWorkflowSummaryTrends",
-        "JobTimeseriesDurationMetrics",
-        "JobTimeseriesMetrics",
-        "JobTimeseriesPoint",
-        "ReportingWindow",
-        "WorkflowJobMetrics",
-        "WorkflowJobMetricsValues",
-        "WorkflowMetrics",
-        "WorkflowMetricsValues",
-        "WorkflowRun",
-        "WorkflowRunStatus",
-        "WorkflowTest",
-        "WorkflowTestCounts",
-        "WorkflowTestMetrics",
-        "WorkflowTestRun",
-    ),
-    "_jobs": (
-        "Artifact",
-        "JobContext",
-        "JobDetails",
-        "JobExecutor",
-        "JobLatestWorkflow",
-        "JobMessage",
-        "JobOrganization",
-        "JobParallelRun",
-        "JobPipeline",
-        "JobProject",
-        "JobTest",
-    ),
-    "_oidc_claims": (
-        "OidcClaim",
-        "OidcClaims",
-    ),
-    "_organizations": (
-        "OrbAllowListAuth",
-        "OrbAllowListChange",
-        "OrbAllowListEntry",
-        "Organization",
-        "VcsType",
-    ),
-    "_otel_exporters": (
-        "OtelExporter",
-        "OtelProtocol",
-    ),
-    "_pipeline_definitions": (
-        "CheckoutSource",
-        "CheckoutSourceInput",
-        "CheckoutSourceUpdate",
-        "CircleciConfigSourceInput",
-        "ConfigSource",
-        "ConfigSourceInput",
-        "ConfigSourceUpdate",
-        "PipelineDefinition",
-        "RepoConfigSourceInput",
-    ),
-    "_pipelines": (
-        "Pipeline",
-        "PipelineConfig",
-        "PipelineCreation",
-        "PipelineErrorDetail",
-        "PipelineErrorType",
-        "PipelineRunCheckout",
-        "PipelineRunConfig",
-        "PipelineState",
-        "PipelineTrigger",
-        "PipelineTriggerActor",
-        "PipelineTriggerType",
-        "PipelineValues",
-        "PipelineVcs",
-        "PipelineVcsCommit",
-    ),
-    "_policies": (
-        "Policy",
-        "PolicyBundle",
-        "PolicyBundleDiff",
-        "PolicyContext",
-        "PolicyDecision",
-        "PolicyDecisionLog",
-        "PolicyDecisionMetadata",
-        "PolicyDecisionVcs",
-        "PolicyFailure",
-        "PolicySettings",
-    ),
-    "_projects": (
-        "CheckoutKey",
-        "CheckoutKeyType",
-        "CheckoutKeyTypeInput",
-        "KeyDigest",
-        "Project",
-        "ProjectAdvancedSettings",
-        "ProjectEnvVar",
-        "ProjectSettings",
-        "ProjectVcsInfo",
-        "VcsProvider",
-    ),
-    "_schedules": (
-        "Month",
-        "Schedule",
-        "Timetable",
-        "TimetableUpdate",
-        "Weekday",
-    ),
-    "_shared": (
-        "AttributionActor",
-        "JobStatus",
-        "MessageResponse",
-        "RepoRef",
-        "RepoRefInput",
-        "User",
-        "Workflow",
-        "WorkflowStatus",
-        "WorkflowTag",
-    ),
-    "_triggers": (
-        "EventPreset",
-        "EventSourceProvider",
-        "Trigger",
-        "TriggerEventSource",
-        "TriggerEventSourceInput",
-        "TriggerEventSourceUpdate",
-        "TriggerSchedule",
-        "TriggerScheduleActor",
-        "TriggerScheduleInput",
-        "TriggerWebhook",
-        "TriggerWebhookInput",
-    ),
-    "_usage_exports": (
-        "UsageExport",
-        "UsageExportState",
-    ),
-    "_users": ("Collaboration",),
-    "_webhooks": (
-        "Webhook",
-        "WebhookEvent",
-        "WebhookScope",
-        "WebhookScopeType",
-    ),
-    "_workflows": (
-        "WorkflowJob",
-        "WorkflowJobType",
-        "WorkflowRerun",
-    ),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -3,13 +3,23 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._jobs import Job, JobStatus
     from ._oidc_claims import OidcClaims
     from ._shared import User
+else:
+    from circleci_sdk._lazy import lazy
+
+    __getattr__, __dir__ = lazy(
+        __name__,
+        {
+            "._jobs": "Job JobStatus",
+            "._oidc_claims": "OidcClaims",
+            "._shared": "User",
+        },
+    )
 
 __all__ = [
     "Job",
@@ -17,26 +27,3 @@ __all__ = [
     "OidcClaims",
     "User",
 ]
-
-_HOMES: Final[dict[str, tuple[str, ...]]] = {
-    "_jobs": (
-        "Job",
-        "JobStatus",
-    ),
-    "_oidc_claims": ("OidcClaims",),
-    "_shared": ("User",),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})

@@ -1,0 +1,36 @@
+"""Public names that are loaded when they are first used (PEP 562): one implementation for every package.
+
+A package calls `lazy` under `if not TYPE_CHECKING:`. A module-level `__getattr__` that type checkers can see would turn
+every misspelt import into `Any`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any
+
+
+def lazy(package: str, sources: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return `__getattr__` and `__dir__` of a package.
+
+    Args:
+        package: the `__name__` of the package.
+        sources: the names of each module, separated by spaces. A module is absolute, or relative to the package
+            (`.client`).
+    """
+    source_of = {name: module for module, names in sources.items() for name in names.split()}
+
+    def __getattr__(name: str) -> Any:
+        module = source_of.get(name)
+        if module is None:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(module, package), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *source_of})
+
+    return __getattr__, __dir__
