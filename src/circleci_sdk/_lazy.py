@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy(package: str, sources: Mapping[str, tuple[str, ...]]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+def lazy(package: str, sources: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__getattr__` and `__dir__` of a package.
 
     Args:
@@ -20,9 +20,9 @@ def lazy(package: str, sources: Mapping[str, tuple[str, ...]]) -> tuple[Callable
         sources: the names of each module, separated by spaces. A module is absolute, or relative to the package
             (`.client`).
     """
-    source_of = {name: module for module, names in sources.items() for name in names.split()}
+    source_of = {name: module for module, listed in sources.items() for name in listed.split()}
 
-    def __getattr__(name: str) -> Any:
+    def load(name: str) -> Any:
         module = source_of.get(name)
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
@@ -30,7 +30,7 @@ def lazy(package: str, sources: Mapping[str, tuple[str, ...]]) -> tuple[Callable
         setattr(sys.modules[package], name, value)
         return value
 
-    def __dir__() -> list[str]:
+    def names() -> list[str]:
         return sorted({*vars(sys.modules[package]), *source_of})
 
-    return __getattr__, __dir__
+    return load, names
