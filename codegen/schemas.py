@@ -34,7 +34,7 @@ FIELD_EXTRAS: Final = frozenset(
 
 _ANNOTATIONS: Final = frozenset({"description"})
 _COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
-_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf"}
+_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf", "x-open"}
 _TYPES: Final[tuple[ScalarType, ...]] = ("string", "integer", "number", "boolean")
 _FORMATS: Final[tuple[StringFormat, ...]] = ("uuid", "date-time", "date", "uri", "project-slug", "org-slug")
 _SCALAR_KEYS: Final[dict[ScalarType, frozenset[str]]] = {

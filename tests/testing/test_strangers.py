@@ -19,10 +19,12 @@ from zlib import crc32
 import pytest
 from hypothesis import HealthCheck, settings
 
+from circleci_sdk import BadRequestError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Workflow
 
 schemathesis = pytest.importorskip("schemathesis")
 checks = pytest.importorskip("schemathesis.checks")
+jsonschema_rs = pytest.importorskip("jsonschema_rs")
 
 UUID: Final = "00000000-0000-4000-8000-000000000000"
 EXAMPLES: Final = int(os.environ.get("STRANGERS", "6"))
@@ -32,7 +34,7 @@ FAKE: Final = FakeCircleCI(page_size=3, start=datetime(2026, 6, 1, tzinfo=UTC))
 
 
 def strict(version: str) -> dict[str, Any]:
-    """The bundled spec, closed: no key in a response that it does not know."""
+    """The bundled spec without tolerance: an object has no unlisted key, unless the spec calls it open."""
     document = json.loads(files("circleci_sdk").joinpath(version, "openapi.json").read_text("utf-8"))
     schemas = document["components"]["schemas"]
     for schema in schemas.values():
@@ -43,7 +45,7 @@ def strict(version: str) -> dict[str, Any]:
             for name, property in list(schema["properties"].items()):  # both spellings, as our models read them
                 schema["properties"].setdefault(name.replace("_", "-"), property)
                 schema["properties"].setdefault(property.get("x-python-name", name), property)
-            schema["additionalProperties"] = False
+            schema["additionalProperties"] = schema.get("x-open", False)
     schemas["ErrorResponse"]["properties"]["error"] = {"type": "string"}  # what the service of policies says
     return cast("dict[str, Any]", document)
 
@@ -163,6 +165,24 @@ def judge(case: Any, base: str) -> None:
         schemathesis.checks.CHECKS.get_one(name) for name in ("not_a_server_error", "response_schema_conformance")
     ]
     case.call_and_validate(base_url=base, headers={"Circle-Token": FAKE.token}, checks=wanted, allow_redirects=False)
+
+
+async def test_unlisted_feature_flags_are_returned(anyio_backend: str) -> None:
+    """`x-open` objects may have unlisted keys; the listed ones keep their types, and other objects stay closed."""
+    fake = FakeCircleCI()
+    fake.add_project("gh/acme/web")
+    async with fake.client() as circleci:
+        await circleci.v1.projects.update_settings("gh/acme/web", feature_flags={"not-listed": 17, "junit": True})
+        with pytest.raises(BadRequestError, match=r"feature_flags\.junit"):
+            await circleci.v1.projects.update_settings("gh/acme/web", feature_flags={"junit": "yes"})
+        settings = await circleci.request("GET", "/api/v1.1/project/gh/acme/web/settings")
+    flags = settings.data["feature_flags"]
+    assert (flags["not-listed"], flags["junit"]) == (17, True)
+    schemas = strict("v1")["components"]["schemas"]
+    assert [name for name, schema in schemas.items() if schema.get("additionalProperties")] == ["ProjectFeatureFlags"]
+    validator = jsonschema_rs.validator_for({"components": {"schemas": schemas}, **schemas["ProjectFeatureFlags"]})
+    assert validator.is_valid(flags)
+    assert not validator.is_valid({**flags, "junit": "yes"})
 
 
 @pytest.mark.filterwarnings("ignore")

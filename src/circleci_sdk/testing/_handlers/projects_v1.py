@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk.testing._protocol.messages import Refusal, Reply
+from circleci_sdk.testing._protocol.spec import spec_of
 from circleci_sdk.testing._store.ids import fingerprints
 from circleci_sdk.testing._store.projects import ProjectToken
 from circleci_sdk.testing._store.store import HOSTS
@@ -100,7 +101,13 @@ def get_settings(ctx: RequestContext) -> object:
 @handles("v1.projects.update_settings")
 def update_settings(ctx: RequestContext) -> object:
     project = ctx.project()
-    for flag, value in ctx.call["feature_flags"].items():
+    changes: JsonObject = ctx.call["feature_flags"]
+    # The body is a free map, the response is not: its listed flags have types.
+    listed = spec_of("v1").schema("ProjectFeatureFlags")["properties"]
+    for flag, value in changes.items():
+        if listed.get(flag, {}).get("type") == "boolean" and not isinstance(value, bool):
+            raise Refusal(400, f"Field 'feature_flags.{flag}' must be a boolean.")
+    for flag, value in changes.items():
         if flag in _FLAGS:
             project.settings[_FLAGS[flag]] = value
         else:

@@ -32,6 +32,10 @@ class Spec:
             node = cast("Schema", found)
         return node
 
+    def schema(self, name: str) -> Schema:
+        """The named schema. Raises `KeyError` for an unknown name."""
+        return self.resolve({"$ref": f"#/components/schemas/{name}"})
+
     def parameters(self, operation_id: str) -> dict[str, Schema]:
         """The schemas of all parameters of an operation, by name on the wire."""
         given = (self.resolve(each) for each in self.operations[operation_id].get("parameters", ()))

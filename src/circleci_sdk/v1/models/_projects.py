@@ -36,7 +36,7 @@ class BranchBuild(Model):
 
 
 class ProjectFeatureFlags(Model):
-    """Switches of a project. The set is open; flags that are not listed here are kept too."""
+    """Switches of a project. Flags that are not listed here are stored and returned too."""
 
     api_trigger_with_config: Annotated[bool | None, Field(alias="api-trigger-with-config")] = None
     autocancel_builds: Annotated[bool | None, Field(alias="autocancel-builds")] = None
