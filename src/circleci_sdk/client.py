@@ -55,12 +55,11 @@ class AsyncCircleCI:
         max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once.
         max_concurrency: calls on the network at once; further ones wait their turn.
         rate_limiter: a gate of your own, for instance one that several processes share.
-        http_client: an `httpx.AsyncClient` to borrow. It is never closed. Its pool has the limits of httpx; see
-            `PoolExhaustedError`.
+        http_client: an `httpx.AsyncClient` to borrow, for instance one with HTTP/2. It is never closed. Its pool has
+            the limits of httpx; see `PoolExhaustedError`.
         transport: an httpx transport to use instead of our own, for tests or other HTTP libraries. Never closed.
         verify: False trusts any certificate; an `ssl.SSLContext` brings your own authorities.
         proxy: the address of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
-        http2: use HTTP/2; needs `httpx[http2]`. A server may go on with a cancelled call until its connection closes.
         allow_http: permit plain http to other machines than this one.
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
         on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. What hooks
@@ -87,7 +86,6 @@ class AsyncCircleCI:
         transport: httpx.AsyncBaseTransport | None = None,
         verify: bool | ssl.SSLContext = True,
         proxy: str | None = None,
-        http2: bool = False,
         allow_http: bool = False,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
@@ -108,7 +106,6 @@ class AsyncCircleCI:
             transport=transport,
             verify=verify,
             proxy=proxy,
-            http2=http2,
             max_concurrency=max_concurrency,
             on_request=on_request,
             on_response=on_response,

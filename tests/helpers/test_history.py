@@ -17,7 +17,13 @@ import httpx
 import pytest
 from pydantic_core import from_json
 
-from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError, RequestTimeoutError
+from circleci_sdk import (
+    AsyncCircleCI,
+    CallError,
+    InvalidArgumentError,
+    NotFoundError,
+    RequestTimeoutError,
+)
 from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
@@ -293,7 +299,7 @@ async def test_an_error_can_be_gone_on_from(server: ScriptedServer) -> None:
     seen: list[Any] = []
     async with client_on(server, FakeClock()) as circleci:
         records = circleci.history.records(SLUG)
-        with pytest.raises(CircleCIError) as caught:
+        with pytest.raises(CallError) as caught:
             async for record in records:
                 seen.append(record)  # noqa: PERF401  # what came before the error counts
         assert caught.value.next == records.cursor

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from circleci_sdk import (
     AsyncCircleCI,
-    CircleCIError,
+    CallError,
     ConnectionFailedError,
     DecodeError,
     InvalidArgumentError,
@@ -189,7 +189,7 @@ async def test_an_order_that_may_have_arrived_is_not_repeated(server: ScriptedSe
 async def test_a_failed_export_says_why(server: ScriptedServer, client: AsyncCircleCI) -> None:
     exports = Exports(server)
     exports.states = ["processing", "failed"]
-    with pytest.raises(CircleCIError, match=r"export from 2026-01-01 on failed: too much") as caught:
+    with pytest.raises(CallError, match=r"export from 2026-01-01 on failed: too much") as caught:
         await names(client.usage.rows(ORG, *JANUARY))
     assert caught.value.next == "2026-01-01T00:00:00+00:00"
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_sdk._core.transport import connections as transport
-from circleci_sdk._core.transport.connections import KEEPALIVE, LaneTransport, Route
+from circleci_sdk._core.transport.connections import KEEPALIVE, ConnectionPool, Route
 
 Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
 FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
@@ -63,7 +63,7 @@ class Lane(httpx.AsyncBaseTransport):
 class Books:
     def __init__(self) -> None:
         self.lanes: list[Lane] = []
-        self.transport = LaneTransport(self._make, self._route)
+        self.transport = ConnectionPool(self._make, self._route)
 
     def _route(self, url: httpx.URL) -> Route:
         return Route(url.host if url.host != "direct" else None, url.scheme == "https")
@@ -171,7 +171,7 @@ async def test_a_lane_that_cannot_be_made_costs_nothing() -> None:
     def make(_: Route) -> httpx.AsyncBaseTransport:
         raise OSError("no more files")
 
-    lanes = LaneTransport(make, lambda url: Route(None, False))
+    lanes = ConnectionPool(make, lambda url: Route(None, False))
     with pytest.raises(OSError, match="no more files"):
         await lanes.handle_async_request(httpx.Request("GET", "http://x/"))
     await lanes.aclose()

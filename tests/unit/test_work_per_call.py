@@ -129,7 +129,7 @@ async def test_clients_share_the_certificates(monkeypatch: pytest.MonkeyPatch, a
 
 async def test_plain_http_reads_no_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
     monkeypatch.setattr(
-        "circleci_sdk._core.transport.connections._trust", lambda options: pytest.fail("they were read")
+        "circleci_sdk._core.transport.connections._certificates", lambda verify: pytest.fail("they were read")
     )
     async with AsyncCircleCI("token", base_url="http://127.0.0.1:9", max_retries=0) as client:
         with pytest.raises(Exception, match="Nothing was sent"):

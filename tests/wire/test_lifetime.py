@@ -17,6 +17,7 @@ import pytest
 
 from circleci_sdk import (
     AsyncCircleCI,
+    CallError,
     CircleCIError,
     ClientClosedError,
     ConnectionFailedError,
@@ -163,7 +164,7 @@ async def test_no_time_left_is_no_request(server: ScriptedServer) -> None:
 
     server.script([reply(503)])
     async with client_on(server, clock, timeout=20, on_response=dawdle) as client:
-        with pytest.raises(CircleCIError) as caught:
+        with pytest.raises(CallError) as caught:
             await get(client)
     assert caught.value.retry_stop_reason == "deadline"
     assert len(server.requests) == 1

@@ -12,7 +12,14 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from circleci_sdk import AsyncCircleCI, CircleCIError, InvalidArgumentError, NotFoundError, PaginationError, ServerError
+from circleci_sdk import (
+    AsyncCircleCI,
+    CallError,
+    InvalidArgumentError,
+    NotFoundError,
+    PaginationError,
+    ServerError,
+)
 from tests.support.clients import client_on
 from tests.support.handmade import things
 from tests.support.scripted_server import Request, Response, ScriptedServer, redirect, reply
@@ -556,6 +563,6 @@ async def test_what_is_no_list_is_an_error_with_the_start(
     client: AsyncCircleCI, server: ScriptedServer, response: Response
 ) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": response})
-    with pytest.raises(CircleCIError) as caught:
+    with pytest.raises(CallError) as caught:
         await client.v2.pipelines.list_for_project(SLUG).collect()
     assert caught.value.next == "b"

@@ -6,13 +6,12 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 import trustme
 
 from circleci_sdk import AsyncCircleCI, ConfigError, ConnectionFailedError
-from circleci_sdk._core import session
 from tests.support.clients import CREATED, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.proxy import Proxy
@@ -222,26 +221,3 @@ async def test_a_proxy_of_the_environment_that_is_none(
         for _ in range(2):
             with pytest.raises(ConfigError, match="The proxy cannot be used"):
                 await get(client)
-
-
-# HTTP/2.
-
-
-def test_http2_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"httpx\[http2\]"):
-        AsyncCircleCI(TOKEN, http2=True)
-
-
-@pytest.mark.parametrize("through", [False, True], ids=["direct", "proxy"])
-async def test_http2_falls_back_to_http11(
-    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, through: bool
-) -> None:
-    """The server here speaks no HTTP/2; the way with one shared transport carries calls all the same."""
-    monkeypatch.setattr(session, "find_spec", lambda _: object())
-    options: dict[str, Any] = {"proxy": proxy.url} if through else {}
-    async with client_on(secure, http2=True, verify=trusting, **options) as client:
-        await get(client)
-        await trigger(client)
-    assert (len(secure.requests), secure.connections, len(proxy.tunnels)) == (2, 1, int(through))
-    await secure.parted(1)

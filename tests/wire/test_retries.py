@@ -16,7 +16,7 @@ import pytest
 from circleci_sdk import (
     AsyncCircleCI,
     AuthenticationError,
-    CircleCIError,
+    CallError,
     ConnectionFailedError,
     DecodeError,
     NotFoundError,
@@ -87,7 +87,7 @@ class Row:
     call: Call
     responses: Sequence[Response]
     sent: int
-    error: type[CircleCIError] | None = None
+    error: type[CallError] | None = None
     because: str | None = None
     request_outcome: str = "unknown"
     slept: Sequence[float] | None = None
@@ -511,7 +511,7 @@ async def test_errors_of_a_foreign_transport_pass_untouched(error: Exception) ->
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 async def test_a_foreign_transport_that_fails_like_httpx(
-    error: httpx.TransportError, raised: type[CircleCIError], request_outcome: str, attempts: int
+    error: httpx.TransportError, raised: type[CallError], request_outcome: str, attempts: int
 ) -> None:
     """It does not say when a request leaves, so only the errors that prove it count as not sent."""
 

@@ -10,7 +10,6 @@ import sys
 import warnings
 from collections import Counter
 from functools import cache
-from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -49,7 +48,6 @@ class Session:
         transport: httpx.AsyncBaseTransport | None,
         verify: bool | ssl.SSLContext,
         proxy: str | None,
-        http2: bool,
         max_concurrency: int,
         on_request: Hook | None,
         on_response: Hook | None,
@@ -58,8 +56,6 @@ class Session:
         self._https: WeakKeyDictionary[object, Http] = WeakKeyDictionary()
         if http_client is not None and transport is not None:
             raise ConfigError("Give http_client= or transport=, not both.")
-        if http2 and find_spec("h2") is None:
-            raise ConfigError("http2=True needs the package h2: install httpx[http2].")
         if proxy is not None and urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h"):
             raise ConfigError("proxy= must be an address such as http://proxy.example.com:3128.")
         if not is_count(max_concurrency, least=1):
@@ -76,7 +72,6 @@ class Session:
         self._transport = transport
         self._verify = verify
         self._proxy = proxy
-        self._http2 = http2
         self._max_concurrency = max_concurrency
         self._on_request = on_request
         self._on_response = on_response
@@ -109,7 +104,8 @@ class Session:
 
         return Http(
             HttpOptions(
-                ConnectionOptions(self._verify, self._proxy, self._http2, self._max_concurrency),
+                ConnectionOptions(self._verify, self._proxy),
+                self._max_concurrency,
                 client=self._client,
                 transport=self._transport,
                 on_request=self._on_request,

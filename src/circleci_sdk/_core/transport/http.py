@@ -53,6 +53,7 @@ class HttpOptions:
     """What a client was given to reach the network with; at most one of `client` and `transport`."""
 
     connections: ConnectionOptions
+    max_concurrency: int
     client: httpx.AsyncClient | None = None
     transport: httpx.AsyncBaseTransport | None = None
     on_request: Hook | None = None
@@ -67,7 +68,7 @@ class Http:
         self._own = options.client is None and options.transport is None
         # Nobody but our own transport sees the request: hooks and foreign transports may want all that httpx offers.
         self._lean = self._own and options.on_request is None and options.on_response is None
-        places = options.connections.max_concurrency
+        places = options.max_concurrency
         self._places = anyio.Semaphore(places, max_value=places, fast_acquire=True)
         if options.client is not None:
             self._transport: httpx.AsyncBaseTransport = _Borrowed(options.client)
