@@ -72,14 +72,14 @@ def _notes(operation: Operation) -> Iterator[str]:
     if operation.experimental:
         yield "Experimental: the API may change it without notice."
     if operation.undocumented:
-        yield "Undocumented: the reference of the API does not contains it."
+        yield "Undocumented: the API reference does not contain it."
     if operation.deprecated:
         yield f"Deprecated: {deprecation_text(operation)}."
     yield from map(_rule, operation.rules)
     if not operation.replayable:
-        yield "Never sent again once the API may have carried it out."
+        yield "Not retried if the server may have processed the request."
     elif operation.method == "POST":
-        yield "Sent again after a failure: repeating it does no harm."
+        yield "Retried after failures: the operation is idempotent."
 
 
 def _rule(rule: Rule) -> str:
@@ -99,7 +99,7 @@ def _argument(parameter: Parameter) -> str | None:
     if isinstance(parameter.shape, Scalar):
         parts += _bounds(parameter.shape)
     if parameter.assumed is not None:
-        parts.append(f"The API assumes `{_literal(parameter.assumed)}` when it is left out.")
+        parts.append(f"Defaults to `{_literal(parameter.assumed)}` on the server.")
     return f"{parameter.name}: {' '.join(parts)}" if parts else None
 
 

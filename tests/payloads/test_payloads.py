@@ -239,3 +239,14 @@ async def test_what_is_no_date_is_refused(client: AsyncCircleCI, api: ScriptedSe
 
     assert failure.value.field == "created_at"
     assert json.loads(failure.value.body)["created_at"] == value
+
+
+@pytest.mark.parametrize("number", ["2", "2.0", "0.0"])
+async def test_counts_are_integers(client: AsyncCircleCI, api: ScriptedServer, number: str) -> None:
+    api.clear()
+    api.script([reply(body=f'{{"flaky_tests": [], "total_flaky_tests": {number}}}'.encode())])
+
+    tests = await client.v2.insights.get_flaky_tests("gh/acme/web")
+
+    assert tests.total_flaky_tests == float(number)
+    assert type(tests.total_flaky_tests) is int

@@ -37,6 +37,9 @@ ParameterType: TypeAlias = Literal[
 
 VERSIONS: Final[tuple[Version, ...]] = ("v1", "v2")
 
+COUNTS: Final = frozenset({"total-flaky-tests"})
+"""Fields that the documents call `double`, and that hold an integer in every recorded response."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -316,6 +319,8 @@ def _kind(node: Node) -> str:
 
 def _scalar(node: Node) -> Shape:
     match _kind(node):
+        case "number" if node.get("name") in COUNTS:
+            return Shape("integer")
         case "integer" | "number" | "boolean" as kind:
             return Shape(kind)
         case "string":

@@ -17,7 +17,7 @@ BuildStatusFilter = TypeAliasType(
 
 
 class BuildAction(Model):
-    """What a step did in one of the parallel containers."""
+    """A step in one of the parallel containers."""
 
     allocation_id: str | None = None
     """Missing on older builds."""
@@ -27,55 +27,55 @@ class BuildAction(Model):
     """Null if the action runs no command."""
     canceled: bool | None = None
     continue_: Annotated[Any | None, Field(alias="continue")] = None
-    """Only null has been seen."""
+    """Null in all recorded responses."""
     end_time: Timestamp | None = None
     """Null or missing if the action has not ended."""
     exit_code: int | None = None
     failed: bool | None = None
     has_output: bool | None = None
     index: int
-    """Number of the container, from 0."""
+    """Zero-based index of the container."""
     infrastructure_fail: bool | None = None
     insignificant: bool | None = None
     """Missing on older builds."""
     messages: list[str] | None = None
-    """In samples of the reference only."""
+    """Only in samples of the reference."""
     name: str
     output_url: str | None = None
     """
-    Where the output is, as a list of `BuildActionOutput`. The link is signed: it works for a limited time, for
-    anyone, and must be fetched without a token. Missing if `has_output` is false.
+    URL of the output, a list of `BuildActionOutput`. The URL is signed and valid for a limited time; it must be
+    requested without a token. Missing if `has_output` is false.
     """
     parallel: bool | None = None
     run_time_millis: int | None = None
     """Milliseconds."""
     source: str | None = None
-    """What the action comes from, such as `config`, `cache`, `db` or `inference`. Often missing."""
+    """Origin of the action, such as `config`, `cache`, `db` or `inference`. Often missing."""
     start_time: Timestamp | None = None
     status: str
     """Such as `success`, `failed`, `running`, `canceled` or `timedout`."""
     step: int
-    """Number of the step, from 0."""
+    """Zero-based index of the step."""
     timedout: bool | None = None
     truncated: bool | None = None
     truncation_len: int | None = None
-    """Only null has been seen."""
+    """Null in all recorded responses."""
     type: str
     """Phase of the build, such as `checkout`, `dependencies`, `test` or `teardown`."""
 
 
 class Artifact(Model):
-    """A file that a build has kept."""
+    """A file stored by a build."""
 
     node_index: int
-    """Number of the container that made the file, from 0."""
+    """Zero-based index of the container that stored the file."""
     path: str
     pretty_path: str
-    """The same as `path` today."""
+    """Currently the same as `path`."""
     url: str
     """
-    Where to download the file. Private projects need the token, which must not go to another host after a
-    redirect.
+    Download URL. For private projects the download requires the token, which must not be sent to another host
+    after a redirect.
     """
 
 
@@ -91,18 +91,18 @@ class BuildTest(Model):
     run_time: float
     """Seconds."""
     source: str
-    """What wrote the result; `unknown` is common."""
+    """The program that wrote the result; `unknown` is common."""
     source_type: str | None = None
     """Undocumented."""
 
 
 class BuildCreated(Model):
-    """That builds were created, but not which."""
+    """A confirmation that builds were created, without their numbers."""
 
     status: int | None = None
     """An HTTP status, such as 200."""
     body: str | None = None
-    """A sentence for people."""
+    """A message for display."""
 
 
 class BuildStep(Model):
@@ -110,19 +110,19 @@ class BuildStep(Model):
 
     name: str | None = None
     actions: list[BuildAction] | None = None
-    """One per parallel container that ran the step."""
+    """One action per parallel container."""
 
 
 class BuildTests(Model):
     """The test results of a build."""
 
     exceptions: list[Any] | None = None
-    """Only an empty list has been seen. Undocumented."""
+    """An empty list in all recorded responses. Undocumented."""
     tests: list[BuildTest]
 
 
 class BuildDetails(Build):
-    """A build with all that is known about it, its steps included."""
+    """A build with all details, including its steps."""
 
     owners: list[str] | None = None
     """Names of users. Missing on some builds."""

@@ -10,4 +10,4 @@ class OrgSettings(Model):
     """The settings of an organization."""
 
     feature_flags: dict[str, Any] | None = None
-    """Flags in snake_case, while changes of them are written in kebab-case."""
+    """Flags, in snake_case. Updates use kebab-case."""

@@ -12,14 +12,14 @@ from ._shared import Build
 
 
 class ProjectAws(Model):
-    """What a project knows of AWS."""
+    """AWS settings of a project."""
 
     keypair: Any | None = None
-    """Null in every response seen."""
+    """Null in all recorded responses."""
 
 
 class BranchBuild(Model):
-    """The little that a list of branches says about a build."""
+    """A summary of a build in a list of branches."""
 
     build_num: int | None = None
     status: str | None = None
@@ -32,11 +32,11 @@ class BranchBuild(Model):
     added_at: Timestamp | None = None
     is_workflow_job: bool | None = None
     is_2_0_job: bool | None = None
-    """Whether the build is one of CircleCI 2.0 or later."""
+    """Whether the build ran on CircleCI 2.0 or later."""
 
 
 class ProjectFeatureFlags(Model):
-    """Switches of a project. Flags that are not listed here are stored and returned too."""
+    """Feature flags of a project. Unlisted flags are stored and returned too."""
 
     api_trigger_with_config: Annotated[bool | None, Field(alias="api-trigger-with-config")] = None
     autocancel_builds: Annotated[bool | None, Field(alias="autocancel-builds")] = None
@@ -51,9 +51,9 @@ class ProjectFeatureFlags(Model):
     )
     drop_all_build_requests: Annotated[bool | None, Field(alias="drop-all-build-requests")] = None
     fleet: Any | None = None
-    """Only null seen."""
+    """Null in all recorded responses."""
     forks_receive_secret_env_vars: Annotated[bool | None, Field(alias="forks-receive-secret-env-vars")] = None
-    """Whether builds of forks see the project's variables and keys."""
+    """Whether builds of forks receive the variables and keys of the project."""
     junit: bool | None = None
     memory_limit: Annotated[Any | None, Field(alias="memory-limit")] = None
     """Not a boolean; may be null."""
@@ -70,20 +70,20 @@ ProjectScope = TypeAliasType(
     "ProjectScope",
     Literal["write-settings", "view-builds", "read-settings", "trigger-builds", "all", "status", "none"] | UnknownStr,
 )
-"""What a token may do with a project."""
+"""Permissions of a token on a project."""
 
 
 class ProjectSshKey(Model):
-    """An SSH key that jobs can use to reach other hosts."""
+    """An SSH key used by jobs to connect to other hosts."""
 
     hostname: str | None = None
-    """Host that the key is for."""
+    """Host of the key."""
     public_key: str | None = None
     fingerprint: str | None = None
 
 
 KeyDigest = TypeAliasType("KeyDigest", Literal["md5", "sha256"] | UnknownStr)
-"""ParameterType of the fingerprint of a key."""
+"""Type of the fingerprint of a key."""
 
 
 class ProjectEnvVar(Model):
@@ -91,29 +91,29 @@ class ProjectEnvVar(Model):
 
     name: str
     value: str
-    """Masked: `xxxx` and up to four last characters."""
+    """Masked: `xxxx` and up to four trailing characters."""
 
 
 class MessageResponse(Model):
-    """A confirmation in words."""
+    """A confirmation message."""
 
     message: str
-    """`ok` in the responses seen."""
+    """`ok` in all recorded responses."""
 
 
 CheckoutKeyType = TypeAliasType("CheckoutKeyType", Literal["deploy-key", "github-user-key"] | UnknownStr)
-"""Whether a key opens one repository (`deploy-key`) or all that its user can read (`github-user-key`)."""
+"""Type of a key: `deploy-key` for one repository, `github-user-key` for all repositories of its user."""
 
 
 ProjectTokenScope = TypeAliasType("ProjectTokenScope", Literal["status", "view-builds", "all"] | UnknownStr)
-"""What a project token may do: read the status, read builds, or everything."""
+"""Scope of a project token: read the status, read builds, or everything."""
 
 
 class StatusResponse(Model):
-    """A confirmation in words."""
+    """A confirmation message."""
 
     status: str
-    """`build dependency caches deleted` in the responses seen."""
+    """`build dependency caches deleted` in all recorded responses."""
 
 
 class ProjectBranch(Model):
@@ -127,22 +127,22 @@ class ProjectBranch(Model):
     running_builds: list[BranchBuild] | None = None
     is_using_workflows: bool | None = None
     latest_workflows: dict[str, Any] | None = None
-    """By name of the workflow: an object with `id`, `status` and `created_at`."""
+    """Objects with `id`, `status` and `created_at`, by workflow name."""
     latest_completed_workflows: dict[str, Any] | None = None
-    """By name of the workflow: an object with `id`, `status` and `created_at`."""
+    """Objects with `id`, `status` and `created_at`, by workflow name."""
 
 
 class CheckoutKey(Model):
-    """A key that jobs check the code out with."""
+    """A key used by jobs to check out the code."""
 
     fingerprint: str
     login: str | None = None
-    """User whose key it is. Null for a deploy key."""
+    """Owner of the key. Null for a deploy key."""
     preferred: bool | None = None
     """Whether checkouts use this key."""
     public_key: str | None = None
     time: Timestamp | None = None
-    """When the key was created."""
+    """Time of creation."""
     type: CheckoutKeyType
 
 
@@ -153,14 +153,14 @@ class ProjectToken(Model):
     label: str | None = None
     scope: ProjectTokenScope | None = None
     token: SecretText | None = None
-    """The token itself, in the response of `create_token` only; null in lists."""
+    """The secret value, in the response of `create_token` only; null in lists."""
 
 
 class Project(Model):
     """
-    A project with its branches and settings. Of the settings for chat services, Jira and Heroku (`campfire_*`,
-    `flowdock_*`, `hipchat_*`, `irc_*`, `slack_*`, `jira`, `heroku_deploy_user`) little but null is seen any more.
-    The commands (`setup`, `dependencies`, `post_dependencies`, `compile`, `test`, `extra`) served CircleCI 1.0.
+    A project with its branches and settings. The settings for chat services, Jira and Heroku (`campfire_*`,
+    `flowdock_*`, `hipchat_*`, `irc_*`, `slack_*`, `jira`, `heroku_deploy_user`) are mostly null today. The
+    commands (`setup`, `dependencies`, `post_dependencies`, `compile`, `test`, `extra`) are for CircleCI 1.0.
     """
 
     aws: ProjectAws | None = None
@@ -177,11 +177,11 @@ class Project(Model):
     feature_flags: ProjectFeatureFlags | None = None
     flowdock_api_token: SecretText | None = None
     followed: bool | None = None
-    """Whether the user follows the project. Old responses; see `following`."""
+    """Whether the user follows the project. Older than `following`."""
     following: bool | None = None
-    """Whether the user follows the project. Old responses say `followed`."""
+    """Whether the user follows the project."""
     has_usable_key: bool | None = None
-    """Whether there is a key to check the code out with."""
+    """Whether the project has a usable checkout key."""
     heroku_deploy_user: str | None = None
     hipchat_api_token: SecretText | None = None
     hipchat_notify: str | None = None
@@ -204,7 +204,7 @@ class Project(Model):
     reponame: str
     """Name of the repository, without its organization."""
     scopes: list[ProjectScope] | None = None
-    """What the token may do here. Missing from newer responses."""
+    """Permissions of the token. Missing from newer responses."""
     setup: str | None = None
     slack_api_token: SecretText | None = None
     slack_channel: str | None = None
@@ -226,7 +226,7 @@ class Project(Model):
     vcs_type: str | None = None
     """`github` or `bitbucket`."""
     vcs_url: str
-    """Address of the repository."""
+    """URL of the repository."""
 
 
 class ProjectSettings(Project):
@@ -234,11 +234,11 @@ class ProjectSettings(Project):
 
 
 class FollowResult(Model):
-    """Whether the user follows a project now."""
+    """The new follow state of a project."""
 
     followed: bool | None = None
-    """Old responses; see `following`."""
+    """Older responses; see `following`."""
     following: bool | None = None
-    """Old responses say `followed`."""
+    """Older responses use `followed`."""
     first_build: Build | None = None
-    """The build that following has started. Null when it started none."""
+    """The first build, if one was started; otherwise null."""

@@ -10,7 +10,7 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class BuildActionOutput(Model):
-    """A piece of the output of an action, as `BuildAction.output_url` lists them."""
+    """A part of the output of an action, as listed at `BuildAction.output_url`."""
 
     type: str | None = None
     """Probably `out` or `err`."""
@@ -20,7 +20,7 @@ class BuildActionOutput(Model):
 
 
 class CommitDetail(Model):
-    """A commit that a build is for."""
+    """A commit of a build."""
 
     author_date: Timestamp | None = None
     author_email: str | None = None
@@ -42,21 +42,21 @@ class CommitDetail(Model):
 
 
 class UserIdentity(Model):
-    """The account of a user at GitHub or Bitbucket."""
+    """The account of a user on GitHub or Bitbucket."""
 
     id: int | str | None = None
-    """A number on GitHub, a text on Bitbucket."""
+    """An integer on GitHub, a string on Bitbucket."""
     external_id: int | str | None = None
-    """A number on GitHub, a text on Bitbucket."""
+    """An integer on GitHub, a string on Bitbucket."""
     login: str | None = None
     name: str | None = None
     avatar_url: str | None = None
     handle: str | None = None
-    """In newer responses only."""
+    """Only in newer responses."""
     type: str | None = None
-    """The kind of host, such as `github`."""
+    """Type of code host, such as `github`."""
     domain: str | None = None
-    """The host, such as `github.com`."""
+    """Host name, such as `github.com`."""
     provider_id: int | str | None = None
     is_user: Annotated[bool | None, Field(alias="user?")] = None
     """Newer responses spell it `is_user`."""
@@ -74,20 +74,20 @@ class BuildCircleYml(Model):
 BuildLifecycle = TypeAliasType(
     "BuildLifecycle", Literal["queued", "scheduled", "not_run", "not_running", "running", "finished"] | UnknownStr
 )
-"""How far a build has come."""
+"""Stage of a build."""
 
 
 class BuildMessage(Model):
-    """A note on a build."""
+    """A message about a build."""
 
     type: str | None = None
     message: str | None = None
     reason: str | None = None
-    """Missing on most notes."""
+    """Missing from most messages."""
 
 
 class BuildNode(Model):
-    """A container that a build runs in, and where to reach it by SSH."""
+    """A container of a build, and its SSH address."""
 
     image_id: str | None = None
     port: int | None = None
@@ -99,20 +99,20 @@ class BuildNode(Model):
 BuildOutcome = TypeAliasType(
     "BuildOutcome", Literal["canceled", "infrastructure_fail", "timedout", "failed", "no_tests", "success"] | UnknownStr
 )
-"""How a build ended."""
+"""Outcome of a build."""
 
 
 class BuildAgentProperties(Model):
-    """Version and executor of the agent that ran a build."""
+    """Version and executor of the agent of a build."""
 
     build_agent: str | None = None
     """Version of the agent."""
     executor: str | None = None
-    """ParameterType of executor, such as `macos`."""
+    """Type of executor, such as `macos`."""
 
 
 class BuildResourceClass(Model):
-    """The size of the machine that a build ran on."""
+    """The resource class of a build."""
 
     class_: Annotated[str | None, Field(alias="class")] = None
     cpu: float | None = None
@@ -123,7 +123,7 @@ class BuildResourceClass(Model):
 
 
 class PreviousBuild(Model):
-    """An earlier build, in short."""
+    """A summary of an earlier build."""
 
     build_num: int | None = None
     status: str | None = None
@@ -132,14 +132,14 @@ class PreviousBuild(Model):
 
 
 class BuildPullRequest(Model):
-    """A pull request that a build belongs to."""
+    """A pull request of a build."""
 
     head_sha: str | None = None
     url: str | None = None
 
 
 class BuildSshUser(Model):
-    """A user who may enter a build by SSH."""
+    """A user with SSH access to a build."""
 
     id: Annotated[str | None, Field(alias="_id")] = None
     github_id: int | None = None
@@ -167,7 +167,7 @@ BuildStatus = TypeAliasType(
     ]
     | UnknownStr,
 )
-"""Lifecycle and outcome of a build in one word."""
+"""Combined lifecycle and outcome of a build."""
 
 
 class BuildUser(Model):
@@ -178,7 +178,7 @@ class BuildUser(Model):
     """`none` for unknown users."""
     name: str | None = None
     id: int | str | None = None
-    """A number; on Bitbucket a text, such as `{073cdd10-...}`."""
+    """An integer; on Bitbucket a string such as `{073cdd10-...}`."""
     avatar_url: str | None = None
     vcs_type: str | None = None
     email: str | None = None
@@ -186,7 +186,7 @@ class BuildUser(Model):
 
 
 class BuildWorkflow(Model):
-    """The workflow that a build is part of."""
+    """The workflow of a build."""
 
     job_name: str | None = None
     job_id: str | None = None
@@ -198,7 +198,7 @@ class BuildWorkflow(Model):
 
 
 class BuildAgent(Model):
-    """The agent that ran a build."""
+    """The agent of a build."""
 
     image: str | None = None
     properties: BuildAgentProperties | None = None
@@ -215,7 +215,7 @@ class BuildPicard(Model):
 
 class Build(Model):
     """
-    One run of one job, as lists and the calls that start or cancel builds response it. Shallow lists leave out
+    One run of one job, as returned by lists and by the operations that start or cancel builds. Shallow lists omit
     many fields.
     """
 
@@ -231,35 +231,35 @@ class Build(Model):
     build_num: int
     """The job number of v2."""
     build_parameters: dict[str, str] | None = None
-    """Environment variables that the build was triggered with. `CIRCLE_JOB` is the name of the job."""
+    """Environment variables of the trigger request. `CIRCLE_JOB` is the name of the job."""
     build_time_millis: int | None = None
-    """Milliseconds. Null for builds that did not run to an end."""
+    """Milliseconds. Null for builds that did not complete."""
     build_url: str
-    """The page of the build in the web app."""
+    """URL of the build in the web app."""
     canceled: bool | None = None
     canceler: UserIdentity | None = None
-    """Who canceled the build."""
+    """The user who canceled the build."""
     circle_yml: BuildCircleYml | None = None
     committer_date: Timestamp | None = None
     committer_email: str | None = None
     committer_name: str | None = None
     compare: str | None = None
-    """URL of a page that compares the commits."""
+    """URL of a comparison of the commits."""
     context_ids: list[str] | None = None
     """Missing on older builds."""
     dont_build: str | None = None
-    """Why the build was not run, such as `no-followers`, `prs-only` or `1.0-not-available`."""
+    """Reason for not running the build, such as `no-followers`, `prs-only` or `1.0-not-available`."""
     fail_reason: str | None = None
-    """Only null has been seen."""
+    """Null in all recorded responses."""
     failed: bool | None = None
     fleet: str | None = None
-    """In samples of the reference only."""
+    """Only in samples of the reference."""
     has_artifacts: bool | None = None
     """Missing on some builds."""
     infrastructure_fail: bool | None = None
     is_first_green_build: bool | None = None
     job_name: str | None = None
-    """Null in every response seen. The name of the job is in `workflows`."""
+    """Null in all recorded responses. The name of the job is in `workflows`."""
     lifecycle: BuildLifecycle
     messages: list[BuildMessage] | None = None
     no_dependency_cache: bool | None = None
@@ -283,12 +283,12 @@ class Build(Model):
     reponame: str
     """Name of the repository."""
     retries: list[int] | None = None
-    """Numbers of the builds that retry this one."""
+    """Numbers of the builds that are retries of this build."""
     retry_of: int | None = None
-    """Number of the build that this one retries."""
+    """Number of the retried build."""
     ssh_disabled: bool | None = None
     ssh_enabled: bool | None = None
-    """In old responses only."""
+    """Only in older responses."""
     ssh_users: list[BuildSshUser] | None = None
     start_time: Timestamp | None = None
     """Null if the build has not started."""
@@ -311,6 +311,6 @@ class Build(Model):
     vcs_url: str
     """URL of the repository."""
     why: str
-    """What started the build, such as `github`, `api`, `retry`, `auto-retry`, `edit` or `first-build`."""
+    """Trigger of the build, such as `github`, `api`, `retry`, `auto-retry`, `edit` or `first-build`."""
     workflows: BuildWorkflow | None = None
-    """The one workflow of the build. Missing for jobs outside a workflow."""
+    """The workflow of the build. Missing for jobs outside a workflow."""

@@ -10,7 +10,7 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 from ._shared import UserIdentity
 
 EmailPrefs = TypeAliasType("EmailPrefs", Literal["smart", "none", "all"] | UnknownStr)
-"""Which e-mails a user wants."""
+"""E-mail preferences of a user."""
 
 
 class UserBitbucket(Model):
@@ -19,14 +19,14 @@ class UserBitbucket(Model):
     id: str
     """A UUID in braces."""
     login: str | None = None
-    """Only null has been seen."""
+    """Null in all recorded responses."""
 
 
 class UserProjectPrefs(Model):
-    """What a user wants to see of a project."""
+    """Preferences of a user for a project."""
 
     emails: str | None = None
-    """Which e-mails to send about the project."""
+    """E-mails to send about the project."""
     on_dashboard: bool | None = None
 
 
@@ -53,7 +53,7 @@ class User(Model):
     """Number of containers."""
     created_at: Timestamp | None = None
     days_left_in_trial: int | None = None
-    """Below zero once the trial has ended."""
+    """Negative after the end of the trial."""
     dev_admin: bool | None = None
     enrolled_betas: list[str] | None = None
     first_vcs_authorized_client_id: str | int | None = None
@@ -63,7 +63,7 @@ class User(Model):
     heroku_api_key: str | None = None
     """Masked."""
     identities: dict[str, UserIdentity] | None = None
-    """Accounts by kind of host: `github`, `bitbucket`."""
+    """Accounts by code host: `github`, `bitbucket`."""
     in_beta_program: bool | None = None
     last_viewed_changelog: Timestamp | None = None
     """Not in recorded responses. Undocumented."""
@@ -82,14 +82,14 @@ class User(Model):
     student: bool | None = None
     trial_end: Timestamp | None = None
     user_key_fingerprint: str | None = None
-    """In samples of the reference only."""
+    """Only in samples of the reference."""
     web_ui_pipelines_first_opt_in: bool | None = None
     web_ui_pipelines_optout: str | None = None
     """Such as `not-selected`."""
 
 
 class UserRepo(Model):
-    """A repository that a user can reach."""
+    """A repository visible to a user."""
 
     admin: bool | None = None
     """Whether the user is an administrator of the repository."""

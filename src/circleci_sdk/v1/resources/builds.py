@@ -283,21 +283,21 @@ ADD_SSH_USER: Final[Operation[Build]] = Operation(
 
 
 class Builds(Resource):
-    """Builds, which v2 calls jobs, with their steps, artifacts and test results."""
+    """Builds (jobs in v2), with their steps, artifacts and test results."""
 
     __slots__ = ()
 
     def list(
         self, *, shallow: bool | Unset = UNSET, page_size: int | Unset = UNSET, offset: int | Unset = UNSET
     ) -> AsyncPager[Build]:
-        """List the builds of all projects that you follow.
+        """List the builds of all followed projects.
 
         Newest first.
 
         Args:
-            shallow: Whether to leave out many fields of each build, which is faster.
-            page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
+            shallow: Whether to omit many fields of each build, which is faster.
+            page_size: Builds per page. At most 100. Defaults to `30` on the server.
+            offset: Number of builds to skip. At least 0. Defaults to `0` on the server.
 
         Returns:
             `Build` items, page by page.
@@ -319,11 +319,11 @@ class Builds(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            status_filter: Only builds in this state; all if not given.
-            shallow: Whether to leave out many fields of each build, which is faster.
-            page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
+                operations only.
+            status_filter: Only builds in this state. Defaults to all.
+            shallow: Whether to omit many fields of each build, which is faster.
+            page_size: Builds per page. At most 100. Defaults to `30` on the server.
+            offset: Number of builds to skip. At least 0. Defaults to `0` on the server.
 
         Returns:
             `Build` items, page by page.
@@ -351,19 +351,19 @@ class Builds(Resource):
     ) -> Build:
         """Trigger a build of one job.
 
-        Runs that job only, not a pipeline. The build has not started yet in the response.
+        Runs only this job, not a pipeline. The build in the response has not started yet.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
-        `tag`. Never sent again once the API may have carried it out.
+        `tag`. Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            job: Name of the job in the config. The API assumes `build` when it is left out.
+                operations only.
+            job: Name of the job in the config. Defaults to `build` on the server.
             branch: Name of the branch. Undocumented.
-            revision: Hash of the commit; the head of the branch if not given.
+            revision: Hash of the commit. Defaults to the head of the branch.
             tag: Name of the tag.
-            parallel: Number of containers. Configs of version 2 ignore it.
+            parallel: Number of containers. Ignored by configs of version 2.
             build_parameters: Environment variables for the build.
 
         Returns:
@@ -371,7 +371,7 @@ class Builds(Resource):
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
-            GoneError: The API no longer takes this call.
+            GoneError: The API no longer supports this operation.
         """
         return await self._call(
             TRIGGER_BUILD,
@@ -402,12 +402,12 @@ class Builds(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            branch: Name of the branch; it may hold slashes.
-            status_filter: Only builds in this state; all if not given.
-            shallow: Whether to leave out many fields of each build, which is faster.
-            page_size: Number of builds in a page. At most 100. The API assumes `30` when it is left out.
-            offset: Number of builds to skip. At least 0. The API assumes `0` when it is left out.
+                operations only.
+            branch: Name of the branch. It may contain slashes.
+            status_filter: Only builds in this state. Defaults to all.
+            shallow: Whether to omit many fields of each build, which is faster.
+            page_size: Builds per page. At most 100. Defaults to `30` on the server.
+            offset: Number of builds to skip. At least 0. Defaults to `0` on the server.
 
         Returns:
             `Build` items, page by page.
@@ -434,18 +434,18 @@ class Builds(Resource):
     ) -> Build:
         """Trigger a build of one job on a branch.
 
-        Runs that job only. Does not work with a config of version 2.1. The build has not started yet in the response.
+        Runs only this job. Does not work with configs of version 2.1. The build in the response has not started yet.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
-        `tag`. Never sent again once the API may have carried it out.
+        `tag`. Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            branch: Name of the branch; it may hold slashes.
-            revision: Hash of the commit; the head of the branch if not given.
+                operations only.
+            branch: Name of the branch. It may contain slashes.
+            revision: Hash of the commit. Defaults to the head of the branch.
             tag: Name of the tag. Undocumented.
-            parallel: Number of containers. Configs of version 2 ignore it.
+            parallel: Number of containers. Ignored by configs of version 2.
             build_parameters: Environment variables for the build.
 
         Returns:
@@ -453,7 +453,7 @@ class Builds(Resource):
 
         Raises:
             NotFoundError: The project or the branch is missing, or hidden from this token.
-            GoneError: The API no longer takes this call.
+            GoneError: The API no longer supports this operation.
         """
         return await self._call(
             TRIGGER_BRANCH_BUILD,
@@ -468,8 +468,8 @@ class Builds(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             The build.
@@ -482,12 +482,12 @@ class Builds(Resource):
     def list_artifacts(self, project_slug: str | ProjectSlug, build_num: int) -> AsyncPager[Artifact]:
         """List the artifacts of a build.
 
-        Artifacts of all parallel containers. `v2.jobs.list_artifacts` is the newer call.
+        Artifacts of all parallel containers. `v2.jobs.list_artifacts` is the newer operation.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             `Artifact` items, all of them in one page.
@@ -506,13 +506,13 @@ class Builds(Resource):
     ) -> AsyncPager[Artifact]:
         """List the artifacts of the latest build of a project.
 
-        v2 has no such call.
+        API v2 has no such operation.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            branch: Name of a branch that the build has to be on; any branch if not given.
-            status_filter: Only builds in this state; all if not given.
+                operations only.
+            branch: Name of the branch of the build. Defaults to any branch.
+            status_filter: Only builds in this state. Defaults to all.
 
         Returns:
             `Artifact` items, all of them in one page.
@@ -529,12 +529,12 @@ class Builds(Resource):
     async def get_tests(self, project_slug: str | ProjectSlug, build_num: int) -> BuildTests:
         """Get the test results of a build.
 
-        All results in one response. `v2.jobs.list_tests` gives them as a list.
+        All results in one response. `v2.jobs.list_tests` returns them as a list.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             The test results.
@@ -557,24 +557,24 @@ class Builds(Resource):
     ) -> BuildCreated:
         """Trigger all workflows of a project.
 
-        Takes no build parameters. Needs a personal token. Not on Server.
+        Accepts no build parameters. Requires a personal token. Not available on CircleCI Server.
 
         Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `branch` and
-        `tag`. Never sent again once the API may have carried it out.
+        `tag`. Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            branch: Name of the branch. A revision may go with it.
+                operations only.
+            branch: Name of the branch. May be combined with `revision`.
             revision: Hash of the commit.
             tag: Name of the tag.
 
         Returns:
-            That builds were created.
+            A confirmation.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
-            GoneError: The API no longer takes this call.
+            GoneError: The API no longer supports this operation.
         """
         return await self._call(
             TRIGGER_PROJECT_PIPELINE,
@@ -586,23 +586,23 @@ class Builds(Resource):
     async def retry(self, project_slug: str | ProjectSlug, build_num: int, *, no_cache: str | Unset = UNSET) -> Build:
         """Retry a build.
 
-        Starts a new build with a number of its own. Not on Server.
+        Starts a new build with its own number. Not available on CircleCI Server.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Never sent again once the API may have
-        carried it out.
+        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
+        processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
-            no_cache: `true` to run without the cache: a text, not a boolean. Undocumented.
+                operations only.
+            build_num: Number of the build; the job number of v2.
+            no_cache: `true` to run without the cache; a string, not a boolean. Undocumented.
 
         Returns:
             The new build.
 
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
-            GoneError: The API no longer takes this call.
+            GoneError: The API no longer supports this operation.
         """
         return await self._call(
             RETRY_BUILD,
@@ -614,22 +614,22 @@ class Builds(Resource):
     async def retry_with_ssh(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
         """Retry a build with SSH access.
 
-        Use `enable_ssh=True` with the newer call.
+        Use `enable_ssh=True` with the newer operation.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Never sent again once the API may have
-        carried it out.
+        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
+        processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             The new build.
 
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
-            GoneError: The API no longer takes this call.
+            GoneError: The API no longer supports this operation.
         """
         return await self._call(
             RETRY_BUILD_WITH_SSH, path={"vcs-type/username/project": project_slug, "build_num": build_num}
@@ -640,12 +640,12 @@ class Builds(Resource):
 
         `v2.jobs.cancel` does the same.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             The canceled build.
@@ -656,16 +656,16 @@ class Builds(Resource):
         return await self._call(CANCEL_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
 
     async def add_ssh_user(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
-        """Let the user of the token into a build by SSH.
+        """Add the user of the token to the SSH users of a build.
 
-        Needs a personal token.
+        Requires a personal token.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            build_num: Number of the build, which is the job number of v2.
+                operations only.
+            build_num: Number of the build; the job number of v2.
 
         Returns:
             The build.

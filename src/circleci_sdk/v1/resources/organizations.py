@@ -52,7 +52,7 @@ class Organizations(Resource):
 
         Fails for organizations that use the GitHub App.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.
@@ -68,13 +68,13 @@ class Organizations(Resource):
     async def update_settings(self, org_slug: str, *, feature_flags: Mapping[str, Any]) -> None:
         """Change settings of an organization.
 
-        What it returns is not known.
+        The response is undocumented.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.
-            feature_flags: Flags to change, in kebab-case, such as `some-flag`; responses have them in snake_case.
+            feature_flags: Flags to change, in kebab-case, such as `some-flag`. Responses use snake_case.
 
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.

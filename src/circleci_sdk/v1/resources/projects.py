@@ -311,37 +311,37 @@ CLEAR_BUILD_CACHE: Final[Operation[StatusResponse]] = Operation(
 
 
 class Projects(Resource):
-    """Projects with their settings, variables, keys and tokens."""
+    """Projects, their settings, environment variables, keys and tokens."""
 
     __slots__ = ()
 
     def list(self) -> AsyncPager[Project]:
-        """List the projects that the user follows.
+        """List the followed projects.
 
-        Each comes with its branches and their latest builds. All projects come in one response, which can be megabytes
-        large.
+        Each project includes its branches and their latest builds. All projects are in one response, which can be
+        several megabytes large.
 
         Returns:
             `Project` items, all of them in one page.
 
         Raises:
-            NotFoundError: The server does not know this route.
+            NotFoundError: The server does not support this operation.
         """
         return self._pages(LIST_PROJECTS)
 
     async def follow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Follow a project.
 
-        Puts a deploy key and a webhook into the repository, and may start a first build.
+        Adds a deploy key and a webhook to the repository, and may start a first build.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
-            Whether the user follows the project now.
+            Whether the user now follows the project.
 
         Raises:
             NotFoundError: The repository is missing, or hidden from this token.
@@ -349,17 +349,16 @@ class Projects(Resource):
         return await self._call(FOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def unfollow(self, project_slug: str | ProjectSlug) -> FollowResult:
-        """Stop following a project.
+        """Unfollow a project.
 
-        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
-        harm.
+        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
-            Whether the user follows the project now.
+            Whether the user now follows the project.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -367,32 +366,31 @@ class Projects(Resource):
         return await self._call(UNFOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def enable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
-        """Let CircleCI build a project.
+        """Enable builds of a project.
 
-        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
-        harm.
+        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
             The settings of the project.
 
         Raises:
-            PermissionDeniedError: The code host refused; the message may be its own response as JSON text.
+            PermissionDeniedError: The code host rejected the request. The message may be its response as a JSON string.
             NotFoundError: The repository is missing, or hidden from this token.
         """
         return await self._call(ENABLE_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def disable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
-        """Stop CircleCI from building a project.
+        """Disable builds of a project.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
             The settings of the project.
@@ -409,12 +407,12 @@ class Projects(Resource):
 
         `v2.projects.get_settings` returns other fields.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            ssh_key_digest: ParameterType of the fingerprints in `ssh_keys`; probably `md5` if not given.
+                operations only.
+            ssh_key_digest: Type of the fingerprints in `ssh_keys`; probably `md5` if not given.
 
         Returns:
             The settings.
@@ -431,12 +429,12 @@ class Projects(Resource):
     async def update_settings(self, project_slug: str | ProjectSlug, *, feature_flags: Mapping[str, Any]) -> None:
         """Change feature flags of a project.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            feature_flags: New values by name. Names have hyphens here, such as `autocancel-builds`.
+                operations only.
+            feature_flags: New values by name. Names are in kebab-case, such as `autocancel-builds`.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -454,7 +452,7 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
             `ProjectEnvVar` items, all of them in one page.
@@ -467,15 +465,15 @@ class Projects(Resource):
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
 
-        An existing variable is replaced without warning. The same as `v2.projects.set_env_var`.
+        An existing variable of that name is replaced. The same as `v2.projects.set_env_var`.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             name: Name of the variable.
-            value: Its value. It cannot be read back.
+            value: Value of the variable. It cannot be read back.
 
         Returns:
             The variable, its value masked.
@@ -494,7 +492,7 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             name: Name of the variable.
 
         Returns:
@@ -512,7 +510,7 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             name: Name of the variable.
 
         Returns:
@@ -532,8 +530,8 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            digest: ParameterType of the fingerprints. The API assumes `md5` when it is left out.
+                operations only.
+            digest: Type of the fingerprints. Defaults to `md5` on the server.
 
         Returns:
             `CheckoutKey` items, all of them in one page.
@@ -548,15 +546,15 @@ class Projects(Resource):
     async def create_checkout_key(self, project_slug: str | ProjectSlug, *, key_type: CheckoutKeyType) -> CheckoutKey:
         """Create a checkout key for a project.
 
-        Needs a personal token; a project token is refused. `v2.projects.create_checkout_key` does the same, but calls a
-        user key `user-key`.
+        Requires a personal token; project tokens are rejected. `v2.projects.create_checkout_key` does the same, with
+        the type `user-key` for user keys.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            key_type: `deploy-key` for this repository alone, `github-user-key` for all that the user can read.
+                operations only.
+            key_type: `deploy-key` for this repository only, `github-user-key` for all repositories of the user.
 
         Returns:
             The new key.
@@ -576,7 +574,7 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             fingerprint: MD5 or SHA-256 fingerprint of the key.
 
         Returns:
@@ -596,7 +594,7 @@ class Projects(Resource):
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             fingerprint: MD5 or SHA-256 fingerprint of the key.
 
         Returns:
@@ -614,16 +612,16 @@ class Projects(Resource):
     ) -> None:
         """Add an SSH key to a project.
 
-        Jobs can use the key to reach other hosts. API v2 has no such operation. The key is listed in `ssh_keys` of
+        Jobs can use the key to connect to other hosts. API v2 has no such operation. The key is listed in `ssh_keys` of
         `get_settings`.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            private_key: The private key as PEM text, without a passphrase.
-            hostname: Host that the key is for; any host if empty or not given.
+                operations only.
+            private_key: The private key in PEM format, without a passphrase.
+            hostname: Host of the key. Defaults to any host.
 
         Raises:
             BadRequestError: The private key is missing or invalid.
@@ -640,13 +638,13 @@ class Projects(Resource):
     ) -> None:
         """Delete an SSH key of a project.
 
-        Sent as a DELETE with a body, which some proxies drop.
+        Sent as DELETE with a body. Some proxies drop the body.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
             fingerprint: Fingerprint of the key.
-            hostname: Host that the key is for.
+            hostname: Host of the key.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -660,13 +658,13 @@ class Projects(Resource):
     def list_tokens(self, project_slug: str | ProjectSlug) -> AsyncPager[ProjectToken]:
         """List the API tokens of a project.
 
-        The tokens themselves are not shown.
+        The secret values are not returned.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
             `ProjectToken` items, all of them in one page.
@@ -681,19 +679,18 @@ class Projects(Resource):
     ) -> ProjectToken:
         """Create an API token of a project.
 
-        The response is the only one that holds the token. Such a token opens most of v1.1, and nothing of v2.
+        Only this response contains the token. A project token is accepted by most of v1.1, but not by v2.
 
-        Undocumented: the reference of the API does not contains it. Never sent again once the API may have carried it
-        out.
+        Undocumented: the API reference does not contain it. Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
-            scope: What the token may do.
-            label: Name to tell the token from others.
+                operations only.
+            scope: Scope of the token.
+            label: Label of the token.
 
         Returns:
-            The new token, in full.
+            The new token, including its secret value.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -707,11 +704,11 @@ class Projects(Resource):
     async def delete_build_cache(self, project_slug: str | ProjectSlug) -> StatusResponse:
         """Delete the dependency cache of a project.
 
-        Concerns builds of CircleCI 1.0 only. The official reference has dropped this operation.
+        Affects builds of CircleCI 1.0 only. No longer in the official reference.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
-                calls only.
+                operations only.
 
         Returns:
             A confirmation.

@@ -66,14 +66,14 @@ ADD_HEROKU_KEY: Final[Operation[None]] = Operation(
 
 
 class Users(Resource):
-    """The user of the token, with repositories and keys."""
+    """The user of the token, their repositories and keys."""
 
     __slots__ = ()
 
     async def me(self) -> User:
         """Get the user of the token.
 
-        Needs a personal token. `v2.users.me` returns other fields.
+        Requires a personal token. `v2.users.me` returns other fields.
 
         Returns:
             The user.
@@ -83,14 +83,14 @@ class Users(Resource):
     def list_repos(
         self, vcs_type: str, *, page_size: int | Unset = UNSET, page: int | Unset = UNSET
     ) -> AsyncPager[UserRepo]:
-        """List the repositories of the user at one host.
+        """List the repositories of the user on one code host.
 
-        Undocumented: the reference of the API does not contains it.
+        Undocumented: the API reference does not contain it.
 
         Args:
-            vcs_type: The kind of host, `github` or `bitbucket`.
-            page_size: Number of repositories in a page.
-            page: Number of the page, from 1. At least 1.
+            vcs_type: Type of code host, `github` or `bitbucket`.
+            page_size: Repositories per page.
+            page: Number of the page, starting at 1. At least 1.
 
         Returns:
             `UserRepo` items, page by page.
@@ -98,26 +98,25 @@ class Users(Resource):
         return self._pages(LIST_USER_REPOS, path={"vcs-type": vcs_type}, query={"per-page": page_size, "page": page})
 
     async def create_ssh_key(self) -> None:
-        """Add a key made by CircleCI to the GitHub account of the user.
+        """Add a CircleCI key to the GitHub account of the user.
 
-        The reference of 2021 still had this call. What it returns is not known.
+        Only in the API reference until 2021. The response is undocumented.
 
-        Undocumented: the reference of the API does not contains it. Never sent again once the API may have carried it
-        out.
+        Undocumented: the API reference does not contain it. Not retried if the server may have processed the request.
         """
         await self._call(ADD_USER_SSH_KEY)
 
     async def set_heroku_key(self, *, apikey: str | SecretStr) -> None:
         """Store the Heroku API key of the user.
 
-        A user has one such key.
+        A user has at most one such key.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             apikey: The Heroku API key.
 
         Raises:
-            PermissionDeniedError: The key is not valid.
+            PermissionDeniedError: The key is invalid.
         """
         await self._call(ADD_HEROKU_KEY, body={"apikey": apikey})

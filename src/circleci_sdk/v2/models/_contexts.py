@@ -8,7 +8,7 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 OwnerType = TypeAliasType("OwnerType", Literal["organization", "account"] | UnknownStr)
-"""The kind of owner that a context has; `account` exists on Server only."""
+"""Type of the owner of a context. `account` exists on CircleCI Server only."""
 
 
 class ContextEnvVar(Model):
@@ -21,11 +21,11 @@ class ContextEnvVar(Model):
     """Missing in older responses."""
     context_id: str
     truncated_value: str | None = None
-    """A short piece of the value; seen in lists only. Undocumented."""
+    """A short excerpt of the value. Present in lists only. Undocumented."""
 
 
 RestrictionType = TypeAliasType("RestrictionType", Literal["project", "expression", "group"] | UnknownStr)
-"""What a restriction of a context looks at."""
+"""The subject of a context restriction."""
 
 
 class ContextOwnerById(Model):
@@ -33,11 +33,11 @@ class ContextOwnerById(Model):
 
     id: str
     type: OwnerType | None = None
-    """`account` is for Server only; circleci.com returns 400."""
+    """`account` is for CircleCI Server only; circleci.com returns 400."""
 
 
 class ContextOwnerBySlug(Model):
-    """The owner of a new context, by slug; not on Server."""
+    """The owner of a new context, by slug. Not available on CircleCI Server."""
 
     slug: str
     """The slug of the organization, such as `gh/acme`."""
@@ -45,17 +45,17 @@ class ContextOwnerBySlug(Model):
 
 
 class ContextRestriction(Model):
-    """A rule that says which projects, groups or pipelines may use a context."""
+    """A rule that limits the projects, groups or pipelines that may use a context."""
 
     context_id: str | None = None
     id: str | None = None
     project_id: str | None = None
-    """Only with the type `project`; `restriction_value` says the same. Deprecated."""
+    """Only for the type `project`; the same value as `restriction_value`. Deprecated."""
     name: str | None = None
     """The name of the project or group; may be missing."""
     restriction_type: RestrictionType | None = None
     restriction_value: str | None = None
-    """By type: the id of a project, the text of an expression, or the id of a group."""
+    """Depending on the type, the id of a project, an expression, or the id of a group."""
 
 
 ContextOwner = TypeAliasType("ContextOwner", ContextOwnerById | ContextOwnerBySlug)
@@ -69,8 +69,8 @@ class Context(Model):
     name: str
     created_at: Timestamp
     org_id: str | None = None
-    """May come when one context is read. Undocumented."""
+    """May be present when a single context is read. Undocumented."""
     environment_variables: list[ContextEnvVar] | None = None
-    """Without their values; may come when one context is read. Undocumented."""
+    """The variables without their values. May be present when a single context is read. Undocumented."""
     restrictions: list[ContextRestriction] | None = None
-    """May come when one context is read. Undocumented."""
+    """May be present when a single context is read. Undocumented."""

@@ -9,19 +9,19 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class EventWebhook(Model):
-    """The webhook that a delivery belongs to."""
+    """The webhook of a delivery."""
 
     id: str
     name: str
 
 
 class EventProject(Model):
-    """The project that an event happened in."""
+    """The project of an event."""
 
     id: str
     name: str
     slug: str
-    """Begins with `github/` or `bitbucket/` where the API says `gh/` or `bb/`."""
+    """Begins with `github/` or `bitbucket/`, not `gh/` or `bb/`."""
 
 
 class EventOrganization(Model):
@@ -32,36 +32,36 @@ class EventOrganization(Model):
 
 
 class EventWorkflow(Model):
-    """The workflow of a job that has ended."""
+    """The workflow of a completed job."""
 
     id: str
     name: str
     """Name in the config."""
     created_at: Timestamp
     stopped_at: Timestamp | None = None
-    """Null or missing while it runs."""
+    """Null or missing while the workflow runs."""
     url: str
-    """The page of the workflow in the web app."""
+    """URL of the workflow in the web app."""
 
 
 CompletedWorkflowStatus = TypeAliasType(
     "CompletedWorkflowStatus", Literal["success", "failed", "error", "canceled", "unauthorized"] | UnknownStr
 )
-"""How a workflow ended."""
+"""Final status of a workflow."""
 
 
 CompletedJobStatus = TypeAliasType(
     "CompletedJobStatus", Literal["success", "failed", "canceled", "unauthorized"] | UnknownStr
 )
-"""How a job ended."""
+"""Final status of a job."""
 
 
 EventTriggerType = TypeAliasType("EventTriggerType", Literal["webhook", "api", "schedule", "gitlab"] | UnknownStr)
-"""How a pipeline was started, as deliveries call it."""
+"""Type of the trigger of a pipeline in deliveries."""
 
 
 class EventTriggerCircleci(Model):
-    """A trigger as CircleCI sees it."""
+    """CircleCI's data of a trigger."""
 
     event_time: Timestamp | None = None
     event_type: str | None = None
@@ -69,11 +69,11 @@ class EventTriggerCircleci(Model):
     trigger_type: str | None = None
     """Such as `gitlab`."""
     actor_id: str | None = None
-    """Id of a user; missing if it was none."""
+    """Id of a user; missing without one."""
 
 
 class EventTriggerGit(Model):
-    """The code that a trigger was about."""
+    """The code of a trigger."""
 
     tag: str | None = None
     """Empty or null for a branch."""
@@ -84,18 +84,18 @@ class EventTriggerGit(Model):
     branch: str | None = None
     """Empty or null for a tag."""
     checkout_url: str | None = None
-    """Where the code is cloned from."""
+    """Clone URL of the code."""
 
 
 class EventPerson(Model):
-    """Who wrote or committed something."""
+    """An author or committer."""
 
     name: str | None = None
     email: str | None = None
 
 
 class Ping(Model):
-    """A delivery that was asked for in the web app, to see whether the webhook works."""
+    """A test delivery, requested in the web app."""
 
     id: str
     """Id of the delivery."""
@@ -105,47 +105,47 @@ class Ping(Model):
 
 
 class CompletedWorkflow(EventWorkflow):
-    """A workflow that has ended."""
+    """A completed workflow."""
 
     status: CompletedWorkflowStatus
 
 
 class CompletedJob(Model):
-    """A job that has ended."""
+    """A completed job."""
 
     id: str
     name: str
     """Name in the config."""
     number: int
-    """Counted within the project."""
+    """Number within the project."""
     status: CompletedJobStatus
     started_at: Timestamp | None
-    """Null if it never started."""
+    """Null if the job never started."""
     stopped_at: Timestamp | None = None
 
 
 class EventTrigger(Model):
-    """What started a pipeline."""
+    """The trigger of a pipeline."""
 
     type: EventTriggerType
 
 
 class EventTriggerParameters(Model):
-    """What a trigger gave to its pipeline; there may be more maps, such as `github_app`."""
+    """Values passed from a trigger to its pipeline. There may be further objects, such as `github_app`."""
 
     circleci: EventTriggerCircleci | None = None
     git: EventTriggerGit | None = None
     gitlab: dict[str, Any] | None = None
-    """What GitLab said of the push or the merge request."""
+    """GitLab's data of the push or the merge request."""
 
 
 class EventCommit(Model):
-    """The commit that a pipeline ran on. All of it may be null when it was started through the API."""
+    """The commit of a pipeline. All fields may be null for pipelines started through the API."""
 
     subject: str | None = None
     """First line of the message."""
     body: str | None = None
-    """The rest of the message."""
+    """Remaining lines of the message."""
     author: EventPerson | None = None
     authored_at: Timestamp | None = None
     committer: EventPerson | None = None
@@ -153,14 +153,14 @@ class EventCommit(Model):
 
 
 class EventVcs(Model):
-    """The code that a pipeline ran on."""
+    """The code of a pipeline."""
 
     provider_name: str | None = None
     """Such as `github`."""
     origin_repository_url: str | None = None
-    """The repository that the commit comes from."""
+    """URL of the repository of the commit."""
     target_repository_url: str | None = None
-    """The repository of the project."""
+    """URL of the repository of the project."""
     revision: str | None = None
     """Hash of the commit."""
     branch: str | None = None
@@ -171,24 +171,24 @@ class EventVcs(Model):
 
 
 class EventPipeline(Model):
-    """The pipeline that an event happened in."""
+    """The pipeline of an event."""
 
     id: str
     number: int
-    """Counted within the project."""
+    """Number within the project."""
     created_at: Timestamp
     trigger: EventTrigger
     trigger_parameters: EventTriggerParameters | None = None
-    """What the trigger gave. Missing for projects on GitHub OAuth and Bitbucket Cloud; see `vcs` there."""
+    """Values from the trigger. Missing for projects on GitHub OAuth and Bitbucket Cloud; see `vcs`."""
     vcs: EventVcs | None = None
-    """Missing for projects on GitLab and the GitHub App; see `trigger_parameters` there."""
+    """Missing for projects on GitLab and the GitHub App; see `trigger_parameters`."""
 
 
 class WorkflowCompleted(Model):
-    """A delivery that says that a workflow has ended."""
+    """A delivery for a completed workflow."""
 
     id: str
-    """Id of the delivery; the same when it is sent again."""
+    """Id of the delivery. A repeated delivery has the same id."""
     type: Literal["workflow-completed"]
     happened_at: Timestamp
     webhook: EventWebhook
@@ -199,10 +199,10 @@ class WorkflowCompleted(Model):
 
 
 class JobCompleted(Model):
-    """A delivery that says that a job has ended."""
+    """A delivery for a completed job."""
 
     id: str
-    """Id of the delivery; the same when it is sent again."""
+    """Id of the delivery. A repeated delivery has the same id."""
     type: Literal["job-completed"]
     happened_at: Timestamp
     webhook: EventWebhook

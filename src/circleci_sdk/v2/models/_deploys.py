@@ -12,7 +12,7 @@ class DeployLabel(Model):
 
 
 class DeployComponentVersion(Model):
-    """A version of a component in one environment, with the job that deployed it."""
+    """A version of a component in one environment, and the job that deployed it."""
 
     name: str
     """The version itself, such as `v1.2.0`."""
@@ -30,7 +30,7 @@ class DeployComponentVersion(Model):
 
 
 class DeployEnvironment(Model):
-    """A place that components are deployed to, such as production."""
+    """A deployment target of components, such as production."""
 
     id: str
     name: str
@@ -41,21 +41,21 @@ class DeployEnvironment(Model):
 
 
 class Rollback(Model):
-    """A rollback that the API has accepted."""
+    """An accepted rollback."""
 
     id: str
     rollback_type: str
-    """How it is carried out; the values are not documented."""
+    """Type of the rollback; the values are not documented."""
 
 
 class DeployComponent(Model):
-    """Something that is deployed on its own, such as a service."""
+    """A unit that is deployed independently, such as a service."""
 
     id: str
     project_id: str | None = None
     name: str
     release_count: int | None = None
-    """Often 0 in a list although there were releases."""
+    """Often 0 in lists, even for components with releases."""
     labels: list[DeployLabel] | None = None
     created_at: Timestamp
     updated_at: Timestamp

@@ -5,7 +5,7 @@ from circleci_sdk._core.serialization.model import Model
 
 
 class Group(Model):
-    """A group of members of an organization; API v2 does not say who belongs to it."""
+    """A group of members of an organization. API v2 does not list the members."""
 
     id: str
     name: str

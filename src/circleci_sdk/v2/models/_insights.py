@@ -11,17 +11,17 @@ ReportingWindow = TypeAliasType(
     "ReportingWindow",
     Literal["last-24-hours", "last-7-days", "last-30-days", "last-60-days", "last-90-days"] | UnknownStr,
 )
-"""A span of time that ends now."""
+"""A period that ends now."""
 
 
 class InsightsTotalsMetrics(Model):
-    """Figures of a whole organization or project."""
+    """Metrics of a whole organization or project."""
 
     total_runs: int
     total_duration_secs: int
     """Seconds."""
     total_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     success_rate: float
     """Successful runs divided by all runs, from 0 to 1."""
     throughput: float
@@ -29,7 +29,7 @@ class InsightsTotalsMetrics(Model):
 
 
 class InsightsTotalsTrends(Model):
-    """How the figures of an organization or project move; the API does not explain the numbers."""
+    """Trends of the metrics of an organization or project. The API does not document the scale."""
 
     total_runs: float
     total_duration_secs: float
@@ -39,10 +39,10 @@ class InsightsTotalsTrends(Model):
 
 
 class InsightsProjectDataMetrics(Model):
-    """Figures of one project of an organization."""
+    """Metrics of one project of an organization."""
 
     total_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     total_duration_secs: int
     """Seconds."""
     total_runs: int
@@ -51,7 +51,7 @@ class InsightsProjectDataMetrics(Model):
 
 
 class InsightsProjectDataTrends(Model):
-    """How the figures of a project move; the API does not explain the numbers."""
+    """Trends of the metrics of a project. The API does not document the scale."""
 
     total_credits_used: float
     total_duration_secs: float
@@ -60,19 +60,19 @@ class InsightsProjectDataTrends(Model):
 
 
 class InsightsWorkflowDataMetrics(Model):
-    """Figures of a workflow, or of a workflow on one branch."""
+    """Metrics of a workflow, or of a workflow on one branch."""
 
     total_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     p95_duration_secs: float
-    """Seconds that 95 % of the runs did not exceed."""
+    """95th percentile of the durations in seconds."""
     total_runs: int
     success_rate: float
     """Successful runs divided by all runs, from 0 to 1."""
 
 
 class InsightsWorkflowDataTrends(Model):
-    """How the figures of a workflow move; the API does not explain the numbers."""
+    """Trends of the metrics of a workflow. The API does not document the scale."""
 
     total_credits_used: float
     p95_duration_secs: float
@@ -81,7 +81,7 @@ class InsightsWorkflowDataTrends(Model):
 
 
 class InsightsWorkflowBranchData(Model):
-    """Figures and trends of a workflow on one branch."""
+    """Metrics and trends of a workflow on one branch."""
 
     workflow_name: str
     branch: str
@@ -90,19 +90,19 @@ class InsightsWorkflowBranchData(Model):
 
 
 class DurationMetrics(Model):
-    """How long runs took, in seconds; null where there is nothing to count."""
+    """Durations of the runs in seconds; null without any runs."""
 
     min: int | None
     mean: int | None
     median: int | None
     p95: int | None
-    """Seconds that 95 % of the runs did not exceed."""
+    """95th percentile of the durations in seconds."""
     max: int | None
     standard_deviation: float | None
 
 
 class InsightsWorkflowSummaryTrends(Model):
-    """How the figures of a workflow move; the API does not explain the numbers."""
+    """Trends of the metrics of a workflow. The API does not document the scale."""
 
     total_runs: float
     failed_runs: float
@@ -115,7 +115,7 @@ class InsightsWorkflowSummaryTrends(Model):
 
 
 class InsightsBranches(Model):
-    """The branches of a project that have figures."""
+    """The branches of a project that have metrics."""
 
     org_id: str | None = None
     """May be null."""
@@ -128,44 +128,44 @@ class FlakyTest(Model):
     """A test that both passed and failed on the same commit."""
 
     time_wasted: int | None = None
-    """The API names no unit."""
+    """The API documents no unit."""
     workflow_created_at: Timestamp
     workflow_id: str
     classname: str | None
-    """Null or empty when the results name none."""
+    """Null or empty if the test results contain none."""
     pipeline_number: int
     workflow_name: str
     test_name: str
     job_name: str
     job_number: int
     times_flaked: int
-    """How often it was flaky."""
+    """Number of runs in which the test was flaky."""
     source: str | None
-    """The program that made the results; null or empty if unknown."""
+    """The program that wrote the results; null or empty if unknown."""
     file: str | None
-    """Null or empty when the results name none."""
+    """Null or empty if the test results contain none."""
 
 
 class WorkflowTest(Model):
-    """Figures of one test of a workflow."""
+    """Metrics of one test of a workflow."""
 
     p95_duration: float | None
-    """Seconds that 95 % of its runs did not exceed; may be null."""
+    """95th percentile of the durations in seconds; may be null."""
     total_runs: int
     classname: str | None = None
-    """Null when the results name none."""
+    """Null if the test results contain none."""
     failed_runs: int
     flaky: bool
     source: str | None = None
-    """The program that made the results; null or missing if unknown."""
+    """The program that wrote the results; null or missing if unknown."""
     file: str | None = None
-    """Null when the results name none."""
+    """Null if the test results contain none."""
     job_name: str
     test_name: str
 
 
 class WorkflowTestCounts(Model):
-    """How many tests of a run had which result."""
+    """Number of tests of a run by result."""
 
     error: int
     failure: int
@@ -175,15 +175,15 @@ class WorkflowTestCounts(Model):
 
 
 class WorkflowMetricsValues(Model):
-    """Figures of a workflow within a window of time."""
+    """Metrics of a workflow within a period."""
 
     total_runs: int
-    """Runs that are not over count too."""
+    """Includes runs in progress."""
     successful_runs: int
     mttr: int | None
-    """Seconds from a failed run to the next successful one on average; may be null."""
+    """Average time from a failed run to the next successful run, in seconds; may be null."""
     total_credits_used: int | None
-    """No basis for billing; may be null."""
+    """Not suitable for billing; may be null."""
     failed_runs: int
     success_rate: float
     """Successful runs divided by all runs, from 0 to 1."""
@@ -197,49 +197,49 @@ class WorkflowMetricsValues(Model):
 WorkflowRunStatus = TypeAliasType(
     "WorkflowRunStatus", Literal["success", "failed", "error", "canceled", "unauthorized"] | UnknownStr
 )
-"""How a run of a workflow ended."""
+"""Final status of a run of a workflow."""
 
 
 class WorkflowJobMetricsValues(Model):
-    """Figures of a job within a window of time."""
+    """Metrics of a job within a period."""
 
     total_runs: int
-    """Runs that are not over count too."""
+    """Includes runs in progress."""
     failed_runs: int
     successful_runs: int
     duration_metrics: DurationMetrics
     success_rate: float
     """Successful runs divided by all runs, from 0 to 1."""
     total_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     throughput: float
     """Runs per day on average."""
 
 
 Granularity = TypeAliasType("Granularity", Literal["daily", "hourly"] | UnknownStr)
-"""How much time one point of a time series covers."""
+"""Period covered by one point of a time series."""
 
 
 class JobTimeseriesDurationMetrics(Model):
-    """How long the runs of a job took in one hour or on one day, in seconds."""
+    """Durations of the runs of a job in one hour or on one day, in seconds."""
 
     min: int | None
     median: int | None
     max: int | None
     p95: int | None
-    """Seconds that 95 % of the runs did not exceed."""
+    """95th percentile of the durations in seconds."""
     total: int | None
 
 
 class InsightsTotals(Model):
-    """Figures and trends of a whole organization or project."""
+    """Metrics and trends of a whole organization or project."""
 
     metrics: InsightsTotalsMetrics
     trends: InsightsTotalsTrends
 
 
 class InsightsProjectData(Model):
-    """Figures and trends of one project of an organization."""
+    """Metrics and trends of one project of an organization."""
 
     project_name: str
     metrics: InsightsProjectDataMetrics
@@ -247,7 +247,7 @@ class InsightsProjectData(Model):
 
 
 class InsightsWorkflowData(Model):
-    """Figures and trends of a workflow of a project."""
+    """Metrics and trends of a workflow of a project."""
 
     workflow_name: str
     metrics: InsightsWorkflowDataMetrics
@@ -255,25 +255,25 @@ class InsightsWorkflowData(Model):
 
 
 class InsightsWorkflowSummaryMetrics(Model):
-    """Figures of one workflow."""
+    """Metrics of one workflow."""
 
     total_runs: int
-    """Runs that are not over count too."""
+    """Includes runs in progress."""
     successful_runs: int
     mttr: int | None
-    """Seconds from a failed run to the next successful one on average; may be null."""
+    """Average time from a failed run to the next successful run, in seconds; may be null."""
     total_credits_used: int | None
-    """No basis for billing; may be null."""
+    """Not suitable for billing; may be null."""
     failed_runs: int
     success_rate: float
     """Successful runs divided by all runs, from 0 to 1."""
     completed_runs: int | None
-    """Runs that ran to their end; may be null."""
+    """Number of completed runs; may be null."""
     window_start: Timestamp
-    """Time of the first run that counts."""
+    """Time of the first run in the period."""
     duration_metrics: DurationMetrics
     window_end: Timestamp
-    """Time of the last run that counts."""
+    """Time of the last run in the period."""
     throughput: float
     """Runs per day on average."""
 
@@ -282,8 +282,7 @@ class FlakyTests(Model):
     """The flaky tests of a project."""
 
     flaky_tests: list[FlakyTest]
-    total_flaky_tests: float
-    """A whole number in practice."""
+    total_flaky_tests: int
 
 
 class WorkflowTestRun(Model):
@@ -297,14 +296,14 @@ class WorkflowTestRun(Model):
 
 
 class WorkflowMetrics(Model):
-    """A workflow of a project with its figures."""
+    """A workflow of a project with its metrics."""
 
     name: str
     metrics: WorkflowMetricsValues
     window_start: Timestamp
-    """Time of the first run that counts."""
+    """Time of the first run in the period."""
     window_end: Timestamp
-    """Time of the last run that counts."""
+    """Time of the last run in the period."""
     project_id: str | None = None
     """Missing in older responses."""
 
@@ -317,57 +316,57 @@ class WorkflowRun(Model):
     branch: str | None = None
     """Missing in older responses."""
     duration: int | None
-    """Seconds; null until it has stopped."""
+    """Seconds; null until the run has stopped."""
     created_at: Timestamp
     stopped_at: Timestamp | None
-    """Null until it has stopped."""
+    """Null until the run has stopped."""
     credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     status: WorkflowRunStatus | None
-    """Null until it has stopped."""
+    """Null until the run has stopped."""
     is_approval: bool | None = None
     """Missing in older responses."""
 
 
 class WorkflowJobMetrics(Model):
-    """A job of a workflow with its figures."""
+    """A job of a workflow with its metrics."""
 
     name: str
     metrics: WorkflowJobMetricsValues
     window_start: Timestamp
-    """Time of the first run that counts."""
+    """Time of the first run in the period."""
     window_end: Timestamp
-    """Time of the last run that counts."""
+    """Time of the last run in the period."""
 
 
 class JobTimeseriesMetrics(Model):
-    """What the runs of a job in one hour or on one day come to."""
+    """Totals of the runs of a job in one hour or on one day."""
 
     total_runs: int
-    """Runs that are not over count too."""
+    """Includes runs in progress."""
     failed_runs: int
     successful_runs: int
     throughput: float
     """Runs per day on average."""
     median_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     total_credits_used: int
-    """No basis for billing."""
+    """Not suitable for billing."""
     duration_metrics: JobTimeseriesDurationMetrics
 
 
 class InsightsOrgSummary(Model):
-    """Figures and trends of an organization, and of the projects that were asked for."""
+    """Metrics and trends of an organization and of the requested projects."""
 
     org_data: InsightsTotals
     org_project_data: list[InsightsProjectData]
-    """Empty unless projects were named in the request."""
+    """Empty unless the request lists projects."""
     all_projects: list[str] | None
-    """Names of all its projects; may be null."""
+    """Names of all projects of the organization; may be null."""
 
 
 class InsightsProjectSummary(Model):
-    """Figures and trends of a project, of its workflows, and of these by branch."""
+    """Metrics and trends of a project, of its workflows, and of its workflows by branch."""
 
     org_id: str | None = None
     """May be null."""
@@ -381,7 +380,7 @@ class InsightsProjectSummary(Model):
 
 
 class InsightsWorkflowSummary(Model):
-    """Figures and trends of one workflow."""
+    """Metrics and trends of one workflow."""
 
     metrics: InsightsWorkflowSummaryMetrics
     trends: InsightsWorkflowSummaryTrends
@@ -390,29 +389,29 @@ class InsightsWorkflowSummary(Model):
 
 
 class WorkflowTestMetrics(Model):
-    """Figures about the tests of a workflow in its ten latest runs."""
+    """Metrics of the tests of a workflow in its ten latest runs."""
 
     average_test_count: int
     """Tests per run on average."""
     most_failed_tests: list[WorkflowTest]
     most_failed_tests_extra: int
-    """How many more tests failed as often and are left out of `most_failed_tests`."""
+    """Number of further tests that failed equally often and are not in `most_failed_tests`."""
     slowest_tests: list[WorkflowTest]
     slowest_tests_extra: int
-    """How many more tests were as slow and are left out of `slowest_tests`."""
+    """Number of further tests that were equally slow and are not in `slowest_tests`."""
     total_test_runs: int
     test_runs: list[WorkflowTestRun]
 
 
 class JobTimeseriesPoint(Model):
-    """Figures of a job in one hour or on one day."""
+    """Metrics of a job in one hour or on one day."""
 
     name: str
     """Name of the job."""
     min_started_at: Timestamp
-    """Start of the first run that counts."""
+    """Start of the first run in the period."""
     max_ended_at: Timestamp
-    """End of the last run that counts."""
+    """End of the last run in the period."""
     timestamp: Timestamp
     """Start of the hour or day."""
     metrics: JobTimeseriesMetrics

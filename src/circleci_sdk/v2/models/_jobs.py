@@ -14,14 +14,14 @@ class JobProject(Model):
     slug: str
     name: str
     external_url: str
-    """The repository at the code host."""
+    """URL of the repository on the code host."""
 
 
 class JobParallelRun(Model):
     """One of the parallel runs of a job."""
 
     index: int
-    """Counted from 0."""
+    """Zero-based index."""
     status: str
 
 
@@ -33,12 +33,12 @@ class JobLatestWorkflow(Model):
 
 
 class JobExecutor(Model):
-    """What a job runs on."""
+    """The executor of a job."""
 
     resource_class: str
     """Size of the machine, such as `medium`."""
     type: str | None = None
-    """ParameterType of executor, such as `docker`; may be missing."""
+    """Type of executor, such as `docker`; may be missing."""
 
 
 class JobPipeline(Model):
@@ -48,7 +48,7 @@ class JobPipeline(Model):
 
 
 class JobMessage(Model):
-    """A note from CircleCI on a job."""
+    """A message from CircleCI about a job."""
 
     type: str
     message: str
@@ -71,24 +71,24 @@ class Artifact(Model):
     """A file that a job has stored."""
 
     path: str
-    """Path that the job gave it."""
+    """Path of the file, as set by the job."""
     node_index: int
-    """The parallel run it comes from, counted from 0."""
+    """Zero-based index of the parallel run that stored the file."""
     url: str
-    """Where to download it; private projects need the token there too."""
+    """Download URL. For private projects the download requires the token."""
 
 
 class JobTest(Model):
     """The result of one test in a job."""
 
     message: str | None
-    """What the test said, mostly when it failed."""
+    """Output of the test, usually of a failed one."""
     source: str
-    """The program that made the results; may be empty."""
+    """The program that wrote the test results; may be empty."""
     run_time: float
     """Seconds."""
     file: str | None = None
-    """Null or missing when the results name no file."""
+    """Null or missing if the test results contain none."""
     result: str
     """Such as `success`, `failure`, `skipped` or `error`."""
     name: str
@@ -96,30 +96,30 @@ class JobTest(Model):
 
 
 class JobDetails(Model):
-    """A job with its timing, its executor and where it belongs."""
+    """A job with its timing, executor, workflow, pipeline and project."""
 
     web_url: str
-    """Its page in the web app."""
+    """URL of the job in the web app."""
     project: JobProject
     parallel_runs: list[JobParallelRun] | None = None
-    """Null or missing for approvals and until it has started."""
+    """Null or missing for approvals and for jobs that have not started."""
     started_at: Timestamp | None = None
-    """Null or missing until it has started."""
+    """Null or missing until the job has started."""
     latest_workflow: JobLatestWorkflow
     name: str
     executor: JobExecutor | None = None
-    """Null or missing for approvals and until it has started."""
+    """Null or missing for approvals and for jobs that have not started."""
     parallelism: int
-    """How many parallel runs it has by its config."""
+    """Number of parallel runs in the config."""
     status: JobStatus
     number: int
     pipeline: JobPipeline
     duration: int | None = None
-    """Milliseconds; null or missing until it has run."""
+    """Milliseconds; null or missing until the job has stopped."""
     created_at: Timestamp
     messages: list[JobMessage]
     contexts: list[JobContext]
     organization: JobOrganization
     queued_at: Timestamp
     stopped_at: Timestamp | None = None
-    """Null or missing until it has stopped."""
+    """Null or missing until the job has stopped."""

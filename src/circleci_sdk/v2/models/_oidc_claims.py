@@ -9,7 +9,7 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class OidcClaims(Model):
-    """The custom claims in the OIDC tokens that jobs get; a claim that is not set is missing."""
+    """The custom claims in the OIDC tokens of jobs. Claims that are not set are missing."""
 
     audience: list[str] | None = None
     """The `aud` claim."""
@@ -18,9 +18,9 @@ class OidcClaims(Model):
     project_id: str | None = None
     """Missing for the claims of an organization."""
     ttl: str | None = None
-    """How long a token is valid, in the spelling of the server; `90m` comes back as `1h30m0s`."""
+    """Lifetime of a token, in the notation of the server; `90m` is returned as `1h30m0s`."""
     ttl_updated_at: Timestamp | None = None
 
 
 OidcClaim = TypeAliasType("OidcClaim", Literal["audience", "ttl"] | UnknownStr)
-"""A claim that can be set."""
+"""A custom claim."""

@@ -8,7 +8,7 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, UnknownStr
 
 VcsType = TypeAliasType("VcsType", Literal["github", "bitbucket", "circleci"] | UnknownStr)
-"""Where an organization comes from; `circleci` stands for one that lives in CircleCI only."""
+"""Version control system of an organization; `circleci` stands for an organization without one."""
 
 
 class Organization(Model):
@@ -24,11 +24,11 @@ class Organization(Model):
 OrbAllowListAuth = TypeAliasType(
     "OrbAllowListAuth", Literal["bitbucket-oauth", "github-oauth", "github-app", "none"] | UnknownStr
 )
-"""How CircleCI signs in where it loads an orb."""
+"""Authentication method used to load an orb."""
 
 
 class OrbAllowListChange(Model):
-    """Which entry of the allow list for URL orbs was added or deleted."""
+    """The added or deleted entry of the allow list for URL orbs."""
 
     id: str
     """The id of the entry."""
@@ -36,10 +36,10 @@ class OrbAllowListChange(Model):
 
 
 class OrbAllowListEntry(Model):
-    """A place from which the configs of an organization may load orbs by URL."""
+    """An allowed source of URL orbs in the configs of an organization."""
 
     id: str
     name: str
     prefix: str
-    """What the URL of an orb has to begin with."""
+    """Required prefix of the URL of an orb."""
     auth: OrbAllowListAuth

@@ -8,11 +8,11 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, UnknownStr
 
 OtelProtocol = TypeAliasType("OtelProtocol", Literal["grpc", "http"] | UnknownStr)
-"""How traces travel to a collector."""
+"""Protocol used to send traces to a collector."""
 
 
 class OtelExporter(Model):
-    """A collector that CircleCI sends the traces of an organization to."""
+    """A collector that receives the traces of an organization."""
 
     id: str
     org_id: str

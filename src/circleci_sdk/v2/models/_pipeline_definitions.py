@@ -15,7 +15,7 @@ class ConfigSource(Model):
 
     provider: str | None = None
     """
-    What hosts the file: `circleci` itself, or a kind of connection to a code host, such as `github_app`,
+    Host of the file: `circleci` itself, or a type of connection to a code host, such as `github_app`,
     `github_oauth`, `github_server`, `gitlab`, `bitbucket_oauth` or `bitbucket_dc`.
     """
     repo: RepoRef | None = None
@@ -24,10 +24,10 @@ class ConfigSource(Model):
 
 
 class CheckoutSource(Model):
-    """The repository that the jobs of a pipeline check out."""
+    """The repository checked out by the jobs of a pipeline."""
 
     provider: str | None = None
-    """ParameterType of connection to the code host, such as `github_app`."""
+    """Type of connection to the code host, such as `github_app`."""
     repo: RepoRef | None = None
 
 
@@ -35,52 +35,52 @@ class RepoConfigSourceInput(Model):
     """A config file in a repository."""
 
     provider: Literal["github_app"] | UnknownStr
-    """`github_server` is accepted too, although no official document says so."""
+    """`github_server` is accepted too, but undocumented."""
     repo: RepoRefInput
     file_path: str
     """Path of the file, such as `.circleci/config.yml`."""
 
 
 class CircleciConfigSourceInput(Model):
-    """A config file that CircleCI itself keeps."""
+    """A config file stored by CircleCI."""
 
     provider: Literal["circleci"]
     file_path: str
 
 
 class CheckoutSourceInput(Model):
-    """The repository that the jobs shall check out."""
+    """The repository to check out in jobs."""
 
     provider: Literal["github_app"] | UnknownStr
     repo: RepoRefInput
 
 
 class ConfigSourceUpdate(Model):
-    """Another config file of the same repository."""
+    """A new config file in the same repository."""
 
     file_path: str | None = None
     """Path of the file, such as `.circleci/config.yml`."""
 
 
 class CheckoutSourceUpdate(Model):
-    """Another repository to check out."""
+    """New repository to check out."""
 
     provider: str | None = None
-    """ParameterType of connection to the code host, such as `github_app`."""
+    """Type of connection to the code host, such as `github_app`."""
     repo: RepoRefInput | None = None
 
 
 class PipelineDefinition(Model):
-    """Where the pipelines of a project take their config and their code from."""
+    """The sources of the config and the code of the pipelines of a project."""
 
     id: str | None = None
     name: str | None = None
     description: str | None = None
     created_at: Timestamp | None = None
-    """Missing on old definitions."""
+    """Missing from old definitions."""
     config_source: ConfigSource | None = None
     checkout_source: CheckoutSource | None = None
 
 
 ConfigSourceInput = TypeAliasType("ConfigSourceInput", RepoConfigSourceInput | CircleciConfigSourceInput)
-"""A config file in a repository, or one that CircleCI itself keeps."""
+"""A config file in a repository, or one stored by CircleCI."""

@@ -10,69 +10,66 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 PipelineErrorType = TypeAliasType(
     "PipelineErrorType", Literal["config", "config-fetch", "timeout", "permission", "other", "plan"] | UnknownStr
 )
-"""What kept a pipeline from running."""
+"""Type of an error that prevented a pipeline from running."""
 
 
 PipelineState = TypeAliasType(
     "PipelineState", Literal["created", "errored", "setup-pending", "setup", "pending"] | UnknownStr
 )
-"""
-How far the making of a pipeline has come. It says nothing about its workflows: with failed jobs it is still
-`created`.
-"""
+"""State of the creation of a pipeline, independent of its workflows: it is `created` even if jobs have failed."""
 
 
 PipelineTriggerType = TypeAliasType(
     "PipelineTriggerType", Literal["scheduled_pipeline", "explicit", "api", "webhook"] | UnknownStr
 )
-"""How a pipeline was started; values like `Decoupled Ingestion System` are seen on the wire too."""
+"""Type of a trigger. Values such as `Decoupled Ingestion System` occur in responses too."""
 
 
 class PipelineTriggerActor(Model):
-    """Who started a pipeline."""
+    """The user who started a pipeline."""
 
     login: str
     """May be empty."""
     avatar_url: str | None
-    """Null when it was no user."""
+    """Null if the actor is not a user."""
 
 
 class PipelineVcsCommit(Model):
-    """The message of the commit that a pipeline ran on."""
+    """The message of the commit of a pipeline."""
 
     subject: str | None
-    """Its first line."""
+    """First line of the message."""
     body: str | None
-    """The rest; often empty."""
+    """Remaining lines of the message; often empty."""
 
 
 class PipelineConfig(Model):
     """The configuration of a pipeline, as YAML."""
 
     source: str
-    """As written in the repository."""
+    """The YAML in the repository."""
     compiled: str
-    """As it ran, with orbs and parameters filled in."""
+    """The executed YAML, with orbs and parameters expanded."""
     setup_config: str | None = None
     """Config of the setup workflow; empty or missing without one."""
     compiled_setup_config: str | None = None
-    """The same compiled; empty or missing without one."""
+    """Compiled setup config; empty or missing without one."""
 
 
 PipelineValues = TypeAliasType("PipelineValues", dict[str, Any])
 """
-Pipeline values by their full name, such as `pipeline.id`. Most are text, some are numbers, such as
+Pipeline values by full name, such as `pipeline.id`. Most are strings, some are numbers, such as
 `pipeline.number`.
 """
 
 
 class PipelineCreation(Model):
-    """A pipeline that was just started."""
+    """A newly created pipeline."""
 
     id: str
     state: PipelineState
     number: int
-    """Counted within the project."""
+    """Number within the project."""
     created_at: Timestamp
 
 
@@ -80,18 +77,18 @@ class PipelineRunCheckout(Model):
     """The code to check out in a new pipeline."""
 
     branch: str | None = None
-    """Not together with `tag`. On GitHub also `pull/<number>/head` or `pull/<number>/merge`."""
+    """Cannot be combined with `tag`. On GitHub also `pull/<number>/head` or `pull/<number>/merge`."""
     tag: str | None = None
-    """Not together with `branch`."""
+    """Cannot be combined with `branch`."""
 
 
 class PipelineRunConfig(Model):
-    """Where a new pipeline takes its config from."""
+    """The source of the config of a new pipeline."""
 
     branch: str | None = None
-    """Not together with `tag`."""
+    """Cannot be combined with `tag`."""
     tag: str | None = None
-    """Not together with `branch`."""
+    """Cannot be combined with `branch`."""
     content: str | None = None
     """
     YAML to run instead of a stored config. Works only in projects whose setting `api-trigger-with-config` is on.
@@ -100,14 +97,14 @@ class PipelineRunConfig(Model):
 
 
 class PipelineErrorDetail(Model):
-    """Why a pipeline could not run."""
+    """An error that prevented a pipeline from running."""
 
     type: PipelineErrorType
     message: str
 
 
 class PipelineTrigger(Model):
-    """What started a pipeline, and when."""
+    """The trigger of a pipeline, and its time."""
 
     type: PipelineTriggerType
     received_at: Timestamp
@@ -116,47 +113,47 @@ class PipelineTrigger(Model):
 
 
 class PipelineVcs(Model):
-    """The code that a pipeline ran on."""
+    """The code of a pipeline."""
 
     provider_name: str
     """Such as `GitHub`."""
     target_repository_url: str
-    """The repository of the project."""
+    """URL of the repository of the project."""
     branch: str | None = None
-    """Missing when it ran on a tag."""
+    """Missing if the pipeline ran on a tag."""
     review_id: str | None = None
     """Id of the code review, such as a pull request; missing without one."""
     review_url: str | None = None
-    """Page of the code review; missing without one."""
+    """URL of the code review; missing without one."""
     revision: str
     """Hash of the commit."""
     tag: str | None = None
-    """Missing when it ran on a branch."""
+    """Missing if the pipeline ran on a branch."""
     commit: PipelineVcsCommit | None = None
     origin_repository_url: str
-    """The repository that the commit comes from; the fork for pull requests from forks."""
+    """URL of the repository of the commit; the fork for pull requests from forks."""
 
 
 class Pipeline(Model):
-    """What one event or request set going; its jobs stand in its workflows."""
+    """The result of one event or request. Its workflows contain the jobs."""
 
     id: str
     errors: list[PipelineErrorDetail]
-    """What kept it from running, such as a faulty config; failed jobs are not here."""
+    """Errors that prevented the pipeline from running, such as an invalid config."""
     project_slug: str
     updated_at: Timestamp | None = None
-    """May stay as it is when a workflow is run again."""
+    """May not change when a workflow is rerun."""
     number: int
-    """Counted within the project."""
+    """Number within the project."""
     trigger_parameters: dict[str, Any] | None = None
     """
-    What the trigger gave, with nested objects such as `git`, `gitlab` or `circleci`. Missing for projects on
+    Values from the trigger, with nested objects such as `git`, `gitlab` or `circleci`. Missing for projects on
     GitHub OAuth and Bitbucket Cloud.
     """
     state: PipelineState
     created_at: Timestamp
     trigger: PipelineTrigger
     vcs: PipelineVcs | None = None
-    """Missing for projects on GitLab, the GitHub App and Bitbucket Data Center; see `trigger_parameters` there."""
+    """Missing for projects on GitLab, the GitHub App and Bitbucket Data Center; see `trigger_parameters`."""
     warnings: list[Any] | None = None
-    """Seen on the wire, not in the official document; the shape of its items is not known. Undocumented."""
+    """Observed in responses, but undocumented. The type of its items is unknown. Undocumented."""

@@ -8,7 +8,7 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 PolicyContext = TypeAliasType("PolicyContext", Literal["config"] | UnknownStr)
-"""What policies are about; it has nothing to do with the contexts of jobs."""
+"""The subject of policies. Unrelated to the contexts of jobs."""
 
 
 class Policy(Model):
@@ -16,20 +16,20 @@ class Policy(Model):
 
     name: str | None = None
     content: str | None = None
-    """The Rego text."""
+    """Source code in Rego."""
     created_at: Timestamp | None = None
     created_by: str | None = None
 
 
 PolicyBundle = TypeAliasType("PolicyBundle", dict[str, Policy | list[Policy] | str])
 """
-Policies by name; each may be an object, a list of objects or the bare Rego text, because sources disagree
-about what the API sends.
+Policies by name. Each may be an object, a list of objects or a string of Rego source code, because the
+documentation is inconsistent.
 """
 
 
 class PolicyBundleDiff(Model):
-    """What a new set of policies changes, by the names of the policies."""
+    """Changes made by a new set of policies, by policy name."""
 
     created: list[str] | None = None
     deleted: list[str] | None = None
@@ -37,7 +37,7 @@ class PolicyBundleDiff(Model):
 
 
 class PolicyFailure(Model):
-    """A rule that a config breaks."""
+    """A rule violated by a config."""
 
     reason: str
     rule: str
@@ -45,14 +45,14 @@ class PolicyFailure(Model):
 
 
 class PolicyDecisionVcs(Model):
-    """What the policies knew about the code of the pipeline."""
+    """Metadata of the code of the pipeline available to the policies."""
 
     branch: str | None = None
     origin_repository_url: str | None = None
-    """Where the code comes from, such as a fork."""
+    """URL of the repository of the code, such as a fork."""
     release_tag: str | None = None
     target_repository_url: str | None = None
-    """The repository that the pipeline runs for."""
+    """URL of the repository of the project."""
 
 
 class PolicySettings(Model):
@@ -63,21 +63,21 @@ class PolicySettings(Model):
 
 
 class PolicyDecision(Model):
-    """What the policies say about a config."""
+    """The decision of the policies on a config."""
 
     enabled_rules: list[str] | None = None
     """The names of the rules; may be missing."""
     hard_failures: list[PolicyFailure] | None = None
-    """Broken rules that stop the pipeline; missing when there are none."""
+    """Violated rules that stop the pipeline; missing if there are none."""
     reason: str | None = None
     soft_failures: list[PolicyFailure] | None = None
-    """Broken rules that are only reported; missing when there are none."""
+    """Violated rules that are only reported; missing if there are none."""
     status: str
-    """`PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`; more may come."""
+    """`PASS`, `SOFT_FAIL`, `HARD_FAIL` or `ERROR`; other values are possible."""
 
 
 class PolicyDecisionMetadata(Model):
-    """What the policies knew about the pipeline beside its config."""
+    """Metadata of the pipeline available to the policies."""
 
     build_number: int | None = None
     project_id: str | None = None
@@ -87,7 +87,7 @@ class PolicyDecisionMetadata(Model):
 
 
 class PolicyDecisionLog(Model):
-    """A policy decision that was made for a pipeline, and what it was made from."""
+    """A policy decision for a pipeline, with its metadata and policies."""
 
     created_at: Timestamp | None = None
     decision: PolicyDecision | None = None
@@ -96,4 +96,4 @@ class PolicyDecisionLog(Model):
     policies: dict[str, str] | None = None
     """The policies by name, each as a digest of 128 hexadecimal digits."""
     time_taken_ms: int | None = None
-    """How long the decision took, in milliseconds."""
+    """Duration of the decision in milliseconds."""

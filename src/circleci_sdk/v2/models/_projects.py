@@ -8,11 +8,11 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 VcsProvider = TypeAliasType("VcsProvider", Literal["Bitbucket", "CircleCI", "GitHub"] | UnknownStr)
-"""Where the code of a project lives; `CircleCI` stands for GitHub App, GitLab and the like."""
+"""The code host of a project; `CircleCI` stands for GitHub App, GitLab and others."""
 
 
 class ProjectAdvancedSettings(Model):
-    """The advanced settings of a project, as they are or as they shall be."""
+    """The advanced settings of a project."""
 
     autocancel_builds: bool | None = None
     """Whether a new pipeline cancels the older ones of its branch, except on the default branch."""
@@ -23,19 +23,19 @@ class ProjectAdvancedSettings(Model):
     disable_ssh: bool | None = None
     """Whether jobs cannot be rerun with SSH."""
     forks_receive_secret_env_vars: bool | None = None
-    """Whether builds of forks get the environment variables and other secrets."""
+    """Whether builds of forks receive the environment variables and other secrets."""
     oss: bool | None = None
-    """Whether the project counts as open source. An update with it was seen to be refused with 400."""
+    """Whether the project is open source. The API may reject an update of it with 400."""
     set_github_status: bool | None = None
-    """Whether GitHub is told the status of each build."""
+    """Whether the status of each build is reported to GitHub."""
     setup_workflows: bool | None = None
     """Whether a setup workflow may continue with another config."""
     write_settings_requires_admin: bool | None = None
     """Whether only administrators of the organization may change these settings."""
     pr_only_branch_overrides: list[str] | None = None
     """
-    Branches that are always built, in spite of `build_prs_only`. An update replaces the list; an empty one clears
-    it.
+    Branches that are always built, regardless of `build_prs_only`. An update replaces the list; an empty list
+    clears it.
     """
 
 
@@ -50,13 +50,13 @@ class ProjectEnvVar(Model):
 
 
 KeyDigest = TypeAliasType("KeyDigest", Literal["sha256", "md5"] | UnknownStr)
-"""The kind of a fingerprint."""
+"""The type of a fingerprint."""
 
 
 CheckoutKeyType = TypeAliasType(
     "CheckoutKeyType", Literal["deploy-key", "github-user-key", "bitbucket-user-key"] | UnknownStr
 )
-"""The type of a checkout key; a key created as `user-key` shows the provider here."""
+"""The type of a checkout key. A key created as `user-key` has the provider in its type."""
 
 
 CheckoutKeyTypeInput = TypeAliasType("CheckoutKeyTypeInput", Literal["user-key", "deploy-key"] | UnknownStr)
@@ -64,7 +64,7 @@ CheckoutKeyTypeInput = TypeAliasType("CheckoutKeyTypeInput", Literal["user-key",
 
 
 class ProjectVcsInfo(Model):
-    """Where the code of a project lives."""
+    """The repository of a project."""
 
     vcs_url: str
     """
@@ -82,12 +82,12 @@ class ProjectSettings(Model):
 
 
 class CheckoutKey(Model):
-    """An SSH key with which jobs check out the code of a project."""
+    """An SSH key used by jobs to check out the code of a project."""
 
     public_key: str
     type: CheckoutKeyType
     fingerprint: str
-    """MD5, unless the list was asked for SHA-256."""
+    """MD5, unless the list was requested with SHA-256."""
     preferred: bool | None = None
     """Whether checkouts use this key; may be null or missing."""
     created_at: Timestamp

@@ -21,37 +21,37 @@ Month = TypeAliasType(
 
 
 class Timetable(Model):
-    """When a schedule runs, in UTC; it has either days of the week or days of the month."""
+    """The times of a schedule, in UTC. It has either days of the week or days of the month."""
 
     per_hour: Annotated[int, Field(alias="per-hour")]
-    """How often it runs in each hour, 1 to 60."""
+    """Runs per hour, 1 to 60."""
     hours_of_day: Annotated[list[int], Field(alias="hours-of-day")]
-    """The hours in which it runs, 0 to 23."""
+    """Hours of the day, 0 to 23."""
     days_of_week: Annotated[list[Weekday] | None, Field(alias="days-of-week")] = None
     days_of_month: Annotated[list[int] | None, Field(alias="days-of-month")] = None
-    """The days on which it runs, 1 to 31."""
+    """Days of the month, 1 to 31."""
     months: list[Month] | None = None
 
 
 class TimetableUpdate(Model):
-    """Changes to the timetable of a schedule; what is left out stays."""
+    """Changes to the timetable of a schedule. Omitted fields keep their values."""
 
     per_hour: Annotated[int | None, Field(alias="per-hour")] = None
-    """How often it runs in each hour, 1 to 60."""
+    """Runs per hour, 1 to 60."""
     hours_of_day: Annotated[list[int] | None, Field(alias="hours-of-day")] = None
-    """The hours in which it runs, 0 to 23, in UTC."""
+    """Hours of the day, 0 to 23, in UTC."""
     days_of_week: Annotated[list[Weekday] | None, Field(alias="days-of-week")] = None
     days_of_month: Annotated[list[int] | None, Field(alias="days-of-month")] = None
-    """The days on which it runs, 1 to 31."""
+    """Days of the month, 1 to 31."""
     months: list[Month] | None = None
 
 
 class Schedule(Model):
-    """When and how pipelines of a project start by themselves."""
+    """A schedule that starts pipelines of a project."""
 
     description: str | None
     parameters: dict[str, Any]
-    """The pipeline parameters, with `branch` or `tag` among them."""
+    """The pipeline parameters, including `branch` or `tag`."""
     id: str
     timetable: Timetable
     updated_at: Annotated[Timestamp | None, Field(alias="updated-at")] = None

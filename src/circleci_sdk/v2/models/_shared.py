@@ -9,10 +9,10 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 
 class MessageResponse(Model):
-    """What the API has to say instead of data, mostly a confirmation."""
+    """A message instead of data, usually a confirmation."""
 
     message: str
-    """Free text for people; its wording may change."""
+    """Text for display; its wording may change."""
 
 
 JobStatus = TypeAliasType(
@@ -35,27 +35,27 @@ JobStatus = TypeAliasType(
     ]
     | UnknownStr,
 )
-"""Where a job stands: `blocked` waits for other jobs, `on_hold` for an approval, `queued` for a free machine."""
+"""Status of a job: `blocked` waits for other jobs, `on_hold` for an approval, `queued` for a free machine."""
 
 
 class RepoRef(Model):
-    """A repository of the code host."""
+    """A repository on the code host."""
 
     full_name: str | None = None
     """Owner and name, such as `acme/web`."""
     external_id: str | None = None
-    """Id that the code host gave it; a number written as text."""
+    """Id on the code host; an integer as a string."""
 
 
 class RepoRefInput(Model):
-    """Names a repository by its id."""
+    """A reference to a repository by its id."""
 
     external_id: str
-    """Id that the code host gave it; a number written as text."""
+    """Id on the code host; an integer as a string."""
 
 
 WorkflowTag = TypeAliasType("WorkflowTag", Literal["setup"] | UnknownStr)
-"""What sets a workflow apart from ordinary ones."""
+"""Special role of a workflow."""
 
 
 WorkflowStatus = TypeAliasType(
@@ -63,7 +63,7 @@ WorkflowStatus = TypeAliasType(
     Literal["success", "running", "not_run", "failed", "error", "failing", "on_hold", "canceled", "unauthorized"]
     | UnknownStr,
 )
-"""Where a workflow stands; `failing` still runs, `on_hold` waits for an approval."""
+"""Status of a workflow: `failing` still runs, `on_hold` waits for an approval."""
 
 
 class User(Model):
@@ -79,31 +79,31 @@ class User(Model):
 
 
 AttributionActor = TypeAliasType("AttributionActor", Literal["current", "system"] | UnknownStr)
-"""In whose name a pipeline starts: `current` is the user of the token, `system` is no user at all."""
+"""The actor of a pipeline: `current` is the user of the token, `system` is CircleCI."""
 
 
 class Workflow(Model):
-    """One run of a workflow in a pipeline; a rerun is a new one."""
+    """One run of a workflow in a pipeline. A rerun is a new workflow."""
 
     pipeline_id: str
     canceled_by: str | None = None
-    """Id of the user who canceled it; missing otherwise."""
+    """Id of the user who canceled it; missing if not canceled."""
     id: str
     name: str
-    """Name in the config; reruns have the same."""
+    """Name in the config. Reruns have the same name."""
     project_slug: str
     errored_by: str | None = None
-    """Id of a user; missing unless the workflow is in error."""
+    """Id of a user; missing unless the status is `error`."""
     tag: WorkflowTag | None = None
-    """`setup` for a setup workflow; null or missing for all others."""
+    """`setup` for a setup workflow, otherwise null or missing."""
     status: WorkflowStatus
     started_by: str
     """Id of the user who started it."""
     pipeline_number: int
     created_at: Timestamp
     stopped_at: Timestamp | None
-    """Null until it has stopped."""
+    """Null until the run has stopped."""
     auto_rerun_number: int | None = None
-    """Which automatic rerun this is; missing in older responses."""
+    """Number of this automatic rerun; missing in older responses."""
     max_auto_reruns: int | None = None
-    """How many automatic reruns the config allows; missing in older responses."""
+    """Maximum number of automatic reruns in the config; missing in older responses."""

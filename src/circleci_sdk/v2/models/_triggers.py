@@ -14,25 +14,25 @@ EventSourceProvider = TypeAliasType(
     Literal["github_app", "github_oauth", "webhook", "github_server", "schedule", "bitbucket_dc"] | UnknownStr,
 )
 """
-What sends the events of a trigger. `github_server`, `schedule` and `bitbucket_dc` are not in the official
-document; `bitbucket_dc` occurs in responses only.
+The sender of the events of a trigger. `github_server`, `schedule` and `bitbucket_dc` are undocumented;
+`bitbucket_dc` occurs in responses only.
 """
 
 
 class TriggerWebhook(Model):
-    """The webhook that a trigger listens to."""
+    """The inbound webhook of a trigger."""
 
     url: SecretText | None = None
     """
-    Where to send events. The response of `create` holds it with its secret, all later ones with
+    URL for the events. The response of `create` contains it with its secret, later responses with
     `secret=**REDACTED**`.
     """
     sender: str | None = None
-    """Who calls the webhook."""
+    """Sender of the webhook."""
 
 
 class TriggerScheduleActor(Model):
-    """The user in whose name a schedule runs its pipelines."""
+    """The user that a scheduled trigger runs its pipelines as."""
 
     id: str | None = None
 
@@ -57,25 +57,25 @@ EventPreset = TypeAliasType(
     ]
     | UnknownStr,
 )
-"""Which events of a repository run a pipeline."""
+"""The repository events that start a pipeline."""
 
 
 class TriggerWebhookInput(Model):
-    """The webhook that a trigger shall listen to."""
+    """The inbound webhook of a new trigger."""
 
     sender: str | None = None
-    """Who will call the webhook."""
+    """Sender of the webhook."""
 
 
 class TriggerScheduleInput(Model):
-    """When a trigger shall fire by itself, and in whose name."""
+    """The times and the actor of a new scheduled trigger."""
 
     cron_expression: str | None = None
     attribution_actor: AttributionActor | None = None
 
 
 class TriggerEventSourceUpdate(Model):
-    """What can change about the source of a trigger's events."""
+    """Changes to the source of the events of a trigger."""
 
     webhook: TriggerWebhookInput | None = None
     schedule: TriggerScheduleInput | None = None
@@ -83,14 +83,14 @@ class TriggerEventSourceUpdate(Model):
 
 
 class TriggerSchedule(Model):
-    """When a trigger fires by itself, and in whose name."""
+    """The times and the actor of a scheduled trigger."""
 
     cron_expression: str | None = None
     attribution_actor: TriggerScheduleActor | None = None
 
 
 class TriggerEventSourceInput(Model):
-    """Where the events of a new trigger come from."""
+    """The source of the events of a new trigger."""
 
     provider: EventSourceProvider
     repo: RepoRefInput | None = None
@@ -102,7 +102,7 @@ class TriggerEventSourceInput(Model):
 
 
 class TriggerEventSource(Model):
-    """Where the events of a trigger come from."""
+    """The source of the events of a trigger."""
 
     provider: EventSourceProvider | None = None
     repo: RepoRef | None = None
@@ -112,7 +112,7 @@ class TriggerEventSource(Model):
 
 
 class Trigger(Model):
-    """A rule that runs the pipelines of a definition when something happens."""
+    """A trigger that runs a pipeline definition on an event."""
 
     id: str | None = None
     name: str | None = None
@@ -126,9 +126,9 @@ class Trigger(Model):
     event_source: TriggerEventSource | None = None
     event_preset: EventPreset | None = None
     checkout_ref: str | None = None
-    """Branch or tag that the jobs check out."""
+    """Branch or tag checked out by the jobs."""
     config_ref: str | None = None
-    """Branch or tag that the config is read from."""
+    """Branch or tag of the config."""
     parameters: dict[str, Any] | None = None
     """Values of pipeline parameters. Schedules only. Undocumented."""
     disabled: bool | None = None

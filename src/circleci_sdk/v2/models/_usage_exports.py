@@ -10,22 +10,22 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 UsageExportState = TypeAliasType(
     "UsageExportState", Literal["created", "processing", "completed", "failed"] | UnknownStr
 )
-"""How far a usage export is; it ends as `completed` or `failed`."""
+"""State of a usage export. The final state is `completed` or `failed`."""
 
 
 class UsageExport(Model):
-    """An export of what the jobs of an organization have used, as CSV files."""
+    """An export of the usage of an organization, as CSV files."""
 
     usage_export_job_id: str | None = None
     state: UsageExportState | None = None
     start: Timestamp | None = None
-    """Comes only when the export is started."""
+    """Present only in the response of `create`."""
     end: Timestamp | None = None
-    """Comes only when the export is started."""
+    """Present only in the response of `create`."""
     download_urls: list[str] | None = None
     """
-    Links to gzipped CSV files; null or missing until the export is completed. They need no token and work for
-    about 36 hours.
+    URLs of gzipped CSV files; null or missing until the export has completed. They need no token and are valid
+    for about 36 hours.
     """
     error_reason: str | None = None
-    """Why the export failed."""
+    """Reason for the failure of the export."""

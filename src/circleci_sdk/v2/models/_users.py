@@ -5,10 +5,10 @@ from circleci_sdk._core.serialization.model import Model
 
 
 class Collaboration(Model):
-    """An organization or personal account that a user can work in."""
+    """An organization or personal account of a user."""
 
     id: str | None = None
-    """The id of the organization; null while CircleCI does not know it yet."""
+    """The id of the organization; null if CircleCI does not know it yet."""
     vcs_type: str
     """The version control system, such as `github`; the official document spells the key `vcs-type`."""
     name: str

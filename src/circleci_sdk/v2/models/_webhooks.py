@@ -8,11 +8,11 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 
 WebhookScopeType = TypeAliasType("WebhookScopeType", Literal["project"] | UnknownStr)
-"""What a webhook belongs to."""
+"""Type of the scope of a webhook."""
 
 
 class WebhookScope(Model):
-    """The project that a webhook belongs to."""
+    """The scope of a webhook: its project."""
 
     id: str
     """The id of the project."""
@@ -24,11 +24,11 @@ WebhookEvent = TypeAliasType("WebhookEvent", Literal["workflow-completed", "job-
 
 
 class Webhook(Model):
-    """A URL to which CircleCI reports the events of a project."""
+    """A URL that receives the events of a project."""
 
     url: str
     verify_tls: bool
-    """Whether the certificate of the receiver is checked."""
+    """Whether the TLS certificate of the receiver is verified."""
     id: str
     signing_secret: str
     """Masked: `****`, or empty."""

@@ -10,27 +10,27 @@ from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
 from ._shared import JobStatus
 
 WorkflowJobType = TypeAliasType("WorkflowJobType", Literal["build", "approval"] | UnknownStr)
-"""What a job of a workflow is: one that runs, or an approval."""
+"""Type of a job of a workflow: a build job or an approval."""
 
 
 class WorkflowRerun(Model):
-    """Names the workflow that a rerun has made."""
+    """A reference to the new workflow of a rerun."""
 
     workflow_id: str
 
 
 class WorkflowJob(Model):
-    """A job as its workflow sees it; approvals are jobs too."""
+    """A job of a workflow. Approvals are jobs too."""
 
     canceled_by: str | None = None
-    """Id of the user who canceled it; missing otherwise."""
+    """Id of the user who canceled it; missing if not canceled."""
     dependencies: list[str]
-    """Ids of the jobs that it waits for."""
+    """Ids of the jobs that this job depends on."""
     job_number: int | None = None
     """Missing for approvals and for jobs that never started."""
     id: str
     started_at: Timestamp | None = None
-    """Null or missing until it has started."""
+    """Null or missing until the job has started."""
     name: str
     approved_by: str | None = None
     """Id of the user who approved it; only on approvals."""
@@ -38,10 +38,10 @@ class WorkflowJob(Model):
     status: JobStatus
     type: WorkflowJobType
     stopped_at: Timestamp | None = None
-    """Null or missing until it has stopped."""
+    """Null or missing until the job has stopped."""
     approval_request_id: str | None = None
-    """What `approve` takes; only on approvals."""
+    """Argument of `approve`; only on approvals."""
     requires: dict[str, list[str]] | None = None
-    """By id of a job that it waits for, the statuses that let it start; missing in older responses."""
+    """Statuses that allow this job to start, by id of the dependency; missing in older responses."""
     created_at: Timestamp | None = None
     """Undocumented."""

@@ -190,7 +190,7 @@ DELETE_CONTEXT_RESTRICTION: Final[Operation[MessageResponse]] = Operation(
 
 
 class Contexts(Resource):
-    """Sets of environment variables that the projects of an organization share."""
+    """Sets of environment variables shared by the projects of an organization."""
 
     __slots__ = ()
 
@@ -209,20 +209,20 @@ class Contexts(Resource):
         Takes exactly one of `owner_id` and `owner_slug`.
 
         Args:
-            owner_id: Id of the organization, a UUID; on Server it may be an account.
-            owner_slug: The slug of the organization, such as `gh/acme`; not on Server.
-            owner_type: The kind of owner; `account` is for Server only, circleci.com returns 400. The API assumes
-                `organization` when it is left out.
+            owner_id: Id of the organization, a UUID. On CircleCI Server it may be an account.
+            owner_slug: Slug of the organization, such as `gh/acme`. Not available on CircleCI Server.
+            owner_type: Type of owner. `account` is for CircleCI Server only; circleci.com returns 400. Defaults to
+                `organization` on the server.
             name: Only contexts of this name. Undocumented.
-            include_env_vars: Whether each context lists its variables, without their values; known from one client
-                only. Undocumented.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            include_env_vars: Whether to include the variables of each context, without their values. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Context` items, page by page.
 
         Raises:
-            BadRequestError: The kind of owner is refused, or an id is malformed.
+            BadRequestError: The type of owner is not supported, or an id is malformed.
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
@@ -240,17 +240,17 @@ class Contexts(Resource):
     async def create(self, *, name: str, owner: ContextOwner | Mapping[str, Any]) -> Context:
         """Create a context.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             name: The name of the context.
-            owner: The organization that gets the context.
+            owner: The organization that owns the context.
 
         Returns:
             The new context.
 
         Raises:
-            BadRequestError: The owner is refused; on circleci.com it has to be an organization.
+            BadRequestError: The owner is invalid; on circleci.com it must be an organization.
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(CREATE_CONTEXT, body={"name": name, "owner": owner})
@@ -288,11 +288,12 @@ class Contexts(Resource):
     def list_env_vars(self, context_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[ContextEnvVar]:
         """List the environment variables of a context.
 
-        The values are never shown.
+        The values are never returned.
 
         Args:
             context_id: Id of the context, a UUID.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `ContextEnvVar` items, page by page.
@@ -308,12 +309,12 @@ class Contexts(Resource):
     async def set_env_var(self, context_id: str | UUID, name: str, *, value: str | SecretStr) -> ContextEnvVar:
         """Create or replace an environment variable of a context.
 
-        The response does not hold the value.
+        The response does not contain the value.
 
         Args:
             context_id: Id of the context, a UUID.
             name: The name of the variable.
-            value: The value of the variable; no response shows it again.
+            value: The value of the variable. No response returns it.
 
         Returns:
             The variable.
@@ -353,7 +354,8 @@ class Contexts(Resource):
 
         Args:
             context_id: Id of the context, a UUID.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `ContextRestriction` items, page by page.
@@ -375,15 +377,15 @@ class Contexts(Resource):
     ) -> ContextRestriction:
         """Add a restriction to a context.
 
-        The group of all members of an organization has the id of the organization.
+        The group of all members has the same id as the organization.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             context_id: Id of the context, a UUID.
-            restriction_type: What the restriction looks at.
-            restriction_value: By type: the id of a project, the text of an expression, or the id of a group.
-            project_id: The older way to name a project; use the type `project` and its value instead. Deprecated.
+            restriction_type: The subject of the restriction.
+            restriction_value: Depending on the type, the id of a project, an expression, or the id of a group.
+            project_id: Older parameter for a project. Use the type `project` and its value instead. Deprecated.
 
         Returns:
             The new restriction.

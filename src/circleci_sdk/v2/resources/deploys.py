@@ -112,9 +112,9 @@ ROLLBACK_PROJECT: Final[Operation[Rollback]] = Operation(
 
 
 class Deploys(Resource):
-    """Going back to an earlier version of a deployed component.
+    """Rollbacks of a deployed component to an earlier version.
 
-    What is deployed where, in which version. Not on Server.
+    Deployed components, their versions and environments. Not available on CircleCI Server.
     """
 
     __slots__ = ()
@@ -135,9 +135,10 @@ class Deploys(Resource):
         Args:
             org_id: Id of the organization, a UUID.
             project_id: Only the components of this project.
-            component_name: Only components whose name contains this text. Undocumented.
+            component_name: Only components whose name contains this string. Undocumented.
             page_size: Items per page. Always sent, because the official document requires it.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `DeployComponent` items, page by page.
@@ -177,14 +178,15 @@ class Deploys(Resource):
     def list_component_versions(
         self, component_id: str | UUID, *, environment_id: str | UUID | Unset = UNSET, page_token: str | Unset = UNSET
     ) -> AsyncPager[DeployComponentVersion]:
-        """List the versions of a component that were deployed.
+        """List the deployed versions of a component.
 
         Not available on CircleCI Server.
 
         Args:
             component_id: Id of the component.
             environment_id: Only the versions in this environment.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `DeployComponentVersion` items, page by page.
@@ -202,14 +204,15 @@ class Deploys(Resource):
     def list_environments(
         self, *, org_id: str | UUID, page_size: int = 20, page_token: str | Unset = UNSET
     ) -> AsyncPager[DeployEnvironment]:
-        """List the environments that an organization deploys to.
+        """List the deployment environments of an organization.
 
         Not available on CircleCI Server.
 
         Args:
             org_id: Id of the organization, a UUID.
             page_size: Items per page. Always sent, because the official document requires it.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `DeployEnvironment` items, page by page.
@@ -223,7 +226,7 @@ class Deploys(Resource):
         )
 
     async def get_environment(self, environment_id: str | UUID) -> DeployEnvironment:
-        """Get one environment that is deployed to.
+        """Get one deployment environment.
 
         Not available on CircleCI Server.
 
@@ -253,28 +256,28 @@ class Deploys(Resource):
     ) -> Rollback:
         """Roll a component back to another version.
 
-        Starts the rollback pipeline of the project, which has to be set up first. The response comes before the
-        rollback is done. Not available on CircleCI Server.
+        Starts the rollback pipeline of the project, which must be set up first. The response arrives before the
+        rollback has completed. Not available on CircleCI Server.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_id: Id of the project, a UUID.
             component_name: Name of the component to roll back.
-            current_version: Version that is deployed now.
+            current_version: Currently deployed version.
             environment_name: Name of the environment to roll back in.
-            target_version: Version to go back to.
+            target_version: Version to restore.
             namespace: Namespace within the environment.
             parameters: Values for the parameters of the rollback pipeline.
-            reason: Why, for those who look it up later.
+            reason: Reason for the rollback.
 
         Returns:
-            The rollback that was accepted.
+            The accepted rollback.
 
         Raises:
-            BadRequestError: The body is refused.
+            BadRequestError: The body is invalid.
             NotFoundError: The project is missing, or hidden from this token.
-            ConflictError: The rollback conflicts with the present state.
+            ConflictError: The rollback conflicts with the current state.
         """
         return await self._call(
             ROLLBACK_PROJECT,

@@ -84,12 +84,13 @@ class Groups(Resource):
     ) -> AsyncPager[Group]:
         """List the groups of an organization.
 
-        So far all groups come in one page; an organization has at most 100.
+        The server currently returns all groups in one page. An organization has at most 100 groups.
 
         Args:
             org_id: Id of the organization, a UUID.
-            page_size: How many groups a page holds; the server was seen to ignore it.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            page_size: Groups per page. The server may ignore it.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Group` items, page by page.
@@ -105,21 +106,21 @@ class Groups(Resource):
     async def create(self, org_id: str | UUID, *, name: str, description: str | Unset = UNSET) -> Group:
         """Create a group in an organization.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             org_id: Id of the organization, a UUID.
             name: The name of the group.
-            description: What the group is for.
+            description: The purpose of the group.
 
         Returns:
             The new group.
 
         Raises:
-            BadRequestError: The name or the description is refused.
+            BadRequestError: The name or the description is invalid.
             PermissionDeniedError: The token may not create groups in the organization.
             NotFoundError: The organization is missing, or hidden from this token.
-            ConflictError: The organization has such a group already, or 100 groups.
+            ConflictError: The organization already has a group of this name, or 100 groups.
         """
         return await self._call(
             CREATE_ORGANIZATION_GROUP, path={"org_id": org_id}, body={"name": name, "description": description}
@@ -150,7 +151,7 @@ class Groups(Resource):
 
         Returns:
             `MessageResponse`: Confirmation that the group is deleted.
-            `None`: Or nothing: an empty response was seen.
+            `None`: Sent instead by some servers, with an empty body.
 
         Raises:
             PermissionDeniedError: The token may not delete the group, or the group is missing.

@@ -225,7 +225,7 @@ GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
 
 
 class Insights(Resource):
-    """Figures of past runs: counts, durations, credits, flaky tests. They reach back 90 days and are no basis for billing."""
+    """Metrics of past runs: counts, durations, credits, flaky tests. They reach back 90 days and are no basis for billing."""
 
     __slots__ = ()
 
@@ -236,18 +236,18 @@ class Insights(Resource):
         reporting_window: ReportingWindow | Unset = UNSET,
         project_names: Sequence[str] | Unset = UNSET,
     ) -> InsightsOrgSummary:
-        """Get figures and trends of an organization.
+        """Get metrics and trends of an organization.
 
-        Those of single projects come along when `project_names` asks for them.
+        Includes single projects when `project_names` lists them.
 
         Args:
             org_slug: The organization, such as `gh/acme` or `circleci/<organization id>`.
-            reporting_window: The time that the figures cover; the last 90 days if not given. The API assumes
-                `last-90-days` when it is left out.
-            project_names: Projects to give the figures of.
+            reporting_window: Period covered by the metrics. Defaults to the last 90 days. Defaults to `last-90-days` on
+                the server.
+            project_names: Names of the projects to include.
 
         Returns:
-            The figures.
+            The metrics.
 
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
@@ -266,20 +266,20 @@ class Insights(Resource):
         workflow_names: Sequence[str] | Unset = UNSET,
         reporting_window: ReportingWindow | Unset = UNSET,
     ) -> InsightsProjectSummary:
-        """Get figures and trends of a project, its workflows and branches.
+        """Get metrics and trends of a project, its workflows and branches.
 
         Trends exist for windows of at most 30 days.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            branches: Branches to give the figures of.
-            workflow_names: Workflows to give the figures of.
-            reporting_window: The time that the figures cover; the last 90 days if not given. The API assumes
-                `last-90-days` when it is left out.
+                operations accept the project id instead.
+            branches: Branches to include.
+            workflow_names: Workflows to include.
+            reporting_window: Period covered by the metrics. Defaults to the last 90 days. Defaults to `last-90-days` on
+                the server.
 
         Returns:
-            The figures.
+            The metrics.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -298,19 +298,19 @@ class Insights(Resource):
         branch: str | Unset = UNSET,
         all_branches: bool | Unset = UNSET,
     ) -> InsightsWorkflowSummary:
-        """Get figures and trends of one workflow.
+        """Get metrics and trends of one workflow.
 
         Takes at most one of `branch` and `all_branches`.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Name of the workflow in the config.
-            branch: Only this branch; the default branch of the project if not given.
-            all_branches: All branches taken together; not together with `branch`.
+            branch: Only this branch. Defaults to the default branch of the project.
+            all_branches: Combine all branches. Cannot be combined with `branch`.
 
         Returns:
-            The figures.
+            The metrics.
 
         Raises:
             NotFoundError: The project or the workflow is missing, or hidden from this token.
@@ -324,13 +324,13 @@ class Insights(Resource):
     async def get_branches(
         self, project_slug: str | ProjectSlug, *, workflow_name: str | Unset = UNSET
     ) -> InsightsBranches:
-        """Get the branches of a project that have figures.
+        """Get the branches of a project that have metrics.
 
         At most 5,000 branches.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Only branches on which this workflow ran.
 
         Returns:
@@ -346,11 +346,11 @@ class Insights(Resource):
     async def get_flaky_tests(self, project_slug: str | ProjectSlug) -> FlakyTests:
         """Get the flaky tests of a project.
 
-        Tests that both passed and failed on the same commit. All branches count.
+        Tests that both passed and failed on the same commit, on all branches.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
 
         Returns:
             The flaky tests.
@@ -368,7 +368,7 @@ class Insights(Resource):
         branch: str | Unset = UNSET,
         all_branches: bool | Unset = UNSET,
     ) -> WorkflowTestMetrics:
-        """Get figures about the tests of a workflow.
+        """Get metrics of the tests of a workflow.
 
         Covers the ten latest runs of the workflow.
 
@@ -376,13 +376,13 @@ class Insights(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Name of the workflow in the config.
-            branch: Only this branch; the default branch of the project if not given.
-            all_branches: All branches taken together; not together with `branch`.
+            branch: Only this branch. Defaults to the default branch of the project.
+            all_branches: Combine all branches. Cannot be combined with `branch`.
 
         Returns:
-            The figures.
+            The metrics.
 
         Raises:
             NotFoundError: The project or the workflow is missing, or hidden from this token.
@@ -402,7 +402,7 @@ class Insights(Resource):
         reporting_window: ReportingWindow | Unset = UNSET,
         page_token: str | Unset = UNSET,
     ) -> AsyncPager[WorkflowMetrics]:
-        """List the workflows of a project with their figures.
+        """List the workflows of a project with their metrics.
 
         Refreshed once a day, so runs of the last 24 hours may be missing.
 
@@ -410,12 +410,13 @@ class Insights(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            branch: Only this branch; the default branch of the project if not given.
-            all_branches: All branches taken together; not together with `branch`.
-            reporting_window: The time that the figures cover; the last 90 days if not given. The API assumes
-                `last-90-days` when it is left out.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+                operations accept the project id instead.
+            branch: Only this branch. Defaults to the default branch of the project.
+            all_branches: Combine all branches. Cannot be combined with `branch`.
+            reporting_window: Period covered by the metrics. Defaults to the last 90 days. Defaults to `last-90-days` on
+                the server.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `WorkflowMetrics` items, page by page.
@@ -447,19 +448,20 @@ class Insights(Resource):
     ) -> AsyncPager[WorkflowRun]:
         """List the recent runs of a workflow.
 
-        Goes back 90 days at most.
+        Covers at most the last 90 days.
 
         Takes at most one of `branch` and `all_branches`. Takes `end_date` only together with `start_date`.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Name of the workflow in the config.
-            branch: Only this branch; the default branch of the project if not given.
-            all_branches: All branches taken together; not together with `branch`.
-            start_date: Only runs that started then or later; needed with `end_date`.
-            end_date: Only runs that started before; at most 90 days after `start_date`.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            branch: Only this branch. Defaults to the default branch of the project.
+            all_branches: Combine all branches. Cannot be combined with `branch`.
+            start_date: Only runs that started at this time or later. Required with `end_date`.
+            end_date: Only runs that started before this time, at most 90 days after `start_date`.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `WorkflowRun` items, page by page.
@@ -490,7 +492,7 @@ class Insights(Resource):
         job_name: str | Unset = UNSET,
         page_token: str | Unset = UNSET,
     ) -> AsyncPager[WorkflowJobMetrics]:
-        """List the jobs of a workflow with their figures.
+        """List the jobs of a workflow with their metrics.
 
         Refreshed once a day, so runs of the last 24 hours may be missing.
 
@@ -498,14 +500,15 @@ class Insights(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Name of the workflow in the config.
-            branch: Only this branch; the default branch of the project if not given.
-            all_branches: All branches taken together; not together with `branch`.
-            reporting_window: The time that the figures cover; the last 90 days if not given. The API assumes
-                `last-90-days` when it is left out.
-            job_name: Only jobs with this in their name.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            branch: Only this branch. Defaults to the default branch of the project.
+            all_branches: Combine all branches. Cannot be combined with `branch`.
+            reporting_window: Period covered by the metrics. Defaults to the last 90 days. Defaults to `last-90-days` on
+                the server.
+            job_name: Only jobs whose name contains this string.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `WorkflowJobMetrics` items, page by page.
@@ -536,21 +539,22 @@ class Insights(Resource):
         end_date: datetime | Unset = UNSET,
         page_token: str | Unset = UNSET,
     ) -> AsyncPager[JobTimeseriesPoint]:
-        """List figures of the jobs of a workflow over time.
+        """List the metrics of the jobs of a workflow over time.
 
-        Figures by the hour are kept for 48 hours, those by the day for 90 days.
+        Hourly metrics are kept for 48 hours, daily metrics for 90 days.
 
         Takes `end_date` only together with `start_date`.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             workflow_name: Name of the workflow in the config.
-            branch: Only this branch; the default branch of the project if not given.
-            granularity: How much time one item covers.
-            start_date: Only runs that started then or later; needed with `end_date`.
-            end_date: Only runs that started before; at most 90 days after `start_date`.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            branch: Only this branch. Defaults to the default branch of the project.
+            granularity: Period covered by one item.
+            start_date: Only runs that started at this time or later. Required with `end_date`.
+            end_date: Only runs that started before this time, at most 90 days after `start_date`.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `JobTimeseriesPoint` items, page by page.

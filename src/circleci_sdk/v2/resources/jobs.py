@@ -93,7 +93,7 @@ GET_TESTS: Final[Operation[JobTest]] = Operation(
 
 
 class Jobs(Resource):
-    """Single jobs with their artifacts and test results."""
+    """Jobs with their artifacts and test results."""
 
     __slots__ = ()
 
@@ -102,7 +102,7 @@ class Jobs(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             job_number: Number of the job within its project.
 
         Returns:
@@ -116,11 +116,11 @@ class Jobs(Resource):
     async def cancel(self, project_slug: str | ProjectSlug, job_number: int) -> MessageResponse:
         """Cancel a job by its number.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             job_number: Number of the job within its project.
 
         Returns:
@@ -134,7 +134,7 @@ class Jobs(Resource):
     async def cancel_by_id(self, job_id: str | UUID) -> MessageResponse:
         """Cancel a job by its id.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             job_id: Id of the job, a UUID.
@@ -143,7 +143,7 @@ class Jobs(Resource):
             A confirmation.
 
         Raises:
-            BadRequestError: The request is malformed, for instance the id.
+            BadRequestError: The request is malformed, for example the id.
             PermissionDeniedError: This token may not cancel the job.
             NotFoundError: The job is missing, or hidden from this token.
         """
@@ -154,13 +154,14 @@ class Jobs(Resource):
     ) -> AsyncPager[Artifact]:
         """List the artifacts of a job.
 
-        Artifacts of all parallel runs, in no stated order.
+        Artifacts of all parallel runs, in no particular order.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             job_number: Number of the job within its project.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `Artifact` items, page by page.
@@ -179,13 +180,14 @@ class Jobs(Resource):
     ) -> AsyncPager[JobTest]:
         """List the test results of a job.
 
-        The tests whose results the job has stored. The list is empty when they are more than 250 MB.
+        The test results stored by the job. The list is empty if they are larger than 250 MB.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             job_number: Number of the job within its project.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `JobTest` items, page by page.

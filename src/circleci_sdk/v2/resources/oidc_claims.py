@@ -111,7 +111,7 @@ class OidcClaims(Resource):
     async def get_for_org(self, org_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of an organization.
 
-        With nothing set the response holds only `org_id`; it is not a 404.
+        Without custom claims the response contains only `org_id`; the status is 200.
 
         Args:
             org_id: Id of the organization, a UUID.
@@ -131,13 +131,13 @@ class OidcClaims(Resource):
     ) -> models.OidcClaims:
         """Set custom OIDC claims of an organization.
 
-        Sets the claims that are given and keeps the others.
+        Sets the given claims and keeps the others.
 
         Args:
             org_id: Id of the organization, a UUID.
             audience: The new `aud` claim.
-            ttl: How long a token is valid, such as `1h30m`: one to seven whole numbers, each with `ms`, `s`, `m`, `h`,
-                `d` or `w`.
+            ttl: How long a token is valid, such as `1h30m`: one to seven integers, each with `ms`, `s`, `m`, `h`, `d`
+                or `w`.
 
         Returns:
             The claims after the change.
@@ -157,7 +157,7 @@ class OidcClaims(Resource):
             claims: The claims to delete.
 
         Returns:
-            The claims that are left.
+            The remaining claims.
 
         Raises:
             BadRequestError: The organization id is malformed, or a claim is unknown.
@@ -169,7 +169,7 @@ class OidcClaims(Resource):
     async def get_for_project(self, org_id: str | UUID, project_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of a project.
 
-        With nothing set the response holds only `org_id` and `project_id`; it is not a 404.
+        Without custom claims the response contains only `org_id` and `project_id`; the status is 200.
 
         Args:
             org_id: Id of the organization, a UUID.
@@ -195,14 +195,14 @@ class OidcClaims(Resource):
     ) -> models.OidcClaims:
         """Set custom OIDC claims of a project.
 
-        Sets the claims that are given and keeps the others.
+        Sets the given claims and keeps the others.
 
         Args:
             org_id: Id of the organization, a UUID.
             project_id: Id of the project, a UUID.
             audience: The new `aud` claim.
-            ttl: How long a token is valid, such as `1h30m`: one to seven whole numbers, each with `ms`, `s`, `m`, `h`,
-                `d` or `w`.
+            ttl: How long a token is valid, such as `1h30m`: one to seven integers, each with `ms`, `s`, `m`, `h`, `d`
+                or `w`.
 
         Returns:
             The claims after the change.
@@ -229,7 +229,7 @@ class OidcClaims(Resource):
             claims: The claims to delete.
 
         Returns:
-            The claims that are left.
+            The remaining claims.
 
         Raises:
             BadRequestError: An id is malformed, or a claim is unknown.

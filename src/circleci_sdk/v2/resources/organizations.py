@@ -111,21 +111,21 @@ REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operatio
 
 
 class Organizations(Resource):
-    """Organizations, and the URLs from which they may load orbs."""
+    """Organizations, and their allow lists for URL orbs."""
 
     __slots__ = ()
 
     async def create(self, *, name: str, vcs_type: VcsType) -> Organization:
         """Create an organization.
 
-        Only `circleci` makes a new organization. For `github` and `bitbucket` the response is the organization of that
-        name there, known to CircleCI before or not.
+        Only `circleci` creates a new organization. For `github` and `bitbucket` the response is the existing
+        organization of that name on the code host.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             name: The name of the organization.
-            vcs_type: Where the organization comes from.
+            vcs_type: Version control system of the organization.
 
         Returns:
             The organization.
@@ -149,7 +149,7 @@ class Organizations(Resource):
     async def delete(self, org_slug_or_id: str) -> MessageResponse:
         """Delete an organization and everything in it.
 
-        The API accepts the request and deletes later.
+        The API accepts the request and deletes the organization asynchronously.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
@@ -166,13 +166,14 @@ class Organizations(Resource):
     def list_orb_allow_list_entries(
         self, org_slug_or_id: str, *, page_token: str | Unset = UNSET
     ) -> AsyncPager[OrbAllowListEntry]:
-        """List where an organization may load URL orbs from.
+        """List the entries of the allow list for URL orbs.
 
-        So far all entries come in one page.
+        The server currently returns all entries in one page.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `OrbAllowListEntry` items, page by page.
@@ -187,17 +188,17 @@ class Organizations(Resource):
     async def create_orb_allow_list_entry(
         self, org_slug_or_id: str, *, name: str, prefix: str, auth: OrbAllowListAuth
     ) -> OrbAllowListChange:
-        """Allow an organization to load URL orbs from one more place.
+        """Add an entry to the allow list for URL orbs.
 
-        The entry holds for all projects. The response is its id and a message, not the entry.
+        The entry applies to all projects. The response contains its id and a message, not the entry.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
-            name: A name for the entry.
-            prefix: The beginning of the URLs to allow; starts with `https://` and ends with `/`.
-            auth: How CircleCI signs in there.
+            name: Name of the entry.
+            prefix: Prefix of the URLs to allow. It starts with `https://` and ends with `/`.
+            auth: Authentication method for these URLs.
 
         Returns:
             The id of the new entry.

@@ -80,14 +80,14 @@ DELETE_OTEL_EXPORTER: Final[Operation[MessageResponse | None]] = Operation(
 
 
 class OtelExporters(Resource):
-    """Exporters that send OpenTelemetry data to a collector. Experimental, not on Server."""
+    """Exporters that send OpenTelemetry data to a collector. Experimental. Not available on CircleCI Server."""
 
     __slots__ = ()
 
     def list(self, *, org_id: str | UUID) -> AsyncPager[OtelExporter]:
         """List the OpenTelemetry exporters of an organization.
 
-        An organization has at most 5, and only its admins may see them. Not available on CircleCI Server.
+        At most 5 exporters, visible to admins only. Not available on CircleCI Server.
 
         Experimental: the API may change it without notice.
 
@@ -110,17 +110,17 @@ class OtelExporters(Resource):
     ) -> OtelExporter:
         """Create an OpenTelemetry exporter.
 
-        From then on CircleCI sends traces of the organization's pipelines to the collector. Only for admins of the
-        organization, which has at most 5 exporters. There is no update: delete and create again.
+        CircleCI then sends traces of the organization's pipelines to the collector. Only for admins of the
+        organization. An organization has at most 5 exporters. To change one, delete and create it again.
 
-        Experimental: the API may change it without notice. Never sent again once the API may have carried it out.
+        Experimental: the API may change it without notice. Not retried if the server may have processed the request.
 
         Args:
             org_id: Id of the organization.
             endpoint: Address of the collector: host and port without a scheme, such as `otel.example.com:4317`; for
-                `http` a whole URL is shown in the official guide.
-            protocol: How to send the traces.
-            insecure: Send without TLS. The API assumes `False` when it is left out.
+                `http` a URL with a scheme is shown in the official guide.
+            protocol: Protocol used to send the traces.
+            insecure: Whether to send without TLS. Defaults to `False` on the server.
             headers: Headers to send to the collector, such as its API key. They cannot be read back.
 
         Returns:
@@ -149,7 +149,7 @@ class OtelExporters(Resource):
 
         Returns:
             `MessageResponse`: A confirmation.
-            `None`: Nothing.
+            `None`: An empty response.
 
         Raises:
             NotFoundError: The exporter is missing, or hidden from this token.

@@ -110,7 +110,7 @@ DELETE_PIPELINE_DEFINITION: Final[Operation[MessageResponse]] = Operation(
 
 
 class PipelineDefinitions(Resource):
-    """What a pipeline of a project is made of: the source of its config and of its code. Not on Server."""
+    """Definitions of pipelines: the source of the config and of the code. Not available on CircleCI Server."""
 
     __slots__ = ()
 
@@ -140,22 +140,22 @@ class PipelineDefinitions(Resource):
     ) -> PipelineDefinition:
         """Create a pipeline definition.
 
-        Only in projects that use the GitHub App.
+        Only for projects that use the GitHub App.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_id: Id of the project, a UUID.
             name: Name of the definition.
-            config_source: Where the config file is.
-            checkout_source: Which repository the jobs check out.
-            description: What the definition is for.
+            config_source: Location of the config file.
+            checkout_source: Repository to check out in jobs.
+            description: Purpose of the definition.
 
         Returns:
             The new pipeline definition.
 
         Raises:
-            BadRequestError: The body is refused.
+            BadRequestError: The body is invalid.
             NotFoundError: The project is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
@@ -199,21 +199,21 @@ class PipelineDefinitions(Resource):
     ) -> PipelineDefinition:
         """Change a pipeline definition.
 
-        What is not given stays as it is. Of the config source only the path of the file can change, not the repository.
+        Omitted fields keep their values. In the config source only the path of the file can change, not the repository.
 
         Args:
             project_id: Id of the project, a UUID.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
             name: New name.
-            config_source: Another file; the repository cannot change.
-            checkout_source: Another repository to check out.
+            config_source: New path of the file. The repository cannot change.
+            checkout_source: New repository to check out.
             description: New description.
 
         Returns:
             The changed pipeline definition.
 
         Raises:
-            BadRequestError: The body is refused.
+            BadRequestError: The body is invalid.
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(

@@ -201,7 +201,7 @@ CONTINUE_PIPELINE: Final[Operation[MessageResponse]] = Operation(
 
 
 class Pipelines(Resource):
-    """Pipelines, their configuration and values, and starting new ones."""
+    """Pipelines, their configuration and values, and triggering new pipelines."""
 
     __slots__ = ()
 
@@ -210,12 +210,13 @@ class Pipelines(Resource):
     ) -> AsyncPager[Pipeline]:
         """List the pipelines of an organization.
 
-        Covers the 250 most recently built projects that the caller follows.
+        Covers the 250 most recently built projects followed by the user of the token.
 
         Args:
             org_slug: The organization, such as `gh/acme` or `circleci/<organization id>`.
-            mine: Only pipelines that the caller started.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            mine: Only pipelines started by the user of the token.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Pipeline` items, page by page.
@@ -231,9 +232,10 @@ class Pipelines(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            branch: Only this branch; all branches if not given.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+                operations accept the project id instead.
+            branch: Only this branch. Defaults to all branches.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Pipeline` items, page by page.
@@ -259,24 +261,24 @@ class Pipelines(Resource):
         """Start a pipeline of a project.
 
         Not for projects on GitLab or the GitHub App; for the latter use `trigger_run`. A message instead of a pipeline
-        means that nothing was started, for instance because the commit says `[skip ci]`.
+        means that no pipeline was started, for example because the commit message contains `[skip ci]`.
 
-        Takes at most one of `branch` and `tag`. Never sent again once the API may have carried it out.
+        Takes at most one of `branch` and `tag`. Not retried if the server may have processed the request.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            branch: Branch to run on, at its newest commit; not together with `tag`. The default branch if neither is
-                given.
-            tag: Tag to run on; not together with `branch`.
-            parameters: Pipeline parameters: texts, integers or booleans. At most 100, with names of up to 128 and
+                operations accept the project id instead.
+            branch: Branch to run on, at its newest commit. Cannot be combined with `tag`. Defaults to the default
+                branch.
+            tag: Tag to run on. Cannot be combined with `branch`.
+            parameters: Pipeline parameters: strings, integers or booleans. At most 100, with names of up to 128 and
                 values of up to 512 characters.
             config: YAML to run instead of the config in the repository. Works only in projects whose setting
                 `api-trigger-with-config` is on. Undocumented.
 
         Returns:
             `PipelineCreation`: The new pipeline.
-            `MessageResponse`: Why nothing was started.
+            `MessageResponse`: The reason why no pipeline was started.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -288,12 +290,13 @@ class Pipelines(Resource):
         )
 
     def list_mine(self, project_slug: str | ProjectSlug, *, page_token: str | Unset = UNSET) -> AsyncPager[Pipeline]:
-        """List the pipelines of a project that the caller started.
+        """List the pipelines of a project started by the user of the token.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+                operations accept the project id instead.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Pipeline` items, page by page.
@@ -322,7 +325,7 @@ class Pipelines(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             pipeline_number: Number of the pipeline within its project.
 
         Returns:
@@ -338,7 +341,7 @@ class Pipelines(Resource):
     async def get_config(self, pipeline_id: str | UUID) -> PipelineConfig:
         """Get the configuration of a pipeline.
 
-        Both as it was written and as it was compiled.
+        Contains the source and the compiled configuration.
 
         Args:
             pipeline_id: Id of the pipeline, a UUID.
@@ -354,7 +357,7 @@ class Pipelines(Resource):
     async def get_values(self, pipeline_id: str | UUID) -> PipelineValues:
         """Get the pipeline values of a pipeline.
 
-        What its config can read as `pipeline.number`, `pipeline.git.branch` and so on.
+        The values available to the config as `pipeline.number`, `pipeline.git.branch` and so on.
 
         Args:
             pipeline_id: Id of the pipeline, a UUID.
@@ -370,11 +373,12 @@ class Pipelines(Resource):
     def list_workflows(self, pipeline_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[Workflow]:
         """List the workflows of a pipeline.
 
-        Reruns stay in the pipeline, so several workflows may bear the same name.
+        Reruns belong to the same pipeline, so several workflows may have the same name.
 
         Args:
             pipeline_id: Id of the pipeline, a UUID.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Workflow` items, page by page.
@@ -397,26 +401,26 @@ class Pipelines(Resource):
     ) -> PipelineCreation | MessageResponse:
         """Start a pipeline from a pipeline definition.
 
-        For all projects but those on GitLab. A message instead of a pipeline means that nothing was started, for
-        instance because the commit says `[skip ci]`.
+        For all projects except those on GitLab. A message instead of a pipeline means that no pipeline was started, for
+        example because the commit message contains `[skip ci]`.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
-            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
-                project id does not do here.
+            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
+                id is not accepted.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
             checkout: Branch or tag of the code.
             config: Branch or tag of the config.
-            parameters: Pipeline parameters: texts, integers or booleans. At most 100, with names of up to 128 and
+            parameters: Pipeline parameters: strings, integers or booleans. At most 100, with names of up to 128 and
                 values of up to 512 characters.
 
         Returns:
             `PipelineCreation`: The new pipeline.
-            `MessageResponse`: Why nothing was started.
+            `MessageResponse`: The reason why no pipeline was started.
 
         Raises:
-            BadRequestError: The body is wrong, for instance holds a field that the API does not know.
+            BadRequestError: The body is invalid, for example contains an unknown field.
             NotFoundError: The project or the definition is missing, or hidden from this token.
         """
         return await self._call(
@@ -435,14 +439,14 @@ class Pipelines(Resource):
     ) -> MessageResponse:
         """Continue a pipeline that is in its setup phase.
 
-        Called from a job of a setup workflow. It works once for each pipeline.
+        Called from a job of a setup workflow. Works once per pipeline.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
-            continuation_key: The key that the setup job finds in its environment as `CIRCLE_CONTINUATION_KEY`.
-            configuration: The config to go on with, as YAML text.
-            parameters: Pipeline parameters: texts, integers or booleans. At most 100, with names of up to 128 and
+            continuation_key: The value of `CIRCLE_CONTINUATION_KEY` in the environment of the setup job.
+            configuration: The config of the continued pipeline, as YAML.
+            parameters: Pipeline parameters: strings, integers or booleans. At most 100, with names of up to 128 and
                 values of up to 512 characters.
 
         Returns:

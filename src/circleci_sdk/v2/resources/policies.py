@@ -190,18 +190,18 @@ SET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
 
 
 class Policies(Resource):
-    """Config policies of an organization, and the decisions made by them."""
+    """Config policies of an organization, and policy decisions."""
 
     __slots__ = ()
 
     async def get_bundle(self, org_id: str | UUID, *, policy_context: PolicyContext = "config") -> PolicyBundle:
         """Get the policies of an organization.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
-            policy_context: What the policies are about; only configs so far.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The policies by name.
@@ -223,18 +223,18 @@ class Policies(Resource):
     ) -> PolicyBundleDiff:
         """Replace the policies of an organization.
 
-        Policies that are not given are deleted. Policies need the Scale plan.
+        Omitted policies are deleted. Requires the Scale plan.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             org_id: Id of the organization, a UUID.
-            policies: The Rego text of every policy, by file name.
-            dry: Whether to store nothing and only tell what would change.
-            policy_context: What the policies are about; only configs so far.
+            policies: Rego source code of each policy, by file name.
+            dry: Whether to return the changes without storing them.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
-            With `dry`, what would change. Otherwise, what has changed.
+            With `dry`, the changes that would be made. Otherwise, the changes made.
 
         Raises:
             BadRequestError: The policies or another part of the request are malformed.
@@ -252,12 +252,12 @@ class Policies(Resource):
     async def get(self, org_id: str | UUID, policy_name: str, *, policy_context: PolicyContext = "config") -> Policy:
         """Get one policy of an organization.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
-            policy_name: The name that the policy gives itself with `policy_name`, not its file.
-            policy_context: What the policies are about; only configs so far.
+            policy_name: The `policy_name` declared in the policy, not its file name.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The policy.
@@ -284,20 +284,20 @@ class Policies(Resource):
         policy_context: PolicyContext = "config",
         offset: int | Unset = UNSET,
     ) -> AsyncPager[PolicyDecisionLog]:
-        """List the policy decisions that were made for an organization.
+        """List the policy decisions of an organization.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
             status: Only decisions with this status, such as `HARD_FAIL`.
             after: Only decisions made after this time.
             before: Only decisions made before this time.
-            branch: Only this branch; all branches if not given.
+            branch: Only this branch. Defaults to all branches.
             project_id: Only decisions for this project.
             build_number: Only decisions for this build number.
-            policy_context: What the policies are about; only configs so far.
-            offset: How many decisions to skip. At least 0.
+            policy_context: The subject of the policies; currently only `config`.
+            offset: Number of decisions to skip. At least 0.
 
         Returns:
             `PolicyDecisionLog` items, page by page.
@@ -331,15 +331,15 @@ class Policies(Resource):
     ) -> PolicyDecision:
         """Check a config against the policies of an organization.
 
-        Uses the stored policies. Policies need the Scale plan.
+        Uses the stored policies. Requires the Scale plan.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             org_id: Id of the organization, a UUID.
-            config: The YAML text of the config.
-            metadata: What the policies may know beside the config, with the keys of `PolicyDecisionMetadata`.
-            policy_context: What the policies are about; only configs so far.
+            config: The config as YAML.
+            metadata: Metadata available to the policies, with the keys of `PolicyDecisionMetadata`.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The decision.
@@ -357,14 +357,14 @@ class Policies(Resource):
     async def get_decision(
         self, org_id: str | UUID, decision_id: str | UUID, *, policy_context: PolicyContext = "config"
     ) -> PolicyDecisionLog:
-        """Get one policy decision that was made for an organization.
+        """Get one policy decision of an organization.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
             decision_id: Id of the decision, a UUID.
-            policy_context: What the policies are about; only configs so far.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The decision.
@@ -381,14 +381,14 @@ class Policies(Resource):
     async def get_decision_bundle(
         self, org_id: str | UUID, decision_id: str | UUID, *, policy_context: PolicyContext = "config"
     ) -> PolicyBundle:
-        """Get the policies that a decision was made with.
+        """Get the policies of a decision.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
             decision_id: Id of the decision, a UUID.
-            policy_context: What the policies are about; only configs so far.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The policies by name.
@@ -406,11 +406,11 @@ class Policies(Resource):
     async def get_settings(self, org_id: str | UUID, *, policy_context: PolicyContext = "config") -> PolicySettings:
         """Get whether the policies of an organization are enforced.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
-            policy_context: What the policies are about; only configs so far.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The settings.
@@ -427,12 +427,12 @@ class Policies(Resource):
     ) -> PolicySettings:
         """Set whether the policies of an organization are enforced.
 
-        Policies need the Scale plan.
+        Requires the Scale plan.
 
         Args:
             org_id: Id of the organization, a UUID.
             enabled: Whether the policies are enforced.
-            policy_context: What the policies are about; only configs so far.
+            policy_context: The subject of the policies; currently only `config`.
 
         Returns:
             The settings after the change.

@@ -230,14 +230,14 @@ class Projects(Resource):
     async def create(self, org_slug_or_id: str, *, name: str) -> Project:
         """Create a project in an organization.
 
-        In an organization on GitHub OAuth or Bitbucket this takes over the repository of that name, and builds start
-        only after `v1.projects.follow`.
+        In an organization on GitHub OAuth or Bitbucket this adds the repository of that name. Builds start only after
+        `v1.projects.follow`.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
-            name: The name of the project, or of the repository that it takes over.
+            name: The name of the project, or of the repository to add.
 
         Returns:
             The new project.
@@ -250,16 +250,16 @@ class Projects(Resource):
     async def create_from_repo(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Set up a repository on GitHub OAuth or Bitbucket as a project.
 
-        The older way beside `create`. The repository needs a main branch and a CircleCI config.
+        The older alternative to `create`. The repository needs a main branch and a CircleCI config.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
-            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
-                project id does not do here.
+            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
+                id is not accepted.
 
         Returns:
-            The settings that the new project starts with.
+            The initial settings of the project.
 
         Raises:
             BadRequestError: The API cannot read the request.
@@ -272,11 +272,11 @@ class Projects(Resource):
     async def get(self, project_slug: str | ProjectSlug) -> Project:
         """Get one project.
 
-        The id of the project works in place of its slug.
+        Accepts the id of the project instead of its slug.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
 
         Returns:
             The project.
@@ -292,11 +292,11 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
 
         Returns:
             `MessageResponse`: Confirmation that the project is deleted.
-            `None`: Or nothing: an empty response was seen.
+            `None`: Sent instead by some servers, with an empty body.
 
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
@@ -307,8 +307,8 @@ class Projects(Resource):
         """Get the advanced settings of a project.
 
         Args:
-            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
-                project id does not do here.
+            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
+                id is not accepted.
 
         Returns:
             The settings.
@@ -324,18 +324,18 @@ class Projects(Resource):
     ) -> ProjectSettings:
         """Change advanced settings of a project.
 
-        Only the settings that are given change.
+        Omitted settings keep their values.
 
         Args:
-            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a bare
-                project id does not do here.
+            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
+                id is not accepted.
             advanced: The settings to change, at least one.
 
         Returns:
             All settings after the change.
 
         Raises:
-            BadRequestError: A setting is unknown or cannot be changed, or none is given.
+            BadRequestError: A setting is unknown or read-only, or none is given.
             PermissionDeniedError: The token may not change these settings.
             NotFoundError: The project is missing, or hidden from this token.
         """
@@ -352,8 +352,9 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+                operations accept the project id instead.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `ProjectEnvVar` items, page by page.
@@ -366,15 +367,15 @@ class Projects(Resource):
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
 
-        A variable of that name is replaced without a warning. The response masks the value.
+        An existing variable of that name is replaced. The response masks the value.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             name: The name of the variable.
-            value: The value of the variable; responses show it masked.
+            value: The value of the variable. Responses contain it masked.
 
         Returns:
             The variable.
@@ -393,7 +394,7 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             name: The name of the variable.
 
         Returns:
@@ -409,7 +410,7 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             name: The name of the variable.
 
         Returns:
@@ -425,13 +426,14 @@ class Projects(Resource):
     ) -> AsyncPager[CheckoutKey]:
         """List the checkout keys of a project.
 
-        Projects on GitLab or the GitHub App have none.
+        Projects on GitLab or the GitHub App have no checkout keys.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            digest: The kind of the fingerprints in the response. The API assumes `md5` when it is left out.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+                operations accept the project id instead.
+            digest: The type of the fingerprints in the response. Defaults to `md5` on the server.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `CheckoutKey` items, page by page.
@@ -450,14 +452,14 @@ class Projects(Resource):
         """Create a checkout key for a project.
 
         Not for projects on GitLab or the GitHub App. A user key belongs to the user of this token, who must have
-        authorized CircleCI at GitHub before.
+        already authorized CircleCI on GitHub.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            key_type: A `deploy-key` opens this repository only, a `user-key` all that the user can read.
+                operations accept the project id instead.
+            key_type: `deploy-key` for this repository only, `user-key` for all repositories of the user.
 
         Returns:
             The new checkout key.
@@ -473,7 +475,7 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             fingerprint: The MD5 or SHA-256 fingerprint of the key.
 
         Returns:
@@ -489,7 +491,7 @@ class Projects(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             fingerprint: The MD5 or SHA-256 fingerprint of the key.
 
         Returns:

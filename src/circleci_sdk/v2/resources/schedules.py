@@ -109,7 +109,7 @@ DELETE_SCHEDULE_BY_ID: Final[Operation[MessageResponse]] = Operation(
 
 
 class Schedules(Resource):
-    """Schedules that start pipelines at set times."""
+    """Schedules that start pipelines at fixed times."""
 
     __slots__ = ()
 
@@ -118,8 +118,9 @@ class Schedules(Resource):
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given.
+                operations accept the project id instead.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
 
         Returns:
             `Schedule` items, page by page.
@@ -145,16 +146,16 @@ class Schedules(Resource):
 
         Not for projects on GitLab or the GitHub App; use `v2.triggers.create` there.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
-                operations take the bare project id too.
+                operations accept the project id instead.
             name: The name of the schedule.
-            timetable: When it runs; needs either days of the week or days of the month.
-            attribution_actor: Who starts the pipelines: `current` is the user of this token, `system` CircleCI itself.
-            parameters: The pipeline parameters; must hold `branch` or `tag`.
-            description: What the schedule is for.
+            timetable: Times of the schedule. Requires either days of the week or days of the month.
+            attribution_actor: The actor of the pipelines: `current` is the user of the token, `system` is CircleCI.
+            parameters: The pipeline parameters. Must contain `branch` or `tag`.
+            description: Purpose of the schedule.
 
         Returns:
             The new schedule.
@@ -200,15 +201,15 @@ class Schedules(Resource):
     ) -> Schedule:
         """Change a schedule.
 
-        Only what is given changes.
+        Omitted fields keep their values.
 
         Args:
             schedule_id: Id of the schedule, a UUID.
             name: The new name.
-            timetable: What changes in the timetable.
-            attribution_actor: Who starts the pipelines: `current` is the user of this token, `system` CircleCI itself.
-            parameters: The new pipeline parameters; must hold `branch` or `tag`.
-            description: What the schedule is for.
+            timetable: Changes to the timetable.
+            attribution_actor: The actor of the pipelines: `current` is the user of the token, `system` is CircleCI.
+            parameters: The new pipeline parameters. Must contain `branch` or `tag`.
+            description: Purpose of the schedule.
 
         Returns:
             The schedule after the change.

@@ -149,7 +149,7 @@ DELETE_TRIGGER: Final[Operation[MessageResponse]] = Operation(
 
 
 class Triggers(Resource):
-    """Stored rules that start a pipeline definition when something happens. Not on Server."""
+    """Triggers that start a pipeline definition on an event. Not available on CircleCI Server."""
 
     __slots__ = ()
 
@@ -187,28 +187,28 @@ class Triggers(Resource):
     ) -> Trigger:
         """Create a trigger.
 
-        For a webhook the response holds the URL to call, with its secret; keep it, later responses mask the secret.
+        For a webhook the response contains the URL with its secret. Store it: later responses mask the secret.
         `created_at` is missing from this response.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             project_id: Id of the project, a UUID.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
-            event_source: Where events come from.
-            event_preset: Which events of the repository count. `github_app` takes all but `only-branch-delete`,
-                `github_oauth` takes `all-pushes` and `only-build-prs`.
-            checkout_ref: Branch or tag to check out. Needed for webhooks and schedules.
-            config_ref: Branch or tag to read the config from. Needed for webhooks and schedules.
+            event_source: Source of the events.
+            event_preset: The repository events that start a pipeline. `github_app` accepts all but
+                `only-branch-delete`, `github_oauth` accepts `all-pushes` and `only-build-prs`.
+            checkout_ref: Branch or tag to check out. Required for webhooks and schedules.
+            config_ref: Branch or tag of the config. Required for webhooks and schedules.
             event_name: Name of the events. Webhooks only.
-            disabled: Create it switched off.
+            disabled: Whether to create the trigger disabled.
             parameters: Values of pipeline parameters. Schedules only. Undocumented.
 
         Returns:
             The new trigger.
 
         Raises:
-            BadRequestError: The body is refused.
+            BadRequestError: The body is invalid.
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
@@ -255,23 +255,23 @@ class Triggers(Resource):
     ) -> Trigger:
         """Change a trigger.
 
-        What is not given stays as it is. The provider and the repository cannot change.
+        Omitted fields keep their values. The provider and the repository cannot change.
 
         Args:
             project_id: Id of the project, a UUID.
             trigger_id: Id of the trigger.
-            event_source: Another sender of the webhook, or another schedule.
-            event_preset: Which events of the repository count.
+            event_source: New sender of the webhook, or new schedule.
+            event_preset: Events that start a pipeline.
             checkout_ref: Branch or tag to check out.
-            config_ref: Branch or tag to read the config from.
+            config_ref: Branch or tag of the config.
             event_name: Name of the events. Webhooks only.
-            disabled: Switch it off or on again.
+            disabled: Whether the trigger is disabled.
 
         Returns:
             The changed trigger.
 
         Raises:
-            BadRequestError: The body is refused.
+            BadRequestError: The body is invalid.
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(

@@ -53,7 +53,7 @@ GET_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
 
 
 class UsageExports(Resource):
-    """Exports of credit usage as compressed CSV files. Not on Server."""
+    """Exports of credit usage as compressed CSV files. Not available on CircleCI Server."""
 
     __slots__ = ()
 
@@ -68,21 +68,21 @@ class UsageExports(Resource):
         """Start an export of the usage of an organization.
 
         Poll with `get` until the state is `completed` or `failed`. An organization may start about 10 exports per hour.
-        Not on Server.
+        Not available on CircleCI Server.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             org_id: Id of the organization, a UUID.
             start: The start of the period, at most one year ago.
             end: The end of the period, at most 31 days after `start`.
-            shared_org_ids: The ids of organizations that share the plan; their usage is exported too.
+            shared_org_ids: Ids of organizations that share the plan. Their usage is exported too.
 
         Returns:
             The new export.
 
         Raises:
-            BadRequestError: The organization id is malformed, or the period is refused.
+            BadRequestError: The organization id is malformed, or the period is invalid.
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
@@ -92,9 +92,9 @@ class UsageExports(Resource):
         )
 
     async def get(self, org_id: str | UUID, usage_export_job_id: str | UUID) -> UsageExport:
-        """Get the state of a usage export, and its files once it is done.
+        """Get the state of a usage export, and its files when completed.
 
-        An organization may ask about 10 times per minute. Not on Server.
+        An organization may send about 10 requests per minute. Not available on CircleCI Server.
 
         Args:
             org_id: Id of the organization, a UUID.

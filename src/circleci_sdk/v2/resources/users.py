@@ -51,12 +51,12 @@ GET_COLLABORATIONS: Final[Operation[Collaboration]] = Operation(
 
 
 class Users(Resource):
-    """The user of the token, other users, and the organizations one works with."""
+    """The user of the token, other users, and the organizations of the user."""
 
     __slots__ = ()
 
     async def me(self) -> User:
-        """Get the user that the token belongs to.
+        """Get the user of the token.
 
         Returns:
             The user.
@@ -78,9 +78,9 @@ class Users(Resource):
         return await self._call(GET_USER, path={"id": user_id})
 
     def list_collaborations(self) -> AsyncPager[Collaboration]:
-        """List the organizations that the user can work in.
+        """List the organizations of the user.
 
-        The personal account is among them.
+        Includes the personal account.
 
         Returns:
             `Collaboration` items, all of them in one page.

@@ -114,7 +114,7 @@ DELETE_WEBHOOK: Final[Operation[MessageResponse]] = Operation(
 
 
 class Webhooks(Resource):
-    """Outbound webhooks, which tell a server of yours when a workflow or a job is done."""
+    """Outbound webhooks, which notify a server when a workflow or a job has completed."""
 
     __slots__ = ()
 
@@ -125,8 +125,9 @@ class Webhooks(Resource):
 
         Args:
             scope_id: Id of the project, a UUID.
-            scope_type: What the id belongs to; only projects have webhooks.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            scope_type: Type of the scope; only `project` exists.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `Webhook` items, page by page.
@@ -152,15 +153,15 @@ class Webhooks(Resource):
 
         A project has at most 5 webhooks.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             name: The name of the webhook.
             events: The events to report.
-            url: Where to report them; only `https`.
-            verify_tls: Whether the certificate of the receiver is checked.
-            signing_secret: The key that signs the deliveries; with an empty string they are not signed.
-            scope: The project whose events are reported.
+            url: URL of the receiver; `https` only.
+            verify_tls: Whether the TLS certificate of the receiver is verified.
+            signing_secret: The key used to sign deliveries. With an empty string they are not signed.
+            scope: The project of the webhook.
 
         Returns:
             The new webhook.
@@ -203,15 +204,15 @@ class Webhooks(Resource):
     ) -> Webhook:
         """Change an outbound webhook.
 
-        Only what is given changes. The scope cannot change.
+        Omitted fields keep their values. The scope cannot change.
 
         Args:
             webhook_id: Id of the webhook, a UUID.
             name: The new name.
             events: The events to report.
-            url: Where to report them; only `https`.
-            verify_tls: Whether the certificate of the receiver is checked.
-            signing_secret: The key that signs the deliveries.
+            url: URL of the receiver; `https` only.
+            verify_tls: Whether the TLS certificate of the receiver is verified.
+            signing_secret: The key used to sign deliveries.
 
         Returns:
             The webhook after the change.

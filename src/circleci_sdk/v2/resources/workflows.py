@@ -114,11 +114,12 @@ class Workflows(Resource):
     def list_jobs(self, workflow_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[WorkflowJob]:
         """List the jobs of a workflow.
 
-        Approvals are in the list as jobs of type `approval`.
+        Includes approvals, as jobs of type `approval`.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
-            page_token: Where to start, as an earlier page said in `next`; the first page if not given. Undocumented.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page. Undocumented.
 
         Returns:
             `WorkflowJob` items, page by page.
@@ -131,13 +132,13 @@ class Workflows(Resource):
     async def approve(self, workflow_id: str | UUID, approval_request_id: str | UUID) -> MessageResponse:
         """Approve a job that is on hold.
 
-        The jobs behind the approval start shortly after the response.
+        The jobs that depend on the approval start shortly after the response.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
-            approval_request_id: The `approval_request_id` of the job on hold, as `list_jobs` gives it.
+            approval_request_id: The `approval_request_id` of the job on hold, as returned by `list_jobs`.
 
         Returns:
             A confirmation.
@@ -152,9 +153,9 @@ class Workflows(Resource):
     async def cancel(self, workflow_id: str | UUID) -> MessageResponse:
         """Cancel a workflow.
 
-        The response only says that the request was taken; jobs may run on for a moment.
+        The response only confirms the request. Jobs may continue for a moment.
 
-        Sent again after a failure: repeating it does no harm.
+        Retried after failures: the operation is idempotent.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
@@ -176,19 +177,20 @@ class Workflows(Resource):
         enable_ssh: bool | Unset = UNSET,
         sparse_tree: bool | Unset = UNSET,
     ) -> WorkflowRerun:
-        """Run a workflow again.
+        """Rerun a workflow.
 
-        Makes a new workflow in the same pipeline. Runs all its jobs unless `jobs` or `from_failed` narrows them.
+        Creates a new workflow in the same pipeline. Runs all jobs unless `jobs` or `from_failed` selects some.
 
         Takes at most one of `jobs` and `from_failed`. Takes `enable_ssh` only together with `jobs`. Takes `sparse_tree`
-        only together with `jobs`. Never sent again once the API may have carried it out.
+        only together with `jobs`. Not retried if the server may have processed the request.
 
         Args:
             workflow_id: Id of the workflow, a UUID.
-            jobs: Ids of the jobs to run again; not together with `from_failed`.
-            from_failed: Run from the failed jobs on; not together with `jobs`.
-            enable_ssh: Let the caller into the new jobs by SSH; needs `jobs`.
-            sparse_tree: Skip what `jobs` do not need, in workflows whose graph falls into parts; needs `jobs`.
+            jobs: Ids of the jobs to rerun. Cannot be combined with `from_failed`.
+            from_failed: Rerun from the failed jobs. Cannot be combined with `jobs`.
+            enable_ssh: Whether to enable SSH access to the new jobs. Requires `jobs`.
+            sparse_tree: Whether to run only the jobs connected with `jobs` in the graph of the workflow. Requires
+                `jobs`.
 
         Returns:
             The new workflow.

@@ -126,12 +126,12 @@ class Things(Resource):
     ) -> Thing:
         """Create a thing.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Args:
             name: What to call it.
             nick_name: Null takes it away.
-            color: How it looks. The API assumes `red` when it is left out.
+            color: How it looks. Defaults to `red` on the server.
             size: At least 1.
             verify_tls: Deprecated.
             password: Undocumented.

@@ -100,8 +100,7 @@ class Things(Resource):
     async def post_undocumented(self) -> None:
         """Post what nobody wrote down.
 
-        Undocumented: the reference of the API does not contains it. Sent again after a failure: repeating it does no
-        harm.
+        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
         """
         await self._call(POST_UNDOCUMENTED)
 
@@ -109,8 +108,8 @@ class Things(Resource):
     async def run_old(self) -> None:
         """Run in the old way.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.things.run. Never sent again once the API may have
-        carried it out.
+        Deprecated: the API refuses it from 2027-02-01; use v2.things.run. Not retried if the server may have processed
+        the request.
         """
         await self._call(RUN_OLD)
 
@@ -142,7 +141,7 @@ class Things(Resource):
         * another that is long enough to be wrapped as well, since it goes on and on about nothing in particular, twice.
 
         Takes exactly one of `first` and `second`. Takes at most one of `second`, `third` and `fourth_one`. Takes
-        `fourth_one` only together with `first` or `second`. Never sent again once the API may have carried it out.
+        `fourth_one` only together with `first` or `second`. Not retried if the server may have processed the request.
         """
         await self._call(
             SET_BY_RULES, query={"first": first, "second": second, "third": third, "fourth-one": fourth_one}

@@ -150,8 +150,8 @@ class Things(Resource):
             number: Its number.
             page_size: From 1 to 100.
             since: Only later ones.
-            dry: The API assumes `False` when it is left out.
-            at_least: A lower bound. At least 1. The API assumes `5` when it is left out.
+            dry: Defaults to `False` on the server.
+            at_least: A lower bound. At least 1. Defaults to `5` on the server.
             at_most: At most 9.
             hint: Undocumented. Deprecated.
 

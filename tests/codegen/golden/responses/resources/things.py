@@ -119,7 +119,7 @@ class Things(Resource):
     async def get_either(self) -> Thing | Message:
         """Get a thing or a message.
 
-        Never sent again once the API may have carried it out.
+        Not retried if the server may have processed the request.
 
         Returns:
             `Thing`: The thing.
