@@ -28,7 +28,8 @@ class Merge:
 
     events: frozenset[str]
     size: int = 100_000
-    ready: deque[Followed] = field(default_factory=deque["Followed"])
+    # A name in quotes, since `Followed` is imported for types only.
+    ready: deque[Followed] = field(default_factory=deque["Followed"])  # pyrefly: ignore[not-a-type]
     _given: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
     _silent: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
 
