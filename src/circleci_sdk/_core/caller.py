@@ -54,8 +54,8 @@ class Caller:
     __slots__ = ("options", "session")
 
     def __init__(self, session: Session, options: Options) -> None:
-        self.session = session
-        self.options = options
+        self.session: Session = session
+        self.options: Options = options
 
     async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
         """Carry out an operation that is no list."""

@@ -19,7 +19,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_items", "_names", "raw")
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
-        self.raw = raw
+        self.raw: list[tuple[bytes, bytes]] = raw
         self._items: dict[str, str] | None = None
         self._names: bytes | None = None
 

@@ -20,7 +20,7 @@ class Subscription:
         self._size = size
         self._events: deque[Event] = deque()
         self._signal: Signal | None = None
-        self.lost = 0
+        self.lost: int = 0
         """Events that found the queue full."""
 
     def put(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, cast
+from typing import Annotated, Any, ClassVar, Final, cast
 
 from pydantic import (
     AliasChoices,
@@ -114,7 +114,7 @@ def _spellings(name: str) -> str | AliasChoices:
 class Model(BaseModel):
     """Base of all models. Fields that this version does not know are kept in `model_extra`."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="allow",
         populate_by_name=True,
         defer_build=True,

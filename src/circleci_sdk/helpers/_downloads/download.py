@@ -120,7 +120,7 @@ class Download(Call):
         )
         headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
         super().__init__(session, options, operation, Prepared("GET", url, headers, None), session.http())
-        self.received = 0
+        self.received: int = 0
         self.size: int | None = None
         self._renew = renew
         self._decode = decode

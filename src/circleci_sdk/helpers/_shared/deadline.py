@@ -27,7 +27,7 @@ class TimedCaller(Caller):
 
     def __init__(self, caller: Caller, seconds: float | None) -> None:
         super().__init__(caller.session, caller.options)
-        self.deadline = inf if seconds is None else self.clock.monotonic() + seconds
+        self.deadline: Final[float] = inf if seconds is None else self.clock.monotonic() + seconds
 
     @property
     def left(self) -> float | None:

@@ -27,7 +27,7 @@ class OutputReader:
     """
 
     def __init__(self) -> None:
-        self.truncated = False
+        self.truncated: bool = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._plain: bool | None = None
@@ -139,7 +139,7 @@ class Tail:
     """
 
     def __init__(self, lines: int | None) -> None:
-        self.cut = False
+        self.cut: bool = False
         self._most = lines
         self._lines: deque[str] = deque()
         self._all: list[str] = []

@@ -69,7 +69,7 @@ class Watcher:
     ) -> None:
         if timeout is not None and not timeout > 0:
             raise InvalidArgumentError(f"timeout: it takes a number of seconds above 0, or None, not {timeout!r}.")
-        self.state = RunState()
+        self.state: RunState = RunState()
         self.events: deque[RunEvent] = deque()
         self._circleci = circleci
         self._clock = clock_of(circleci)
