@@ -1,1 +1,1 @@
-"""How fast the package is beside its peers. `nox -s bench` runs everything; README.md says what is measured and how."""
+"""Benchmarks of the package against other clients. `nox -s bench` runs all of them; README.md describes the methods."""

@@ -1,4 +1,4 @@
-"""Measure everything and write `benchmarks/results/`: `python -m benchmarks`, or `--quick` for a first look."""
+"""Run all benchmarks and write `benchmarks/results/`: `python -m benchmarks`, or `--quick` for fewer rounds."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ PACKAGES: Final = (
 
 
 def main(*, quick: bool) -> None:
-    """All measurements, one after the other."""
+    """Run all measurements sequentially."""
     pin(1)
     with tempfile.TemporaryDirectory() as folder, running() as url:
-        # Every process that is started from here on finds the generated client.
+        # Child processes import the generated client from this folder.
         os.environ["PYTHONPATH"] = folder
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # imports are measured as users have them, compiled before
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # users import compiled modules
         sys.path.insert(0, folder)
-        wrong = generator.generate(Path(folder))
+        failure = generator.generate(Path(folder))
         on_asyncio = _done(calls.measure(url, "asyncio", 3 if quick else 11))
         on_trio = _done(calls.measure(url, "trio", 3 if quick else 11))
-        begun = _done(starts.measure(url, 2 if quick else 9))
+        started = _done(starts.measure(url, 2 if quick else 9))
         decoded = _done(decoding.measure(5 if quick else 25))
-        remembered = _done(memory.measure(url, 1 if quick else 3))
+        sizes = _done(memory.measure(url, 1 if quick else 3))
         checked = _done(typecheck.measure(1 if quick else 3))
         ahead = {backend: listing.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
         crawled = {backend: crawl.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
-    find = _finder(on_asyncio, on_trio, begun, decoded, checked)
+    find = _finder(on_asyncio, on_trio, started, decoded, checked)
     budgets = [
-        Budget("`import circleci_sdk`, x importing httpx and pydantic", None, 0.1, find(begun, "`import circleci")),
-        Budget("client constructed", None, 0.75, find(begun, "circleci_sdk: client")),
-        Budget("one resource and its models imported", None, 1.3, find(begun, "circleci_sdk: one resource")),
-        Budget("first completed call", None, 2.2, find(begun, "circleci_sdk: first call")),
+        Budget("`import circleci_sdk`, x importing httpx and pydantic", None, 0.1, find(started, "`import circleci")),
+        Budget("client constructed", None, 0.75, find(started, "circleci_sdk: client")),
+        Budget("one resource and its models imported", None, 1.3, find(started, "circleci_sdk: one resource")),
+        Budget("first completed call", None, 2.2, find(started, "circleci_sdk: first call")),
     ]
     for table, alone, many in ((on_asyncio, 0.95, 2.0), (on_trio, 0.9, 1.5)):
         name = table.title.removeprefix("Calls on ")
@@ -57,23 +57,23 @@ def main(*, quick: bool) -> None:
         ]
     budgets += [
         Budget("decoding a page, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk")),
-        Budget("decoding a big build, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk", 1)),
+        Budget("decoding a large build, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk", 1)),
         *(_type_budget(checked, index, checker) for index, checker in enumerate(checked.columns)),
     ]
     for backend in ("asyncio", "trio"):
-        crawl_budget = crawled[backend]
+        result = crawled[backend]
         budgets += [
-            Budget(f"100 pages read ahead, x the plain loop, {backend}", None, 0.6, ahead[backend]),
-            Budget(f"crawl under a rate limit: part of it that is used, {backend}", 0.95, None, crawl_budget.used),
-            Budget(f"the same: part of its requests that is refused, {backend}", None, 0.01, crawl_budget.refused),
+            Budget(f"prefetch of 100 pages, x the plain loop, {backend}", None, 0.6, ahead[backend]),
+            Budget(f"crawl under a rate limit: used part of the limit, {backend}", 0.95, None, result.used),
+            Budget(f"the same: rejected part of the requests, {backend}", None, 0.01, result.rejected),
         ]
-    said = [_machine(), *([f"The generated client could not be made: {wrong}"] if wrong else [])]
+    notes = [_machine(), *([f"Generating the client failed: {failure}"] if failure else [])]
     RESULTS.mkdir(exist_ok=True)
-    tables = (on_asyncio, on_trio, begun, decoded, remembered, checked)
-    (RESULTS / "README.md").write_text(markdown(budgets, tables, said))
+    tables = (on_asyncio, on_trio, started, decoded, sizes, checked)
+    (RESULTS / "README.md").write_text(markdown(budgets, tables, notes))
     (RESULTS / "calls.svg").write_text(chart((on_asyncio, on_trio)))
     for budget in budgets:
-        print(f"{budget.what}: {budget.promise}, measured {budget.measured}, kept: {budget.is_kept}")
+        print(f"{budget.name}: {budget.bound}, measured {budget.measured}, met: {budget.is_met}")
 
 
 def _done(table: Table) -> Table:
@@ -90,7 +90,7 @@ def _finder(*tables: Table) -> Callable[..., Figure | None]:
 
 
 def _type_budget(checked: Table, column: int, checker: str) -> Budget:
-    """Ours against the faster of openai's and githubkit's."""
+    """The time of circleci_sdk, relative to the faster of openai and githubkit."""
     others = [row.figures[column] for row in checked.rows if row.label in ("openai", "githubkit")]
     known = [figure for figure in others if figure is not None]
     fastest = min(known, key=lambda figure: figure.middle) if known else None
@@ -106,8 +106,8 @@ def _machine() -> str:
         except PackageNotFoundError:
             found.append(f"no {name}")
     return (
-        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; the server on one, those "
-        f"who are measured on another. With {', '.join(found)}."
+        f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; the server on one, the "
+        f"clients on another. With {', '.join(found)}."
     )
 
 

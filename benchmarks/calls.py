@@ -1,10 +1,10 @@
-"""Steady calls, one at a time and many at once, and a listing of a hundred pages."""
+"""Throughput of sequential and concurrent calls, and a listing of a hundred pages."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
-from .contestants import BASIS, ENTRIES, Entry
+from .clients import BASIS, ENTRIES, Entry
 from .stats import Figure, ratios
 from .tables import Row, Table
 from .worker import Worker
@@ -18,7 +18,7 @@ STEPS = (
 
 
 def measure(url: str, backend: str, rounds: int) -> Table:
-    """All contestants of one backend in turns: how many times the calls of raw httpx they make in the same time."""
+    """The throughput of all clients on one backend, relative to raw httpx. The clients are measured alternately."""
     failures: list[str] = []
     with ExitStack() as stack:
         workers: dict[Entry, Worker] = {}
@@ -27,7 +27,7 @@ def measure(url: str, backend: str, rounds: int) -> Table:
                 try:
                     workers[entry] = stack.enter_context(Worker(entry.module, backend, url))
                 except RuntimeError as error:
-                    failures.append(f"{entry.label} does not run here: {error}")
+                    failures.append(f"{entry.label} failed to start: {error}")
         taken = _rounds(workers, rounds, failures)
     basis = next(entry for entry in workers if entry.module == BASIS)
     rows = [
@@ -36,7 +36,7 @@ def measure(url: str, backend: str, rounds: int) -> Table:
     ]
     return Table(
         f"Calls on {backend}",
-        "Calls in the same time, as a multiple of raw `httpx.get(...).json()`; more is better. A call brings one page "
+        "Throughput relative to raw `httpx.get(...).json()`; higher is better. The response to a call is one page "
         "of 20 pipelines (16 kB).",
         tuple(name for name, *_ in STEPS),
         tuple(rows),
@@ -49,13 +49,13 @@ Times = dict[tuple[Entry, str], list[float]]
 
 def _rounds(workers: dict[Entry, Worker], rounds: int, failures: list[str]) -> Times:
     taken: Times = {(entry, name): [] for entry in workers for name, *_ in STEPS}
-    for number in range(rounds + 1):  # the first one warms up
+    for number in range(rounds + 1):  # the first round is a warm-up
         for name, do, *arguments in STEPS:
             for entry, worker in list(workers.items()):
                 try:
                     seconds = worker.measure(do, *arguments)["seconds"]
                 except (RuntimeError, BrokenPipeError) as error:
-                    failures.append(f"{entry.label} broke in {name}: {error}")
+                    failures.append(f"{entry.label} failed in {name}: {error}")
                     del workers[entry]
                     continue
                 if number:

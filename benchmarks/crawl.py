@@ -1,4 +1,4 @@
-"""Under a rate limit: how much of it a crawl of two thousand calls uses, and how often it is refused."""
+"""A crawl of two thousand calls under a rate limit: the used part of the limit and the rejected requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 
 from circleci_sdk import AsyncCircleCI
 
-from .contestants.base import TOKEN
+from .clients.base import TOKEN
 from .stats import Figure
 
 CALLS: Final = 2000
@@ -20,27 +20,27 @@ RATE: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Crawl:
-    """The part of the allowed rate that was used, over all and with the start, and the part of requests refused."""
+    """The used part of the allowed rate, including the start, and the rejected part of the requests."""
 
     used: Figure
-    refused: Figure
+    rejected: Figure
 
 
 def measure(url: str, backend: str, rounds: int) -> Crawl:
-    """Crawls one after the other on a server that allows `RATE` calls a second."""
-    used, refused = list[float](), list[float]()
+    """Run crawls sequentially on a server that allows `RATE` calls per second."""
+    used, rejected = list[float](), list[float]()
     for _ in range(rounds):
-        httpx.get(f"{url}/counts")  # the counts start anew
+        httpx.get(f"{url}/counts")  # resets the counts
         took: float = anyio.run(_round, url, backend=backend)
         counts = httpx.get(f"{url}/counts").json()
         assert counts["served"] == CALLS
         used.append(CALLS / took / RATE)
-        refused.append(counts["refused"] / (counts["served"] + counts["refused"]))
-    return Crawl(Figure.of(used), Figure.of(refused))
+        rejected.append(counts["rejected"] / (counts["served"] + counts["rejected"]))
+    return Crawl(Figure.of(used), Figure.of(rejected))
 
 
 async def _round(url: str) -> float:
-    """Seconds that the crawl took."""
+    """The duration of the crawl in seconds."""
     left = CALLS
     async with AsyncCircleCI(TOKEN, base_url=url, timeout=None) as client:
 

@@ -1,4 +1,4 @@
-"""From bytes to typed data: a page, and a big build of API v1.1."""
+"""Decoding bytes to typed data: a page, and a large build of API v1.1."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from circleci_sdk.v1 import OPERATIONS as OPERATIONS_V1
 from circleci_sdk.v2 import OPERATIONS as OPERATIONS_V2
 
 from . import plain, responses
-from .contestants.models import page_model
+from .clients.models import page_model
 from .stats import ratios
 from .tables import Row, Table
 
@@ -27,7 +27,7 @@ _FACTS: Final = CallFacts("v2.pipelines.list_for_project", "GET", "/api/v2/pipel
 
 
 def measure(rounds: int) -> Table:
-    """Ways to decode in turns, as a multiple of plain pydantic models."""
+    """Decoding times of several libraries, relative to plain pydantic models."""
     failures: list[str] = []
     page, build = responses.page(), responses.build()
     pages: dict[str, Decode] = {
@@ -44,7 +44,7 @@ def measure(rounds: int) -> Table:
         try:
             decode = pages[name] = make(page)
             decode()
-        except Exception as error:  # noqa: BLE001  # whatever keeps a peer from running belongs into the table
+        except Exception as error:  # noqa: BLE001  # every failure of another library belongs into the table
             pages.pop(name, None)
             failures.append(f"{name}: {error}")
     small, big = _rounds(pages, 60, rounds), _rounds(builds, 4, rounds)
@@ -55,10 +55,10 @@ def measure(rounds: int) -> Table:
     ]
     return Table(
         "Decoding",
-        f"Time from bytes to data, as a multiple of plain pydantic models (dates as `datetime`, known values as "
-        f"`Literal[...] | str`, no aliases); less is better. The page has {len(page) // 1000} kB, the build "
+        f"Time from bytes to data, relative to plain pydantic models (dates as `datetime`, known values as "
+        f"`Literal[...] | str`, no aliases); lower is better. The page has {len(page) // 1000} kB, the build "
         f"{len(build) // 1000} kB in {responses.STEPS * responses.CONTAINERS} actions.",
-        ("page of 20 pipelines", "big build of v1.1"),
+        ("page of 20 pipelines", "large build of v1.1"),
         tuple(rows),
         tuple(failures),
     )

@@ -1,4 +1,4 @@
-"""datamodel-code-generator's own client, made of our spec of v2 into a folder that is not kept."""
+"""The client of datamodel-code-generator, generated from our spec of v2 into a temporary folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SPEC: Final = Path(__file__).parent.parent / "src" / "circleci_sdk" / "v2" / "op
 
 
 def generate(folder: Path) -> str:
-    """Write the client and its models there; gives what went wrong, or nothing."""
+    """Write the client and its models there; returns an error message or an empty string."""
     client, models = folder / "benchmarks_generated_client", folder / "benchmarks_generated_models"
     models.mkdir()
     (models / "py.typed").touch()

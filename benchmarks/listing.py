@@ -1,4 +1,4 @@
-"""Reading ahead: a list of a hundred pages from a slow server, with work of the caller on each page."""
+"""Prefetching: a list of a hundred pages from a slow server, with work by the caller per page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import anyio
 
 from circleci_sdk import AsyncCircleCI
 
-from .contestants.base import TOKEN
+from .clients.base import TOKEN
 from .responses import PAGE_SIZE, PAGES
 from .server import LATENCY
 from .stats import Figure
@@ -18,7 +18,7 @@ WORK: Final = 0.02
 
 
 def measure(url: str, backend: str, rounds: int) -> Figure:
-    """The time with `prefetch`, as a multiple of the plain loop's."""
+    """The time with `prefetch`, relative to the plain loop."""
     return Figure.of([anyio.run(_round, url, backend=backend) for _ in range(rounds)])
 
 

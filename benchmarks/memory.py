@@ -1,4 +1,4 @@
-"""Memory: of a client that has made a call, and of ten thousand models. Each contestant in fresh processes."""
+"""Memory of a client after its first call, and of ten thousand models. Each client in fresh processes."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from . import responses
-from .contestants import BASIS, ENTRIES
+from .clients import BASIS, ENTRIES
 from .stats import Figure
 from .tables import Row, Table
 
 if TYPE_CHECKING:
-    from .contestants.base import Contestant
+    from .clients.base import BaseClient
 
 CLIENTS: Final = 40
 MODELS: Final = 10_000
 
 
 def measure(url: str, rounds: int) -> Table:
-    """Absolute sizes: they hardly depend on the machine."""
+    """Absolute sizes, which hardly depend on the machine."""
     failures: list[str] = []
     rows: list[Row] = []
     for entry in ENTRIES:
         try:
-            client = Figure.of([_ask("client", entry.module, url) for _ in range(rounds)])
-            models = Figure.of([_ask("models", entry.module, url) for _ in range(rounds)])
+            client = Figure.of([_run("client", entry.module, url) for _ in range(rounds)])
+            models = Figure.of([_run("models", entry.module, url) for _ in range(rounds)])
         except RuntimeError as error:
             failures.append(f"{entry.label}: {error}")
             continue
         rows.append(Row(entry.label, (client, None if entry.module in _SAME_MODELS else models)))
     return Table(
         "Memory",
-        f"kB for each of {CLIENTS} clients that have made a call and keep their connection, and MB for {MODELS:,} "
-        "pipelines, decoded from pages; less is better.",
-        ("kB a client", "MB of data"),
+        f"kB per client, for {CLIENTS} clients with one open connection each, and MB for {MODELS:,} pipelines decoded "
+        "from pages; lower is better.",
+        ("kB per client", "MB of data"),
         tuple(rows),
         tuple(failures),
     )
@@ -50,7 +50,7 @@ def measure(url: str, rounds: int) -> Table:
 _SAME_MODELS: Final = {"sdk_httpx2", "sdk_aiohttp"}
 
 
-def _ask(what: str, module: str, url: str) -> float:
+def _run(what: str, module: str, url: str) -> float:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.memory", what, module, url],
         capture_output=True,
@@ -64,24 +64,24 @@ def _ask(what: str, module: str, url: str) -> float:
 
 
 def _resident() -> int:
-    """Bytes in memory. Linux only; elsewhere the table says that it could not be measured."""
+    """Resident memory in bytes. Linux only; elsewhere the table reports a failure."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 async def _client(module: str, url: str) -> float:
-    make: Callable[[str], Contestant] = import_module(f"benchmarks.contestants.{module}").Client
+    make: Callable[[str], BaseClient] = import_module(f"benchmarks.clients.{module}").Client
 
-    async def some(count: int) -> list[Contestant]:
+    async def open_clients(count: int) -> list[BaseClient]:
         made = [make(url) for _ in range(count)]
         for client in made:
             await client.start()
             await client.page("web")
         return made
 
-    warm = await some(3)
+    warm = await open_clients(3)
     before = _resident()
-    clients = await some(CLIENTS)
+    clients = await open_clients(CLIENTS)
     size = (_resident() - before) / CLIENTS / 1000
     for client in (*clients, *warm):
         await client.aclose()
@@ -112,12 +112,12 @@ def _ours() -> Callable[[bytes], object]:
 
 def _openai() -> Callable[[bytes], object]:
     construct: Any = import_module("openai._models").construct_type
-    model: Any = import_module("benchmarks.contestants.openai_client").PAGE
+    model: Any = import_module("benchmarks.clients.openai_client").PAGE
     return lambda page: construct(value=json.loads(page), type_=model)
 
 
 def _githubkit() -> Callable[[bytes], object]:
-    model: Any = import_module("benchmarks.contestants.githubkit_client").PAGE
+    model: Any = import_module("benchmarks.clients.githubkit_client").PAGE
     return model.model_validate_json  # type: ignore[no-any-return]
 
 

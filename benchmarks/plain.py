@@ -1,4 +1,4 @@
-"""The responses as plain pydantic models, written by hand: what decoding costs at the least."""
+"""The responses as handwritten plain pydantic models: the lower bound of decoding time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Commit(BaseModel):
 
 
 class Vcs(BaseModel):
-    """Where the code comes from."""
+    """The source of the code."""
 
     provider_name: str
     origin_repository_url: str

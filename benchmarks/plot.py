@@ -1,4 +1,4 @@
-"""A bar chart as SVG, by hand: a plotting library would be the largest thing this folder asks for."""
+"""A bar chart as SVG, without a plotting library, which would be the largest dependency of the benchmarks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS: Final = "circleci_sdk"
 
 
 def chart(tables: Sequence[Table]) -> str:
-    """One group of bars for each row of each table, one bar for each column, a line at 1."""
+    """One group of bars per row of each table, one bar per column, and a line at 1."""
     shown = [row for table in tables for row in table.rows]
     longest = max(figure.middle for row in shown for figure in row.figures if figure)
     scale = (WIDTH - LEFT - 70) / longest

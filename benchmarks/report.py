@@ -9,19 +9,19 @@ if TYPE_CHECKING:
     from .tables import Budget, Table
 
 INTRODUCTION: Final = (
-    "Written by `nox -s bench`; ../README.md says how to read it. Every figure is a median over the rounds, in "
-    "brackets the middle half of them."
+    "Written by `nox -s bench`; ../README.md describes the methods. Every figure is the median of the rounds, with the "
+    "quartiles in parentheses."
 )
 
 
-def markdown(budgets: Sequence[Budget], tables: Iterable[Table], said: Sequence[str]) -> str:
+def markdown(budgets: Sequence[Budget], tables: Iterable[Table], notes: Sequence[str]) -> str:
     """The whole report."""
     parts = [
-        "# Measured",
+        "# Results",
         INTRODUCTION,
-        *said,
+        *notes,
         "## Budget",
-        _grid(("what", "budget", "measured", "kept"), [_budget(budget) for budget in budgets]),
+        _grid(("measurement", "budget", "measured", "met"), [_budget(budget) for budget in budgets]),
         "![Calls, as multiples of raw httpx](calls.svg)",
         *(_table(table) for table in tables),
     ]
@@ -29,8 +29,8 @@ def markdown(budgets: Sequence[Budget], tables: Iterable[Table], said: Sequence[
 
 
 def _budget(budget: Budget) -> tuple[str, ...]:
-    kept = {True: "yes", False: "**no**", None: "not measured"}[budget.is_kept]
-    return budget.what, budget.promise, str(budget.measured or "-"), kept
+    met = {True: "yes", False: "**no**", None: "not measured"}[budget.is_met]
+    return budget.name, budget.bound, str(budget.measured or "-"), met
 
 
 def _table(table: Table) -> str:
@@ -38,7 +38,7 @@ def _table(table: Table) -> str:
         (row.label + (f" ({row.note})" if row.note else ""), *(str(figure or "-") for figure in row.figures))
         for row in table.rows
     ]
-    parts = [f"## {table.title}", table.said, _grid(("", *table.columns), rows)]
+    parts = [f"## {table.title}", table.description, _grid(("", *table.columns), rows)]
     if table.failures:
         parts.append("\n".join(("Not measured:", "", *(f"* {failure}" for failure in table.failures))))
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""What the server returns: invented, of the size and shape that the API is known for."""
+"""Responses of the benchmark server: synthetic, in the size and structure of real ones."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _pipeline(number: int) -> dict[str, Any]:
             "revision": f"{number:040x}",
             "branch": "feature/faster-calls",
             "review_id": "123",
-            "commit": {"subject": "Make it faster", "body": "Nobody should have to wait."},
+            "commit": {"subject": "Make it faster", "body": "No request should wait."},
         },
     }
 
 
 def page(token: str | None = None, first: int = 1) -> bytes:
-    """A page of pipelines; `token` leads to the next one."""
+    """A page of pipelines; `token` is the token of the next page."""
     items = [_pipeline(number) for number in range(first, first + PAGE_SIZE)]
     return json.dumps({"items": items, "next_page_token": token}).encode()
 

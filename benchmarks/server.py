@@ -1,11 +1,11 @@
-"""The server that all are measured on: raw asyncio in a process of its own, responses made before the first request.
+"""The benchmark server: raw asyncio in a separate process, with responses prepared before the first request.
 
-The project in the path says what it does, whatever API the path belongs to:
+The project in the path selects the behavior, for either API version:
 
-    web      one page of pipelines, the last one
+    web      a single page of pipelines
     listing  a hundred pages
     slow     the same, each page after 20 ms
-    limited  as many calls a second as the parameter of the branch says, then 429
+    limited  calls per second as set by the query parameter `branch`, then 429
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def _reply(body: bytes, status: bytes = b"200 OK", headers: bytes = b"") -> byte
 
 
 class _Window:
-    """A limit per second, counted in whole seconds of its own clock."""
+    """A rate limit with a window of one second."""
 
     def __init__(self) -> None:
         self.started = 0.0
         self.used = 0
-        self.refused = 0
+        self.rejected = 0
         self.served = 0
 
     def response(self, rate: int, ready: bytes) -> bytes:
@@ -50,7 +50,7 @@ class _Window:
         left = rate - self.used
         headers = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: 1\r\n"
         if left <= 0:
-            self.refused += 1
+            self.rejected += 1
             return _reply(b'{"message":"Too many"}', b"429 Too Many Requests", headers % (rate, 0))
         self.used += 1
         self.served += 1
@@ -71,7 +71,7 @@ class _Responses:
         self.window = _Window()
 
     def to(self, target: bytes) -> tuple[bytes, float]:
-        """What to respond, and after how many seconds."""
+        """The response and its delay in seconds."""
         if b"listing" in target or b"slow" in target:
             found = _TOKEN.search(target)
             return self.pages[int(found[1]) if found else 0], LATENCY if b"slow" in target else 0.0
@@ -81,7 +81,7 @@ class _Responses:
         if b"/v1.1/" in target:
             return self.build, 0.0
         if b"/counts" in target:
-            counts = {"served": self.window.served, "refused": self.window.refused}
+            counts = {"served": self.window.served, "rejected": self.window.rejected}
             self.window = _Window()
             return _reply(json.dumps(counts).encode()), 0.0
         return self.page, 0.0
@@ -115,16 +115,16 @@ async def _serve() -> None:
         await server.serve_forever()
 
 
-def pin(place: int) -> None:
-    """Keep this process to one of the cores, where the system can."""
+def pin(core: int) -> None:
+    """Pin this process to one core, where the operating system supports it."""
     if hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[place % len(cores)]})
+        os.sched_setaffinity(0, {cores[core % len(cores)]})
 
 
 @contextmanager
 def running() -> Generator[str]:
-    """A server in another process; gives its address."""
+    """Run the server in another process; yields its URL."""
     root = Path(__file__).parent.parent
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, cwd=root)
     assert process.stdout is not None

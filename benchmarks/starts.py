@@ -1,4 +1,4 @@
-"""What it costs to begin: imports, a constructed client, the first completed call. Each in a fresh process."""
+"""Startup times: imports, a constructed client, the first completed call. Each in a fresh process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .contestants import ENTRIES, OURS
+from .clients import ENTRIES, OURS
 from .stats import Figure, ratios
 from .tables import Row, Table
 
@@ -24,7 +24,7 @@ PRELOAD: Final = "import circleci_sdk; circleci_sdk.preload()"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A statement, or the first call of a contestant."""
+    """A statement, or the first call of a client."""
 
     label: str
     code: str
@@ -52,33 +52,33 @@ STARTS: Final = (
         "from benchmarks_generated_client import AsyncClient; AsyncClient(base_url='https://example.com')",
     ),
 )
-# asyncio is there before the clock runs: whoever makes a call has an event loop. httpx and httpcore import the other
-# four as soon as they find them installed; most users have none of them.
+# asyncio is imported before the timer starts: every caller has an event loop. httpx and httpcore import the other four
+# if they are installed; most users have none of them.
 _ABSENT: Final = "import sys; sys.modules.update(dict.fromkeys(('click', 'h2', 'rich', 'trio')))"
 _TIMED: Final = _ABSENT + "; import asyncio, time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
 _FIRST_CALL: Final = (
-    "from benchmarks.contestants.{module} import Client; url = {url!r}; "
+    "from benchmarks.clients.{module} import Client; url = {url!r}; "
     "exec('async def main():\\n client = Client(url)\\n await client.start()\\n await client.page(\"web\")'); "
     "asyncio.run(main())"
 )
-# The server of these measurements speaks plain HTTP, for which ours reads no certificates; the other clients do.
+# The server uses plain HTTP, for which circleci_sdk loads no certificates; the other clients do.
 _WITH_CERTIFICATES: Final = _FIRST_CALL.replace("Client(url)", "Client(url, verify=httpx.create_ssl_context())")
 
 
 def measure(url: str, rounds: int) -> Table:
-    """Times of fresh processes in turns, as a multiple of importing httpx and pydantic."""
+    """Times in fresh processes, relative to importing httpx and pydantic."""
     starts = [
         *STARTS,
         *(Start(f"{e.label}: first call", _FIRST_CALL.format(module=e.module, url=url)) for e in ENTRIES),
         Start(
-            "circleci_sdk: first call, and the certificates read that HTTPS needs",
+            "circleci_sdk: first call, including the certificates for HTTPS",
             f"import httpx; {_WITH_CERTIFICATES.format(module=OURS, url=url)}",
         ),
     ]
     failures: list[str] = []
     taken: dict[str, list[float]] = {}
     basis: list[float] = []
-    for number in range(rounds + 1):  # the first one fills the disk's cache
+    for number in range(rounds + 1):  # the first round fills the disk cache
         base = _seconds(BASIS)
         if number:
             basis.append(base)
@@ -93,10 +93,10 @@ def measure(url: str, rounds: int) -> Table:
                 taken.setdefault(start.label, []).append(seconds)
     rows = [Row(start.label, (ratios(taken[start.label], basis),)) for start in starts]
     return Table(
-        "To begin",
-        "Time in a fresh process, as a multiple of `import httpx; from pydantic import BaseModel` "
-        f"({Figure.of([1000 * seconds for seconds in basis])} ms here); less is better. asyncio is imported before the "
-        "clock runs; trio, h2 and click are hidden, which httpx imports wherever it finds them.",
+        "Startup",
+        "Time in a fresh process, relative to `import httpx; from pydantic import BaseModel` "
+        f"({Figure.of([1000 * seconds for seconds in basis])} ms here); lower is better. asyncio is imported before "
+        "the timer starts; trio, h2 and click, which httpx imports if installed, are hidden.",
         ("time",),
         tuple(rows),
         tuple(failures),

@@ -1,4 +1,4 @@
-"""Figures of several rounds: a median, and how far apart the middle half of them lies."""
+"""Statistics of several rounds: median and quartiles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """The middle of several rounds, and its lower and upper quarter."""
+    """The median of several rounds, and the lower and upper quartile."""
 
     middle: float
     low: float
@@ -18,7 +18,7 @@ class Figure:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Figure:
-        """What these values say."""
+        """The statistics of these values."""
         low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
         return cls(median(values), low, high, len(values))
 
@@ -28,5 +28,5 @@ class Figure:
 
 
 def ratios(values: Sequence[float], basis: Sequence[float]) -> Figure:
-    """Round by round, so that what slows down a whole round falls out."""
+    """Ratios per round, which cancels out variations between rounds."""
     return Figure.of([value / base for value, base in zip(values, basis, strict=True)])

@@ -1,4 +1,4 @@
-"""What a measurement hands on: rows of labels and figures, and what is to be said about them."""
+"""Results of measurements: tables of labels and figures, with a description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One contestant or one of our own figures. `figures` are in the order of the table's columns; None is a gap."""
+    """One client or variant. `figures` are in the order of the columns; None means not measured."""
 
     label: str
     figures: tuple[Figure | None, ...]
@@ -20,10 +20,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A title, what was measured, and its rows."""
+    """A title, a description of the measurement, and rows."""
 
     title: str
-    said: str
+    description: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     failures: tuple[str, ...] = ()
@@ -31,21 +31,21 @@ class Table:
 
 @dataclass(slots=True)
 class Budget:
-    """One promise of speed. `least` and `most` bound the median; `checks` holds what was measured."""
+    """One performance budget. `least` and `most` are bounds of the median."""
 
-    what: str
+    name: str
     least: float | None
     most: float | None
     measured: Figure | None = field(default=None)
 
     @property
-    def promise(self) -> str:
-        """The bound in words."""
+    def bound(self) -> str:
+        """The bound as text."""
         return f"at least {self.least:g}" if self.least is not None else f"at most {self.most:g}"
 
     @property
-    def is_kept(self) -> bool | None:
-        """None: it was not measured."""
+    def is_met(self) -> bool | None:
+        """Whether the median is within the bounds; None if not measured."""
         if self.measured is None:
             return None
         middle = self.measured.middle

@@ -1,4 +1,4 @@
-"""How long a type checker takes over a small file of a user."""
+"""Duration of type-checking a small file of user code."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ CHECKERS: Final = {
 
 
 def measure(rounds: int) -> Table:
-    """Files and checkers in turns; a checker starts afresh each time."""
+    """Times of all files and checkers. Each run starts without a cache."""
     failures: list[str] = []
     taken: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -93,9 +93,9 @@ def measure(rounds: int) -> Table:
                 file.write_text(text)
                 for checker, command in CHECKERS.items():
                     if (name, checker) in taken or not number:
-                        seconds, said = _check(command, file)
-                        if said and not number:
-                            failures.append(f"{name}: {checker} says: {said}")
+                        seconds, error = _check(command, file)
+                        if error and not number:
+                            failures.append(f"{name}: {checker}: {error}")
                         taken.setdefault((name, checker), []).append(seconds)
     rows: list[Row] = []
     for name in FILES:
@@ -103,8 +103,8 @@ def measure(rounds: int) -> Table:
         rows.append(Row(name, tuple(figures)))
     return Table(
         "Type-checking a file of fifteen lines",
-        "Time of a fresh run, as a multiple of the file that uses circleci_sdk; more means that the others are slower. "
-        f"Ours takes {', '.join(f'{_ours(taken, checker)} s with {checker}' for checker in CHECKERS)} here.",
+        "Time without a cache, relative to the file that uses circleci_sdk; higher is slower. "
+        f"circleci_sdk takes {', '.join(f'{_ours(taken, checker)} s with {checker}' for checker in CHECKERS)} here.",
         tuple(CHECKERS),
         tuple(rows),
         tuple(failures),
@@ -120,11 +120,11 @@ def _figure(taken: dict[tuple[str, str], list[float]], name: str, checker: str) 
 
 
 def _check(command: tuple[str, ...], file: Path) -> tuple[float, str]:
-    """Seconds, and the first complaint if there is one."""
+    """The duration in seconds, and the first error or an empty string."""
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-m", *command, str(file)], capture_output=True, text=True, check=False, cwd=file.parent
     )
     seconds = time.perf_counter() - started
-    said = [line.replace(f"{file.parent}{os.sep}", "") for line in done.stdout.splitlines() if "error" in line]
-    return seconds, said[0].strip() if done.returncode and said else ""
+    errors = [line.replace(f"{file.parent}{os.sep}", "") for line in done.stdout.splitlines() if "error" in line]
+    return seconds, errors[0].strip() if done.returncode and errors else ""

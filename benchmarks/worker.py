@@ -1,7 +1,7 @@
-"""One contestant in a process of its own. It is told on standard input what to do next, and returns with seconds.
+"""A client in a separate process. It reads commands from standard input and writes the measured seconds.
 
-All contestants are alive at the same time and work in turns, so that what slows down the machine hits all of them.
-Standard input is read without giving way to the event loop: between two measurements nothing may run.
+All clients exist at the same time and work alternately, so that variations of the machine affect all of them.
+Reading standard input blocks the event loop on purpose: nothing may run between two measurements.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ import anyio
 from .server import pin
 
 if TYPE_CHECKING:
-    from .contestants.base import Contestant
+    from .clients.base import BaseClient
 
 PROJECTS: Final = 500
-"""Calls go to so many projects in turn: real ones seldom ask for the same address twice in a row."""
+"""Number of projects that calls alternate between: real programs rarely request the same URL twice in a row."""
 
 
 async def at_once(do: Callable[[], Awaitable[object]], times: int, tasks: int) -> None:
-    """Do it so often, so many at a time."""
+    """Call `do` `times` times, from `tasks` concurrent tasks."""
     left = times
 
     async def work() -> None:
@@ -48,12 +48,12 @@ async def at_once(do: Callable[[], Awaitable[object]], times: int, tasks: int) -
 
 
 async def _serve(module: str, url: str) -> None:
-    client: Contestant = import_module(f"benchmarks.contestants.{module}").Client(url)
+    client: BaseClient = import_module(f"benchmarks.clients.{module}").Client(url)
     await client.start()
-    turn = count()
+    number = count()
 
     async def call() -> None:
-        await client.page(f"web-{next(turn) % PROJECTS}")
+        await client.page(f"web-{next(number) % PROJECTS}")
 
     jobs: dict[str, Callable[..., Awaitable[object]]] = {
         "calls": partial(at_once, call),
@@ -62,20 +62,20 @@ async def _serve(module: str, url: str) -> None:
     await call()
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        order = json.loads(line)
-        if order["do"] == "calls":
-            # Before the clock runs, connections that idled too long are opened anew, and what the others have pushed
-            # out of the processor's caches comes back: this is about the steady state.
-            await at_once(call, 50 + 2 * order["with"][1], order["with"][1])
+        command = json.loads(line)
+        if command["do"] == "calls":
+            # Warm-up: reopens connections that idled too long, and fills the processor caches again. The measurement is
+            # about the steady state.
+            await at_once(call, 50 + 2 * command["with"][1], command["with"][1])
         started, worked = time.perf_counter(), time.process_time()
-        await jobs[order["do"]](*order["with"])
+        await jobs[command["do"]](*command["with"])
         response = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - worked}
         print(json.dumps(response), flush=True)
     await client.aclose()
 
 
 class Worker:
-    """The other end: a contestant that runs elsewhere."""
+    """The parent side: controls a client in another process."""
 
     def __init__(self, module: str, backend: str, url: str) -> None:
         command = [sys.executable, "-m", "benchmarks.worker", module, backend, url]
@@ -98,12 +98,12 @@ class Worker:
         assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
-            told = self._process.stderr.read().strip().splitlines()
-            raise RuntimeError(told[-1] if told else "it ended without a word")
+            error = self._process.stderr.read().strip().splitlines()
+            raise RuntimeError(error[-1] if error else "the process ended without output")
         return json.loads(line)
 
     def measure(self, do: str, *arguments: object) -> dict[str, float]:
-        """Let it work; gives wall and processor seconds."""
+        """Run one measurement; returns wall and processor seconds."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, "with": arguments}) + "\n")
         self._process.stdin.flush()
@@ -111,7 +111,7 @@ class Worker:
         return response
 
     def close(self) -> None:
-        """End it."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):

@@ -1,4 +1,4 @@
-"""githubkit, pointed at our server: the closest relative."""
+"""githubkit, with the benchmark server as its base URL."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from .base import TOKEN, Contestant
+from .base import TOKEN, BaseClient
 from .models import page_model
 
 githubkit: Any = import_module("githubkit")
 PAGE: Any = page_model(BaseModel)
 
 
-class Client(Contestant):
+class Client(BaseClient):
     """`GitHub.arequest` with a model, which is what its generated methods call."""
 
     def __init__(self, url: str) -> None:
@@ -25,7 +25,7 @@ class Client(Contestant):
         return (await self._client.arequest("GET", path, params=params, response_model=PAGE)).parsed_data
 
     async def start(self) -> None:
-        await self._client.__aenter__()  # without it each call opens a connection of its own
+        await self._client.__aenter__()  # otherwise each call opens a new connection
 
     async def page(self, project: str) -> int:
         return len((await self._get(project, None)).items)

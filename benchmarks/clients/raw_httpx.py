@@ -1,27 +1,25 @@
-"""aiohttp as it is: a parser in C, and on asyncio only."""
+"""Raw httpx: the basis of all ratios."""
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
-from .base import TOKEN, Contestant
+import httpx
 
-aiohttp: Any = import_module("aiohttp")
+from .base import TOKEN, BaseClient
 
 
-class Client(Contestant):
-    """One `aiohttp.ClientSession`."""
+class Client(BaseClient):
+    """One `httpx.AsyncClient` with its default pool of a hundred connections."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._session = aiohttp.ClientSession(headers={"Circle-Token": TOKEN})
+        limits = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+        self._client = httpx.AsyncClient(limits=limits, headers={"Circle-Token": TOKEN})
 
     async def _get(self, project: str, params: dict[str, str] | None = None) -> Any:
-        async with self._session.get(
-            f"{self._url}/api/v2/project/gh/acme/{project}/pipeline", params=params
-        ) as response:
-            return await response.json()
+        response = await self._client.get(f"{self._url}/api/v2/project/gh/acme/{project}/pipeline", params=params)
+        return response.json()
 
     async def page(self, project: str) -> int:
         response = await self._get(project)
@@ -38,4 +36,4 @@ class Client(Contestant):
             params = {"page-token": response["next_page_token"]}
 
     async def aclose(self) -> None:
-        await self._session.close()
+        await self._client.aclose()

@@ -1,4 +1,4 @@
-"""circleci_sdk as it comes."""
+"""circleci_sdk with its defaults."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from circleci_sdk import AsyncCircleCI
 
-from .base import TOKEN, Contestant
+from .base import TOKEN, BaseClient
 
 
-class Client(Contestant):
-    """One `AsyncCircleCI`; `options` are those of its constructor."""
+class Client(BaseClient):
+    """One `AsyncCircleCI`; `options` are passed to its constructor."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self._client = AsyncCircleCI(TOKEN, base_url=url, **options)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .base import TOKEN, Contestant
+from .base import TOKEN, BaseClient
 
 pycircleci_async: Any = import_module("pycircleci_async")
 
 
-class Client(Contestant):
-    """Its method for the same operation; it gives dicts."""
+class Client(BaseClient):
+    """Its method for the same operation, which returns dicts."""
 
     def __init__(self, url: str) -> None:
         self._client = pycircleci_async.CircleCIClient(token=TOKEN, url=f"{url}/api")

@@ -1,16 +1,16 @@
-"""What datamodel-code-generator makes of our own spec, with its own client."""
+"""The client that datamodel-code-generator generates from our spec."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-from .base import TOKEN, Contestant
+from .base import TOKEN, BaseClient
 
 generated: Any = import_module("benchmarks_generated_client")
 
 
-class Client(Contestant):
+class Client(BaseClient):
     """Its method for the same operation, with its models."""
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""The page as models on any pydantic base, for clients that have none of CircleCI."""
+"""The page as models on any pydantic base, for clients without CircleCI models."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, Literal
 
 import pydantic
 
-# Its signature cannot say what it takes: types that are made at run time.
+# Typed Any: its signature does not cover types created at run time.
 create_model: Any = pydantic.create_model
 
 
 def page_model(base: Any) -> Any:
-    """A page of pipelines: dates, known values or any text, and no aliases."""
+    """A page of pipelines with dates, literals and no aliases."""
     commit = create_model("Commit", __base__=base, subject=(str | None, None), body=(str | None, None))
     vcs = create_model(
         "Vcs",

@@ -1,4 +1,4 @@
-"""Those who are measured. Each module opens one client in its usual way; `base.py` says what it must be able to do."""
+"""The measured clients. Each module opens one client as its documentation shows; `base.py` is their interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contestant: its module here, what a table calls it, and what is to be known about the comparison."""
+    """A client: its module, its label in tables, and a note on the comparison."""
 
     module: str
     label: str
@@ -37,7 +37,7 @@ ENTRIES: Final = (
         "pycircleci_client",
         "pycircleci-async",
         ("pycircleci_async",),
-        note="plain dicts; installed against its own bound, which asks for an httpx from 2022",
+        note="plain dicts; installed against its own version bound, an httpx of 2022",
     ),
     Entry(
         "generated_client",

@@ -1,18 +1,18 @@
-"""openai's client, pointed at our server: the best known of the generated SDKs."""
+"""openai's client, with the benchmark server as its base URL: the best known generated SDK."""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import Any
 
-from .base import TOKEN, Contestant
+from .base import TOKEN, BaseClient
 from .models import page_model
 
 openai: Any = import_module("openai")
 PAGE: Any = page_model(import_module("openai._models").BaseModel)
 
 
-class Client(Contestant):
+class Client(BaseClient):
     """`AsyncOpenAI.get`, which is what its generated methods call."""
 
     def __init__(self, url: str) -> None:

@@ -1,4 +1,4 @@
-"""circleci_sdk with a transport that a user handed in: aiohttp's, on asyncio only."""
+"""circleci_sdk with a transport passed by the user: aiohttp, asyncio only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ httpx_aiohttp: Any = import_module("httpx_aiohttp")
 
 
 class Client(sdk.Client):
-    """The client is ours, the transport is borrowed, so it is closed here."""
+    """The transport is borrowed by the client, so it is closed here."""
 
     def __init__(self, url: str) -> None:
         self._transport = httpx_aiohttp.AiohttpTransport()
