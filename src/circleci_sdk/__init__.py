@@ -29,7 +29,9 @@ if TYPE_CHECKING:
         PermissionDeniedError,
         PoolExhaustedError,
         RateLimitError,
+        RequestOutcome,
         RequestTimeoutError,
+        RetryStopReason,
         RunFailedError,
         RunSkippedError,
         RunTimeoutError,
@@ -39,12 +41,14 @@ if TYPE_CHECKING:
         TransportError,
         UnprocessableEntityError,
     )
+    from ._core.messages import Headers
     from ._core.operation import Operation
-    from ._core.options import Timeout
-    from ._core.pagination import AsyncPager, Page
+    from ._core.options import Hook, Method, Timeout
+    from ._core.pagination import AsyncPager, Cursor, Page
     from ._core.policy.rate_limit import RateKey, RateLimit, RateLimiter
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
+    from ._core.transport.auth import AuthScheme, TokenSource
     from ._core.unset import UNSET, Unset
     from ._preload import preload
     from .client import AsyncCircleCI
@@ -58,16 +62,18 @@ else:
             "._core.errors": (
                 "AuthenticationError BadRequestError CallError CircleCIError ClientClosedError ConfigError "
                 "ConflictError ConnectionFailedError DecodeError GoneError InvalidArgumentError NotFoundError "
-                "PaginationError PermissionDeniedError PoolExhaustedError RateLimitError RequestTimeoutError "
-                "RunFailedError RunSkippedError RunTimeoutError ServerError SignatureError StatusError "
-                "TransportError UnprocessableEntityError"
+                "PaginationError PermissionDeniedError PoolExhaustedError RateLimitError RequestOutcome "
+                "RequestTimeoutError RetryStopReason RunFailedError RunSkippedError RunTimeoutError ServerError "
+                "SignatureError StatusError TransportError UnprocessableEntityError"
             ),
+            "._core.messages": "Headers",
             "._core.operation": "Operation",
-            "._core.options": "Timeout",
-            "._core.pagination": "AsyncPager Page",
+            "._core.options": "Hook Method Timeout",
+            "._core.pagination": "AsyncPager Cursor Page",
             "._core.policy.rate_limit": "RateKey RateLimit RateLimiter",
             "._core.serialization.model": "UnknownStr",
             "._core.serialization.slugs": "ProjectSlug",
+            "._core.transport.auth": "AuthScheme TokenSource",
             "._core.unset": "UNSET Unset",
             "._preload": "preload",
             ".client": "AsyncCircleCI",
@@ -78,6 +84,7 @@ __all__ = [
     "UNSET",
     "AsyncCircleCI",
     "AsyncPager",
+    "AuthScheme",
     "AuthenticationError",
     "BadRequestError",
     "CallError",
@@ -86,9 +93,13 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "ConnectionFailedError",
+    "Cursor",
     "DecodeError",
     "GoneError",
+    "Headers",
+    "Hook",
     "InvalidArgumentError",
+    "Method",
     "NotFoundError",
     "Operation",
     "Page",
@@ -101,7 +112,9 @@ __all__ = [
     "RateLimitError",
     "RateLimiter",
     "Reply",
+    "RequestOutcome",
     "RequestTimeoutError",
+    "RetryStopReason",
     "RunFailedError",
     "RunSkippedError",
     "RunTimeoutError",
@@ -109,6 +122,7 @@ __all__ = [
     "SignatureError",
     "StatusError",
     "Timeout",
+    "TokenSource",
     "TransportError",
     "UnknownStr",
     "UnprocessableEntityError",

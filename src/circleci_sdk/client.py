@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from ._core.caller import Caller, RecordingCaller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from ._core.options import Hook, Method
     from ._core.policy.rate_limit import RateLimit, RateLimiter
-    from ._core.transport.http import Hook
     from .helpers.artifacts import Artifacts
     from .helpers.history.history import History
     from .helpers.logs.logs import Logs
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class AsyncCircleCI:

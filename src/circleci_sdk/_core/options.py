@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
+from typing import Any, Literal
 
 from .errors import ConfigError
 from .unset import UNSET, Unset
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+Hook = Callable[[Any], Awaitable[None]]
+"""An async callable that is awaited with the `httpx.Request` or the `httpx.Response` of each attempt."""
 
 
 def is_count(value: object, *, least: int) -> bool:

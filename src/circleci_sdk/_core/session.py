@@ -25,8 +25,9 @@ from .policy.rate_limit import LocalRateLimiter, RateKey, RateLimit, RateLimiter
 if TYPE_CHECKING:
     import httpx
 
+    from .options import Hook
     from .transport.auth import Credential
-    from .transport.http import Hook, Http
+    from .transport.http import Http
 
 logger: Final = logging.getLogger("circleci_sdk")
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")

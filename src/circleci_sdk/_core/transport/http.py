@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -24,11 +23,10 @@ from .request import full_request, lean_request, without_query
 from .tracebacks import strip_traceback
 
 if TYPE_CHECKING:
-    from circleci_sdk._core.options import Timeout
+    from circleci_sdk._core.options import Hook, Timeout
 
     from .auth import Credential
 
-Hook = Callable[[Any], Awaitable[None]]
 MAX_REDIRECTS: Final = 5
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """What carries the requests, as servers are told; an alias that stands in for httpx says its own version."""
