@@ -1,4 +1,4 @@
-"""Every check of the project: `nox` runs them all but `bench` and `slow`, `nox -s tests` one, `nox -l` lists them."""
+"""The checks of the project: `nox` runs all but `bench` and `slow`, `nox -s tests` one, and `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from python_discovery import get_interpreter
 
 nox.needs_version = ">=2026.10.20"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "lowest", "httpx2", "codegen", "tour", "build"]
+nox.options.sessions = ["lint", "types", "tests", "other_pythons", "lowest", "httpx2", "codegen", "tour", "build"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEV = nox.project.dependency_groups(PROJECT, "dev")
 TEST = nox.project.dependency_groups(PROJECT, "test")
 BENCH = nox.project.dependency_groups(PROJECT, "bench")
-# pycircleci-async asks for an httpx from 2022, where nobody else can run; it works with today's.
+# pycircleci-async asks for an httpx of 2022, which the other clients do not accept; it works with the current one.
 PEERS = [["httpx-aiohttp"], ["openai"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
+PARALLEL = ("-n", "logical")
 # These need the generator and the checkers, which the sessions with the package and its tests alone do not have.
 WITHOUT_DEV = [f"--ignore=tests/{name}" for name in ("codegen", "typing", "wire/test_contract_bites.py")]
 BOUNDED = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["testing"]]
@@ -61,36 +62,46 @@ def types(session: nox.Session) -> None:
     session.run("pyright", "--verifytypes", "circleci_sdk", "--ignoreexternal", env={"PYTHONPATH": "src"}, silent=True)
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=PYTHONS[-1:])
 def tests(session: nox.Session) -> None:
-    """The tests, on every Python there is. Arguments go to pytest: `nox -s tests -- -k paging`."""
+    """The tests on the newest Python here, in parallel. Arguments go to pytest: `nox -s tests -- -k paging`."""
     session.install("-e", ".[testing]", *DEV)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(python=PYTHONS[:-1] or None)
+def other_pythons(session: nox.Session) -> None:
+    """The tests on every other Python here."""
+    if len(PYTHONS) < 2:
+        session.skip("No other Python is installed.")
+    tests(session)
 
 
 @nox.session(python=PYTHONS[0])
 def lowest(session: nox.Session) -> None:
     """The tests of the package on the oldest versions that pyproject.toml admits."""
-    floors = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
-    session.install("-e", ".[testing]", *TEST, *floors)
-    session.run("pytest", *WITHOUT_DEV, *session.posargs)
+    lowest_versions = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
+    session.install("-e", ".[testing]", *TEST, *lowest_versions)
+    session.run("pytest", *PARALLEL, *WITHOUT_DEV, *session.posargs)
 
 
 @nox.session
 def httpx2(session: nox.Session) -> None:
-    """The tests of the core with httpx2 in the place of httpx."""
+    """The tests of the core with httpx2 instead of httpx."""
     session.install("-e", ".[testing]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
     plugin = ("-p", "tests.support.on_httpx2")
-    session.run("python", "-m", "pytest", *plugin, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs)
+    session.run(
+        "python", "-m", "pytest", *plugin, *PARALLEL, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs
+    )
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that use sockets, with random pauses in all loops: what passes by luck elsewhere fails here."""
+    """The tests that use sockets, with random pauses in all loops. Tests that depend on timing fail here."""
     session.install("-e", ".[testing]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
-    rooms = [f"tests/{room}" for room in ("support", "helpers", "testing", "webhooks", "wire")]
-    session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *rooms, *session.posargs)
+    directories = [f"tests/{name}" for name in ("support", "helpers", "testing", "webhooks", "wire")]
+    session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
 
 
 @nox.session
@@ -109,16 +120,16 @@ def tour(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How fast it is beside its peers: benchmarks/results. With `-- --quick` a first look."""
+    """Measure it beside other clients: benchmarks/results. `-- --quick` takes five minutes."""
     session.install("-e", ".", *BENCH)
     for peer in PEERS:
-        session.install(*peer, success_codes=range(256))  # one that cannot be had is named in the tables
+        session.install(*peer, success_codes=range(256))  # the tables name those that are not available
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Wheel and sdist hold the package and nothing else; installed alone, each of them works."""
+    """Wheel and sdist contain the package and nothing else; installed alone, each of them works."""
     session.install(*[requirement for requirement in DEV if requirement.startswith("build")])
     out = Path(session.create_tmp()).resolve()
     shutil.rmtree(out)
@@ -138,8 +149,8 @@ def build(session: nox.Session) -> None:
             session.error(f"{artefact.name} and the package in git differ in {', '.join(sorted(names ^ package))}")
 
     for artefact in (wheel, sdist):
-        place = out / f"alone-{artefact.suffix.strip('.')}"
-        session.run("python", "-m", "venv", str(place))
-        python = str(place / ("Scripts" if os.name == "nt" else "bin") / "python")
+        environment = out / f"alone-{artefact.suffix.strip('.')}"
+        session.run("python", "-m", "venv", str(environment))
+        python = str(environment / ("Scripts" if os.name == "nt" else "bin") / "python")
         session.run(python, "-m", "pip", "install", "--quiet", str(artefact), external=True)
         session.run(python, "-I", "tests/installed.py", external=True)
