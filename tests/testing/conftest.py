@@ -1,4 +1,4 @@
-"""Both doors to one fake: every test that takes `circleci` runs in process and over a port."""
+"""Fixtures: every test with `circleci` runs in process and on a port."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Responses held against the facts about the API, in a strict form: no key too many, none missing, no foreign value.
+"""Checks responses against the facts about the API, without tolerance.
 
-Our specs and models read tolerantly, so that nothing could fail against them. Here sets of values are closed, what
-the documents call required is required, and only the spelling seen on the wire counts.
+Our specs and models are tolerant, so that nearly every response fits them. Here enums are closed, documented required
+keys are required, unknown keys are errors, and only the spelling on the wire is valid.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.facts import Operation, Shape, Success, operations
 OPERATIONS: Final[Mapping[str, Operation]] = {each.label: each for each in operations(places.facts())}
 
 ALLOWED: Final = {
-    # Spelled as the recorded responses of v1.1 have them, which no document does.
+    # Spelling of the recorded responses of v1.1, in no document.
     "v1.users.me": {"user?", "authorized?"},
 }
 
@@ -32,7 +32,7 @@ SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
 
 
 def complaints(label: str, status: int, body: bytes) -> list[str]:
-    """What is wrong with a successful response of an operation."""
+    """The differences between a successful response and the facts."""
     found: list[str] = []
     for success in OPERATIONS[label].successes:
         if success.status != status:

@@ -1,4 +1,4 @@
-"""A bot tested in twenty lines: what the documentation shows."""
+"""A bot tested in twenty lines, as in the documentation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, JobTest, Workfl
 
 
 async def rerun_flaky(circleci: AsyncCircleCI, project_slug: str) -> list[str]:
-    """The bot: reruns what failed in the newest pipeline, and tells which workflows."""
+    """The bot: reruns the failed workflows of the newest pipeline, and returns their names."""
     again: list[str] = []
     [newest] = await circleci.v2.pipelines.list_for_project(project_slug).take(1)
     async for workflow in circleci.v2.pipelines.list_workflows(newest.id):
@@ -23,7 +23,7 @@ async def test_the_bot(fake: FakeCircleCI, web: FakeProject, anyio_backend: str)
     )
     pipeline = web.push(Workflow("build", Job("lint", 10), flaky), Workflow("docs", Job("docs", 5)))
     fake.clock.run_until_idle()
-    fake.fail_next("workflows.rerun", status=429)  # the bot's client gets over that
+    fake.fail_next("workflows.rerun", status=429)  # the client retries it
     async with fake.client() as circleci:
         assert await rerun_flaky(circleci, "gh/acme/web") == ["build"]
     fake.clock.run_until_idle()

@@ -1,8 +1,8 @@
-"""Every request that the SDK's wire contract makes is understood by the fake, by both doors.
+"""The fake accepts every request of the SDK's wire contract, in process and on a port.
 
 The contract comes from the facts about the API: each operation with all its arguments, with the required ones only,
-with each variant of its body. None of the things that they name is there, so that most responses are a no; what
-counts is that the right operation says it, and that the fake has read the same arguments that were given.
+with each variant of its body. The named items do not exist, so that most responses are errors. The test compares the
+operation and the decoded arguments.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from tests.support.facts import Operation, operations
 
 OPERATIONS: Final = operations(places.facts())
 KNOWN: Final = {"v2.policies.list_decisions": "Parameter 'project_id' must be a UUID."}
-"""Refusals that are right: our spec knows more of a parameter than the facts do."""
+"""Expected rejections: the spec restricts a parameter more than the facts do."""
 
 
 @pytest.fixture(scope="module")
-def strangers() -> FakeCircleCI:
+def served() -> FakeCircleCI:
     return FakeCircleCI()
 
 
 @pytest.fixture(scope="module", params=["in process", "over a port"])
 async def client(
-    strangers: FakeCircleCI, request: pytest.FixtureRequest, anyio_backend: str
+    served: FakeCircleCI, request: pytest.FixtureRequest, anyio_backend: str
 ) -> AsyncIterator[AsyncCircleCI]:
     if request.param == "in process":
-        async with strangers.client(max_retries=0) as client:
+        async with served.client(max_retries=0) as client:
             yield client
         return
     async with (
-        strangers.serve() as server,
-        AsyncCircleCI(strangers.token, base_url=server.base_url, max_retries=0) as client,
+        served.serve() as server,
+        AsyncCircleCI(served.token, base_url=server.base_url, max_retries=0) as client,
     ):
         yield client
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
-async def test_requests(client: AsyncCircleCI, strangers: FakeCircleCI, operation: Operation) -> None:
+async def test_requests(client: AsyncCircleCI, served: FakeCircleCI, operation: Operation) -> None:
     models = importlib.import_module(f"circleci_sdk.{operation.version}.models")
 
     def make_model(name: str, values: Mapping[str, Any]) -> object:
@@ -55,7 +55,7 @@ async def test_requests(client: AsyncCircleCI, strangers: FakeCircleCI, operatio
 
     method = getattr(getattr(getattr(client, operation.version), operation.resource), operation.name)
     for call in calls(operation, make_model):
-        strangers.requests.clear()
+        served.requests.clear()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             status, message = 200, ""
@@ -64,7 +64,7 @@ async def test_requests(client: AsyncCircleCI, strangers: FakeCircleCI, operatio
                 await response
             except StatusError as error:
                 status, message = error.status, error.message
-        [request] = strangers.requests
+        [request] = served.requests
         assert request.operation == operation.label
         assert (request.status, status < 500) == (status, True)
         given = inspect.signature(method).bind(*call.positional, **call.keywords).arguments

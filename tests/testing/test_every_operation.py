@@ -1,4 +1,4 @@
-"""Every operation of both tables, called through the SDK by both doors, does its work and responses as the API does."""
+"""Every operation of both versions, called through the SDK, has its effect and the response of the API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLUG = "gh/acme/web"
 
 
 class Walk:
-    """Calls operations and holds each response against the facts."""
+    """Calls operations and checks each response against the facts."""
 
     def __init__(self, circleci: AsyncCircleCI, fake: FakeCircleCI) -> None:
         self.circleci = circleci
@@ -31,7 +31,7 @@ class Walk:
             reply = await self.circleci.raw_response(method, *args, **kwargs)
         request = self.fake.requests[-1]
         assert request.operation is not None
-        if kwargs.get("shallow"):  # cut down on purpose
+        if kwargs.get("shallow"):  # a shorter response by request
             return reply.data
         found = complaints(request.operation, reply.status, reply.content)
         self.complaints += [f"{request.operation}: {each}" for each in found]
@@ -131,7 +131,7 @@ async def insights(call: Walk) -> None:
     assert (nightly.total_runs, nightly.successful_runs, nightly.failed_runs, nightly.success_rate) == (6, 3, 3, 0.5)
     assert (nightly.duration_metrics.min, nightly.duration_metrics.max) == (30, 30)
     assert nightly.total_credits_used == 60
-    assert nightly.mttr == 60  # from the end of the failure to the end of the rerun that passed
+    assert nightly.mttr == 60  # from the end of the failure to the end of the successful rerun
     assert len((await call(v2.insights.list_workflow_runs, SLUG, "nightly", branch="main")).items) == 6
     [job] = (await call(v2.insights.list_job_metrics, SLUG, "nightly", all_branches=True)).items
     assert (job.name, job.metrics.total_runs) == ("unit", 6)

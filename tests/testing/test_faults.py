@@ -1,4 +1,4 @@
-"""Faults on demand: what the SDK makes of them, by both doors, and what the fake writes down."""
+"""Injected faults: how the SDK reports them, and what the fake records."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def once(circleci: AsyncCircleCI) -> AsyncCircleCI:
     return circleci.with_options(max_retries=0)
 
 
-async def test_a_status_that_was_asked_for(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_status(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     fake.fail_next("v2.projects.get", status=503)
-    await once.v2.users.me()  # another operation is not concerned
+    await once.v2.users.me()  # another operation is not affected
     with pytest.raises(ServerError) as caught:
         await once.v2.projects.get("gh/acme/web")
     assert caught.value.status == 503
@@ -37,7 +37,7 @@ async def test_a_status_that_was_asked_for(once: AsyncCircleCI, fake: FakeCircle
         await once.v2.projects.get("gh/acme/web")
 
 
-async def test_a_retry_gets_over_it(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_retry_succeeds(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     fake.fail_next("v2.projects.get", status=502)
     assert (await circleci.v2.projects.get("gh/acme/web")).name == "web"
     assert len(fake.requests.of("v2.projects.get")) == 2
@@ -56,14 +56,14 @@ async def test_a_dropped_connection(
     assert isinstance(await once.v2.pipelines.trigger("gh/acme/web"), PipelineCreation)
 
 
-async def test_a_body_that_breaks_off(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_truncated_body(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     fake.fail_next("projects.get", truncate=True)
     with pytest.raises(ConnectionFailedError, match=r"incomplete|peer closed"):
         await once.v2.projects.get("gh/acme/web")
     assert (await once.v2.projects.get("gh/acme/web")).name == "web"
 
 
-async def test_a_response_that_comes_late(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_delayed_response(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     fake.fail_next("projects.get", delay=0.05)
     assert (await once.v2.projects.get("gh/acme/web")).name == "web"
     fake.fail_next("projects.get", delay=5)
@@ -72,8 +72,8 @@ async def test_a_response_that_comes_late(once: AsyncCircleCI, fake: FakeCircleC
     assert (await once.v2.projects.get("gh/acme/web")).name == "web"
 
 
-async def test_a_status_after_the_work_was_done(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
-    fake.fail_next("pipelines.trigger", status=504, carried_out=True)
+async def test_a_status_after_processing(once: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+    fake.fail_next("pipelines.trigger", status=504, processed=True)
     with pytest.raises(ServerError):
         await once.v2.pipelines.trigger("gh/acme/web")
     assert len(web.pipelines) == 1
@@ -116,7 +116,7 @@ async def test_a_rate_limit_burst(once: AsyncCircleCI, fake: FakeCircleCI, web: 
     assert response.name == "web"
 
 
-async def test_the_sdk_waits_for_a_limit_without_taking_time(fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_waits_for_a_rate_limit_take_no_time(fake: FakeCircleCI, web: FakeProject) -> None:
     fake.limit_rate("v2.projects.get", requests=5, window=30)
     before = fake.clock.now
     async with fake.client() as circleci:
@@ -131,7 +131,7 @@ async def test_the_sdk_waits_for_a_limit_without_taking_time(fake: FakeCircleCI,
                 await circleci.v2.projects.get("gh/acme/web")
 
 
-async def test_chaos_repeats_itself_and_the_sdk_lives_through_it(web: FakeProject) -> None:
+async def test_chaos_is_reproducible_and_retries_succeed(web: FakeProject) -> None:
     async def course(seed: int) -> list[int | None]:
         fake = FakeCircleCI(seed=seed)
         project = fake.add_project("gh/acme/web")
@@ -170,14 +170,14 @@ async def test_tokens(fake: FakeCircleCI, web: FakeProject) -> None:
         assert (await circleci.v2.users.me()).login == "grace"
 
 
-def test_faults_that_make_no_sense_are_refused(fake: FakeCircleCI) -> None:
+def test_invalid_faults_are_rejected(fake: FakeCircleCI) -> None:
     with pytest.raises(ValueError, match=r"Did you mean 'jobs\.get'"):
         fake.fail_next("job.get", status=500)
-    with pytest.raises(ValueError, match="Say how it fails"):
+    with pytest.raises(ValueError, match="expected a fault"):
         fake.fail_next("jobs.get")
     with pytest.raises(ValueError, match="times"):
         fake.fail_next("jobs.get", status=500, times=0)
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         fake.chaos({"503": 2})
     with pytest.raises(ValueError, match="window"):
         fake.limit_rate(requests=1, window=0)

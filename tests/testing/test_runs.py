@@ -1,4 +1,4 @@
-"""Runs: what starts when, how they end, and what people can do to them. Through the SDK, by both doors."""
+"""Runs: start, end, approve, cancel, rerun; in process and on a port."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ async def states(circleci: AsyncCircleCI, workflow_id: str) -> dict[str, str]:
     return {job.name: job.status async for job in circleci.v2.workflows.list_jobs(workflow_id)}
 
 
-async def test_a_triggered_pipeline_goes_through_its_states(
-    circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
-) -> None:
+async def test_states_of_a_triggered_pipeline(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     web.will_run(Workflow("build", Job("lint", 20), Job("test", 60, requires=["lint"])))
     created = await circleci.v2.pipelines.trigger("gh/acme/web", branch="dev", parameters={"deploy": True})
     assert isinstance(created, PipelineCreation)
@@ -44,7 +42,7 @@ async def test_a_triggered_pipeline_goes_through_its_states(
     assert (job.name, job.duration, job.latest_workflow.id) == ("test", 60_000, workflow.id)
 
 
-async def test_workflows_appear_late_after_a_setup_workflow(
+async def test_workflows_are_created_after_a_setup_workflow(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
     web.will_run(
@@ -71,7 +69,7 @@ async def test_workflows_appear_late_after_a_setup_workflow(
     assert await seen() == ("created", ["build::success", "docs::success", "setup:setup:success"])
 
 
-async def test_an_approval_holds_the_workflow_until_it_is_given(
+async def test_a_workflow_is_on_hold_until_approval(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
     workflow = web.push(
@@ -86,7 +84,7 @@ async def test_an_approval_holds_the_workflow_until_it_is_given(
     assert list((jobs["ship"].requires or {}).values()) == [["success"]]
 
     await circleci.v2.workflows.approve(workflow.id, hold.approval_request_id)
-    assert (await circleci.v2.workflows.get(workflow.id)).status == "on_hold"  # it takes a moment
+    assert (await circleci.v2.workflows.get(workflow.id)).status == "on_hold"  # it takes effect later
     fake.clock.advance(2)
     assert (await circleci.v2.workflows.get(workflow.id)).status == "running"
     fake.clock.advance(5)
@@ -99,7 +97,7 @@ async def test_an_approval_holds_the_workflow_until_it_is_given(
         await circleci.v2.workflows.approve(workflow.id, jobs["ship"].id)
 
 
-async def test_a_rerun_from_failed_takes_over_what_had_passed(
+async def test_a_rerun_from_failed_keeps_successful_jobs(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
     first = web.push(
@@ -128,7 +126,7 @@ async def test_a_rerun_from_failed_takes_over_what_had_passed(
         await circleci.v2.workflows.rerun(rerun.workflow_id, from_failed=True)
 
 
-async def test_a_rerun_of_one_job_runs_what_depends_on_it_too(
+async def test_a_rerun_of_one_job_includes_its_dependents(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
     first = web.push(
@@ -180,7 +178,7 @@ async def test_a_parallel_job(circleci: AsyncCircleCI, fake: FakeCircleCI, web: 
     assert len((await circleci.v1.builds.get_tests("gh/acme/web", 1)).tests) == 4
 
 
-async def test_canceling_takes_a_moment(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_cancel_takes_effect_later(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     workflow = web.push(Workflow("build", Job("a", 60), Job("b", 60, requires=["a"]))).workflow("build")
     await circleci.v2.workflows.cancel(workflow.id)
     assert (await circleci.v2.workflows.get(workflow.id)).status == "running"
@@ -196,7 +194,7 @@ async def test_canceling_takes_a_moment(circleci: AsyncCircleCI, fake: FakeCircl
     assert (await circleci.v1.builds.get("gh/acme/web", 2)).canceled is True
 
 
-async def test_pipelines_that_never_start(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_errored_and_skipped_pipelines(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
     web.will_error("Unknown key 'jbos'.", once=True)
     created = await circleci.v2.pipelines.trigger("gh/acme/web")
     assert isinstance(created, PipelineCreation)
@@ -222,10 +220,10 @@ def test_a_job_starts_on_the_failure_of_another(fake: FakeCircleCI, web: FakePro
     assert pipeline.ended
 
 
-def test_plans_that_make_no_sense_are_refused(web: FakeProject) -> None:
-    with pytest.raises(ValueError, match="does not stand before it"):
+def test_invalid_plans_are_rejected(web: FakeProject) -> None:
+    with pytest.raises(ValueError, match="expected a job before it"):
         Workflow("build", Job("a", requires=["b"]))
-    with pytest.raises(ValueError, match="one name"):
+    with pytest.raises(ValueError, match="same name"):
         Workflow("build", Job("a"), Job("a"))
     with pytest.raises(TypeError, match="list of names"):
         Job("a", requires="b")

@@ -1,4 +1,4 @@
-"""The tour runs on the fake: on one of its own, and on one that it takes for circleci.com."""
+"""The tour runs on its own fake, and on a fake in the place of circleci.com."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_the_tour_on_its_own_circleci() -> None:
+def test_the_tour_on_its_own_fake() -> None:
     done = run()
     assert done.returncode == 0, done.stderr
     for stop in (*STOPS, "Start a pipeline", "build-and-test is success", "Loaded"):
@@ -51,7 +51,7 @@ def test_elsewhere_the_tour_only_reads() -> None:
     assert fake.token not in done.stdout + done.stderr
 
 
-def test_elsewhere_the_tour_triggers_when_told_to() -> None:
+def test_elsewhere_the_tour_triggers_on_request() -> None:
     fake = FakeCircleCI.scenario("demo", speed=100)
     with fake.serve() as server:
         arguments = ("gh/acme/web", "--trigger", "--branch", "dev", "--parameter", "image-tag=1")
@@ -62,7 +62,7 @@ def test_elsewhere_the_tour_triggers_when_told_to() -> None:
     assert trigger.args["branch"] == "dev"
 
 
-def test_what_goes_wrong_is_a_sentence() -> None:
+def test_errors_are_one_sentence() -> None:
     assert "set CIRCLECI_TOKEN" in run("gh/acme/web").stderr
     fake = FakeCircleCI()
     with fake.serve() as server:

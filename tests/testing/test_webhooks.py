@@ -1,4 +1,4 @@
-"""Outbound webhooks: what goes out when something ends, signed, again and twice."""
+"""Outbound webhooks: signed deliveries of ended runs, retries and duplicates."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECRET = "hunter123"
 
 
 class Receiver:
-    """An ASGI application that keeps what it is told, and returns with the next status of a list."""
+    """An ASGI application that keeps the deliveries, and responds with the next status of a list."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -46,7 +46,7 @@ async def register(
         )
 
 
-async def test_ends_are_told_and_signed(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+async def test_ended_runs_are_delivered_and_signed(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     await register(fake, web)
     pipeline = web.push(Workflow("build", Job("test", 30, outcome="timedout"), Approval("ok?")))
     fake.clock.advance(10)
@@ -71,7 +71,7 @@ async def test_ends_are_told_and_signed(fake: FakeCircleCI, web: FakeProject, an
     assert json.loads(last)["workflow"]["status"] == "failed"
 
 
-async def test_what_is_not_taken_comes_again(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+async def test_failed_deliveries_are_retried(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     await register(fake, web, secret="")
     fake.webhooks.retries = 2
     web.push(Workflow("build", Approval("ok?")))
@@ -127,7 +127,7 @@ def told() -> Iterator[tuple[str, list[bytes]]]:
     server.server_close()
 
 
-async def test_a_served_fake_delivers_by_itself(
+async def test_a_served_fake_sends_deliveries_by_itself(
     fake: FakeCircleCI, web: FakeProject, told: tuple[str, list[bytes]], anyio_backend: str
 ) -> None:
     url, messages = told

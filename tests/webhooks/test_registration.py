@@ -121,7 +121,7 @@ async def test_it_is_removed_once() -> None:
         assert await unregister(client, SLUG, url=URL) is True
         assert await unregister(client, SLUG, url=URL) is False
         assert [webhook.shown["url"] for webhook in project.webhooks.values()] == [f"{URL}/2"]
-        fake.fail_next("v2.webhooks.delete", status=404, carried_out=True)
+        fake.fail_next("v2.webhooks.delete", status=404, processed=True)
         assert await unregister(client, SLUG, url=f"{URL}/2") is True
         with pytest.raises(NotFoundError):
             await unregister(client, "gh/acme/none", url=URL)

@@ -1,4 +1,4 @@
-"""`FakeCircleCI`: a CircleCI on your ctx, to test what talks to it.
+"""`FakeCircleCI`: an in-memory fake server of the CircleCI API, for tests of programs that call it.
 
     from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 
@@ -6,9 +6,18 @@
     web = fake.add_project("gh/acme/web")
     web.will_run(Workflow("build", Job("test", 60, outcome="failed", output="1 failed")))
 
-It returns every operation of v2 and v1.1 out of one state, judges requests by the specs that come with the package,
-and runs jobs on a clock that the test moves. It is reached in process (`fake.client()`) or over a port
-(`fake.serve()`, which needs `pip install 'circleci-sdk[testing]'`).
+It implements all operations of v2 and v1.1 on one state, validates requests against the bundled specs, and runs jobs
+on a clock that the test controls. Use it in process (`fake.client()`) or on a port (`fake.serve()`, which needs
+`pip install 'circleci-sdk[testing]'`).
+
+The package has these layers, each of which imports only those below:
+
+    _fake        the public class
+    _servers     transports: httpx, ASGI, a port; a client; deliveries of webhooks
+    _protocol    one request: routing, authentication, validation, faults, rate limits, recording
+    _handlers    one function per operation: changes the state and returns the response
+    _wire        requests and responses as data, the bundled specs
+    _store       the state: clock, plans, organizations, projects, runs and their rules
 """
 
 from __future__ import annotations
@@ -16,14 +25,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ._clock import FakeClock
     from ._fake import FakeCircleCI
-    from ._plans import Approval, Job, JobTest, Step, Workflow
-    from ._protocol.recording import RecordedRequest
-    from ._servers.deliveries import Delivery, Webhooks
+    from ._protocol.recording import RecordedRequest, RecordedRequests
     from ._servers.server import MissingExtraError, ServedFake
-    from ._store.entities import FakeContext, FakeOrganization, FakeUser
+    from ._servers.webhooks import Delivery, Webhooks
+    from ._store.clock import FakeClock
+    from ._store.entities import FakeContext, FakeOrganization, ProjectState
+    from ._store.plans import Approval, Job, JobTest, Step, Workflow
     from ._store.projects import FakeProject
+    from ._store.records import FakeUser
     from ._store.runs import FakeJob, FakePipeline, FakeWorkflow
 else:
     from circleci_sdk._lazy import lazy
@@ -31,14 +41,15 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
-            "._clock": "FakeClock",
             "._fake": "FakeCircleCI",
-            "._plans": "Approval Job JobTest Step Workflow",
-            "._protocol.recording": "RecordedRequest",
-            "._servers.deliveries": "Delivery Webhooks",
+            "._protocol.recording": "RecordedRequest RecordedRequests",
             "._servers.server": "MissingExtraError ServedFake",
-            "._store.entities": "FakeContext FakeOrganization FakeUser",
+            "._servers.webhooks": "Delivery Webhooks",
+            "._store.clock": "FakeClock",
+            "._store.entities": "FakeContext FakeOrganization ProjectState",
+            "._store.plans": "Approval Job JobTest Step Workflow",
             "._store.projects": "FakeProject",
+            "._store.records": "FakeUser",
             "._store.runs": "FakeJob FakePipeline FakeWorkflow",
         },
     )
@@ -58,7 +69,9 @@ __all__ = [
     "Job",
     "JobTest",
     "MissingExtraError",
+    "ProjectState",
     "RecordedRequest",
+    "RecordedRequests",
     "ServedFake",
     "Step",
     "Webhooks",

@@ -13,8 +13,8 @@ import threading  # noqa: TID251  # the main thread only waits
 from collections.abc import Sequence
 
 from ._fake import FakeCircleCI
-from ._scenarios import SCENARIOS
 from ._servers.server import MissingExtraError
+from ._store.scenarios import SCENARIOS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

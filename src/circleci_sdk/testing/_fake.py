@@ -1,14 +1,15 @@
-"""`FakeCircleCI`: the state, its clock, its faults, and the two doors to it."""
+"""`FakeCircleCI`: the public face of the store, the protocol and the servers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
-from ._clock import START, FakeClock
 from ._protocol.app import App
 from ._protocol.faults import Drop, Fault, labels_of
 from ._protocol.limits import Family, Limit
-from ._servers.deliveries import Webhooks
+from ._servers.webhooks import Webhooks
+from ._store.clock import START, FakeClock
+from ._store.scenarios import SCENARIOS
 from ._store.store import Store
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
     from circleci_sdk.client import AsyncCircleCI
 
-    from ._protocol.recording import Recorded
+    from ._protocol.recording import RecordedRequests
     from ._servers.server import ServedFake
-    from ._store.entities import FakeContext, FakeOrganization, FakeUser
+    from ._store.entities import FakeContext, FakeOrganization
     from ._store.projects import FakeProject
-    from ._store.runs import FakeJob, FakeWorkflow
+    from ._store.records import FakeUser
 
 Chaos = Literal["drop", "truncate", "delay", "429", "500", "502", "503", "504"]
 
 
 class FakeCircleCI:
-    """A CircleCI on your ctx: it keeps state, runs jobs on a clock that you move, and fails when you ask it to.
+    """An in-memory fake server of the CircleCI API, with state, a controllable clock and injected faults.
 
         fake = FakeCircleCI()
         web = fake.add_project("gh/acme/web")
@@ -41,13 +42,15 @@ class FakeCircleCI:
             ...
 
     Args:
-        token: the token that its one user, `fake.user`, calls with; others get 401.
-        seed: ids, revisions and chaos follow from it; the same seed and calls give the same responses.
-        start: where its clock starts.
-        speed: how fast its clock runs by itself: 0 stands still until it is advanced, 1 is real time.
-        page_size: items per page of v2 where the caller cannot choose; CircleCI has about 20.
+        token: the token of its user, `fake.user`. Other tokens get 401.
+        seed: seed of the RNG for ids, revisions and chaos. The same seed and calls give the same responses.
+        start: start time of its clock.
+        speed: speed of its clock: 0 is stopped, 1 is real time.
+        page_size: items per page of v2 for operations without a page size. CircleCI has about 20.
 
-    One object serves any number of clients, in process and over ports, from any number of threads.
+    One fake serves any number of clients, in process and on ports, in any number of threads.
+
+    Projects are named by slug or id, organizations too.
     """
 
     def __init__(
@@ -60,122 +63,119 @@ class FakeCircleCI:
         page_size: int = 20,
     ) -> None:
         self.clock: Final = FakeClock(start, speed=speed)
-        self._world: Final = Store(self.clock, seed=seed, token=token, ended=self._ended)
-        self._app: Final = App(self._world, seed)
-        self.webhooks: Final = Webhooks(self._world)
+        self._store: Final = Store(self.clock, seed=seed, token=token)
+        self._app: Final = App(self._store, seed)
+        self.webhooks: Final = Webhooks(self._store)
         self.token: Final = token
         self.page_size = page_size
 
     def __repr__(self) -> str:
-        return f"<FakeCircleCI with {len(self._world.projects)} projects, {self.clock.now:%Y-%m-%d %H:%M:%S}>"
+        return f"<FakeCircleCI with {len(self._store.projects)} projects, {self.clock.now:%Y-%m-%d %H:%M:%S}>"
 
     @classmethod
     def scenario(cls, name: str, *, token: str = "fake-token", seed: int = 0, speed: float = 0.0) -> Self:
-        """A fake with a ready-made state: `"demo"`, `"approval"`, `"failing"` or `"empty"`.
+        """A fake with a predefined state: `"demo"`, `"approval"`, `"failing"` or `"empty"`.
 
-        Raises `ValueError` for another name. The arguments are those of the class; a clock with a `speed` starts to
-        run when the state is made.
+        Raises `ValueError` for another name. The arguments are those of the class; a clock with a `speed` starts
+        after the state is created.
         """
-        from ._scenarios import SCENARIOS
-
         if name not in SCENARIOS:
-            raise ValueError(f"There is no scenario {name!r}; there are {', '.join(sorted(SCENARIOS))}.")
+            raise ValueError(
+                f"FakeCircleCI.scenario: name: expected one of {', '.join(sorted(SCENARIOS))}, got {name!r}."
+            )
         fake = cls(token=token, seed=seed)
-        SCENARIOS[name](fake)
+        SCENARIOS[name](fake._store)
         fake.clock.run(speed)
         return fake
 
-    # ---- what there is ----
+    # ---- state ----
 
     @property
     def user(self) -> FakeUser:
         """The user whose token is `token`."""
-        return self._world.user
+        return self._store.user
 
     @property
-    def requests(self) -> Recorded:
-        """Every request that came, oldest first, with decoded arguments."""
+    def requests(self) -> RecordedRequests:
+        """All received requests, oldest first, with decoded arguments."""
         return self._app.requests
 
     @property
     def page_size(self) -> int:
-        """Items per page of v2 where the caller cannot choose."""
-        return self._world.page_size
+        """Items per page of v2 for operations without a page size."""
+        return self._store.page_size
 
     @page_size.setter
     def page_size(self, size: int) -> None:
         if size < 1:
-            raise ValueError("A page holds at least one item.")
-        self._world.page_size = size
+            raise ValueError(f"FakeCircleCI.page_size: expected at least 1, got {size!r}.")
+        self._store.page_size = size
 
     @property
     def usage_export_files(self) -> int:
-        """How many files a usage export is cut into."""
-        return self._world.usage_export_files
+        """Number of files of a usage export."""
+        return self._store.usage_export_files
 
     @usage_export_files.setter
     def usage_export_files(self, count: int) -> None:
         if count < 0:
-            raise ValueError("A usage export has no fewer than no files.")
-        self._world.usage_export_files = count
+            raise ValueError(f"FakeCircleCI.usage_export_files: expected at least 0, got {count!r}.")
+        self._store.usage_export_files = count
 
     @property
     def usage_export_fails(self) -> bool:
-        """Whether usage exports end as failed."""
-        return self._world.usage_export_fails
+        """Whether usage exports fail."""
+        return self._store.usage_export_fails
 
     @usage_export_fails.setter
     def usage_export_fails(self, fails: bool) -> None:
-        self._world.usage_export_fails = fails
+        self._store.usage_export_fails = fails
 
     def add_project(self, slug: str, *, default_branch: str = "main", hidden: bool = False) -> FakeProject:
-        """A new project, and its organization if that is not there yet.
+        """Add a project, and its organization if it is missing.
 
-        A `hidden` project is there but not for the token: it returns 404 like a missing one. Raises `ValueError`
-        for a slug of another form than `gh/acme/web`, and when the project is there already.
+        The token has no access to a `hidden` project: requests for it get 404, as for a missing one. Raises
+        `ValueError` for a slug of another form than `gh/acme/web`, and for an existing project.
         """
         with self.clock.lock:
-            return self._world.add_project(slug, default_branch=default_branch, hidden=hidden)
+            return self._store.add_project(slug, default_branch=default_branch, hidden=hidden)
 
     def add_organization(self, slug: str, *, name: str | None = None, hidden: bool = False) -> FakeOrganization:
-        """A new organization such as `gh/acme`; `hidden` as of a project. Raises `ValueError` for another form."""
+        """Add an organization such as `gh/acme`; `hidden` as for a project. Raises `ValueError` for another form."""
         with self.clock.lock:
-            return self._world.add_organization(slug, name=name, hidden=hidden)
+            return self._store.add_organization(slug, name=name, hidden=hidden)
 
     def add_context(self, name: str, *, organization: str, env_vars: Mapping[str, str] | None = None) -> FakeContext:
-        """A new context in the organization of that slug or id, with its variables.
-
-        Raises `LookupError` when there is no such organization.
-        """
+        """Add a context to the organization of that slug or id. Raises `LookupError` for an unknown organization."""
         with self.clock.lock:
-            return self._world.add_context(self.organization(organization), name, env_vars or {})
+            return self._store.add_context(self.organization(organization), name, env_vars or {})
 
     def add_user(self, login: str, name: str | None = None, *, token: str | None = None) -> FakeUser:
-        """Another user; with a token, one who can call."""
+        """Add a user. With a token the user can make requests."""
         with self.clock.lock:
-            return self._world.add_user(login, name, token=token)
+            return self._store.add_user(login, name, token=token)
 
     def project(self, slug: str) -> FakeProject:
-        """The project of that slug or id. Raises `LookupError` when there is none."""
-        if (found := self._world.project(slug)) is None:
-            raise LookupError(f"The fake has no project {slug!r}; add it with add_project.")
+        """The project of that slug or id. Raises `LookupError` for an unknown one."""
+        if (found := self._store.project(slug)) is None:
+            raise LookupError(f"FakeCircleCI.project: no project {slug!r}; add it with add_project.")
         return found
 
     def organization(self, slug: str) -> FakeOrganization:
-        """The organization of that slug or id. Raises `LookupError` when there is none."""
-        if (found := self._world.organization(slug)) is None:
-            raise LookupError(f"The fake has no organization {slug!r}.")
+        """The organization of that slug or id. Raises `LookupError` for an unknown one."""
+        if (found := self._store.organization(slug)) is None:
+            raise LookupError(f"FakeCircleCI.organization: no organization {slug!r}; add it with add_organization.")
         return found
 
     def context(self, name: str) -> FakeContext:
-        """The context of that name, in whatever organization. Raises `LookupError` when there is none."""
-        for organization in self._world.organizations.values():
+        """The context of that name, in any organization. Raises `LookupError` for an unknown one."""
+        for organization in self._store.organizations.values():
             for context in organization.contexts.values():
                 if context.name == name:
                     return context
-        raise LookupError(f"The fake has no context {name!r}.")
+        raise LookupError(f"FakeCircleCI.context: no context {name!r}; add it with add_context.")
 
-    # ---- what goes wrong ----
+    # ---- faults ----
 
     def fail_next(
         self,
@@ -188,32 +188,33 @@ class FakeCircleCI:
         delay: float = 0.0,
         truncate: bool = False,
         expired: bool = False,
-        carried_out: bool = False,
+        processed: bool = False,
         times: int = 1,
     ) -> None:
         """Make the next calls of an operation fail.
 
         Args:
-            operation: its name: `"v2.jobs.get"`, `"jobs.get"` (both versions, if both have it) or its operation id;
-                `"v2.jobs"` for all that share its rate limit;
-                `"artifact"`, `"output"` or `"usage"` for what is fetched by link; `"*"` for whatever comes next.
-            status: the status to respond. `body` and `headers` go with it; without a body it is one that CircleCI
-                or a gateway would send with that status.
-            drop: end the connection without a response, `"before"` or `"after"` the call was carried out.
-            delay: real seconds before the response begins.
-            truncate: end the connection in the middle of the body.
-            expired: the link has expired, as signed links do.
-            carried_out: with `status`, let the call do its work first.
-            times: how many calls it is for.
+            operation: its name: `"v2.jobs.get"`, `"jobs.get"` (of both versions) or its operation id;
+                `"v2.jobs"` for all operations with that rate limit;
+                `"artifact"`, `"output"` or `"usage"` for downloads by link; `"*"` for any request.
+            status: status of the response.
+            body: body of the response with `status`. Default: one of CircleCI or of a gateway for that status.
+            headers: headers of the response with `status`.
+            drop: close the connection without a response, `"before"` or `"after"` the call is processed.
+            delay: real seconds before the response.
+            truncate: close the connection in the middle of the body.
+            expired: respond as to an expired signed link.
+            processed: with `status`, process the call first.
+            times: number of calls that fail.
 
-        Several of these add up. Raises `ValueError` for an unknown name, or when nothing is asked for.
+        The options can be combined. Raises `ValueError` for an unknown name, and without any fault.
         """
         if status is None and drop is None and not delay and not truncate and not expired:
-            raise ValueError("Say how it fails: status=, drop=, delay=, truncate= or expired=.")
+            raise ValueError("fail_next: expected a fault: status=, drop=, delay=, truncate= or expired=.")
         if times < 1:
-            raise ValueError("times= is at least 1.")
+            raise ValueError(f"fail_next: times: expected at least 1, got {times!r}.")
         fault = Fault(
-            labels_of(operation),
+            labels_of(operation, "fail_next"),
             times,
             status=status,
             body=body,
@@ -222,7 +223,7 @@ class FakeCircleCI:
             delay=delay,
             truncate=truncate,
             expired=expired,
-            carried_out=carried_out,
+            processed=processed,
         )
         with self.clock.lock:
             self._app.faults.append(fault)
@@ -236,37 +237,37 @@ class FakeCircleCI:
         headers: Family = "RateLimit",
         retry_after: bool = True,
     ) -> None:
-        """Allow so many requests per window; further ones get 429 with a plain-text body.
+        """Limit the number of requests per window; further requests get 429 with a plain-text body.
 
-        The window opens with the first request and lasts `window` seconds on the clock of the fake. All responses
-        carry the headers of the window, of the family asked for; a refusal carries `Retry-After` too, unless told
-        otherwise. Names of operations are those of `fail_next`; each call adds a limit.
+        The window starts with the first request and lasts `window` seconds on the clock of the fake. All responses
+        have the rate limit headers of the family `headers`; a response 429 has `Retry-After` too, unless
+        `retry_after` is false. Names of operations as in `fail_next`. Each call adds a limit.
         """
         if requests < 0 or window <= 0:
-            raise ValueError("A limit needs a window, and cannot allow less than nothing.")
+            raise ValueError("limit_rate: expected requests of at least 0 and a window above 0.")
         with self.clock.lock:
-            self._app.limits.append(Limit(labels_of(operation), requests, window, headers, retry_after))
+            self._app.limits.append(Limit(labels_of(operation, "limit_rate"), requests, window, headers, retry_after))
 
     def chaos(self, probabilities: Mapping[Chaos, float] | None = None) -> None:
-        """From now on calls fail by chance, each way with its probability from 0 to 1; without any, none does.
+        """Let further calls fail at random, with a probability from 0 to 1 for each fault; None stops it.
 
-        `fake.chaos({"503": 0.1, "drop": 0.05, "429": 0.05})`. The dice follow from the seed of the fake. A call that
-        fails may have been carried out or not, except behind a 429.
+        `fake.chaos({"503": 0.1, "drop": 0.05, "429": 0.05})`. The RNG has the seed of the fake. A failing call may be
+        processed or not; with 429 it is not.
         """
         chosen: dict[str, float] = {str(kind): each for kind, each in (probabilities or {}).items()}
         if any(not 0 <= each <= 1 for each in chosen.values()):
-            raise ValueError("A probability lies between 0 and 1.")
+            raise ValueError("chaos: expected probabilities from 0 to 1.")
         with self.clock.lock:
             self._app.chaos = chosen
 
     def reset_faults(self) -> None:
-        """Take back all faults, limits and chaos."""
+        """Remove all faults, limits and chaos."""
         with self.clock.lock:
             self._app.faults.clear()
             self._app.limits.clear()
             self._app.chaos = {}
 
-    # ---- the doors ----
+    # ---- clients and servers ----
 
     def client(self, *, wait: Literal["fake", "real"] = "fake", **options: Any) -> AsyncCircleCI:
         """A client whose calls come here without a socket, on asyncio and on trio. Close it like any other.
@@ -279,15 +280,15 @@ class FakeCircleCI:
         return client_of(self._app, self.clock, self.token, wait=wait, options=options)
 
     def transport(self) -> httpx.AsyncBaseTransport:
-        """An httpx transport to the fake, for clients of your own making. Any host leads here."""
+        """An httpx transport to the fake, for your own clients. It accepts any host."""
         from ._servers.transport import FakeTransport
 
         return FakeTransport(self._app)
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> ServedFake:
-        """The fake on a port, for any program; a free port if none is given. Use it with `with` or `async with`.
+        """Serve the fake on a port, for any program; 0 selects a free one. Use it with `with` or `async with`.
 
-        Works from asyncio, trio and code without either. Raises `MissingExtraError` without the `testing` extra.
+        Works on asyncio, on trio and without an event loop. Raises `MissingExtraError` without the `testing` extra.
         """
         from ._servers.server import ServedFake
 
@@ -295,7 +296,7 @@ class FakeCircleCI:
 
     @property
     def app(self) -> Router:
-        """The fake as an ASGI application, for servers of your own, alone or mounted into another one.
+        """The fake as an ASGI application, for your own server or mounted into another application.
 
         Raises `MissingExtraError` without the `testing` extra.
         """
@@ -306,6 +307,3 @@ class FakeCircleCI:
         except ImportError as error:
             raise MissingExtraError(MISSING) from error
         return asgi_app(self._app)
-
-    def _ended(self, what: FakeJob | FakeWorkflow) -> None:
-        self.webhooks.ended(what)

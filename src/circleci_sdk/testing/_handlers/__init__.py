@@ -1,16 +1,19 @@
-"""What each operation does to the state and what it returns: one module per resource."""
+"""What each operation does to the state and what it returns: one module per resource.
+
+Handlers know the store below them and nothing of routing, validation, faults or servers above them.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from .context import RESPONSES, Responding
+from .context import HANDLERS, Handler
 
 if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation
 
-_ROOMS: Final = (
+_MODULES: Final = (
     "users",
     "pipelines",
     "workflows",
@@ -40,13 +43,13 @@ HTML_404: Final = (
 )
 
 
-def response_to(operation: Operation[Any]) -> Responding:
-    """The function that returns an operation; without one of its own, a response made from the spec."""
-    if not RESPONSES:
-        for room in _ROOMS:
-            import_module(f"{__name__}.{room}")
-    if operation.label not in RESPONSES:
-        from .specimen import specimen_response
+def handler_of(operation: Operation[Any]) -> Handler:
+    """The handler of an operation. Without one the response is generated from the spec."""
+    if not HANDLERS:
+        for module in _MODULES:
+            import_module(f"{__name__}.{module}")
+    if operation.label not in HANDLERS:
+        from .from_spec import generated_response
 
-        return specimen_response
-    return RESPONSES[operation.label]
+        return generated_response
+    return HANDLERS[operation.label]

@@ -1,10 +1,10 @@
-"""`v1.builds`: jobs as API v1.1 knows them."""
+"""`v1.builds`: the jobs of API v1.1."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 from .jobs import artifacts_of, tests_of
@@ -13,8 +13,8 @@ from .runs_v1 import show_build, show_details, show_shallow
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakeJob
 
 _FILTERS: dict[str, Callable[[FakeJob], bool]] = {
@@ -27,7 +27,7 @@ _FILTERS: dict[str, Callable[[FakeJob], bool]] = {
 
 @handles("v1.builds.list")
 def list_(ctx: RequestContext) -> object:
-    return _window(ctx, ctx.store.builds, lambda job: ctx.sees(job.project) and job.project.followed)
+    return _window(ctx, ctx.store.runs.builds, lambda job: ctx.can_see(job.project) and job.project.followed)
 
 
 @handles("v1.builds.list_for_project")
@@ -42,7 +42,7 @@ def list_for_branch(ctx: RequestContext) -> object:
 
 
 def _window(ctx: RequestContext, jobs: Sequence[FakeJob], keep: Callable[[FakeJob], bool] | None) -> list[JsonObject]:
-    """So many builds, newest first, after so many skipped ones."""
+    """One page of builds, newest first, after `offset` skipped ones."""
     show = show_shallow if ctx.call.get("shallow") else show_build
     skip: int = max(0, ctx.call.get("offset", 0))
     shown: list[JsonObject] = []
@@ -54,13 +54,13 @@ def _window(ctx: RequestContext, jobs: Sequence[FakeJob], keep: Callable[[FakeJo
             continue
         if len(shown) == ctx.call.page_size:
             break
-        shown.append(show(jobs[at]))
+        shown.append(show(ctx.store, jobs[at]))
     return shown
 
 
 @handles("v1.builds.get")
 def get(ctx: RequestContext) -> object:
-    return show_details(_build(ctx), ctx.origin)
+    return show_details(ctx.store, _build(ctx), ctx.origin)
 
 
 @handles("v1.builds.list_artifacts")
@@ -76,7 +76,7 @@ def list_latest_artifacts(ctx: RequestContext) -> object:
     keep = _FILTERS[ctx.call.get("status_filter", "completed")]
     latest = next((job for job in reversed(jobs) if keep(job)), None)
     if latest is None or not latest.artifacts:
-        raise Refusal(404, "Build not found")
+        raise ErrorResponse(404, "Build not found")
     return _artifacts(ctx, latest)
 
 
@@ -100,11 +100,11 @@ def trigger_for_branch(ctx: RequestContext) -> object:
 
 
 def _trigger(ctx: RequestContext, project: FakeProject, branch: str | None) -> JsonObject:
-    """One job starts. Here it is the first one of what the project runs."""
+    """Start one job: the first one of the plan of the project."""
     where = branch or project.default_branch
     pipeline = ctx.store.engine.start(
         project,
-        project.next_plan(where),
+        ctx.store.engine.next_plan(project, where),
         actor=ctx.user,
         trigger_type="api",
         branch=where,
@@ -116,8 +116,8 @@ def _trigger(ctx: RequestContext, project: FakeProject, branch: str | None) -> J
     for workflow in pipeline.workflows:
         for job in workflow.jobs:
             if job.number is not None:
-                return show_build(job)
-    raise Refusal(400, "The project has nothing to build.")
+                return show_build(ctx.store, job)
+    raise ErrorResponse(400, "The project has nothing to build.")
 
 
 @handles("v1.builds.trigger_pipeline")
@@ -128,7 +128,7 @@ def trigger_pipeline(ctx: RequestContext) -> object:
     where = branch if branch is not None or tag is not None else project.default_branch
     ctx.store.engine.start(
         project,
-        project.next_plan(where),
+        ctx.store.engine.next_plan(project, where),
         actor=ctx.user,
         trigger_type="api",
         branch=where,
@@ -151,14 +151,14 @@ def retry_with_ssh(ctx: RequestContext) -> object:
 def _again(ctx: RequestContext, *, ssh: bool) -> JsonObject:
     job = _build(ctx)
     rerun = ctx.store.engine.rerun(job.latest_workflow, ctx.user, only=[job], ssh=ssh, sparse=False)
-    return show_build(next(each for each in rerun.jobs if each.name == job.name))
+    return show_build(ctx.store, next(each for each in rerun.jobs if each.name == job.name))
 
 
 @handles("v1.builds.cancel")
 def cancel(ctx: RequestContext) -> object:
     job = _build(ctx)
     ctx.store.engine.cancel_job(job, ctx.user)
-    return show_build(job)
+    return show_build(ctx.store, job)
 
 
 @handles("v1.builds.add_ssh_user")
@@ -166,11 +166,11 @@ def add_ssh_user(ctx: RequestContext) -> object:
     job = _build(ctx)
     if ctx.user not in job.ssh_users:
         job.ssh_users.append(ctx.user)
-    return show_build(job)
+    return show_build(ctx.store, job)
 
 
 def _build(ctx: RequestContext) -> FakeJob:
     job = ctx.project().job(ctx.call["build_num"])
     if job is None:
-        raise Refusal(404, "Build not found")
+        raise ErrorResponse(404, "Build not found")
     return job

@@ -1,4 +1,4 @@
-"""Where a call is dealt with: the registry of responses, and what they all need."""
+"""The registry of handlers, the context of a request, and common formats."""
 
 from __future__ import annotations
 
@@ -7,44 +7,45 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from circleci_sdk.testing._protocol.messages import Call, Refusal
-from circleci_sdk.testing._protocol.validator import is_uuid
+from circleci_sdk.testing._wire.formats import is_uuid
+from circleci_sdk.testing._wire.messages import Call, ErrorResponse
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from circleci_sdk.testing._store.entities import FakeContext, FakeOrganization, FakeUser, JsonObject, Stored
+    from circleci_sdk.testing._store.entities import FakeContext, FakeOrganization, ProjectState
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import FakeUser, JsonObject, Stored
     from circleci_sdk.testing._store.runs import FakeJob, FakePipeline, FakeWorkflow
     from circleci_sdk.testing._store.store import Store
 
 T = TypeVar("T")
-Responding = Callable[["RequestContext"], object]
+Handler = Callable[["RequestContext"], object]
 
-RESPONSES: Final[dict[str, Responding]] = {}
-"""By label of the operation (`v2.jobs.get`), the function that returns it."""
+HANDLERS: Final[dict[str, Handler]] = {}
+"""Handlers by label of the operation (`v2.jobs.get`)."""
 
-A = TypeVar("A", bound=Responding)
+A = TypeVar("A", bound=Handler)
 
 
 def handles(*labels: str) -> Callable[[A], A]:
-    """Marks the function that returns these operations.
+    """Register the handler of these operations.
 
-    It gives the JSON of the body, which goes out with the success code of the spec, or a `Reply` of its own.
+    It returns the JSON of the body, which is sent with the success status of the spec, or a `Response`.
     """
 
-    def keep(function: A) -> A:
+    def register(function: A) -> A:
         for label in labels:
-            assert label not in RESPONSES, label
-            RESPONSES[label] = function
+            assert label not in HANDLERS, label
+            HANDLERS[label] = function
         return function
 
-    return keep
+    return register
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One call, who makes it, and the state."""
+    """One call, its user and the state."""
 
     store: Store
     user: FakeUser
@@ -56,67 +57,67 @@ class RequestContext:
 
     @property
     def origin(self) -> str:
-        return self.call.arrival.origin
+        return self.call.request.origin
 
     def project(self, name: str = "project_slug") -> FakeProject:
-        """The project that an argument names. What is hidden responses like what is missing."""
+        """The project of an argument. Hidden and missing projects both give 404."""
         text = str(self.call[name])
         project = self.store.project(text)
         if project is None or project.hidden or project.organization.hidden:
             parts = text.split("/")
             if parts[0] == "circleci" and not all(len(part) in (21, 22) or is_uuid(part) for part in parts[1:]):
-                raise Refusal(400, f"Invalid project slug '{text}'.")
-            raise Refusal(404, "Project not found")
+                raise ErrorResponse(400, f"Invalid project slug '{text}'.")
+            raise ErrorResponse(404, "Project not found")
         return project
 
     def organization(self, name: str = "org_id", *, message: str = "Org not found.") -> FakeOrganization:
-        """The organization that an argument names. What is hidden responses like what is missing."""
+        """The organization of an argument. Hidden and missing organizations both give 404."""
         organization = self.store.organization(str(self.call[name]))
         if organization is None or organization.hidden:
-            raise Refusal(404, message)
+            raise ErrorResponse(404, message)
         return organization
 
     def allowed_organization(self, name: str = "org_id") -> FakeOrganization:
-        """The same for services that response 403 to what is missing."""
+        """The organization of an argument, for operations that return 403 without one."""
         organization = self.store.organization(str(self.call[name]))
         if organization is None or organization.hidden:
-            raise Refusal(403, "Forbidden")
+            raise ErrorResponse(403, "Forbidden")
         return organization
 
     def pipeline(self) -> FakePipeline:
-        found = self.store.pipelines.get(self.call["pipeline_id"])
-        if found is None or not self.sees(found.project):
-            raise Refusal(404, "Pipeline not found")
+        found = self.store.runs.pipelines.get(self.call["pipeline_id"])
+        if found is None or not self.can_see(found.project):
+            raise ErrorResponse(404, "Pipeline not found")
         return found
 
     def workflow(self) -> FakeWorkflow:
-        found = self.store.workflows.get(self.call["workflow_id"])
-        if found is None or not self.sees(found.pipeline.project):
-            raise Refusal(404, "Workflow not found")
+        found = self.store.runs.workflows.get(self.call["workflow_id"])
+        if found is None or not self.can_see(found.pipeline.project):
+            raise ErrorResponse(404, "Workflow not found")
         return found
 
     def job(self, name: str = "job_number") -> FakeJob:
         found = self.project().job(self.call[name])
         if found is None:
-            raise Refusal(404, "Job not found")
+            raise ErrorResponse(404, "Job not found")
         return found
 
     def context(self) -> FakeContext:
-        """The context that the path names. A missing one gives 403, as one of another organization does."""
+        """The context of the path. A missing one gives 403, like one of another organization."""
         for context in self.store.contexts():
             if context.id == self.call["context_id"]:
                 return context
-        raise Refusal(403, "Forbidden")
+        raise ErrorResponse(403, "Forbidden")
 
-    def stored(self, room: str, name: str, message: str) -> tuple[Any, Stored]:
-        """The stored thing that an argument names, with its owner."""
-        found = self.store.stored(room, str(self.call[name]))
+    def stored(self, attribute: str, name: str, message: str) -> tuple[Any, Stored]:
+        """The stored item of an argument, with its owner."""
+        found = self.store.stored(attribute, str(self.call[name]))
         if found is None:
-            raise Refusal(404, message)
+            raise ErrorResponse(404, message)
         return found
 
-    def sees(self, project: FakeProject) -> bool:
-        """Whether a project is there for the caller."""
+    def can_see(self, project: ProjectState) -> bool:
+        """Whether the caller has access to a project."""
         return not (project.hidden or project.organization.hidden)
 
     def page(self, items: Sequence[T], show: Callable[[T], object]) -> JsonObject:
@@ -129,7 +130,7 @@ class RequestContext:
     def newest(
         self, items: Sequence[T], show: Callable[[T], object], keep: Callable[[T], bool] | None = None
     ) -> JsonObject:
-        """One page of a list that grows at its end, newest first; what comes later does not shift the pages."""
+        """One page of a growing list, newest first. Items that are added later do not shift the pages."""
         below = self._start("down")
         at = len(items) if below is None else min(below, len(items))
         shown: list[object] = []
@@ -147,12 +148,12 @@ class RequestContext:
         if not token:
             return None
         try:
-            said, _, place = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
-            if said == direction:
+            found, _, place = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
+            if found == direction:
                 return max(0, int(place))
         except ValueError:
             pass
-        raise Refusal(400, "Invalid page token.")
+        raise ErrorResponse(400, "Invalid page token.")
 
 
 def _token(direction: str, place: int) -> str:
@@ -160,15 +161,15 @@ def _token(direction: str, place: int) -> str:
 
 
 def millis(moment: datetime) -> str:
-    """A moment as most of the API writes it, with milliseconds."""
+    """A timestamp with milliseconds, the format of most operations."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def seconds(moment: datetime) -> str:
-    """A moment as some of the API writes it, without fractions."""
+    """A timestamp without fractions of a second, the format of some operations."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def present(**fields: object) -> JsonObject:
-    """An object without the fields that are None: the API leaves out more than it nulls."""
+    """An object without the fields that are None, which the API leaves out."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -1,16 +1,17 @@
-"""`v2.contexts`: contexts, their variables and restrictions. What is missing returns 403 here, like what is hidden."""
+"""`v2.contexts`: contexts, their variables and restrictions. Missing and hidden ones both give 403."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import EnvVar, FakeContext, Restriction
+from circleci_sdk.testing._store.records import EnvVar, Restriction
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis, present
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.entities import FakeContext
+    from circleci_sdk.testing._store.records import JsonObject
 
 MOST_VARIABLES = 100
 
@@ -18,7 +19,7 @@ MOST_VARIABLES = 100
 @handles("v2.contexts.list")
 def list_(ctx: RequestContext) -> object:
     if ctx.call.get("owner_type") == "account":
-        raise Refusal(400, "Invalid owner type - only organization is supported at present")
+        raise ErrorResponse(400, "Invalid owner type - only organization is supported at present")
     organization = ctx.allowed_organization("owner_id" if "owner_id" in ctx.call.args else "owner_slug")
     name: str | None = ctx.call.get("name")
     contexts = [context for context in organization.contexts.values() if name is None or context.name == name]
@@ -34,15 +35,15 @@ def list_(ctx: RequestContext) -> object:
 def create(ctx: RequestContext) -> object:
     owner: dict[str, Any] = ctx.call["owner"]
     if owner.get("type") == "account":
-        raise Refusal(400, "Invalid owner type - only organization is supported at present")
+        raise ErrorResponse(400, "Invalid owner type - only organization is supported at present")
     organization = ctx.store.organization(str(owner.get("id") or owner.get("slug")))
     if organization is None or organization.hidden:
-        raise Refusal(403, "Forbidden")
+        raise ErrorResponse(403, "Forbidden")
     name: str = ctx.call["name"]
     if not name.strip():
-        raise Refusal(400, "The name of a context cannot be empty.")
+        raise ErrorResponse(400, "The name of a context cannot be empty.")
     if any(context.name == name for context in organization.contexts.values()):
-        raise Refusal(400, "A context with this name already exists.")
+        raise ErrorResponse(400, "A context with this name already exists.")
     return _show(ctx.store.add_context(organization, name, {}))
 
 
@@ -69,7 +70,7 @@ def set_env_var(ctx: RequestContext) -> object:
     context, name = ctx.context(), ctx.call["name"]
     before = context.env_vars.get(name)
     if before is None and len(context.env_vars) >= MOST_VARIABLES:
-        raise Refusal(400, f"A context holds at most {MOST_VARIABLES} environment variables.")
+        raise ErrorResponse(400, f"A context holds at most {MOST_VARIABLES} environment variables.")
     created = before.created_at if before else ctx.now
     context.env_vars[name] = EnvVar(name, ctx.call["value"], created, ctx.now)
     shown = _show_env_var(context, context.env_vars[name])
@@ -81,7 +82,7 @@ def set_env_var(ctx: RequestContext) -> object:
 def delete_env_var(ctx: RequestContext) -> object:
     context = ctx.context()
     if context.env_vars.pop(ctx.call["name"], None) is None:
-        raise Refusal(404, "Environment variable not found.")
+        raise ErrorResponse(404, "Environment variable not found.")
     return {"message": "Environment variable deleted."}
 
 
@@ -99,15 +100,15 @@ def create_restriction(ctx: RequestContext) -> object:
     if kind == "project":
         project = context.organization.projects.get(value)
         if project is None:
-            raise Refusal(400, "The project of the restriction is not in the organization.")
+            raise ErrorResponse(400, "The project of the restriction is not in the organization.")
         name = project.name
     if kind == "group":
         group = context.organization.groups.get(value)
         if group is None and value != context.organization.id:
-            raise Refusal(400, "The group of the restriction is not in the organization.")
+            raise ErrorResponse(400, "The group of the restriction is not in the organization.")
         name = "All members" if group is None else group.shown["name"]
     if any((each.kind, each.value) == (kind, value) for each in context.restrictions.values()):
-        raise Refusal(409, "The context has this restriction already.")
+        raise ErrorResponse(409, "The context has this restriction already.")
     restriction = Restriction(ctx.store.ids.uuid(), kind, value, name)
     context.restrictions[restriction.id] = restriction
     return _show_restriction(context, restriction)
@@ -116,7 +117,7 @@ def create_restriction(ctx: RequestContext) -> object:
 @handles("v2.contexts.delete_restriction")
 def delete_restriction(ctx: RequestContext) -> object:
     if ctx.context().restrictions.pop(ctx.call["restriction_id"], None) is None:
-        raise Refusal(404, "Restriction not found.")
+        raise ErrorResponse(404, "Restriction not found.")
     return {"message": "Context restriction deleted."}
 
 

@@ -1,17 +1,17 @@
-"""`v2.pipeline_definitions` and `v2.triggers`: what a pipeline is made of, and what starts it."""
+"""`v2.pipeline_definitions` and `v2.triggers`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
 
 
 @handles("v2.pipeline_definitions.list")
@@ -64,7 +64,7 @@ def delete_definition(ctx: RequestContext) -> object:
 def _definition(ctx: RequestContext) -> Stored:
     definition = ctx.project("project_id").pipeline_definitions.get(ctx.call["pipeline_definition_id"])
     if definition is None:
-        raise Refusal(404, "Pipeline definition not found")
+        raise ErrorResponse(404, "Pipeline definition not found")
     return definition
 
 
@@ -97,13 +97,13 @@ def create_trigger(ctx: RequestContext) -> object:
     if provider in ("webhook", "schedule"):
         for name in ("checkout_ref", "config_ref"):
             if name not in ctx.call.args:
-                raise Refusal(400, f"Missing required field '{name}'.")
+                raise ErrorResponse(400, f"Missing required field '{name}'.")
     if provider == "schedule" and not sent.get("schedule", {}).get("cron_expression"):
-        raise Refusal(400, "Missing required field 'event_source.schedule.cron_expression'.")
+        raise ErrorResponse(400, "Missing required field 'event_source.schedule.cron_expression'.")
     if provider not in ("webhook", "schedule") and "repo" not in sent:
-        raise Refusal(400, "Missing required field 'event_source.repo'.")
+        raise ErrorResponse(400, "Missing required field 'event_source.repo'.")
     if ctx.call.get("event_preset") == "only-branch-delete":
-        raise Refusal(400, "The event preset 'only-branch-delete' cannot be used.")
+        raise ErrorResponse(400, "The event preset 'only-branch-delete' cannot be used.")
     id, secret = ctx.store.ids.uuid(), ctx.store.ids.secret()
     shown: JsonObject = {
         "id": id,
@@ -155,7 +155,7 @@ def delete_trigger(ctx: RequestContext) -> object:
 def _trigger(ctx: RequestContext) -> Stored:
     trigger = ctx.project("project_id").triggers.get(ctx.call["trigger_id"])
     if trigger is None:
-        raise Refusal(404, "Trigger not found")
+        raise ErrorResponse(404, "Trigger not found")
     return trigger
 
 

@@ -1,15 +1,16 @@
-"""`v2.deploys`: what is deployed where, and going back."""
+"""`v2.deploys`: components, environments, versions and rollbacks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeOrganization, JsonObject, Stored
+    from circleci_sdk.testing._store.entities import FakeOrganization
+    from circleci_sdk.testing._store.records import JsonObject, Stored
 
 ROLLBACK_SECONDS = 5.0
 
@@ -62,10 +63,10 @@ def rollback(ctx: RequestContext) -> object:
     here = [each for each in organization.versions[component.id] if each["environment_id"] == environment.id]
     target = next((each for each in here if each["name"] == call["target_version"]), None)
     if target is None:
-        raise Refusal(404, "Version not found")
+        raise ErrorResponse(404, "Version not found")
     live = next((each["name"] for each in here if each["is_live"]), None)
     if live != call["current_version"] or live == call["target_version"]:
-        raise Refusal(409, f"The live version is {live}.")
+        raise ErrorResponse(409, f"The live version is {live}.")
     ctx.store.clock.call_later(ROLLBACK_SECONDS, lambda: _make_live(organization, component, target))
     return {"id": ctx.store.ids.uuid(), "rollback_type": "PIPELINE"}
 
@@ -74,7 +75,7 @@ def _named(room: dict[str, Stored], name: str, message: str, project_id: str | N
     for each in room.values():
         if each.shown["name"] == name and project_id in (None, each.shown.get("project_id")):
             return each
-    raise Refusal(404, message)
+    raise ErrorResponse(404, message)
 
 
 def _make_live(organization: FakeOrganization, component: Stored, target: JsonObject) -> None:

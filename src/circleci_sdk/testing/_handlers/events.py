@@ -1,4 +1,4 @@
-"""What outbound webhooks tell: the bodies of their deliveries."""
+"""The bodies of outbound webhooks."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .context import millis, present
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from circleci_sdk.testing._store.entities import JsonObject, Stored
+    from circleci_sdk.testing._store.records import JsonObject, Stored
     from circleci_sdk.testing._store.runs import FakePipeline, FakeWorkflow
 
 _TOLD = {"timedout": "failed", "infrastructure_fail": "failed", "failing": "failed"}
 
 
 def event_of(what: FakeJob | FakeWorkflow) -> str:
-    """The name of the event that an end is."""
+    """The name of the event of an ended job or workflow."""
     return "job-completed" if isinstance(what, FakeJob) else "workflow-completed"
 
 
 def show_event(id: str, webhook: Stored, what: FakeJob | FakeWorkflow, now: datetime) -> JsonObject:
-    """The body that tells of the end of a job or workflow."""
+    """The body of the event of an ended job or workflow."""
     workflow = what.workflow if isinstance(what, FakeJob) else what
     pipeline = workflow.pipeline
     project = pipeline.project
@@ -59,7 +59,7 @@ def show_event(id: str, webhook: Stored, what: FakeJob | FakeWorkflow, now: date
 
 
 def show_ping(id: str, webhook: Stored, now: datetime) -> JsonObject:
-    """The short body of a test ping, with which all bodies begin."""
+    """The body of a test ping, whose fields all bodies have."""
     return {
         "type": "ping",
         "id": id,

@@ -1,38 +1,38 @@
-"""`v2.insights`: figures computed from the runs that happened."""
+"""`v2.insights`: metrics computed from past runs."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._protocol.validator import read_time
-from circleci_sdk.testing._store import metrics as figures
+from circleci_sdk.testing._store import metrics
 from circleci_sdk.testing._store.metrics import Run, Span
+from circleci_sdk.testing._wire.formats import read_time
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakeJob, FakeWorkflow
 
 
 def _branches(ctx: RequestContext, project: FakeProject) -> list[str] | None:
-    """The branches that count: one, all, or the default branch."""
+    """The selected branches: one, all, or the default branch."""
     branch: str | None = ctx.call.get("branch")
     if branch is not None and ctx.call.get("all_branches"):
-        raise Refusal(400, "Give only one of 'branch', 'all-branches'.")
+        raise ErrorResponse(400, "Give only one of 'branch', 'all-branches'.")
     if ctx.call.get("all_branches"):
         return None
     return [branch or project.default_branch]
 
 
 def _span(ctx: RequestContext) -> Span:
-    """The stretch of time that counts: a reporting window, or two dates."""
-    span = figures.span_of(ctx.call.get("reporting_window"), ctx.now)
+    """The selected time range: a reporting window, or two dates."""
+    span = metrics.span_of(ctx.call.get("reporting_window"), ctx.now)
     start, end = read_time(ctx.call.get("start_date", "")), read_time(ctx.call.get("end_date", ""))
     return Span(start or span.start, end or span.end)
 
@@ -51,19 +51,19 @@ def list_workflow_metrics(ctx: RequestContext) -> object:
     branches = _branches(ctx, project)
     rows: list[JsonObject] = []
     for name in sorted(project.workflows_by_name):
-        if runs := figures.workflows_in(project, span, name=name, branches=branches):
-            metrics = figures.counts(runs, span) | {
-                "mttr": figures.mean_time_to_recovery(runs),
+        if runs := metrics.workflows_in(project, span, name=name, branches=branches):
+            shown = metrics.counts(runs, span) | {
+                "mttr": metrics.mean_time_to_recovery(runs),
                 "total_recoveries": 0,
             }
-            rows.append({"name": name, "metrics": metrics, **_window(runs, span), "project_id": project.id})
+            rows.append({"name": name, "metrics": shown, **_window(runs, span), "project_id": project.id})
     return ctx.page(rows, lambda row: row)
 
 
 @handles("v2.insights.list_workflow_runs")
 def list_workflow_runs(ctx: RequestContext) -> object:
     project = ctx.project()
-    runs = figures.workflows_in(project, _span(ctx), name=ctx.call["workflow_name"], branches=_branches(ctx, project))
+    runs = metrics.workflows_in(project, _span(ctx), name=ctx.call["workflow_name"], branches=_branches(ctx, project))
     return ctx.newest(runs, _show_run)
 
 
@@ -84,11 +84,11 @@ def _show_run(workflow: FakeWorkflow) -> JsonObject:
 @handles("v2.insights.list_job_metrics")
 def list_job_metrics(ctx: RequestContext) -> object:
     project, span = ctx.project(), _span(ctx)
-    runs = figures.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))
+    runs = metrics.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))
     wanted: str | None = ctx.call.get("job_name")
     rows: list[JsonObject] = [
-        {"name": name, "metrics": figures.counts(jobs, span), **_window(jobs, span)}
-        for name, jobs in sorted(figures.jobs_in(runs).items())
+        {"name": name, "metrics": metrics.counts(jobs, span), **_window(jobs, span)}
+        for name, jobs in sorted(metrics.jobs_in(runs).items())
         if wanted is None or wanted == name
     ]
     return ctx.page(rows, lambda row: row)
@@ -96,12 +96,12 @@ def list_job_metrics(ctx: RequestContext) -> object:
 
 @handles("v2.insights.get_workflow_summary")
 def get_workflow_summary(ctx: RequestContext) -> object:
-    project, span = ctx.project(), figures.span_of(None, ctx.now)
+    project, span = ctx.project(), metrics.span_of(None, ctx.now)
     name, branches = ctx.call["workflow_name"], _branches(ctx, project)
-    runs = figures.workflows_in(project, span, name=name, branches=branches)
-    before = figures.workflows_in(project, span.before(), name=name, branches=branches)
+    runs = metrics.workflows_in(project, span, name=name, branches=branches)
+    before = metrics.workflows_in(project, span.before(), name=name, branches=branches)
     now_, then = _summary(runs, span), _summary(before, span.before())
-    trends = figures.trends(_flat(now_), _flat(then))
+    trends = metrics.trends(_flat(now_), _flat(then))
     return {
         "metrics": now_ | _window(runs, span),
         "trends": trends,
@@ -110,9 +110,9 @@ def get_workflow_summary(ctx: RequestContext) -> object:
 
 
 def _summary(runs: Sequence[FakeWorkflow], span: Span) -> JsonObject:
-    return figures.counts(runs, span) | {
+    return metrics.counts(runs, span) | {
         "completed_runs": len(runs),
-        "mttr": figures.mean_time_to_recovery(runs),
+        "mttr": metrics.mean_time_to_recovery(runs),
     }
 
 
@@ -128,7 +128,7 @@ def _flat(metrics: JsonObject) -> JsonObject:
 @handles("v2.insights.get_branches")
 def get_branches(ctx: RequestContext) -> object:
     project = ctx.project()
-    runs = figures.workflows_in(project, figures.span_of(None, ctx.now), name=ctx.call.get("workflow_name"))
+    runs = metrics.workflows_in(project, metrics.span_of(None, ctx.now), name=ctx.call.get("workflow_name"))
     branches = {run.pipeline.branch for run in runs if run.pipeline.branch is not None}
     return {"org_id": project.organization.id, "project_id": project.id, "branches": sorted(branches)}
 
@@ -136,18 +136,18 @@ def get_branches(ctx: RequestContext) -> object:
 @handles("v2.insights.get_org_summary")
 def get_org_summary(ctx: RequestContext) -> object:
     organization = ctx.organization("org_slug")
-    span = figures.span_of(ctx.call.get("reporting_window"), ctx.now)
+    span = metrics.span_of(ctx.call.get("reporting_window"), ctx.now)
     wanted: list[str] | None = ctx.call.get("project_names")
-    projects = [project for project in organization.projects.values() if ctx.sees(project)]
-    runs = [run for project in projects for run in figures.workflows_in(project, span)]
-    before = [run for project in projects for run in figures.workflows_in(project, span.before())]
+    projects = [project for project in ctx.store.projects_of(organization) if ctx.can_see(project)]
+    runs = [run for project in projects for run in metrics.workflows_in(project, span)]
+    before = [run for project in projects for run in metrics.workflows_in(project, span.before())]
     rows: list[JsonObject] = []
     for project in projects:
         if wanted is None or project.name in wanted:
-            mine, then = figures.workflows_in(project, span), figures.workflows_in(project, span.before())
+            mine, then = metrics.workflows_in(project, span), metrics.workflows_in(project, span.before())
             rows.append({"project_name": project.name, **_compared(_some(mine, span), _some(then, span.before()))})
     return {
-        "org_data": _compared(figures.totals(runs, span), figures.totals(before, span.before())),
+        "org_data": _compared(metrics.totals(runs, span), metrics.totals(before, span.before())),
         "org_project_data": rows,
         "all_projects": [project.name for project in projects],
     }
@@ -156,11 +156,11 @@ def get_org_summary(ctx: RequestContext) -> object:
 @handles("v2.insights.get_project_summary")
 def get_project_summary(ctx: RequestContext) -> object:
     project = ctx.project()
-    span = figures.span_of(ctx.call.get("reporting_window"), ctx.now)
+    span = metrics.span_of(ctx.call.get("reporting_window"), ctx.now)
     names: list[str] = ctx.call.get("workflow_names") or sorted(project.workflows_by_name)
     branches: list[str] | None = ctx.call.get("branches")
-    runs = [run for run in figures.workflows_in(project, span, branches=branches) if run.name in names]
-    before = [run for run in figures.workflows_in(project, span.before(), branches=branches) if run.name in names]
+    runs = [run for run in metrics.workflows_in(project, span, branches=branches) if run.name in names]
+    before = [run for run in metrics.workflows_in(project, span.before(), branches=branches) if run.name in names]
     all_branches = sorted({run.pipeline.branch for run in runs if run.pipeline.branch is not None})
     by_workflow: list[JsonObject] = []
     by_branch: list[JsonObject] = []
@@ -176,7 +176,7 @@ def get_project_summary(ctx: RequestContext) -> object:
     return {
         "org_id": project.organization.id,
         "project_id": project.id,
-        "project_data": _compared(figures.totals(runs, span), figures.totals(before, span.before())),
+        "project_data": _compared(metrics.totals(runs, span), metrics.totals(before, span.before())),
         "project_workflow_data": by_workflow,
         "project_workflow_branch_data": by_branch,
         "all_branches": all_branches,
@@ -189,20 +189,20 @@ def _named(runs: Sequence[FakeWorkflow], name: str) -> list[FakeWorkflow]:
 
 
 def _compared(now_: JsonObject, before: JsonObject) -> JsonObject:
-    return {"metrics": now_, "trends": figures.trends(now_, before)}
+    return {"metrics": now_, "trends": metrics.trends(now_, before)}
 
 
 def _some(runs: Sequence[Run], span: Span) -> JsonObject:
-    return {name: value for name, value in figures.totals(runs, span).items() if name != "throughput"}
+    return {name: value for name, value in metrics.totals(runs, span).items() if name != "throughput"}
 
 
 def _workflow_data(runs: Sequence[Run], before: Sequence[Run]) -> JsonObject:
     def data(of: Sequence[Run]) -> JsonObject:
         return {
             "total_credits_used": sum(run.credits for run in of),
-            "p95_duration_secs": figures.p95_of(of),
+            "p95_duration_secs": metrics.p95_of(of),
             "total_runs": len(of),
-            "success_rate": figures.success_rate(of),
+            "success_rate": metrics.success_rate(of),
         }
 
     return _compared(data(runs), data(before))
@@ -213,9 +213,9 @@ def list_job_timeseries(ctx: RequestContext) -> object:
     project = ctx.project()
     span = _span(ctx)
     hourly = ctx.call.get("granularity") == "hourly"
-    runs = figures.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))
+    runs = metrics.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))
     rows: list[JsonObject] = []
-    for name, jobs in sorted(figures.jobs_in(runs).items()):
+    for name, jobs in sorted(metrics.jobs_in(runs).items()):
         buckets: dict[datetime, list[FakeJob]] = {}
         for job in jobs:
             assert job.started_at is not None
@@ -227,7 +227,7 @@ def list_job_timeseries(ctx: RequestContext) -> object:
 
 def _point(name: str, start: datetime, jobs: Sequence[FakeJob], hourly: bool) -> JsonObject:
     span = Span(start, start + timedelta(hours=1 if hourly else 24))
-    counted = figures.counts(jobs, span)
+    counted = metrics.counts(jobs, span)
     timed = counted["duration_metrics"]
     credits_used = sorted(job.credits for job in jobs)
     return {

@@ -1,19 +1,19 @@
-"""`v2.insights` again: flaky tests and figures of single tests."""
+"""`v2.insights`: flaky tests and metrics of single tests."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._store import metrics as figures
+from circleci_sdk.testing._store import metrics
 
 from .context import RequestContext, handles, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from circleci_sdk.testing._plans import JobTest
-    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.plans import JobTest
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakeJob, FakeWorkflow
 
 _MOST = 100
@@ -24,27 +24,27 @@ TestKey = tuple[str, str, str]
 def _test_runs(workflows: Iterable[FakeWorkflow]) -> dict[TestKey, list[tuple[FakeJob, JobTest]]]:
     """All runs of all tests, by job, class and name."""
     found: dict[TestKey, list[tuple[FakeJob, JobTest]]] = {}
-    for jobs in figures.jobs_in(workflows).values():
+    for jobs in metrics.jobs_in(workflows).values():
         for job in jobs:
-            for _, case in job.tests:
-                found.setdefault((job.name, case.classname, case.name), []).append((job, case))
+            for _, test in job.tests:
+                found.setdefault((job.name, test.classname, test.name), []).append((job, test))
     return found
 
 
 def _flakes(runs: Sequence[tuple[FakeJob, JobTest]]) -> list[FakeJob]:
-    """The jobs in which a test failed although it passed on the same revision."""
-    passed = {job.workflow.pipeline.revision for job, case in runs if case.verdict == "success"}
-    return [job for job, case in runs if case.verdict == "failure" and job.workflow.pipeline.revision in passed]
+    """The jobs in which a test failed that succeeded on the same revision."""
+    passed = {job.workflow.pipeline.revision for job, test in runs if test.status == "success"}
+    return [job for job, test in runs if test.status == "failure" and job.workflow.pipeline.revision in passed]
 
 
 @handles("v2.insights.get_flaky_tests")
 def get_flaky_tests(ctx: RequestContext) -> object:
-    span = figures.span_of("last-30-days", ctx.now)
+    span = metrics.span_of("last-30-days", ctx.now)
     rows: list[JsonObject] = []
-    for (_, classname, name), runs in _test_runs(figures.workflows_in(ctx.project(), span)).items():
+    for (_, classname, name), runs in _test_runs(metrics.workflows_in(ctx.project(), span)).items():
         if not (flaked := _flakes(runs)):
             continue
-        last, case = flaked[-1], runs[-1][1]
+        last, test = flaked[-1], runs[-1][1]
         rows.append(
             {
                 "time_wasted": round(sum(job.seconds or 0 for job in flaked)),
@@ -58,7 +58,7 @@ def get_flaky_tests(ctx: RequestContext) -> object:
                 "job_number": last.number,
                 "times_flaked": len(flaked),
                 "source": "pytest",
-                "file": case.file or "",
+                "file": test.file or "",
             }
         )
     return {"flaky_tests": rows, "total_flaky_tests": len(rows)}
@@ -67,8 +67,8 @@ def get_flaky_tests(ctx: RequestContext) -> object:
 @handles("v2.insights.get_test_metrics")
 def get_test_metrics(ctx: RequestContext) -> object:
     project = ctx.project()
-    span = figures.span_of(None, ctx.now)
-    workflows = figures.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))[
+    span = metrics.span_of(None, ctx.now)
+    workflows = metrics.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))[
         -_RUNS:
     ]
     tests = [_test(key, runs) for key, runs in _test_runs(workflows).items()]
@@ -95,10 +95,10 @@ def _branches(ctx: RequestContext, project: FakeProject) -> list[str] | None:
 def _test(key: TestKey, runs: Sequence[tuple[FakeJob, JobTest]]) -> JsonObject:
     job_name, classname, name = key
     return {
-        "p95_duration": figures.p95(sorted(case.seconds for _, case in runs)),
+        "p95_duration": metrics.p95(sorted(test.seconds for _, test in runs)),
         "total_runs": len(runs),
         "classname": classname,
-        "failed_runs": sum(case.verdict == "failure" for _, case in runs),
+        "failed_runs": sum(test.status == "failure" for _, test in runs),
         "flaky": bool(_flakes(runs)),
         "source": "pytest",
         "file": runs[-1][1].file or "",
@@ -108,11 +108,11 @@ def _test(key: TestKey, runs: Sequence[tuple[FakeJob, JobTest]]) -> JsonObject:
 
 
 def _counted(workflow: FakeWorkflow) -> JsonObject:
-    verdicts = [case.verdict for job in workflow.jobs if job.workflow is workflow for _, case in job.tests]
-    counts = {kind: verdicts.count(kind) for kind in ("error", "failure", "skipped", "success")}
+    statuses = [test.status for job in workflow.jobs if job.workflow is workflow for _, test in job.tests]
+    counts = {kind: statuses.count(kind) for kind in ("error", "failure", "skipped", "success")}
     return {
         "pipeline_number": workflow.pipeline.number,
         "workflow_id": workflow.id,
-        "success_rate": counts["success"] / len(verdicts) if verdicts else 0.0,
-        "test_counts": {**counts, "total": len(verdicts)},
+        "success_rate": counts["success"] / len(statuses) if statuses else 0.0,
+        "test_counts": {**counts, "total": len(statuses)},
     }

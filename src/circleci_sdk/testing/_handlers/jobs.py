@@ -1,17 +1,17 @@
-"""`v2.jobs`: reading them, their artifacts and tests, and canceling them."""
+"""`v2.jobs`: jobs, their artifacts and tests, and cancel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 from .runs_v2 import show_job
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakeJob
 
 
@@ -28,9 +28,9 @@ def cancel(ctx: RequestContext) -> object:
 
 @handles("v2.jobs.cancel_by_id")
 def cancel_by_id(ctx: RequestContext) -> object:
-    job = ctx.store.jobs.get(ctx.call["job_id"])
-    if job is None or not ctx.sees(job.project):
-        raise Refusal(404, "Job not found")
+    job = ctx.store.runs.jobs.get(ctx.call["job_id"])
+    if job is None or not ctx.can_see(job.project):
+        raise ErrorResponse(404, "Job not found")
     ctx.store.engine.cancel_job(job, ctx.user)
     return {"message": "Job canceled successfully."}
 
@@ -46,7 +46,7 @@ def list_tests(ctx: RequestContext) -> object:
 
 
 def artifacts_of(job: FakeJob, origin: str) -> list[JsonObject]:
-    """The artifacts of a job, with links that lead back to the fake."""
+    """The artifacts of a job, with links to the fake."""
     return [
         {"path": path, "node_index": node, "url": f"{origin}/output/job/{job.id}/artifacts/{node}/{quote(path)}"}
         for node, path in job.artifacts
@@ -57,13 +57,13 @@ def tests_of(job: FakeJob) -> list[JsonObject]:
     """The test results of a job."""
     return [
         {
-            "message": case.failure or "",
+            "message": test.failure or "",
             "source": "pytest",
-            "run_time": case.seconds,
-            "file": case.file,
-            "result": case.verdict,
-            "name": case.name,
-            "classname": case.classname,
+            "run_time": test.seconds,
+            "file": test.file,
+            "result": test.status,
+            "name": test.name,
+            "classname": test.classname,
         }
-        for _, case in job.tests
+        for _, test in job.tests
     ]

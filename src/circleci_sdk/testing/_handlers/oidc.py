@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis, present
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import Claims, JsonObject
-    from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.entities import ProjectState
+    from circleci_sdk.testing._store.records import Claims, JsonObject
 
 _DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS = (604_800, 86_400, 3_600, 60, 1)
@@ -51,10 +51,10 @@ def delete_for_project(ctx: RequestContext) -> object:
     return _show_project(ctx)
 
 
-def _project(ctx: RequestContext) -> FakeProject:
+def _project(ctx: RequestContext) -> ProjectState:
     project = ctx.allowed_organization().projects.get(ctx.call["project_id"])
     if project is None or project.hidden:
-        raise Refusal(403, "Forbidden")
+        raise ErrorResponse(403, "Forbidden")
     return project
 
 
@@ -73,10 +73,10 @@ def _delete(ctx: RequestContext, claims: Claims) -> None:
 
 
 def normalized(ttl: str) -> str:
-    """A lifetime as the server writes it: `90m` is `1h30m0s`. Raises `Refusal` with 400 for what is none."""
+    """A lifetime in the format of the server: `90m` is `1h30m0s`. Raises `ErrorResponse` with 400 for other strings."""
     match = _DURATION.fullmatch(ttl)
     if match is None or not ttl:
-        raise Refusal(400, f"Invalid ttl '{ttl}'.")
+        raise ErrorResponse(400, f"Invalid ttl '{ttl}'.")
     seconds = sum(int(number or 0) * unit for number, unit in zip(match.groups(), _UNITS, strict=True))
     hours, minutes = seconds // 3600, seconds // 60 % 60
     if hours:

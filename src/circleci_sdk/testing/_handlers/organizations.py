@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal, Reply
-from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.records import Stored
 from circleci_sdk.testing._store.store import SHORT_VCS
+from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 
 from .context import RequestContext, handles, present
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeOrganization, JsonObject
+    from circleci_sdk.testing._store.entities import FakeOrganization
+    from circleci_sdk.testing._store.records import JsonObject
 
 MOST_GROUPS = 100
 
@@ -20,15 +21,15 @@ MOST_GROUPS = 100
 def create(ctx: RequestContext) -> object:
     vcs, name = ctx.call["vcs_type"], ctx.call["name"]
     if not name.strip() or "/" in name:
-        raise Refusal(400, "Invalid organization name.")
+        raise ErrorResponse(400, "Invalid organization name.")
     if vcs == "circleci":
         organization = ctx.store.add_organization(f"circleci/{ctx.store.ids.short()}", name=name)
         return _show(organization)
-    # On a code host an organization is found, or taken over from there.
+    # Organizations of code hosts exist there already.
     slug = f"{SHORT_VCS[vcs]}/{name}"
     found = ctx.store.organization(slug)
     if found is not None and found.hidden:
-        raise Refusal(404, "Org not found.")
+        raise ErrorResponse(404, "Org not found.")
     return _show(found or ctx.store.add_organization(slug))
 
 
@@ -72,14 +73,14 @@ def create_orb_allow_list_entry(ctx: RequestContext) -> object:
 def delete_orb_allow_list_entry(ctx: RequestContext) -> object:
     id = ctx.call["allow_list_entry_id"]
     if ctx.organization("org_slug_or_id").orb_urls.pop(id, None) is None:
-        raise Refusal(404, "Entry not found.")
+        raise ErrorResponse(404, "Entry not found.")
     return {"id": id, "message": "URL orb allow-list entry removed."}
 
 
 @handles("v2.groups.list")
 def list_groups(ctx: RequestContext) -> object:
     groups = ctx.allowed_organization().groups
-    # The API ignores both parameters of paging and gives all groups at once.
+    # The API ignores both paging parameters and returns all groups at once.
     return {
         "items": [group.shown for group in groups.values()],
         "next_page_token": None,
@@ -92,9 +93,9 @@ def create_group(ctx: RequestContext) -> object:
     organization = ctx.allowed_organization()
     name = ctx.call["name"]
     if len(organization.groups) >= MOST_GROUPS:
-        raise Refusal(409, f"An organization has at most {MOST_GROUPS} groups.")
+        raise ErrorResponse(409, f"An organization has at most {MOST_GROUPS} groups.")
     if any(group.shown["name"] == name for group in organization.groups.values()):
-        raise Refusal(409, "A group with this name already exists.")
+        raise ErrorResponse(409, "A group with this name already exists.")
     id = ctx.store.ids.uuid()
     shown = present(id=id, name=name, description=ctx.call.get("description", ""))
     organization.groups[id] = Stored(id, shown, ctx.now, ctx.now)
@@ -109,11 +110,11 @@ def get_group(ctx: RequestContext) -> object:
 @handles("v2.groups.delete")
 def delete_group(ctx: RequestContext) -> object:
     del ctx.allowed_organization().groups[_group(ctx).id]
-    return Reply(204)
+    return Response(204)
 
 
 def _group(ctx: RequestContext) -> Stored:
     group = ctx.allowed_organization().groups.get(ctx.call["group_id"])
     if group is None:
-        raise Refusal(403, "Forbidden")
+        raise ErrorResponse(403, "Forbidden")
     return group

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.records import JsonObject
 
 MOST_EXPORTERS = 5
 
@@ -24,7 +24,7 @@ def list_(ctx: RequestContext) -> object:
 def create(ctx: RequestContext) -> object:
     organization, call = ctx.organization(), ctx.call
     if len(organization.otel_exporters) >= MOST_EXPORTERS:
-        raise Refusal(400, f"An organization has at most {MOST_EXPORTERS} exporters.")
+        raise ErrorResponse(400, f"An organization has at most {MOST_EXPORTERS} exporters.")
     shown: JsonObject = {
         "id": ctx.store.ids.uuid(),
         "org_id": organization.id,

@@ -10,14 +10,14 @@ from .context import RequestContext, handles, millis
 from .runs_v1 import identity
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
 
 
 @handles("v1.users.me")
 def me(ctx: RequestContext) -> object:
     user = ctx.user
-    followed = [each for each in ctx.store.projects.values() if ctx.sees(each) and each.followed]
+    followed = [each for each in ctx.store.projects.values() if ctx.can_see(each) and each.followed]
     return {
         "login": user.login,
         "name": user.name,
@@ -59,7 +59,7 @@ def _vcs_url(project: FakeProject) -> str:
 @handles("v1.users.list_repos")
 def list_repos(ctx: RequestContext) -> object:
     vcs = SHORT_VCS.get(ctx.call["vcs_type"], "")
-    projects = [each for each in ctx.store.projects.values() if ctx.sees(each) and each.slug.startswith(f"{vcs}/")]
+    projects = [each for each in ctx.store.projects.values() if ctx.can_see(each) and each.slug.startswith(f"{vcs}/")]
     start = (max(1, ctx.call.get("page", 1)) - 1) * ctx.call.page_size
     return [_show_repo(project) for project in projects[start : start + ctx.call.page_size]]
 

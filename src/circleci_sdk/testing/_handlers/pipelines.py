@@ -1,17 +1,17 @@
-"""`v2.pipelines`: reading them and starting new ones."""
+"""`v2.pipelines`: read, trigger and continue pipelines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._protocol.messages import Refusal, Reply
+from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 
 from .context import RequestContext, handles, millis
 from .runs_v2 import show_pipeline, show_workflow
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakePipeline
 
 
@@ -24,14 +24,14 @@ def list_(ctx: RequestContext) -> object:
     else:
         organizations = [ctx.organization("org_slug")]
     if len(organizations) == 1:
-        pipelines = ctx.store.pipelines_of(organizations[0])
+        pipelines = ctx.store.runs.pipelines_of(organizations[0])
     else:
-        found = [pipeline for each in organizations for pipeline in ctx.store.pipelines_of(each)]
+        found = [pipeline for each in organizations for pipeline in ctx.store.runs.pipelines_of(each)]
         pipelines = sorted(found, key=lambda pipeline: pipeline.created_at)
     return ctx.newest(
         pipelines,
         show_pipeline,
-        lambda each: ctx.sees(each.project) and (not mine or each.actor is ctx.user),
+        lambda each: ctx.can_see(each.project) and (not mine or each.actor is ctx.user),
     )
 
 
@@ -57,7 +57,7 @@ def get(ctx: RequestContext) -> object:
 def get_by_number(ctx: RequestContext) -> object:
     pipeline = ctx.project().pipeline(ctx.call["pipeline_number"])
     if pipeline is None:
-        raise Refusal(404, "Pipeline not found")
+        raise ErrorResponse(404, "Pipeline not found")
     return show_pipeline(pipeline)
 
 
@@ -96,7 +96,7 @@ def list_workflows(ctx: RequestContext) -> object:
 def trigger(ctx: RequestContext) -> object:
     project = ctx.project()
     if project.slug.startswith("circleci/"):
-        raise Refusal(400, "Use the endpoint for triggering pipeline runs with projects of this kind.")
+        raise ErrorResponse(400, "Use the endpoint for triggering pipeline runs with projects of this kind.")
     return _start(ctx, project, ctx.call.get("branch"), ctx.call.get("tag"), ctx.call.get("config", ""))
 
 
@@ -105,19 +105,19 @@ def trigger_run(ctx: RequestContext) -> object:
     project = ctx.project()
     definition = ctx.call.get("pipeline_definition_id")
     if definition is not None and definition not in project.pipeline_definitions:
-        raise Refusal(404, "Pipeline definition not found")
+        raise ErrorResponse(404, "Pipeline definition not found")
     checkout: dict[str, Any] = ctx.call.get("checkout", {})
     config: dict[str, Any] = ctx.call.get("config", {})
     if {"branch", "tag"} <= checkout.keys():
-        raise Refusal(400, "Give only one of 'checkout.branch', 'checkout.tag'.")
+        raise ErrorResponse(400, "Give only one of 'checkout.branch', 'checkout.tag'.")
     return _start(ctx, project, checkout.get("branch"), checkout.get("tag"), config.get("content", ""))
 
 
 def _start(ctx: RequestContext, project: FakeProject, branch: str | None, tag: str | None, config: str) -> object:
     where = branch if branch is not None or tag is not None else project.default_branch
-    plan = project.next_plan(where)
+    plan = ctx.store.engine.next_plan(project, where)
     if plan.skipped is not None:
-        return Reply(200, {"message": plan.skipped})
+        return Response(200, {"message": plan.skipped})
     pipeline = ctx.store.engine.start(
         project,
         plan,
@@ -143,11 +143,11 @@ def _created(pipeline: FakePipeline) -> JsonObject:
 @handles("v2.pipelines.continue_")
 def continue_(ctx: RequestContext) -> object:
     key = ctx.call["continuation_key"]
-    for pipeline in ctx.store.pipelines.values():
-        if pipeline.continuation_key == key and ctx.sees(pipeline.project):
+    for pipeline in ctx.store.runs.pipelines.values():
+        if pipeline.continuation_key == key and ctx.can_see(pipeline.project):
             if pipeline.state != "setup":
-                raise Refusal(400, "Pipeline is not in setup phase.")
+                raise ErrorResponse(400, "Pipeline is not in setup phase.")
             pipeline.config = ctx.call["configuration"]
             ctx.store.engine.continue_(pipeline, ctx.call.get("parameters", {}))
             return {"message": "Accepted."}
-    raise Refusal(404, "Pipeline not found")
+    raise ErrorResponse(404, "Pipeline not found")

@@ -1,23 +1,23 @@
-"""`v2.policies`: bundles, the switch, and decisions as the test said they should fall."""
+"""`v2.policies`: bundles, the switch, and decisions with a result that the test sets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._protocol.messages import Refusal, Reply
-from circleci_sdk.testing._protocol.validator import read_time
+from circleci_sdk.testing._wire.formats import read_time
+from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 
 from .context import RequestContext, handles, millis
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject, Policies
+    from circleci_sdk.testing._store.records import JsonObject, Policies
 
 MOST_BYTES = 2_621_440
 
 
 def _policies(ctx: RequestContext) -> Policies:
     if ctx.call["policy_context"] != "config":
-        raise Refusal(400, f"Unknown context '{ctx.call['policy_context']}'.")
+        raise ErrorResponse(400, f"Unknown context '{ctx.call['policy_context']}'.")
     return ctx.allowed_organization().policies
 
 
@@ -32,7 +32,7 @@ def set_bundle(ctx: RequestContext) -> object:
     policies = _policies(ctx)
     new: dict[str, str] = ctx.call["policies"]
     if sum(map(len, new.values())) > MOST_BYTES:
-        raise Refusal(413, "The policy bundle is too large.")
+        raise ErrorResponse(413, "The policy bundle is too large.")
     old = policies.bundle
     difference = {
         "created": sorted(new.keys() - old.keys()),
@@ -40,18 +40,18 @@ def set_bundle(ctx: RequestContext) -> object:
         "modified": sorted(name for name in new.keys() & old.keys() if new[name] != old[name]),
     }
     if ctx.call.get("dry"):
-        return Reply(200, difference)
+        return Response(200, difference)
     policies.bundle = dict(new)
     for name in (*difference["created"], *difference["modified"]):
         policies.created_at[name] = ctx.now
-    return Reply(201, difference)
+    return Response(201, difference)
 
 
 @handles("v2.policies.get")
 def get(ctx: RequestContext) -> object:
     policies, name = _policies(ctx), ctx.call["policy_name"]
     if name not in policies.bundle:
-        raise Refusal(404, "policy not found")
+        raise ErrorResponse(404, "policy not found")
     return _show(ctx, policies, name)
 
 
@@ -68,7 +68,7 @@ def _show(ctx: RequestContext, policies: Policies, name: str) -> JsonObject:
 def make_decision(ctx: RequestContext) -> object:
     policies = _policies(ctx)
     metadata: dict[str, Any] = ctx.call.get("metadata", {})
-    status, rule, reason = policies.verdict if policies.bundle else ("PASS", "", "")
+    status, rule, reason = policies.decision if policies.bundle else ("PASS", "", "")
     failure = [{"rule": rule, "reason": reason}]
     decision: JsonObject = {"status": status, "enabled_rules": [rule] if rule else []}
     if status == "HARD_FAIL":
@@ -137,7 +137,7 @@ def _decision(ctx: RequestContext) -> JsonObject:
     for log in _policies(ctx).decisions:
         if log["id"] == ctx.call["decision_id"]:
             return log
-    raise Refusal(404, "decision not found")
+    raise ErrorResponse(404, "decision not found")
 
 
 @handles("v2.policies.get_settings")

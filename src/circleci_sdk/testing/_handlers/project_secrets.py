@@ -1,20 +1,19 @@
-"""`v2.projects` again: environment variables and checkout keys."""
+"""`v2.projects`: environment variables and checkout keys."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import EnvVar
 from circleci_sdk.testing._store.ids import fingerprints
-from circleci_sdk.testing._store.projects import CheckoutKey
+from circleci_sdk.testing._store.records import CheckoutKey, EnvVar
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -29,27 +28,27 @@ def list_env_vars(ctx: RequestContext) -> object:
 def get_env_var(ctx: RequestContext) -> object:
     variable = ctx.project().env_vars.get(ctx.call["name"])
     if variable is None:
-        raise Refusal(404, "Environment variable not found.")
+        raise ErrorResponse(404, "Environment variable not found.")
     return _show_env_var(variable)
 
 
 @handles("v2.projects.set_env_var")
 def set_env_var(ctx: RequestContext) -> object:
-    return _show_env_var(keep_env_var(ctx, ctx.project()))
+    return _show_env_var(store_env_var(ctx, ctx.project()))
 
 
 @handles("v2.projects.delete_env_var")
 def delete_env_var(ctx: RequestContext) -> object:
     if ctx.project().env_vars.pop(ctx.call["name"], None) is None:
-        raise Refusal(404, "Environment variable not found.")
+        raise ErrorResponse(404, "Environment variable not found.")
     return {"message": "Environment variable deleted."}
 
 
-def keep_env_var(ctx: RequestContext, project: FakeProject) -> EnvVar:
-    """Create or replace the variable that the call holds."""
+def store_env_var(ctx: RequestContext, project: FakeProject) -> EnvVar:
+    """Create or replace the variable of the call."""
     name: str = ctx.call["name"]
     if not _VARIABLE.fullmatch(name):
-        raise Refusal(400, "Environment variable names must be letters, digits and underscores.")
+        raise ErrorResponse(400, "Environment variable names must be letters, digits and underscores.")
     project.env_vars[name] = EnvVar(name, ctx.call["value"], ctx.now, ctx.now)
     return project.env_vars[name]
 
@@ -70,7 +69,7 @@ def create_checkout_key(ctx: RequestContext) -> object:
     project = _with_keys(ctx)
     user_key = "bitbucket-user-key" if project.slug.startswith("bb/") else "github-user-key"
     kind = "deploy-key" if ctx.call["key_type"] == "deploy-key" else user_key
-    return _show_key(keep_checkout_key(ctx, project, kind), "md5")
+    return _show_key(add_checkout_key(ctx, project, kind), "md5")
 
 
 @handles("v2.projects.get_checkout_key")
@@ -90,12 +89,12 @@ def delete_checkout_key(ctx: RequestContext) -> object:
 def _with_keys(ctx: RequestContext) -> FakeProject:
     project = ctx.project()
     if project.slug.startswith("circleci/"):
-        raise Refusal(400, "Checkout keys are not supported for this kind of project.")
+        raise ErrorResponse(400, "Checkout keys are not supported for this kind of project.")
     return project
 
 
-def keep_checkout_key(ctx: RequestContext, project: FakeProject, kind: str) -> CheckoutKey:
-    """A new key; it becomes the preferred one."""
+def add_checkout_key(ctx: RequestContext, project: FakeProject, kind: str) -> CheckoutKey:
+    """Add a key. It becomes the preferred one."""
     public_key = ctx.store.ids.ssh_key()
     md5, sha256 = fingerprints(public_key)
     for other in project.checkout_keys.values():
@@ -105,12 +104,12 @@ def keep_checkout_key(ctx: RequestContext, project: FakeProject, kind: str) -> C
 
 
 def find_checkout_key(ctx: RequestContext, project: FakeProject) -> CheckoutKey:
-    """The key of a fingerprint, of either digest. A missing one gives 404."""
+    """The key with a fingerprint of either digest. A missing one gives 404."""
     fingerprint: str = ctx.call["fingerprint"]
     for key in project.checkout_keys.values():
         if fingerprint in (key.md5, key.sha256, key.sha256.removeprefix("SHA256:")):
             return key
-    raise Refusal(404, "checkout key not found")
+    raise ErrorResponse(404, "checkout key not found")
 
 
 def _show_key(key: CheckoutKey, digest: str) -> JsonObject:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
 from circleci_sdk.testing._store.store import HOSTS
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 from .runs_v2 import PROVIDERS
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import JsonObject
 
 
 def show_project(project: FakeProject) -> JsonObject:
@@ -57,7 +57,7 @@ def create(ctx: RequestContext) -> object:
         return show_project(project)
     known = ctx.store.project(f"{organization.slug}/{ctx.call['name']}")
     if known is None:
-        raise Refusal(404, "Repository not found")
+        raise ErrorResponse(404, "Repository not found")
     return show_project(known)
 
 
@@ -66,10 +66,10 @@ def create_from_repo(ctx: RequestContext) -> object:
     slug: str = ctx.call["project_slug"]
     vcs, owner, _ = slug.split("/")
     if vcs == "circleci":
-        raise Refusal(405, "Method not allowed: only for projects of GitHub OAuth and Bitbucket Cloud.")
+        raise ErrorResponse(405, "Method not allowed: only for projects of GitHub OAuth and Bitbucket Cloud.")
     organization = ctx.store.organization(f"{vcs}/{owner}")
     if organization is None or organization.hidden:
-        raise Refusal(404, "Project not found")
+        raise ErrorResponse(404, "Project not found")
     project = ctx.store.project(slug) or ctx.store.add_project(slug)
     return {"advanced": project.settings}
 
@@ -84,8 +84,8 @@ def update_settings(ctx: RequestContext) -> object:
     project = ctx.project()
     changes: JsonObject = ctx.call["advanced"]
     if "oss" in changes:
-        raise Refusal(400, "Unexpected field 'advanced.oss'.")
+        raise ErrorResponse(400, "Unexpected field 'advanced.oss'.")
     if not changes:
-        raise Refusal(400, "No JSON fields found.")
+        raise ErrorResponse(400, "No JSON fields found.")
     project.settings |= changes
     return {"advanced": project.settings}

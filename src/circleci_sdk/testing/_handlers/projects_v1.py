@@ -1,21 +1,21 @@
-"""`v1.projects`: projects, variables, keys and tokens as API v1.1 knows them."""
+"""`v1.projects`: projects, variables, keys and tokens of API v1.1."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal, Reply
-from circleci_sdk.testing._protocol.spec import spec_of
 from circleci_sdk.testing._store.ids import fingerprints
-from circleci_sdk.testing._store.projects import ProjectToken
+from circleci_sdk.testing._store.records import ProjectToken
 from circleci_sdk.testing._store.store import HOSTS
+from circleci_sdk.testing._wire.messages import ErrorResponse, Response
+from circleci_sdk.testing._wire.spec import spec_of
 
 from .context import RequestContext, handles, millis
-from .project_secrets import find_checkout_key, keep_checkout_key, keep_env_var
+from .project_secrets import add_checkout_key, find_checkout_key, store_env_var
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
-    from circleci_sdk.testing._store.projects import CheckoutKey, FakeProject
+    from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import CheckoutKey, JsonObject
 
 _NOT_FOUND_AT_GITHUB = '{"message":"Not Found","documentation_url":"https://developer.github.com/v3/repos/#get"}'
 _NOTIFICATIONS = (
@@ -49,16 +49,16 @@ _FLAGS = {
 
 
 def _at_code_host(ctx: RequestContext) -> FakeProject:
-    """The project, or the response of the code host, which some routes pass through."""
+    """The project; without one the error response of the code host, which some routes forward."""
     try:
         return ctx.project()
-    except Refusal:
-        raise Refusal(404, _NOT_FOUND_AT_GITHUB) from None
+    except ErrorResponse:
+        raise ErrorResponse(404, _NOT_FOUND_AT_GITHUB) from None
 
 
 @handles("v1.projects.list")
 def list_(ctx: RequestContext) -> object:
-    return [show_project(each) for each in ctx.store.projects.values() if ctx.sees(each) and each.followed]
+    return [show_project(each) for each in ctx.store.projects.values() if ctx.can_see(each) and each.followed]
 
 
 @handles("v1.projects.follow")
@@ -106,7 +106,7 @@ def update_settings(ctx: RequestContext) -> object:
     listed = spec_of("v1").schema("ProjectFeatureFlags")["properties"]
     for flag, value in changes.items():
         if listed.get(flag, {}).get("type") == "boolean" and not isinstance(value, bool):
-            raise Refusal(400, f"Field 'feature_flags.{flag}' must be a boolean.")
+            raise ErrorResponse(400, f"Field 'feature_flags.{flag}' must be a boolean.")
     for flag, value in changes.items():
         if flag in _FLAGS:
             project.settings[_FLAGS[flag]] = value
@@ -116,7 +116,7 @@ def update_settings(ctx: RequestContext) -> object:
 
 
 def _show_settings(project: FakeProject) -> JsonObject:
-    """A project where its settings are asked for: one key is spelled otherwise there."""
+    """A project in the response of its settings, which has another spelling of one key."""
     shown = show_project(project)
     return {"vcs-type" if name == "vcs_type" else name: value for name, value in shown.items()}
 
@@ -161,19 +161,19 @@ def list_env_vars(ctx: RequestContext) -> object:
 def get_env_var(ctx: RequestContext) -> object:
     variable = _at_code_host(ctx).env_vars.get(ctx.call["name"])
     if variable is None:
-        raise Refusal(404, "env var not found")
+        raise ErrorResponse(404, "env var not found")
     return {"name": variable.name, "value": variable.masked}
 
 
 @handles("v1.projects.set_env_var")
 def set_env_var(ctx: RequestContext) -> object:
-    variable = keep_env_var(ctx, _at_code_host(ctx))
+    variable = store_env_var(ctx, _at_code_host(ctx))
     return {"name": variable.name, "value": variable.masked}
 
 
 @handles("v1.projects.delete_env_var")
 def delete_env_var(ctx: RequestContext) -> object:
-    # The old API says ok to a variable that was never there, too.
+    # v1.1 also returns success for a missing variable.
     _at_code_host(ctx).env_vars.pop(ctx.call["name"], None)
     return {"message": "ok"}
 
@@ -186,7 +186,7 @@ def list_checkout_keys(ctx: RequestContext) -> object:
 
 @handles("v1.projects.create_checkout_key")
 def create_checkout_key(ctx: RequestContext) -> object:
-    return _show_key(keep_checkout_key(ctx, ctx.project(), ctx.call["key_type"]), "md5")
+    return _show_key(add_checkout_key(ctx, ctx.project(), ctx.call["key_type"]), "md5")
 
 
 @handles("v1.projects.get_checkout_key")
@@ -216,12 +216,12 @@ def _show_key(key: CheckoutKey, digest: str) -> JsonObject:
 def create_ssh_key(ctx: RequestContext) -> object:
     project = ctx.project()
     if "PRIVATE KEY" not in ctx.call["private_key"]:
-        raise Refusal(400, "it looks like private key is invalid key.  Double check")
+        raise ErrorResponse(400, "it looks like private key is invalid key.  Double check")
     public_key = ctx.store.ids.ssh_key()
     md5, sha256 = fingerprints(public_key)
     hostname = ctx.call.get("hostname")
     project.ssh_keys[md5] = {"hostname": hostname, "public_key": public_key, "md5": md5, "sha256": sha256}
-    return Reply(201, "")
+    return Response(201, "")
 
 
 @handles("v1.projects.delete_ssh_key")

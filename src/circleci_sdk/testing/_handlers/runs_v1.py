@@ -1,31 +1,32 @@
-"""How v1.1 shows jobs: as builds."""
+"""Jobs in responses of v1.1, where they are builds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._plans import FAILURES, Job
+from circleci_sdk.testing._store.plans import FAILURES, Job
 from circleci_sdk.testing._store.store import HOSTS
 
 from .context import millis
 from .storage import sign
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeUser, JsonObject
+    from circleci_sdk.testing._store.records import FakeUser, JsonObject
     from circleci_sdk.testing._store.runs import FakeJob
+    from circleci_sdk.testing._store.store import Store
 
 OUTPUT_SECONDS = 3600.0
-"""How long the link to the output of a step opens."""
+"""Lifetime of a link to the output of a step."""
 
 _LIFECYCLES = {"queued": "queued", "running": "running", "not_run": "not_run", "blocked": "not_running"}
 
 
-def show_build(job: FakeJob) -> JsonObject:
-    """A build of a list."""
+def show_build(store: Store, job: FakeJob) -> JsonObject:
+    """A build in a list."""
     pipeline, project = job.workflow.pipeline, job.project
     vcs, owner, repository = project.slug.split("/")
     committed = millis(pipeline.created_at)
-    before = project.job_before(job)
+    before = store.job_before(job)
     retries = _retries(job)
     return {
         "all_commit_details": [],
@@ -64,7 +65,7 @@ def show_build(job: FakeJob) -> JsonObject:
         "picard": _picard(job),
         "platform": "2.0",
         "previous": _previous(before),
-        "previous_successful_build": _previous(_successful_before(job)),
+        "previous_successful_build": _previous(_successful_before(store, job)),
         "pull_requests": [],
         "queued_at": millis(job.queued_at or job.created_at),
         "reponame": repository,
@@ -99,17 +100,17 @@ _SHALLOW = frozenset((
 # fmt: on
 
 
-def show_shallow(job: FakeJob) -> JsonObject:
-    """A build without its details, as `shallow=true` gives it."""
-    return {name: value for name, value in show_build(job).items() if name in _SHALLOW}
+def show_shallow(store: Store, job: FakeJob) -> JsonObject:
+    """A build without details, for `shallow=true`."""
+    return {name: value for name, value in show_build(store, job).items() if name in _SHALLOW}
 
 
-def show_details(job: FakeJob, origin: str) -> JsonObject:
-    """One build, with its steps and links to what they printed."""
-    return {**show_build(job), "owners": [job.project.organization.name], "steps": _steps(job, origin)}
+def show_details(store: Store, job: FakeJob, origin: str) -> JsonObject:
+    """One build, with its steps and links to their outputs."""
+    return {**show_build(store, job), "owners": [job.project.organization.name], "steps": _steps(store, job, origin)}
 
 
-def _steps(job: FakeJob, origin: str) -> list[JsonObject]:
+def _steps(store: Store, job: FakeJob, origin: str) -> list[JsonObject]:
     assert isinstance(job.plan, Job)
     steps = [("Spin up environment", "machine", "", 0)]
     steps += [(step.name, "test", step.output, step.exit_code) for step in job.steps]
@@ -121,14 +122,24 @@ def _steps(job: FakeJob, origin: str) -> list[JsonObject]:
         stuck = job.state in ("timedout", "canceled", "infrastructure_fail") and number == len(steps) - 1
         status = "running" if running else job.state if stuck else "failed" if code else "success"
         actions = [
-            _action(job, origin, number, index, name, kind, output, code, status) for index in range(job.parallelism)
+            _action(store, job, origin, number, index, name, kind, output, code, status)
+            for index in range(job.parallelism)
         ]
         shown.append({"name": name, "actions": actions})
     return shown
 
 
 def _action(
-    job: FakeJob, origin: str, step: int, index: int, name: str, kind: str, output: str, code: int, status: str
+    store: Store,
+    job: FakeJob,
+    origin: str,
+    step: int,
+    index: int,
+    name: str,
+    kind: str,
+    output: str,
+    code: int,
+    status: str,
 ) -> JsonObject:
     assert job.started_at is not None
     stuck = status in ("timedout", "canceled", "infrastructure_fail")
@@ -157,7 +168,7 @@ def _action(
         shown["run_time_millis"] = round((job.seconds or 0) * 1000)
     if output:
         address = f"{origin}/output/step/{job.id}/{step}/{index}"
-        shown["output_url"] = sign(job.project.store, address, OUTPUT_SECONDS)
+        shown["output_url"] = sign(store, address, OUTPUT_SECONDS)
     return shown
 
 
@@ -193,10 +204,10 @@ def _previous(job: FakeJob | None) -> JsonObject | None:
     return shown
 
 
-def _successful_before(job: FakeJob) -> FakeJob | None:
-    """The last one that passed, looked for among few: a list of thirty must not read the whole past."""
+def _successful_before(store: Store, job: FakeJob) -> FakeJob | None:
+    """The last successful build among the last ten: a list of thirty must not read the whole history."""
     for _ in range(10):
-        before = job.project.job_before(job)
+        before = store.job_before(job)
         if before is None or before.state == "success":
             return before
         job = before
@@ -238,7 +249,7 @@ def _user(user: FakeUser) -> JsonObject:
 
 
 def identity(user: FakeUser, *, flag: str = "user?") -> dict[str, Any]:
-    """A user at the code host. The key of one flag is spelled in two ways."""
+    """A user at the code host. One key has two spellings."""
     return {
         "id": user.number,
         "external_id": user.number,

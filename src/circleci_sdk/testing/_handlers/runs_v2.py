@@ -1,4 +1,4 @@
-"""How v2 shows pipelines, workflows and jobs."""
+"""Pipelines, workflows and jobs in responses of v2."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from circleci_sdk.testing._store.store import HOSTS
 from .context import millis, present, seconds
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeUser, JsonObject
+    from circleci_sdk.testing._store.records import FakeUser, JsonObject
     from circleci_sdk.testing._store.runs import FakeJob, FakePipeline, FakeWorkflow
 
 PROVIDERS = {"github": "GitHub", "bitbucket": "Bitbucket", "circleci": "CircleCI"}

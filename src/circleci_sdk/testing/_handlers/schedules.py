@@ -1,19 +1,19 @@
-"""`v2.schedules`: stored times at which pipelines start, and their starting."""
+"""`v2.schedules`: schedules and the pipelines that they start."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
 from .runs_v2 import show_user
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeUser, JsonObject
     from circleci_sdk.testing._store.projects import FakeProject
+    from circleci_sdk.testing._store.records import FakeUser, JsonObject
     from circleci_sdk.testing._store.store import Store
 
 _DAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
@@ -31,7 +31,7 @@ def list_(ctx: RequestContext) -> object:
 def create(ctx: RequestContext) -> object:
     project = ctx.project()
     if project.slug.startswith("circleci/"):
-        raise Refusal(400, "Schedules are not supported for this kind of project.")
+        raise ErrorResponse(400, "Schedules are not supported for this kind of project.")
     call = ctx.call
     _check(call["timetable"], call["parameters"])
     shown: JsonObject = {
@@ -93,17 +93,17 @@ def _actor(ctx: RequestContext, who: str) -> JsonObject:
 
 def _check(timetable: JsonObject, parameters: JsonObject) -> None:
     if ("days-of-week" in timetable) == ("days-of-month" in timetable):
-        raise Refusal(400, "Give exactly one of 'timetable.days-of-week', 'timetable.days-of-month'.")
+        raise ErrorResponse(400, "Give exactly one of 'timetable.days-of-week', 'timetable.days-of-month'.")
     if not all(0 <= hour <= 23 for hour in timetable["hours-of-day"]):
-        raise Refusal(400, "Field 'timetable.hours-of-day' is out of range.")
+        raise ErrorResponse(400, "Field 'timetable.hours-of-day' is out of range.")
     if not all(1 <= day <= 31 for day in timetable.get("days-of-month", ())):
-        raise Refusal(400, "Field 'timetable.days-of-month' is out of range.")
+        raise ErrorResponse(400, "Field 'timetable.days-of-month' is out of range.")
     if ("branch" in parameters) == ("tag" in parameters):
-        raise Refusal(400, "Give exactly one of 'parameters.branch', 'parameters.tag'.")
+        raise ErrorResponse(400, "Give exactly one of 'parameters.branch', 'parameters.tag'.")
 
 
 def _wait(store: Store, project: FakeProject, schedule: Stored, actor: FakeUser) -> None:
-    """Start a pipeline when its time comes, and so on, as long as the schedule is there unchanged."""
+    """Start pipelines at the times of a schedule until it is changed or removed."""
     due = next_time(schedule.shown["timetable"], store.clock.now)
     if due is None:
         return
@@ -113,7 +113,7 @@ def _wait(store: Store, project: FakeProject, schedule: Stored, actor: FakeUser)
             return
         parameters = dict(schedule.shown["parameters"])
         branch, tag = parameters.pop("branch", None), parameters.pop("tag", None)
-        plan = project.next_plan(branch)
+        plan = store.engine.next_plan(project, branch)
         if plan.skipped is None:
             store.engine.start(
                 project,
@@ -127,11 +127,11 @@ def _wait(store: Store, project: FakeProject, schedule: Stored, actor: FakeUser)
             )
         _wait(store, project, schedule, actor)
 
-    store.clock.call_later((due - store.clock.now).total_seconds(), fire, patient=True)
+    store.clock.call_later((due - store.clock.now).total_seconds(), fire, recurring=True)
 
 
 def next_time(timetable: JsonObject, after: datetime) -> datetime | None:
-    """When a timetable starts the next pipeline; None when never."""
+    """The time of the next pipeline of a timetable; None without one."""
     per_hour: int = timetable["per-hour"]
     minutes = [minute * 60 // per_hour for minute in range(per_hour)]
     day = after.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -8,9 +8,9 @@ import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._protocol.validator import read_time
-from circleci_sdk.testing._store.entities import UsageExport
+from circleci_sdk.testing._store.records import UsageExport
+from circleci_sdk.testing._wire.formats import read_time
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, seconds
 from .storage import sign
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from circleci_sdk.testing._store.entities import FakeOrganization, JsonObject
+    from circleci_sdk.testing._store.entities import FakeOrganization
+    from circleci_sdk.testing._store.records import JsonObject
     from circleci_sdk.testing._store.runs import FakeJob
     from circleci_sdk.testing._store.store import Store
 
@@ -37,16 +38,16 @@ def create(ctx: RequestContext) -> object:
     assert start is not None
     assert end is not None
     if not start < end or end - start > LONGEST:
-        raise Refusal(400, "The end must lie after the start, by 31 days at most.")
+        raise ErrorResponse(400, "The end must lie after the start, by 31 days at most.")
     if start < ctx.now - OLDEST:
-        raise Refusal(400, "The start is too long ago.")
+        raise ErrorResponse(400, "The start is too long ago.")
     export = UsageExport(ctx.store.ids.uuid(), start, end, "created")
     organization.usage_exports[export.id] = export
     owners = [organization]
     for id in ctx.call.get("shared_org_ids", ()):
         other = ctx.store.organizations.get(id)
         if other is None or other.hidden:
-            raise Refusal(404, "Org not found.")
+            raise ErrorResponse(404, "Org not found.")
         owners.append(other)
     store = ctx.store
     store.clock.call_later(PROCESSING_AFTER, lambda: _set_state(export, "processing"))
@@ -64,7 +65,7 @@ def create(ctx: RequestContext) -> object:
 def get(ctx: RequestContext) -> object:
     export = ctx.organization().usage_exports.get(ctx.call["usage_export_job_id"])
     if export is None:
-        raise Refusal(404, "Usage export job not found")
+        raise ErrorResponse(404, "Usage export job not found")
     shown: JsonObject = {"usage_export_job_id": export.id, "state": export.state, "download_urls": None}
     if export.state == "completed":
         shown["download_urls"] = [
@@ -87,7 +88,7 @@ def _complete(store: Store, export: UsageExport, owners: Sequence[FakeOrganizati
     rows = [
         _row(job)
         for organization in owners
-        for project in organization.projects.values()
+        for project in store.projects_of(organization)
         for job in project.jobs
         if job.stopped_at is not None and job.started_at is not None and export.start <= job.stopped_at < export.end
     ]

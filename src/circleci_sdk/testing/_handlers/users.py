@@ -1,8 +1,8 @@
-"""`v2.users`: who the caller is, and whom the caller works with."""
+"""`v2.users`: the caller, other users, and collaborations."""
 
 from __future__ import annotations
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 from .runs_v2 import show_user
@@ -17,7 +17,7 @@ def me(ctx: RequestContext) -> object:
 def get(ctx: RequestContext) -> object:
     user = ctx.store.users.get(ctx.call["user_id"])
     if user is None:
-        raise Refusal(404, "User not found")
+        raise ErrorResponse(404, "User not found")
     return show_user(user)
 
 

@@ -1,16 +1,16 @@
-"""`v2.webhooks`: where results are told. The telling is in `_doors/deliveries.py`."""
+"""`v2.webhooks`. Their deliveries are in `_servers/webhooks.py`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._protocol.messages import Refusal
-from circleci_sdk.testing._store.entities import Stored
+from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, seconds
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import JsonObject
+    from circleci_sdk.testing._store.records import JsonObject
 
 MOST_WEBHOOKS = 5
 
@@ -18,8 +18,8 @@ MOST_WEBHOOKS = 5
 @handles("v2.webhooks.list")
 def list_(ctx: RequestContext) -> object:
     project = ctx.store.projects.get(ctx.call["scope_id"])
-    if project is None or not ctx.sees(project):
-        raise Refusal(404, "Project not found")
+    if project is None or not ctx.can_see(project):
+        raise ErrorResponse(404, "Project not found")
     return ctx.page(list(project.webhooks.values()), lambda webhook: webhook.shown)
 
 
@@ -27,10 +27,10 @@ def list_(ctx: RequestContext) -> object:
 def create(ctx: RequestContext) -> object:
     call = ctx.call
     project = ctx.store.projects.get(call["scope"]["id"])
-    if project is None or not ctx.sees(project):
-        raise Refusal(404, "Project not found")
+    if project is None or not ctx.can_see(project):
+        raise ErrorResponse(404, "Project not found")
     if len(project.webhooks) >= MOST_WEBHOOKS:
-        raise Refusal(400, f"A project has at most {MOST_WEBHOOKS} webhooks.")
+        raise ErrorResponse(400, f"A project has at most {MOST_WEBHOOKS} webhooks.")
     _check_url(call["url"])
     shown: JsonObject = {
         "id": ctx.store.ids.uuid(),
@@ -76,7 +76,7 @@ def delete(ctx: RequestContext) -> object:
 
 def _check_url(url: str) -> None:
     if not url.startswith(("http://", "https://")):
-        raise Refusal(400, "Invalid webhook URL.")
+        raise ErrorResponse(400, "Invalid webhook URL.")
 
 
 def _masked(secret: str) -> str:

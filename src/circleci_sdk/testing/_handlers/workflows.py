@@ -1,8 +1,8 @@
-"""`v2.workflows`: reading, approving, canceling and running again."""
+"""`v2.workflows`: read, approve, cancel and rerun workflows."""
 
 from __future__ import annotations
 
-from circleci_sdk.testing._protocol.messages import Refusal
+from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
 from .runs_v2 import show_workflow, show_workflow_job
@@ -25,10 +25,10 @@ def approve(ctx: RequestContext) -> object:
     for job in workflow.jobs:
         if job.is_approval and job.id == ctx.call["approval_request_id"]:
             if job.state != "on_hold":
-                raise Refusal(400, "The job is not on hold.")
+                raise ErrorResponse(400, "The job is not on hold.")
             ctx.store.engine.approve(job, ctx.user)
             return {"message": "Accepted."}
-    raise Refusal(404, "Approval request not found")
+    raise ErrorResponse(404, "Approval request not found")
 
 
 @handles("v2.workflows.cancel")
@@ -44,12 +44,12 @@ def rerun(ctx: RequestContext) -> object:
     only = None
     if ctx.call.get("from_failed"):
         if workflow.state in ("success", "running", "on_hold"):
-            raise Refusal(400, "The workflow has no failed jobs to run again.")
+            raise ErrorResponse(400, "The workflow has no failed jobs to run again.")
         only = [job for job in workflow.jobs if job.state != "success"]
     elif ids:
         known = {job.id: job for job in workflow.jobs}
         if unknown := [id for id in ids if id not in known]:
-            raise Refusal(400, f"Job {unknown[0]} is not part of the workflow.")
+            raise ErrorResponse(400, f"Job {unknown[0]} is not part of the workflow.")
         only = [known[id] for id in ids]
     new = ctx.store.engine.rerun(
         workflow,

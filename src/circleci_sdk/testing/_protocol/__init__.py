@@ -1,1 +1,1 @@
-"""From a request to a response: which operation it is, whether it is well formed, and what goes wrong on purpose."""
+"""From a request to a response: routing, authentication, validation, faults, rate limits and recording."""

@@ -1,4 +1,4 @@
-"""One request, from its arrival to what goes out."""
+"""Handles one request: routing, authentication, validation, faults, the handler, recording."""
 
 from __future__ import annotations
 
@@ -9,165 +9,168 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from circleci_sdk.testing._handlers import HTML_404, response_to, storage
+from circleci_sdk.testing._handlers import HTML_404, handler_of, storage
 from circleci_sdk.testing._handlers.context import RequestContext
+from circleci_sdk.testing._handlers.dashboard import dashboard
+from circleci_sdk.testing._wire.messages import HTML, Call, ErrorResponse, Request, Response, Transmission
+from circleci_sdk.testing._wire.spec import spec_of
 
 from .faults import Fault
-from .messages import HTML, Arrival, Call, Refusal, Reply, Sending
-from .recording import Recorded, RecordedRequest
+from .recording import RecordedRequest, RecordedRequests, record
 from .routing import router_of
-from .spec import spec_of
-from .validator import judge
+from .validator import validated_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from circleci_sdk._core.operation import Operation
-    from circleci_sdk.testing._store.entities import FakeUser
+    from circleci_sdk.testing._store.records import FakeUser
     from circleci_sdk.testing._store.store import Store
 
     from .limits import Limit
 
-BASES: Final = {"/api/v2": "v2", "/api/v1.1": "v1"}
-"""Where the versions of the API lie."""
+BASE_PATHS: Final = {"/api/v2": "v2", "/api/v1.1": "v1"}
+"""Paths of the versions of the API."""
 
-_OPEN_TO_ALL: Final = frozenset({"builds", "projects"})
+_OPEN_RESOURCES: Final = frozenset({"builds", "projects"})
+"""Resources of v1.1 that accept project tokens, and requests without a token for open projects."""
 
 
 class App:
-    """Responses requests out of a store. One request at a time; both doors share it."""
+    """Handles requests with the state of a store, one at a time. All transports share it."""
 
     def __init__(self, store: Store, seed: int) -> None:
         self.store: Final = store
-        self.requests: Final = Recorded()
         self.faults: Final[list[Fault]] = []
         self.limits: Final[list[Limit]] = []
         self.chaos: Mapping[str, float] = {}
-        self._dice = random.Random(seed)
+        self._rng = random.Random(seed)
+        self._recorded: list[RecordedRequest] = []
+        self.requests: Final = RecordedRequests(self._recorded)
 
-    def handle(self, arrival: Arrival) -> Sending:
-        """Response one request and write it down."""
+    def handle(self, request: Request) -> Transmission:
+        """Handle and record one request."""
         with self.store.clock.lock:
             self.store.clock.sync()
-            visit = _Visit(arrival)
-            sending = self._decide(visit)
-            headers = {"x-request-id": self.store.ids.uuid(), **sending.reply.headers}
-            # Written out now: what it shows may change as soon as the lock is free.
-            reply = replace(sending.reply, body=sending.reply.content, headers=headers)
-            sending = replace(sending, reply=reply)
-            if visit.shown:
-                self._write_down(visit, None if sending.drop else sending.reply.status)
-            return sending
+            exchange = _Exchange(request)
+            transmission = self._respond(exchange)
+            response = transmission.response
+            # Encoded under the lock: the state may change as soon as it is released.
+            headers = {"x-request-id": self.store.ids.uuid(), **response.headers}
+            transmission = replace(transmission, response=replace(response, body=response.content, headers=headers))
+            if exchange.recorded:
+                self._record(exchange, None if transmission.drop else response.status)
+            return transmission
 
-    def _decide(self, visit: _Visit) -> Sending:
+    def _respond(self, exchange: _Exchange) -> Transmission:
         try:
-            self._find(visit)
-        except Refusal as refusal:
-            return Sending(refusal.reply(visit.operation))
-        except _Page as page:
-            visit.shown = page.shown
-            return Sending(page.reply)
-        malformed = self._understand(visit)
-        fault = self._fault_for(visit.label) or self._chaos_fault()
+            self._route(exchange)
+        except ErrorResponse as error:
+            return Transmission(error.response(exchange.operation))
+        except _OtherResponse as other:
+            exchange.recorded = other.recorded
+            return Transmission(other.response)
+        invalid = self._validate(exchange)
+        fault = self._fault_for(exchange.label) or self._chaos_fault()
         limit_headers: dict[str, str] = {}
         for limit in self.limits:
-            if visit.label and (not limit.labels or visit.label in limit.labels):
+            if exchange.label and (not limit.labels or exchange.label in limit.labels):
                 now = self.store.clock.now
                 if not limit.take(now):
-                    return Sending(limit.refusal(now))
+                    return Transmission(limit.rejection(now))
                 limit_headers |= limit.headers(now)
-        reply = None if fault is not None and fault.responses_alone else self._response(visit, malformed)
-        if reply is not None and limit_headers:
-            reply = replace(reply, headers={**limit_headers, **reply.headers})
+        response = None if fault is not None and fault.replaces_call else self._process(exchange, invalid)
+        if response is not None and limit_headers:
+            response = replace(response, headers={**limit_headers, **response.headers})
         if fault is not None:
-            return fault.bend(reply)
-        assert reply is not None
-        return Sending(reply)
+            return fault.apply(response)
+        assert response is not None
+        return Transmission(response)
 
-    def _find(self, visit: _Visit) -> None:
-        """Who calls, and what for."""
-        arrival = visit.arrival
-        for base, version in BASES.items():
-            if arrival.path == base or arrival.path.startswith(f"{base}/"):
-                self._find_operation(visit, version, arrival.path[len(base) :])
+    def _route(self, exchange: _Exchange) -> None:
+        """Find the operation or the download, and the user."""
+        request = exchange.request
+        for base, version in BASE_PATHS.items():
+            if request.path == base or request.path.startswith(f"{base}/"):
+                self._route_operation(exchange, version, request.path[len(base) :])
                 return
-        if (kind := storage.kind_of(arrival.path)) is not None:
-            visit.label = kind
-            visit.user = self._user(arrival)
+        if (kind := storage.kind_of(request.path)) is not None:
+            exchange.label = kind
+            exchange.user = self._user(request)
             return
-        if arrival.path in ("/", ""):
-            from circleci_sdk.testing._servers.page import page
+        if request.path in ("/", ""):
+            raise _OtherResponse(Response(200, dashboard(self.store), media_type=HTML), recorded=False)
+        if request.path.startswith("/api/"):
+            raise ErrorResponse(404, "Not found")
+        raise _OtherResponse(Response(404, HTML_404, media_type=HTML))
 
-            raise _Page(Reply(200, page(self.store), media_type=HTML), shown=False)
-        if arrival.path.startswith("/api/"):
-            raise Refusal(404, "Not found")
-        raise _Page(Reply(404, HTML_404, media_type=HTML))
-
-    def _find_operation(self, visit: _Visit, version: str, path: str) -> None:
-        router, method = router_of(version), visit.arrival.method
+    def _route_operation(self, exchange: _Exchange, version: str, path: str) -> None:
+        router, method = router_of(version), exchange.request.method
         if version == "v1" and path.endswith("/") and len(path) > 1:
-            raise _Page(Reply(302, "", {"location": visit.arrival.path.rstrip("/")}, HTML))
+            raise _OtherResponse(Response(302, "", {"location": exchange.request.path.rstrip("/")}, HTML))
         found = router.find("GET" if method == "HEAD" else method, path)
         if found is None:
             if version == "v1":
-                raise _Page(Reply(404, HTML_404, media_type=HTML))
-            # An escaped slug that a route does not take is not found, whatever else the path may mean.
+                raise _OtherResponse(Response(404, HTML_404, media_type=HTML))
+            # Routes that do not accept an escaped slug return 404, also where another method would match.
             if "%2f" not in path.lower() and (methods := router.methods(path)):
-                raise Refusal(405, "Method not allowed", headers={"allow": ", ".join(methods)})
-            raise Refusal(404, "Not found")
-        visit.operation, visit.in_path = found
-        visit.label = visit.operation.label
-        visit.user = self._user(visit.arrival)
-        if visit.user is None:
-            self._admit_stranger(visit, visit.operation)
+                raise ErrorResponse(405, "Method not allowed", headers={"allow": ", ".join(methods)})
+            raise ErrorResponse(404, "Not found")
+        exchange.operation, exchange.in_path = found
+        exchange.label = exchange.operation.label
+        exchange.user = self._user(exchange.request)
+        if exchange.user is None:
+            self._authorize_without_user(exchange, exchange.operation)
 
-    def _admit_stranger(self, visit: _Visit, operation: Operation[Any]) -> None:
-        """Project tokens open v1.1 of their project, and anyone reads open projects there."""
-        token = sent_token(visit.arrival)
-        if operation.api.name == "v1" and operation.python_name.partition(".")[0] in _OPEN_TO_ALL:
-            project = self.store.project(visit.in_path.get("project_slug", ""))
+    def _authorize_without_user(self, exchange: _Exchange, operation: Operation[Any]) -> None:
+        """Accept project tokens for v1.1, and reads of open projects without a token."""
+        token = sent_token(exchange.request)
+        if operation.api.name == "v1" and operation.python_name.partition(".")[0] in _OPEN_RESOURCES:
+            project = self.store.project(exchange.in_path.get("project_slug", ""))
             if project is not None and not project.hidden:
                 scopes = {each.token: each.scope for each in project.tokens.values()}
                 scope = scopes.get(token or "")
                 reads = operation.method == "GET" and "envvar" not in operation.path
                 if scope == "all" or (reads and (scope == "view-builds" or project.settings["oss"])):
-                    visit.user = self.store.user
+                    exchange.user = self.store.user
                     return
-        raise Refusal(401, "You must log in first." if not token else "Invalid token provided.")
+        raise ErrorResponse(401, "You must log in first." if not token else "Invalid token provided.")
 
-    def _user(self, arrival: Arrival) -> FakeUser | None:
-        token = sent_token(arrival)
+    def _user(self, request: Request) -> FakeUser | None:
+        token = sent_token(request)
         return self.store.user_of(token) if token else None
 
-    def _understand(self, visit: _Visit) -> Refusal | None:
-        """Read the arguments of a call; or why they cannot be taken."""
-        if visit.operation is not None:
+    def _validate(self, exchange: _Exchange) -> ErrorResponse | None:
+        """Decode the arguments of a call. Returns the error of an invalid request."""
+        if exchange.operation is not None:
             try:
-                spec = spec_of(visit.operation.api.name)
-                visit.args = judge(visit.operation, spec, visit.in_path, visit.arrival)
-            except Refusal as refusal:
-                return refusal
+                spec = spec_of(exchange.operation.api.name)
+                exchange.args = validated_arguments(exchange.operation, spec, exchange.in_path, exchange.request)
+            except ErrorResponse as error:
+                return error
         return None
 
-    def _response(self, visit: _Visit, malformed: Refusal | None) -> Reply:
-        operation = visit.operation
+    def _process(self, exchange: _Exchange, invalid: ErrorResponse | None) -> Response:
+        """Call the handler."""
+        operation = exchange.operation
         if operation is None:
-            return storage.response(self.store, visit.user, visit.label or "", visit.arrival)
+            return storage.response(self.store, exchange.user, exchange.label or "", exchange.request)
         sunset = operation.sunset
         if sunset is not None and self.store.clock.now.date() >= sunset:
-            return Refusal(410, "This endpoint has been retired.").reply(operation)
+            return ErrorResponse(410, "This endpoint has been retired.").response(operation)
         try:
-            if malformed is not None:
-                raise malformed
-            assert visit.user is not None
-            call = Call(operation, visit.args, visit.arrival, self._page_size(operation, visit.args))
-            reply = _as_reply(operation, response_to(operation)(RequestContext(self.store, visit.user, call)))
-        except Refusal as refusal:
-            reply = refusal.reply(operation)
+            if invalid is not None:
+                raise invalid
+            assert exchange.user is not None
+            call = Call(operation, exchange.args, exchange.request, self._page_size(operation, exchange.args))
+            returned = handler_of(operation)(RequestContext(self.store, exchange.user, call))
+            response = _as_response(operation, returned)
+        except ErrorResponse as error:
+            response = error.response(operation)
         if sunset is not None:
             notice = {"Deprecation": "true", "Sunset": sunset.strftime("%a, %d %b %Y 00:00:00 GMT")}
-            reply = replace(reply, headers={**notice, **reply.headers})
-        return reply
+            response = replace(response, headers={**notice, **response.headers})
+        return response
 
     def _page_size(self, operation: Operation[Any], args: Mapping[str, Any]) -> int:
         paging = operation.paging
@@ -187,75 +190,76 @@ class App:
         return None
 
     def _chaos_fault(self) -> Fault | None:
-        """What chance does to a call; what fails may or may not have been carried out, except behind a 429."""
+        """A random fault. The call may be processed or not; with 429 it is not."""
         for kind, probability in self.chaos.items():
-            if self._dice.random() >= probability:
+            if self._rng.random() >= probability:
                 continue
-            fault = Fault(frozenset(), 1, carried_out=self._dice.random() < 0.5)
+            fault = Fault(frozenset(), 1, processed=self._rng.random() < 0.5)
             match kind:
                 case "drop":
-                    fault.drop = "after" if fault.carried_out else "before"
+                    fault.drop = "after" if fault.processed else "before"
                 case "truncate":
                     fault.truncate = True
                 case "delay":
-                    fault.delay = self._dice.uniform(0.0, 0.2)
+                    fault.delay = self._rng.uniform(0.0, 0.2)
                 case _:
                     fault.status = int(kind)
                     if fault.status == 429:
-                        fault.headers, fault.carried_out = {"Retry-After": "1"}, False
+                        fault.headers, fault.processed = {"Retry-After": "1"}, False
             return fault
         return None
 
-    def _write_down(self, visit: _Visit, status: int | None) -> None:
-        arrival = visit.arrival
-        self.requests.keep(
+    def _record(self, exchange: _Exchange, status: int | None) -> None:
+        request = exchange.request
+        record(
+            self._recorded,
             RecordedRequest(
-                visit.label,
-                visit.args,
-                arrival.method,
-                arrival.path,
-                arrival.query,
-                arrival.headers,
-                arrival.body,
+                exchange.label,
+                exchange.args,
+                request.method,
+                request.path,
+                request.query,
+                request.headers,
+                request.body,
                 status,
                 self.store.clock.now,
-            )
+            ),
         )
 
 
-class _Visit:
-    """What is known of a request so far."""
+class _Exchange:
+    """A request and what routing and validation found out about it."""
 
-    def __init__(self, arrival: Arrival) -> None:
-        self.arrival = arrival
+    def __init__(self, request: Request) -> None:
+        self.request = request
         self.operation: Operation[Any] | None = None
         self.label: str | None = None
         self.in_path: Mapping[str, str] = {}
         self.args: Mapping[str, Any] = {}
         self.user: FakeUser | None = None
-        self.shown = True
+        self.recorded = True
 
 
-class _Page(Exception):  # noqa: N818  # a response, not a mistake
-    """A response that is no operation's."""
+class _OtherResponse(Exception):  # noqa: N818  # a response, not a defect
+    """A response that belongs to no operation."""
 
-    def __init__(self, reply: Reply, *, shown: bool = True) -> None:
+    def __init__(self, response: Response, *, recorded: bool = True) -> None:
         super().__init__()
-        self.reply = reply
-        self.shown = shown
+        self.response = response
+        self.recorded = recorded
 
 
-def _as_reply(operation: Operation[Any], response: object) -> Reply:
-    if isinstance(response, Reply):
-        return response
-    return Reply(spec_of(operation.api.name).success(operation.id)[0], response)
+def _as_response(operation: Operation[Any], returned: object) -> Response:
+    if isinstance(returned, Response):
+        return returned
+    return Response(spec_of(operation.api.name).success(operation.id)[0], returned)
 
 
-def sent_token(arrival: Arrival) -> str | None:
-    """The token that a request carries, in any of the four ways."""
-    if token := arrival.headers.get("circle-token"):
+def sent_token(request: Request) -> str | None:
+    """The token of a request, in any of the four ways."""
+    if token := request.headers.get("circle-token"):
         return token
-    scheme, _, rest = arrival.headers.get("authorization", "").partition(" ")
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and rest:
         return rest.strip()
     if scheme.lower() == "basic" and rest:
@@ -263,4 +267,4 @@ def sent_token(arrival: Arrival) -> str | None:
             return base64.b64decode(rest, validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
             return None
-    return next((unquote(value) for name, value in arrival.query if name == "circle-token"), None)
+    return next((unquote(value) for name, value in request.query if name == "circle-token"), None)

@@ -1,4 +1,4 @@
-"""Rate limits: windows that fill up, with the headers that tell of them."""
+"""Rate limits and their headers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from .messages import TEXT, Reply
+from circleci_sdk.testing._wire.messages import TEXT, Response
 
 Family = Literal["RateLimit", "X-RateLimit", "both"]
 
 
 @dataclass(slots=True)
 class Limit:
-    """So many requests per window of seconds, for some operations (all of them when empty)."""
+    """A number of requests per window of seconds, for some operations; for all operations without `labels`."""
 
     labels: frozenset[str]
     requests: int
@@ -25,7 +25,7 @@ class Limit:
     ends: datetime | None = None
 
     def take(self, now: datetime) -> bool:
-        """Count one request. False when the window is full."""
+        """Count one request. False above the limit."""
         if self.ends is None or now >= self.ends:
             self.used, self.ends = 0, now + timedelta(seconds=self.window)
         if self.used >= self.requests:
@@ -34,7 +34,7 @@ class Limit:
         return True
 
     def headers(self, now: datetime) -> dict[str, str]:
-        """What every response tells of the window; the reset is in seconds from now."""
+        """The headers of every response. The reset is in seconds from now."""
         left = str(self.requests - self.used)
         reset = str(self._seconds_left(now))
         found: dict[str, str] = {}
@@ -53,12 +53,12 @@ class Limit:
             }
         return found
 
-    def refusal(self, now: datetime) -> Reply:
-        """The 429 of a full window: plain text, as gateways write it."""
+    def rejection(self, now: datetime) -> Response:
+        """The response 429 above the limit: plain text, as gateways send it."""
         headers = self.headers(now)
         if self.retry_after:
             headers["Retry-After"] = str(self._seconds_left(now))
-        return Reply(429, "Rate limited.", headers, TEXT)
+        return Response(429, "Rate limited.", headers, TEXT)
 
     @property
     def _unit(self) -> str:

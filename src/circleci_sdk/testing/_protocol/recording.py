@@ -1,4 +1,4 @@
-"""What was asked of the fake, for tests to look at."""
+"""The recorded requests."""
 
 from __future__ import annotations
 
@@ -7,18 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from .faults import labels_of
+
 if TYPE_CHECKING:
     from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request and the status it got.
+    """One request and the status of its response.
 
-    `operation` is its name (`"v2.jobs.get"`; `"artifact"`, `"output"` or `"usage"` for what is fetched by link), or
-    None for a path that the API does not know. `args` holds the arguments by Python name, decoded, and is empty
-    when the request was malformed. `path` and `query` are as they were sent. `status` is None for a request whose
-    connection was dropped. `at` is the time on the clock of the fake.
+    Attributes:
+        operation: its name: `"v2.jobs.get"`, or `"artifact"`, `"output"` or `"usage"` for a download by link; None
+            for an unknown path.
+        args: decoded arguments by Python name; empty for an invalid request.
+        method: the HTTP method.
+        path: the escaped path.
+        query: names and values of the query.
+        headers: values by name in lower case.
+        body: the body.
+        status: status of the response; None for a dropped connection.
+        at: time on the clock of the fake.
     """
 
     operation: str | None
@@ -33,7 +42,7 @@ class RecordedRequest:
 
     @property
     def json(self) -> Any:
-        """The body, read as JSON. Raises `ValueError` when it is none."""
+        """The body, decoded as JSON. Raises `ValueError` for other bodies."""
         return json.loads(self.body)
 
     def __repr__(self) -> str:
@@ -41,15 +50,15 @@ class RecordedRequest:
         return f"<{self.status or 'dropped'} {self.operation or f'{self.method} {self.path}'}({arguments})>"
 
 
-MOST: Final = 100_000
-"""How many requests are kept, so that a fake may be served for weeks."""
+MAX_RECORDED: Final = 100_000
+"""Number of kept requests, a bound for fakes that run for weeks."""
 
 
-class Recorded(Sequence[RecordedRequest]):
-    """The requests that came, oldest first; of very many, the last hundred thousand."""
+class RecordedRequests(Sequence[RecordedRequest]):
+    """The received requests, oldest first; at least the last 100,000."""
 
-    def __init__(self) -> None:
-        self._requests: list[RecordedRequest] = []
+    def __init__(self, requests: list[RecordedRequest]) -> None:
+        self._requests = requests
 
     @overload
     def __getitem__(self, index: int) -> RecordedRequest: ...
@@ -67,21 +76,20 @@ class Recorded(Sequence[RecordedRequest]):
         return repr(self._requests)
 
     def of(self, operation: str) -> Sequence[RecordedRequest]:
-        """Those of one operation, by any of its names (`"v2.jobs.get"`, `"jobs.get"`, `"getJobDetails"`).
+        """Requests of one operation, by any of its names (`"v2.jobs.get"`, `"jobs.get"`, `"getJobDetails"`).
 
-        Raises `ValueError` for a name that is no operation.
+        Raises `ValueError` for an unknown name.
         """
-        from .faults import labels_of
-
-        labels = labels_of(operation)
+        labels = labels_of(operation, "requests.of")
         return [request for request in self._requests if request.operation in labels]
 
     def clear(self) -> None:
-        """Forget them."""
+        """Remove all recorded requests."""
         self._requests.clear()
 
-    def keep(self, request: RecordedRequest) -> None:
-        """Add one; for the fake itself."""
-        self._requests.append(request)
-        if len(self._requests) > 2 * MOST:
-            del self._requests[:-MOST]
+
+def record(requests: list[RecordedRequest], request: RecordedRequest) -> None:
+    """Add a request, and remove old ones from time to time."""
+    requests.append(request)
+    if len(requests) > 2 * MAX_RECORDED:
+        del requests[:-MAX_RECORDED]

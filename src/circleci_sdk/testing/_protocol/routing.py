@@ -1,4 +1,4 @@
-"""Which operation a path means."""
+"""Finds the operation of a method and a path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PLAIN: Final = "(?:[^/%]|%(?!2[Ff]))+"
 """A segment without an escaped slash."""
 
 _LITERAL_SLASHES_ONLY: Final = frozenset({"triggerPipelineRun"})
-"""Routes where a slug with `%2F` is not found, as far as known."""
+"""Routes that do not accept a slug with `%2F`, as far as known."""
 
 
 class Router:
@@ -26,14 +26,14 @@ class Router:
         self._found: dict[str, list[_Route]] = {}
 
     def find(self, method: str, path: str) -> tuple[Operation[Any], dict[str, str]] | None:
-        """The operation and the values in its path by Python name; `path` is escaped and below the base."""
+        """The operation and its path values by Python name. `path` is escaped and relative to the base URL."""
         for route in self._at(path):
             if route.operation.method == method and (match := route.pattern.fullmatch(path)):
                 return route.operation, route.values(match)
         return None
 
     def methods(self, path: str) -> list[str]:
-        """The methods that a path knows."""
+        """The methods of a path."""
         return sorted({route.operation.method for route in self._at(path) if route.pattern.fullmatch(path)})
 
     def _at(self, path: str) -> list[_Route]:
@@ -95,9 +95,9 @@ def router_of(version: str) -> Router:
 
 @cache
 def operation_names() -> dict[str, frozenset[str]]:
-    """Labels of operations by all names that people may use: `v2.jobs.get`, `jobs.get` and `getJobDetails`.
+    """Labels of operations by all their names: `v2.jobs.get`, `jobs.get` and `getJobDetails`.
 
-    A name that both versions know stands for both, and the name of a rate group, such as `v2.jobs`, for all in it.
+    A name of both versions has two labels; a rate group, such as `v2.jobs`, has the labels of all its operations.
     """
     from circleci_sdk import v1, v2
 

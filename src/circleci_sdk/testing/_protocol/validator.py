@@ -1,21 +1,19 @@
-"""Whether a request is well formed, by the spec; and what it says, decoded."""
+"""Validates requests against the spec, and decodes their arguments."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import parse_qsl
-from uuid import UUID
 
-from .messages import Arrival, Refusal
+from circleci_sdk.testing._wire.formats import is_uuid, read_time
+from circleci_sdk.testing._wire.messages import ErrorResponse, Request
 
 if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation, Parameter, Rule
-
-    from .spec import Schema, Spec
+    from circleci_sdk.testing._wire.spec import Schema, Spec
 
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _NAMES: Final = {
@@ -28,23 +26,25 @@ _NAMES: Final = {
 }
 
 
-def judge(operation: Operation[Any], spec: Spec, in_path: Mapping[str, str], arrival: Arrival) -> dict[str, Any]:
-    """The arguments of a request by Python name. Raises `Refusal` with 400 and a sentence for what does not fit."""
+def validated_arguments(
+    operation: Operation[Any], spec: Spec, in_path: Mapping[str, str], request: Request
+) -> dict[str, Any]:
+    """The arguments of a request by Python name. Raises `ErrorResponse` with 400 for a value that does not fit."""
     schemas = spec.parameters(operation.id)
     arguments: dict[str, Any] = {}
     for parameter in operation.path_parameters:
         schema = schemas.get(parameter.wire, {})
         arguments[parameter.name] = _decoded(spec, schema, in_path[parameter.name], parameter.wire)
-    arguments |= _query(operation, spec, schemas, arrival)
-    arguments |= _body(operation, spec, arrival)
+    arguments |= _query(operation, spec, schemas, request)
+    arguments |= _body(operation, spec, request)
     for rule in operation.rules:
         _check_rule(rule, operation, arguments)
     return arguments
 
 
-def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema], arrival: Arrival) -> dict[str, Any]:
+def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema], request: Request) -> dict[str, Any]:
     sent: dict[str, list[str]] = {}
-    for key, value in arrival.query:
+    for key, value in request.query:
         if key != "circle-token":
             sent.setdefault(key, []).append(value)
     found: dict[str, Any] = {}
@@ -52,7 +52,7 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
         given = [value for name in (parameter.wire, *parameter.also) for value in sent.pop(name, [])]
         if not given:
             if parameter.required:
-                raise Refusal(400, f"Missing query parameter '{parameter.wire}'.")
+                raise ErrorResponse(400, f"Missing query parameter '{parameter.wire}'.")
             continue
         schema = spec.resolve(schemas[parameter.wire])
         if _types(schema) == ["array"]:
@@ -61,40 +61,40 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
         else:
             found[parameter.name] = _decoded(spec, schema, given[-1], parameter.wire)
     if sent:
-        raise Refusal(400, f"Unexpected query parameter '{min(sent)}'.")
+        raise ErrorResponse(400, f"Unexpected query parameter '{min(sent)}'.")
     return found
 
 
-def _body(operation: Operation[Any], spec: Spec, arrival: Arrival) -> dict[str, Any]:
+def _body(operation: Operation[Any], spec: Spec, request: Request) -> dict[str, Any]:
     schema = spec.body(operation.id)
     if schema is None or operation.body is None:
         return {}
-    sent = _read_body(arrival)
+    sent = _read_body(request)
     if sent is None:
         if operation.body_required:
-            raise Refusal(400, "No JSON fields found.")
+            raise ErrorResponse(400, "No JSON fields found.")
         return {}
     if not isinstance(sent, dict):
-        raise Refusal(400, "The body must be a JSON object.")
+        raise ErrorResponse(400, "The body must be a JSON object.")
     body = _one_spelling(operation.body, cast("dict[str, Any]", sent))
     check(spec, schema, body, "")
     names = {parameter.wire: parameter.name for parameter in operation.body}
     return {names[wire]: value for wire, value in body.items()}
 
 
-def _read_body(arrival: Arrival) -> object:
-    if not arrival.body.strip():
+def _read_body(request: Request) -> object:
+    if not request.body.strip():
         return None
-    if arrival.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        return dict(parse_qsl(arrival.body.decode("utf-8", "replace")))
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return dict(parse_qsl(request.body.decode("utf-8", "replace")))
     try:
-        return cast("object", json.loads(arrival.body))
+        return cast("object", json.loads(request.body))
     except (ValueError, RecursionError):
-        raise Refusal(400, "Malformed JSON in the request body.") from None
+        raise ErrorResponse(400, "Malformed JSON in the request body.") from None
 
 
 def _one_spelling(parameters: tuple[Parameter, ...], sent: dict[str, Any]) -> dict[str, Any]:
-    """The body with each value once, where clients send it under several spellings."""
+    """The body with one spelling of each key, where clients send several."""
     body = dict(sent)
     for parameter in parameters:
         for other in parameter.also:
@@ -104,7 +104,7 @@ def _one_spelling(parameters: tuple[Parameter, ...], sent: dict[str, Any]) -> di
 
 
 def check(spec: Spec, schema: Schema, value: object, place: str) -> None:
-    """Whether a JSON value fits a schema. Raises `Refusal` with 400 that names the place."""
+    """Check a JSON value against a schema. Raises `ErrorResponse` with 400 and the name of the field."""
     schema = spec.resolve(schema)
     if variants := schema.get("anyOf") or schema.get("oneOf"):
         _check_variants(spec, variants, value, place)
@@ -112,7 +112,7 @@ def check(spec: Spec, schema: Schema, value: object, place: str) -> None:
     types = _types(schema)
     if types and not any(_is(kind, value) for kind in types):
         wanted = " or ".join(_NAMES[kind] for kind in types if kind != "null")
-        raise Refusal(400, f"Field '{place}' must be {wanted}.")
+        raise ErrorResponse(400, f"Field '{place}' must be {wanted}.")
     if isinstance(value, dict):
         _check_object(spec, schema, cast("dict[str, object]", value), place)
     elif isinstance(value, list):
@@ -123,15 +123,15 @@ def check(spec: Spec, schema: Schema, value: object, place: str) -> None:
 
 
 def _check_variants(spec: Spec, variants: list[Schema], value: object, place: str) -> None:
-    refusals: list[Refusal] = []
+    errors: list[ErrorResponse] = []
     for variant in variants:
         try:
             check(spec, variant, value, place)
-        except Refusal as refusal:
-            refusals.append(refusal)
+        except ErrorResponse as error:
+            errors.append(error)
         else:
             return
-    raise refusals[0]
+    raise errors[0]
 
 
 def _check_object(spec: Spec, schema: Schema, value: dict[str, object], place: str) -> None:
@@ -139,47 +139,47 @@ def _check_object(spec: Spec, schema: Schema, value: dict[str, object], place: s
     properties: Mapping[str, Schema] = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in value:
-            raise Refusal(400, f"Missing required field '{prefix}{name}'.")
+            raise ErrorResponse(400, f"Missing required field '{prefix}{name}'.")
     for name, item in value.items():
         if name in properties:
             check(spec, properties[name], item, prefix + name)
         elif isinstance(schema.get("additionalProperties"), Mapping):
             check(spec, schema["additionalProperties"], item, prefix + name)
         elif properties:
-            raise Refusal(400, f"Unexpected field '{prefix}{name}'.")
+            raise ErrorResponse(400, f"Unexpected field '{prefix}{name}'.")
 
 
 def _check_scalar(schema: Schema, value: object, place: str) -> None:
     if (known := schema.get("enum")) and value not in known:
-        raise Refusal(400, f"{place} must be one of {', '.join(map(str, known))}.")
+        raise ErrorResponse(400, f"{place} must be one of {', '.join(map(str, known))}.")
     if isinstance(value, str):
         _check_format(schema.get("format"), value, place)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = schema.get("minimum"), schema.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            raise Refusal(400, f"{place} is out of range.")
+            raise ErrorResponse(400, f"{place} is out of range.")
 
 
 def _check_format(name: str | None, value: str, place: str) -> None:
     if name == "uuid" and not is_uuid(value):
-        raise Refusal(400, f"{place} must be a UUID.")
+        raise ErrorResponse(400, f"{place} must be a UUID.")
     if name == "date-time" and read_time(value) is None:
-        raise Refusal(400, f"{place} must be a date and time such as 2026-06-01T09:00:00Z.")
+        raise ErrorResponse(400, f"{place} must be a date and time such as 2026-06-01T09:00:00Z.")
 
 
 def _decoded(spec: Spec, schema: Schema, text: str, wire: str) -> object:
-    """A value of a path or a query, decoded by its type. Raises `Refusal` with 400."""
+    """A value of the path or the query, decoded by its type. Raises `ErrorResponse` with 400."""
     schema = spec.resolve(schema)
     place = f"Parameter '{wire}'"
     value: object = text
     match _types(schema)[:1]:
         case ["integer"]:
             if not _INTEGER.fullmatch(text) or len(text) > 18:
-                raise Refusal(400, f"{place} must be an integer.")
+                raise ErrorResponse(400, f"{place} must be an integer.")
             value = int(text)
         case ["boolean"]:
             if text not in ("true", "false"):
-                raise Refusal(400, f"{place} must be true or false.")
+                raise ErrorResponse(400, f"{place} must be true or false.")
             value = text == "true"
         case _:
             pass
@@ -192,11 +192,11 @@ def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, A
     wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
     words = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
     if rule.rule == "exactly_one" and len(given) != 1:
-        raise Refusal(400, f"Give exactly one of {words}.")
+        raise ErrorResponse(400, f"Give exactly one of {words}.")
     if rule.rule == "at_most_one" and len(given) > 1:
-        raise Refusal(400, f"Give only one of {words}.")
+        raise ErrorResponse(400, f"Give only one of {words}.")
     if rule.rule == "needs" and given == [rule.names[0]]:
-        raise Refusal(400, f"'{wires.get(given[0], given[0])}' needs another field beside it: {words}.")
+        raise ErrorResponse(400, f"'{wires.get(given[0], given[0])}' requires another of these fields: {words}.")
 
 
 def _types(schema: Schema) -> list[str]:
@@ -220,20 +220,3 @@ def _is(kind: str, value: object) -> bool:
             return isinstance(value, dict)
         case _:
             return value is None
-
-
-def is_uuid(text: str) -> bool:
-    """Whether a text is a UUID in its usual form."""
-    try:
-        return str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
-
-
-def read_time(text: str) -> datetime | None:
-    """A date and time with a zone, or None when it is none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -1,1 +1,1 @@
-"""How a request comes in: in process, or over a port."""
+"""The ways in and out of the fake: an httpx transport, an ASGI application, a port, a client, webhook deliveries."""

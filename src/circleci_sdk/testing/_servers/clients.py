@@ -1,4 +1,4 @@
-"""A client of the SDK that goes to a fake without a socket, and whose waits cost no time."""
+"""A client of a fake without a socket, with waits that take no time."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from circleci_sdk.testing._clock import FakeClock
     from circleci_sdk.testing._protocol.app import App
+    from circleci_sdk.testing._store.clock import FakeClock
 
 ORIGIN: Final = "https://circleci.com"
-"""Where the client believes it goes; nothing leaves the process."""
+"""The base URL of the client. Nothing leaves the process."""
 
 
 class WaitingClock:
-    """The clock of a client: who waits on it moves the clock of the fake to the end of the wait.
+    """The clock of a client: a wait moves the clock of the fake to its end.
 
-    Of several that wait, the one that is due first moves it.
+    Of several waits the earliest moves it.
     """
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        self._dice = random.Random(0)
+        self._rng = random.Random(0)
         self._due: list[datetime] = []
 
     def monotonic(self) -> float:
@@ -43,10 +43,10 @@ class WaitingClock:
         return self._clock.now.timestamp()
 
     def random(self) -> float:
-        return self._dice.random()
+        return self._rng.random()
 
     async def sleep(self, seconds: float) -> None:
-        # Rounded up: a wait shorter than the clock can tell would never be over.
+        # Rounded up to the resolution of the clock; shorter waits would never end.
         end = self._clock.now + timedelta(microseconds=ceil(seconds * 1_000_000))
         self._due.append(end)
         try:

@@ -1,8 +1,8 @@
-"""The door with a socket: a port on this machine, in a thread of its own, so that any program can come in."""
+"""Serves the fake on a port of this machine, in its own thread, for any program."""
 
 from __future__ import annotations
 
-import asyncio  # noqa: TID251  # the server's own thread, whatever the test runs on
+import asyncio  # noqa: TID251  # the thread of the server, independent of the backend of the test
 import socket
 import threading  # noqa: TID251  # as above
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
     from circleci_sdk.testing._protocol.app import App
 
-    from .deliveries import Webhooks
+    from .webhooks import Webhooks
 
 MISSING: Final = "Serving the fake needs Starlette and uvicorn. Install them with: pip install 'circleci-sdk[testing]'"
 
 TICK: Final = 0.05
-"""Real seconds between two looks at what is due."""
+"""Real seconds between two checks for due events."""
 
 
 class MissingExtraError(ImportError):
-    """What the `testing` extra holds is not installed; the message says what to install."""
+    """The packages of the `testing` extra are not installed."""
 
     __module__ = "circleci_sdk.testing"
 
 
 class ServedFake:
-    """A fake on a port. Entered with `with` or `async with`; `base_url` is where it is.
+    """A fake on a port. Use it with `with` or `async with`; `base_url` is its address.
 
     with fake.serve() as server:
         subprocess.run(["my-bot"], env={"CIRCLECI_BASE_URL": server.base_url, "CIRCLECI_TOKEN": fake.token})
@@ -46,9 +46,9 @@ class ServedFake:
 
     @property
     def base_url(self) -> str:
-        """Scheme, host and port. Raises `RuntimeError` before it is entered."""
+        """Scheme, host and port. Raises `RuntimeError` before it is started."""
         if self._thread is None:
-            raise RuntimeError("The fake is not served yet; enter it with `with` or `async with`.")
+            raise RuntimeError("ServedFake.base_url: the server is not started; use `with` or `async with`.")
         return f"http://{self._host}:{self._port}"
 
     def start(self) -> Self:
@@ -62,7 +62,7 @@ class ServedFake:
         )
         self._thread.start()
         if not ready.wait(10):
-            raise RuntimeError("The fake's server did not come up within 10 seconds.")
+            raise RuntimeError("ServedFake.start: the server did not start within 10 seconds.")
         return self
 
     def close(self) -> None:
@@ -75,10 +75,10 @@ class ServedFake:
 
     def _run(self, listener: socket.socket) -> None:
         with listener:
-            asyncio.run(self._live(listener))
+            asyncio.run(self._serve(listener))
 
-    async def _live(self, listener: socket.socket) -> None:
-        """Serve, and let happen by itself what happens without a request: a running clock, deliveries."""
+    async def _serve(self, listener: socket.socket) -> None:
+        """Serve, move a running clock and send webhooks."""
         ticking = asyncio.create_task(self._tick())
         try:
             await self._server.serve(sockets=[listener])
@@ -103,11 +103,11 @@ class ServedFake:
         transports = self._transports
 
         class Protocol(H11Protocol):
-            """Knows the connection of each request, so that a fault can end it."""
+            """Tracks connections by peer address, for faults that close them."""
 
             def connection_made(self, transport: Any) -> None:
                 super().connection_made(transport)
-                # asyncio does not see that this is TCP; without it each response waits 40 ms for an acknowledgement.
+                # asyncio does not detect TCP here; without this each response waits 40 ms for an acknowledgement.
                 transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 transports[transport.get_extra_info("peername")[:2]] = transport
 
@@ -116,7 +116,7 @@ class ServedFake:
                 transports.pop(self.transport.get_extra_info("peername")[:2], None)
 
         class Server(uvicorn.Server):
-            """Tells when it can be reached."""
+            """Sets an event when it accepts connections."""
 
             async def startup(self, sockets: list[socket.socket] | None = None) -> None:
                 await super().startup(sockets)

@@ -1,4 +1,4 @@
-"""The door without a socket: an httpx transport. Faults raise the exceptions that a socket would."""
+"""An httpx transport to the fake, without a socket. Faults raise the same exceptions as with a socket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import anyio
 import httpx
 
-from circleci_sdk.testing._protocol.messages import Arrival
+from circleci_sdk.testing._wire import messages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -17,29 +17,31 @@ if TYPE_CHECKING:
 
 
 class FakeTransport(httpx.AsyncBaseTransport):
-    """Carries requests to a fake in the same process, on asyncio and on trio."""
+    """Sends requests to a fake in the same process, on asyncio and on trio."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Response one request. Raises the exceptions of httpx where a fault asks for them."""
+        """Send one request. Faults raise exceptions of httpx."""
         await anyio.lowlevel.checkpoint()
-        sending = self._app.handle(await _arrival(request))
-        if sending.delay:
-            await _wait(sending.delay, request)
-        if sending.drop:
-            raise httpx.RemoteProtocolError("Server disconnected without sending a response.", request=request)
-        content = sending.reply.content
-        headers = {**sending.reply.all_headers, "content-length": str(len(content))}
+        transmission = self._app.handle(await _message(request))
+        if transmission.delay:
+            await _wait(transmission.delay, request)
+        if transmission.drop:
+            raise httpx.RemoteProtocolError("Server disconnected without transmission a response.", request=request)
+        content = transmission.response.content
+        headers = {**transmission.response.all_headers, "content-length": str(len(content))}
         if request.method == "HEAD":
             content = b""
-        kept = content if sending.keep >= 1 else content[: int(len(content) * sending.keep)]
-        return httpx.Response(sending.reply.status, headers=headers, stream=_Body(kept, len(content)), request=request)
+        kept = content if transmission.keep >= 1 else content[: int(len(content) * transmission.keep)]
+        return httpx.Response(
+            transmission.response.status, headers=headers, stream=_Body(kept, len(content)), request=request
+        )
 
 
 class _Body(httpx.AsyncByteStream):
-    """A body that ends where a fault cuts it."""
+    """A body that may end early."""
 
     def __init__(self, kept: bytes, size: int) -> None:
         self._kept = kept
@@ -50,15 +52,15 @@ class _Body(httpx.AsyncByteStream):
         yield self._kept
         if len(self._kept) < self._size:
             raise httpx.RemoteProtocolError(
-                "peer closed connection without sending complete message body "
+                "peer closed connection without transmission complete message body "
                 f"(received {len(self._kept)} bytes, expected {self._size})"
             )
 
 
-async def _arrival(request: httpx.Request) -> Arrival:
+async def _message(request: httpx.Request) -> messages.Request:
     raw_path, _, query = request.url.raw_path.partition(b"?")
     host = request.headers.get("host", request.url.netloc.decode())
-    return Arrival(
+    return messages.Request(
         request.method,
         raw_path.decode("ascii"),
         tuple(parse_qsl(query.decode("ascii"), keep_blank_values=True)),
@@ -69,9 +71,9 @@ async def _arrival(request: httpx.Request) -> Arrival:
 
 
 async def _wait(delay: float, request: httpx.Request) -> None:
-    """Let a response take its time, and the caller lose patience first if it has less."""
-    patience = request.extensions.get("timeout", {}).get("read")
-    if patience is not None and patience < delay:
-        await anyio.sleep(patience)  # noqa: TID251  # limits of calls are real time
+    """Delay a response, up to the read timeout of the request."""
+    timeout = request.extensions.get("timeout", {}).get("read")
+    if timeout is not None and timeout < delay:
+        await anyio.sleep(timeout)  # noqa: TID251  # limits of calls are real time
         raise httpx.ReadTimeout("The read operation timed out", request=request)
     await anyio.sleep(delay)  # noqa: TID251

@@ -1,1 +1,1 @@
-"""What the fake knows: organizations, projects, runs. Nothing here knows of requests or JSON."""
+"""The state of the fake: clock, plans, organizations, projects, runs and their rules. No requests, no JSON."""

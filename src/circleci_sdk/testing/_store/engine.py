@@ -1,36 +1,56 @@
-"""The rules by which runs go on: what starts when, what a result means for the rest, what people can do to it."""
+"""The rules of runs: when jobs start and end, how workflows end, cancel, approve and rerun."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from circleci_sdk.testing._plans import FAILURES, Approval, Job, Plan, Workflow
-
+from .plans import FAILURES, Approval, Job, Workflow
+from .projects import DEFAULT_PLAN, FakeProject, Plan
 from .runs import FakeJob, FakePipeline, FakeWorkflow, JobState
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._clock import FakeClock
-
-    from .entities import FakeUser
+    from .clock import FakeClock
     from .ids import Ids
-    from .projects import FakeProject
+    from .index import RunIndex
+    from .records import FakeUser
 
 Listener = Callable[["FakeJob | FakeWorkflow"], None]
 
 REACTION: Final = 1.0
-"""Seconds until CircleCI has done what it only promised: a trigger, a cancel, an approval."""
+"""Seconds between the response and the effect of a trigger, a cancel, an approval."""
 
 
 class Engine:
-    """Moves runs on. `ended` is told of each job and workflow that comes to its end."""
+    """Starts runs and lets them progress. `end_listeners` are called with each job and workflow that ends."""
 
-    def __init__(self, clock: FakeClock, ids: Ids, ended: Listener) -> None:
+    def __init__(self, clock: FakeClock, ids: Ids, index: RunIndex) -> None:
         self._clock = clock
         self._ids = ids
-        self._ended = ended
+        self._index = index
+        self.end_listeners: Final[list[Listener]] = []
+        self._plans: dict[str, list[Plan]] = {}
+        self._in_setup: dict[str, Plan] = {}
 
-    def start(  # everything that a pipeline can be told is an argument
+    def _notify(self, run: FakeJob | FakeWorkflow) -> None:
+        for listener in self.end_listeners:
+            listener(run)
+
+    def add_plan(self, project: FakeProject, plan: Plan) -> None:
+        """Set what further pipelines of a project do."""
+        self._plans.setdefault(project.id, []).append(plan)
+
+    def next_plan(self, project: FakeProject, branch: str | None) -> Plan:
+        """What the next pipeline on this branch does. A plan for one pipeline is removed."""
+        plans = self._plans.get(project.id, [])
+        for plan in reversed(plans):
+            if plan.branch is None or plan.branch == branch:
+                if plan.once:
+                    plans.remove(plan)
+                return plan
+        return DEFAULT_PLAN
+
+    def start(
         self,
         project: FakeProject,
         plan: Plan,
@@ -45,12 +65,11 @@ class Engine:
         config: str = "",
         at_once: bool = False,
     ) -> FakePipeline:
-        """A new pipeline. Its workflows appear a moment later, or at once."""
+        """Start a pipeline. Its workflows are created after `REACTION` seconds, or at once."""
         pipeline = FakePipeline(
             id=self._ids.uuid(),
             number=len(project.pipelines) + 1,
             project=project,
-            plan=plan,
             state="pending",
             created_at=self._clock.now,
             actor=actor,
@@ -63,38 +82,39 @@ class Engine:
             config=config or "version: 2.1\n",
             continuation_key=self._ids.secret(),
         )
-        project.keep_pipeline(pipeline)
+        self._index.register_pipeline(project, pipeline)
         workflows = plan.workflows_of(pipeline)
         if any(workflow.setup for workflow in workflows):
             pipeline.state = "setup-pending"
-        self._clock.call_later(0 if at_once else REACTION, lambda: self._set_up(pipeline, workflows))
+            self._in_setup[pipeline.id] = plan
+        self._clock.call_later(0 if at_once else REACTION, lambda: self._create_workflows(pipeline, plan, workflows))
         return pipeline
 
-    def _set_up(self, pipeline: FakePipeline, workflows: Collection[Workflow]) -> None:
+    def _create_workflows(self, pipeline: FakePipeline, plan: Plan, workflows: Collection[Workflow]) -> None:
         pipeline.updated_at = self._clock.now
-        if pipeline.plan.errors:
-            pipeline.errors = list(pipeline.plan.errors)
+        if plan.errors:
+            pipeline.errors = list(plan.errors)
             pipeline.state = "errored"
             return
         first = [workflow for workflow in workflows if workflow.setup]
         pipeline.state = "setup" if first else "created"
         for workflow in first or workflows:
-            self._appear_later(pipeline, workflow)
+            self._create_later(pipeline, workflow)
 
-    def _appear_later(self, pipeline: FakePipeline, plan: Workflow) -> None:
-        self._clock.call_later(plan.delay, lambda: self._appear(pipeline, plan, pipeline.actor))
+    def _create_later(self, pipeline: FakePipeline, plan: Workflow) -> None:
+        self._clock.call_later(plan.delay, lambda: self._create_workflow(pipeline, plan, pipeline.actor))
 
-    def _appear(self, pipeline: FakePipeline, plan: Workflow, started_by: FakeUser) -> FakeWorkflow:
+    def _create_workflow(self, pipeline: FakePipeline, plan: Workflow, started_by: FakeUser) -> FakeWorkflow:
         workflow = self._new_workflow(pipeline, plan, started_by)
         for job in plan.jobs:
             workflow.jobs.append(self._new_job(workflow, job))
-        self._go_on(workflow)
+        self._progress(workflow)
         return workflow
 
     def _new_workflow(self, pipeline: FakePipeline, plan: Workflow, started_by: FakeUser) -> FakeWorkflow:
         workflow = FakeWorkflow(self._ids.uuid(), plan, pipeline, self._clock.now, started_by)
         pipeline.workflows.append(workflow)
-        pipeline.project.keep_workflow(workflow)
+        self._index.register_workflow(workflow)
         return workflow
 
     def _new_job(self, workflow: FakeWorkflow, plan: Job | Approval) -> FakeJob:
@@ -109,37 +129,37 @@ class Engine:
             job.why = "retry"
         elif workflow.pipeline.trigger_type == "api":
             job.why = "api"
-        workflow.pipeline.project.keep_job(job)
+        self._index.register_job(job)
         return job
 
     def continue_(self, pipeline: FakePipeline, parameters: dict[str, Any]) -> None:
-        """The config of a setup pipeline is complete: its other workflows appear."""
-        if pipeline.continued:
+        """Create the other workflows of a setup pipeline, once."""
+        plan = self._in_setup.pop(pipeline.id, None)
+        if plan is None:
             return
-        pipeline.continued = True
         pipeline.parameters |= parameters
         pipeline.state = "created"
         pipeline.updated_at = self._clock.now
-        for workflow in pipeline.plan.workflows_of(pipeline):
+        for workflow in plan.workflows_of(pipeline):
             if not workflow.setup:
-                self._appear_later(pipeline, workflow)
+                self._create_later(pipeline, workflow)
 
-    def _go_on(self, workflow: FakeWorkflow) -> None:
-        """Start what can start, then see what that makes of the workflow."""
+    def _progress(self, workflow: FakeWorkflow) -> None:
+        """Start the jobs that can start, then update the state of the workflow."""
         for job in workflow.jobs:
             if job.state == "blocked":
-                match self._verdict(workflow, job):
-                    case "go" if isinstance(job.plan, Approval):
+                match self._readiness(workflow, job):
+                    case "ready" if isinstance(job.plan, Approval):
                         job.state = "on_hold"
-                    case "go":
+                    case "ready":
                         self._queue(job)
                     case "never":
                         job.state = "not_run"
-                    case _:
+                    case "waiting":
                         pass
-        self._judge(workflow)
+        self._update_state(workflow)
 
-    def _verdict(self, workflow: FakeWorkflow, job: FakeJob) -> str:
+    def _readiness(self, workflow: FakeWorkflow, job: FakeJob) -> Literal["ready", "waiting", "never"]:
         needs = job.plan.needs
         states = {each.name: each.state for each in workflow.jobs}
         waits = False
@@ -153,13 +173,13 @@ class Engine:
                 waits = True
             else:
                 return "never"
-        return "wait" if waits else "go"
+        return "waiting" if waits else "ready"
 
     def _queue(self, job: FakeJob) -> None:
         assert isinstance(job.plan, Job)
         job.state = "queued"
         job.queued_at = self._clock.now
-        job.project.number_job(job)
+        self._index.number_job(job)
         self._clock.call_later(job.plan.queue_seconds, lambda: self._run(job))
 
     def _run(self, job: FakeJob) -> None:
@@ -176,10 +196,10 @@ class Engine:
             return
         job.state = state
         job.stopped_at = self._clock.now
-        self._ended(job)
-        self._go_on(job.workflow)
+        self._notify(job)
+        self._progress(job.workflow)
 
-    def _judge(self, workflow: FakeWorkflow) -> None:
+    def _update_state(self, workflow: FakeWorkflow) -> None:
         if workflow.ended:
             return
         states = {job.state for job in workflow.jobs}
@@ -196,24 +216,24 @@ class Engine:
         if workflow.canceled_by is not None:
             workflow.state = "canceled"
         workflow.stopped_at = self._clock.now
-        self._ended(workflow)
+        self._notify(workflow)
         if workflow.plan.setup and workflow.state == "success":
             self.continue_(workflow.pipeline, {})
 
     def approve(self, job: FakeJob, user: FakeUser) -> None:
-        """Let an approval pass, a moment later."""
+        """Approve a job, after `REACTION` seconds."""
         job.approved_by = user
 
-        def passed() -> None:
+        def approved() -> None:
             if job.state == "on_hold":
                 job.state = "success"
                 job.stopped_at = self._clock.now
-                self._go_on(job.workflow)
+                self._progress(job.workflow)
 
-        self._clock.call_later(REACTION, passed)
+        self._clock.call_later(REACTION, approved)
 
     def cancel_job(self, job: FakeJob, user: FakeUser) -> None:
-        """Cancel one job, a moment later; one that has ended stays as it is."""
+        """Cancel a job, after `REACTION` seconds. An ended job does not change."""
 
         def stop() -> None:
             if not job.ended:
@@ -223,7 +243,7 @@ class Engine:
         self._clock.call_later(REACTION, stop)
 
     def cancel_workflow(self, workflow: FakeWorkflow, user: FakeUser) -> None:
-        """Cancel all jobs of a workflow, a moment later."""
+        """Cancel all jobs of a workflow, after `REACTION` seconds."""
 
         def stop() -> None:
             if workflow.ended:
@@ -238,17 +258,17 @@ class Engine:
                     job.canceled_by = user
                     job.stopped_at = self._clock.now
                 if ran:
-                    self._ended(job)
-            self._judge(workflow)
+                    self._notify(job)
+            self._update_state(workflow)
 
         self._clock.call_later(REACTION, stop)
 
     def rerun(
         self, workflow: FakeWorkflow, user: FakeUser, *, only: Collection[FakeJob] | None, ssh: bool, sparse: bool
     ) -> FakeWorkflow:
-        """A new workflow that runs everything again, or `only` some jobs and what depends on them.
+        """Start a new workflow with all jobs, or with `only` some jobs and their dependents.
 
-        What is not run again is taken over as it was; with `sparse` what the new jobs do not need is left out.
+        The other jobs are included with their results; with `sparse` only those that the new jobs require.
         """
         again = {job.name for job in workflow.jobs} if only is None else {job.name for job in only}
         for job in workflow.jobs:
@@ -270,5 +290,5 @@ class Engine:
             elif not sparse or job.name in needed:
                 job.carried_to = rerun
                 rerun.jobs.append(job)
-        self._go_on(rerun)
+        self._progress(rerun)
         return rerun

@@ -1,17 +1,17 @@
-"""Names that nobody chose: ids, revisions, fingerprints. The same seed gives the same ones."""
+"""Generated ids, revisions and fingerprints. The same seed generates the same ones."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import random  # noqa: TID251  # seeded, so that two runs of a test see the same ids
+import random  # noqa: TID251  # seeded, for reproducible ids
 from uuid import UUID
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
 class Ids:
-    """A source of ids."""
+    """Generates ids from a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -25,19 +25,19 @@ class Ids:
         return f"{self._random.getrandbits(160):040x}"
 
     def number(self) -> int:
-        """An id as code hosts give them."""
+        """A numeric id, as code hosts use."""
         return self._random.randrange(10_000_000, 99_999_999)
 
     def secret(self) -> str:
-        """A token or key that cannot be guessed from outside the test."""
+        """A token or key: 40 hexadecimal digits."""
         return f"{self._random.getrandbits(160):040x}"
 
     def short(self) -> str:
-        """A short id as slugs of standalone projects have them: 22 characters of base 58."""
+        """A short id, as in slugs of standalone projects: 22 characters of base 58."""
         return "".join(self._random.choice(_BASE58) for _ in range(22))
 
     def ssh_key(self) -> str:
-        """A public key."""
+        """A public SSH key."""
         raw = b"\x00\x00\x00\x07ssh-rsa\x00\x00\x00\x03\x01\x00\x01" + self._random.randbytes(64)
         return f"ssh-rsa {base64.b64encode(raw).decode()}"
 

@@ -1,4 +1,4 @@
-"""Insights: figures of runs that happened. Pure functions over ended workflows and jobs."""
+"""Insights: metrics of past runs. Pure functions over ended workflows and jobs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from circleci_sdk.testing._plans import FAILURES
+from .plans import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .entities import JsonObject
     from .projects import FakeProject
+    from .records import JsonObject
     from .runs import FakeJob, FakeWorkflow
 
 WINDOWS: Final = {
@@ -27,7 +27,7 @@ WINDOWS: Final = {
 
 
 class Run(Protocol):
-    """What figures are made of: an ended workflow, or an ended job."""
+    """An ended workflow or job."""
 
     @property
     def state(self) -> str: ...
@@ -39,7 +39,7 @@ class Run(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of time."""
+    """A time range."""
 
     start: datetime
     end: datetime
@@ -49,19 +49,19 @@ class Span:
         return (self.end - self.start).total_seconds() / 86_400
 
     def before(self) -> Span:
-        """The stretch of the same length before it."""
+        """The range of the same length before it."""
         return Span(self.start - (self.end - self.start), self.start)
 
 
 def span_of(window: str | None, now: datetime) -> Span:
-    """The stretch that a reporting window means; 90 days if none is named."""
+    """The time range of a reporting window. Default: 90 days."""
     return Span(now - WINDOWS.get(window or "", WINDOWS["last-90-days"]), now)
 
 
 def workflows_in(
     project: FakeProject, span: Span, *, name: str | None = None, branches: Iterable[str] | None = None
 ) -> list[FakeWorkflow]:
-    """The ended workflows that were created in a stretch of time, oldest first."""
+    """The ended workflows that were created in a time range, oldest first."""
     wanted = None if branches is None else set(branches)
     names = [name] if name is not None else list(project.workflows_by_name)
     found: list[FakeWorkflow] = []
@@ -93,14 +93,14 @@ def failed(run: Run) -> bool:
 
 
 def success_rate(runs: Sequence[Run]) -> float:
-    """The share of those that passed, of those that passed or failed."""
+    """The share of successful runs among successful and failed ones."""
     passed = sum(run.state == "success" for run in runs)
     counted = passed + sum(map(failed, runs))
     return passed / counted if counted else 0.0
 
 
 def durations(runs: Iterable[Run]) -> JsonObject:
-    """Figures of durations, in whole seconds."""
+    """Metrics of durations, in seconds."""
     seconds = sorted(run.seconds for run in runs if run.seconds is not None)
     if not seconds:
         return dict.fromkeys(("min", "mean", "median", "p95", "max", "standard_deviation"), 0)
@@ -115,7 +115,7 @@ def durations(runs: Iterable[Run]) -> JsonObject:
 
 
 def p95(ordered: Sequence[float]) -> float:
-    """The value below which 95 of 100 lie; of values in ascending order."""
+    """The 95th percentile of values in ascending order."""
     return ordered[max(0, math.ceil(len(ordered) * 0.95) - 1)] if ordered else 0.0
 
 
@@ -138,7 +138,7 @@ def mean_time_to_recovery(workflows: Sequence[FakeWorkflow]) -> int:
 
 
 def counts(runs: Sequence[Run], span: Span) -> JsonObject:
-    """What the figures of workflows and of jobs have in common."""
+    """The common metrics of workflows and of jobs."""
     return {
         "total_runs": len(runs),
         "successful_runs": sum(run.state == "success" for run in runs),
@@ -162,7 +162,7 @@ def totals(runs: Sequence[Run], span: Span) -> JsonObject:
 
 
 def trends(now: JsonObject, before: JsonObject) -> JsonObject:
-    """How each figure has changed: now divided by before; 1 where there is nothing to compare with."""
+    """The change of each metric: now divided by before; 1 without a value before."""
     return {
         name: round(value / before[name], 4) if before.get(name) else 1.0
         for name, value in now.items()

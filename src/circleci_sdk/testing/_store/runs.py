@@ -1,17 +1,17 @@
-"""Pipelines, workflows and jobs: what they are. What they do is in `engine.py`."""
+"""Pipelines, workflows and jobs as data. The rules for their progress are in `engine.py`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from circleci_sdk.testing._plans import FAILURES, Approval, Job, JobTest, Plan, Step, Workflow
+from .plans import FAILURES, Approval, Job, JobTest, Step, Workflow
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .entities import FakeUser
-    from .projects import FakeProject
+    from .entities import ProjectState
+    from .records import FakeUser
 
 JobState = Literal[
     "blocked",
@@ -39,8 +39,8 @@ CREDITS_PER_MINUTE: Final = 10
 class FakeJob:
     """One job of a workflow, or an approval in it.
 
-    `number` is None until it leaves the queue for the first time, and for approvals. `attempt` counts the runs of
-    this job in its pipeline from 0.
+    `number` is None before the job is queued, and for approvals. `attempt` counts the runs of this job in its
+    pipeline from 0.
     """
 
     id: str
@@ -70,22 +70,22 @@ class FakeJob:
 
     @property
     def latest_workflow(self) -> FakeWorkflow:
-        """The newest workflow that holds it: a rerun from failed takes over the jobs that had passed."""
+        """The newest workflow with this job: a rerun from failed includes the jobs that had succeeded."""
         return self.carried_to or self.workflow
 
     @property
-    def project(self) -> FakeProject:
-        """The project that it belongs to."""
+    def project(self) -> ProjectState:
+        """Its project."""
         return self.workflow.pipeline.project
 
     @property
     def is_approval(self) -> bool:
-        """Whether it waits for a person and runs nothing."""
+        """Whether it is an approval, which runs nothing."""
         return isinstance(self.plan, Approval)
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more, unless it is run again."""
+        """Whether its state is final."""
         return self.state in ENDED
 
     @property
@@ -95,23 +95,23 @@ class FakeJob:
 
     @property
     def seconds(self) -> float | None:
-        """How long it ran; None before it ends."""
+        """Its duration; None before it ends."""
         if self.started_at is None or self.stopped_at is None:
             return None
         return (self.stopped_at - self.started_at).total_seconds()
 
     @property
     def credits(self) -> int:
-        """What it has cost, by a made-up price: 10 credits per started minute and parallel run."""
+        """Its cost at an invented price: 10 credits per started minute and parallel run."""
         seconds = self.seconds
         return 0 if not seconds else int(-(-seconds // 60)) * CREDITS_PER_MINUTE * self.parallelism
 
     @property
     def tests(self) -> list[tuple[int, JobTest]]:
-        """Its test results with the index of the parallel run they come from; empty until it has ended."""
+        """Its test results with the index of their parallel run; empty until it has ended."""
         if not isinstance(self.plan, Job) or self.stopped_at is None or self.started_at is None:
             return []
-        return [(at % self.parallelism, case) for at, case in enumerate(self.plan.tests_of(self.attempt))]
+        return [(at % self.parallelism, test) for at, test in enumerate(self.plan.tests_of(self.attempt))]
 
     @property
     def artifacts(self) -> dict[tuple[int, str], bytes]:
@@ -125,7 +125,7 @@ class FakeJob:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps that it has taken or is taking."""
+        """Its steps; empty before it starts."""
         if not isinstance(self.plan, Job) or self.started_at is None:
             return ()
         return self.plan.steps_of(self.state)
@@ -156,17 +156,17 @@ class FakeWorkflow:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether its state is final."""
         return self.stopped_at is not None
 
     @property
     def seconds(self) -> float | None:
-        """How long it took; None before it ends."""
+        """Its duration; None before it ends."""
         return None if self.stopped_at is None else (self.stopped_at - self.created_at).total_seconds()
 
     @property
     def credits(self) -> int:
-        """What its jobs have cost."""
+        """The cost of its jobs."""
         return sum(job.credits for job in self.jobs if job.workflow is self)
 
     def job(self, name: str) -> FakeJob:
@@ -174,17 +174,18 @@ class FakeWorkflow:
         for job in self.jobs:
             if job.name == name:
                 return job
-        raise LookupError(f"Workflow {self.name!r} has no job {name!r}; it has {[job.name for job in self.jobs]}.")
+        raise LookupError(
+            f"FakeWorkflow.job: no job {name!r} in workflow {self.name!r}, which has {[job.name for job in self.jobs]}."
+        )
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class FakePipeline:
-    """A pipeline and its workflows, oldest first. `parameters` are those that it was triggered with."""
+    """A pipeline and its workflows, oldest first. `parameters` are those of its trigger."""
 
     id: str
     number: int
-    project: FakeProject
-    plan: Plan
+    project: ProjectState
     state: PipelineState
     created_at: datetime
     actor: FakeUser
@@ -198,7 +199,6 @@ class FakePipeline:
     errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     config: str = ""
     continuation_key: str = ""
-    continued: bool = False
     updated_at: datetime | None = None
 
     def __repr__(self) -> str:
@@ -206,7 +206,7 @@ class FakePipeline:
 
     @property
     def ended(self) -> bool:
-        """Whether all its workflows have ended; one without workflows has ended when it is errored."""
+        """Whether all its workflows have ended. A pipeline without workflows has ended when it is errored."""
         if self.state != "created":
             return self.state == "errored"
         return all(workflow.ended for workflow in self.workflows)
@@ -217,13 +217,14 @@ class FakePipeline:
             if workflow.name == name:
                 return workflow
         raise LookupError(
-            f"Pipeline {self.number} has no workflow {name!r}; it has {[each.name for each in self.workflows]}."
+            f"FakePipeline.workflow: no workflow {name!r} in pipeline {self.number}, "
+            f"which has {[each.name for each in self.workflows]}."
         )
 
     def job(self, name: str) -> FakeJob:
-        """Its newest job of that name, in whatever workflow. Raises `LookupError` when there is none."""
+        """Its newest job of that name, in any workflow. Raises `LookupError` when there is none."""
         for workflow in reversed(self.workflows):
             for job in workflow.jobs:
                 if job.name == name:
                     return job
-        raise LookupError(f"Pipeline {self.number} has no job {name!r}.")
+        raise LookupError(f"FakePipeline.job: no job {name!r} in pipeline {self.number}.")

@@ -1,46 +1,44 @@
-"""All of the state behind one `FakeCircleCI`."""
+"""The state of one `FakeCircleCI`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .engine import Engine, Listener
-from .entities import EnvVar, FakeContext, FakeOrganization, FakeUser, JsonObject, Stored
+from .engine import Engine
+from .entities import FakeContext, FakeOrganization
 from .ids import Ids
-from .projects import FakeProject
+from .index import RunIndex
+from .projects import FakeProject, Plan
+from .records import EnvVar, FakeUser, JsonObject, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from circleci_sdk.testing._clock import FakeClock
-
-    from .runs import FakeJob, FakePipeline, FakeWorkflow
+    from .clock import FakeClock
+    from .plans import Workflow
+    from .runs import FakeJob, FakePipeline
 
 SHORT_VCS: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 LONG_VCS: Final = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
-NOBODY: Final = "00000000-0000-0000-0000-000000000000"
+NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
 HOSTS: Final = {"gh": "https://github.com", "bb": "https://bitbucket.org", "circleci": "https://github.com"}
 
 
 class Store:
-    """Organizations, users, projects and runs, with the indexes that returns need."""
+    """Organizations, users, projects and runs, and how they are found."""
 
-    def __init__(self, clock: FakeClock, *, seed: int, token: str, ended: Listener) -> None:
+    def __init__(self, clock: FakeClock, *, seed: int, token: str) -> None:
         self.clock: Final = clock
         self.ids: Final = Ids(seed)
-        self.engine: Final = Engine(clock, self.ids, ended)
+        self.runs: Final = RunIndex()
+        self.engine: Final = Engine(clock, self.ids, self.runs)
         self.organizations: Final[dict[str, FakeOrganization]] = {}
         self.projects: Final[dict[str, FakeProject]] = {}
         self.users: Final[dict[str, FakeUser]] = {}
-        self.pipelines: Final[dict[str, FakePipeline]] = {}
-        self.workflows: Final[dict[str, FakeWorkflow]] = {}
-        self.jobs: Final[dict[str, FakeJob]] = {}
-        self.builds: Final[list[FakeJob]] = []
         self.page_size = 20
         self.usage_export_files = 1
         self.usage_export_fails = False
         self._slugs: dict[str, FakeProject] = {}
-        self._pipelines_by_org: dict[str, list[FakePipeline]] = {}
         self.user: Final = self.add_user("ada", "Ada Lovelace", token=token)
 
     def add_user(self, login: str, name: str | None = None, *, token: str | None = None) -> FakeUser:
@@ -50,7 +48,7 @@ class Store:
         return user
 
     def user_of(self, token: str) -> FakeUser | None:
-        """Whose token it is."""
+        """The user with that token."""
         return next((user for user in self.users.values() if user.token == token), None)
 
     def add_organization(
@@ -59,7 +57,7 @@ class Store:
         """A new organization. Raises `ValueError` for a slug of another form."""
         parts = slug.split("/")
         if len(parts) != 2 or parts[0] not in SHORT_VCS or not parts[1]:
-            raise ValueError(f"{slug!r} is not a slug such as 'gh/acme'.")
+            raise ValueError(f"add_organization: slug: expected a slug such as 'gh/acme', got {slug!r}.")
         short = SHORT_VCS[parts[0]]
         organization = FakeOrganization(
             id or self.ids.uuid(),
@@ -81,16 +79,15 @@ class Store:
         name: str | None = None,
         organization: FakeOrganization | None = None,
     ) -> FakeProject:
-        """A new project; its organization too, if it is not there. Raises `ValueError` for another form of slug."""
+        """A new project, and a missing organization. Raises `ValueError` for a slug of another form."""
         parts = slug.split("/")
         if len(parts) != 3 or parts[0] not in SHORT_VCS or not all(parts):
-            raise ValueError(f"{slug!r} is not a slug such as 'gh/acme/web'.")
+            raise ValueError(f"add_project: slug: expected a slug such as 'gh/acme/web', got {slug!r}.")
         slug = "/".join((SHORT_VCS[parts[0]], *parts[1:]))
         if slug in self._slugs:
-            raise ValueError(f"The project {slug!r} is there already.")
+            raise ValueError(f"add_project: the project {slug!r} exists already.")
         owner = organization or self.organization(f"{parts[0]}/{parts[1]}")
         project = FakeProject(
-            self,
             self.ids.uuid(),
             name or parts[2],
             slug,
@@ -99,6 +96,7 @@ class Store:
             default_branch,
             self.clock.now,
             hidden=hidden,
+            _actions=self,
         )
         project.organization.projects[project.id] = project
         self.projects[project.id] = self._slugs[slug] = project
@@ -113,24 +111,16 @@ class Store:
         return context
 
     def remove_project(self, project: FakeProject) -> None:
-        """Take a project and its runs away."""
+        """Remove a project and its runs."""
         del self.projects[project.id], self._slugs[project.slug], project.organization.projects[project.id]
-        for pipeline in project.pipelines:
-            del self.pipelines[pipeline.id]
-            for workflow in pipeline.workflows:
-                self.workflows.pop(workflow.id, None)
-                for job in workflow.jobs:
-                    self.jobs.pop(job.id, None)
-        self.builds[:] = [job for job in self.builds if job.project is not project]
-        left = [pipeline for pipeline in self.pipelines_of(project.organization) if pipeline.project is not project]
-        self._pipelines_by_org[project.organization.id] = left
+        self.runs.remove_project(project)
 
     def remove_organization(self, organization: FakeOrganization) -> None:
-        """Take an organization and its projects away, unless that was done already."""
+        """Remove an organization and its projects, unless it is removed already."""
         if organization.id not in self.organizations:
             return
-        for project in list(organization.projects.values()):
-            self.remove_project(project)
+        for project_id in list(organization.projects):
+            self.remove_project(self.projects[project_id])
         del self.organizations[organization.id]
 
     def project(self, slug_or_id: str) -> FakeProject | None:
@@ -156,59 +146,101 @@ class Store:
                 return organization
         return None
 
-    def pipelines_of(self, organization: FakeOrganization) -> list[FakePipeline]:
-        """All pipelines of an organization, oldest first."""
-        return self._pipelines_by_org.setdefault(organization.id, [])
+    def projects_of(self, organization: FakeOrganization) -> list[FakeProject]:
+        """All projects of an organization, with their runs."""
+        return [self.projects[project_id] for project_id in organization.projects]
 
-    def keep_deployment(
+    def job_before(self, job: FakeJob) -> FakeJob | None:
+        """The previous job of the project on the same branch."""
+        project = self.projects.get(job.project.id)
+        return project.job_before(job) if project is not None else None
+
+    def add_plan(self, project: FakeProject, plan: Plan, /) -> None:
+        """Set what further pipelines of a project do."""
+        self.engine.add_plan(project, plan)
+
+    def push(
+        self,
+        project: FakeProject,
+        workflows: tuple[Workflow, ...],
+        /,
+        *,
+        branch: str | None,
+        tag: str | None,
+        subject: str,
+        revision: str | None,
+        actor: FakeUser | None,
+    ) -> FakePipeline:
+        """Start the pipeline of a pushed commit, and its first jobs with it."""
+        with self.clock.lock:
+            ref = branch if branch is not None or tag is not None else project.default_branch
+            return self.engine.start(
+                project,
+                Plan(workflows) if workflows else self.engine.next_plan(project, ref),
+                actor=actor or self.user,
+                trigger_type="webhook",
+                branch=ref,
+                tag=tag,
+                revision=revision,
+                subject=subject,
+                at_once=True,
+            )
+
+    def add_deployment(
+        self, project: FakeProject, component: str, version: str, environment: str, namespace: str, /
+    ) -> None:
+        """Add a deployment. It becomes the live version of its component in its environment."""
+        with self.clock.lock:
+            self._add_deployment(project, component, version, environment, namespace)
+
+    def _add_deployment(
         self, project: FakeProject, component: str, version: str, environment: str, namespace: str
     ) -> None:
-        """Enter a deployment into the books."""
-        organization, now = project.organization, self.clock.now
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-        place = self._named(organization.environments, environment, {"description": "", "labels": []}, stamp)
-        thing = self._named(
+        organization = project.organization
+        stamp = self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        target = self._named(organization.environments, environment, {"description": "", "labels": []}, stamp)
+        deployed = self._named(
             organization.components, component, {"project_id": project.id, "release_count": 0, "labels": []}, stamp
         )
-        thing.shown["release_count"] += 1
-        versions = organization.versions.setdefault(thing.id, [])
+        deployed.shown["release_count"] += 1
+        versions = organization.versions.setdefault(deployed.id, [])
         for each in versions:
-            if each["environment_id"] == place.id:
+            if each["environment_id"] == target.id:
                 each["is_live"] = False
         last = project.jobs[-1] if project.jobs else None
         versions.append(
             {
                 "name": version,
                 "namespace": namespace,
-                "environment_id": place.id,
+                "environment_id": target.id,
                 "is_live": True,
-                "pipeline_id": last.workflow.pipeline.id if last else NOBODY,
-                "workflow_id": last.workflow.id if last else NOBODY,
-                "job_id": last.id if last else NOBODY,
+                "pipeline_id": last.workflow.pipeline.id if last else NIL_UUID,
+                "workflow_id": last.workflow.id if last else NIL_UUID,
+                "job_id": last.id if last else NIL_UUID,
                 "last_deployed_at": stamp,
             }
             | ({"job_number": last.number} if last else {})
         )
 
-    def _named(self, room: dict[str, Stored], name: str, more: JsonObject, stamp: str) -> Stored:
-        for each in room.values():
+    def _named(self, items: dict[str, Stored], name: str, more: JsonObject, stamp: str) -> Stored:
+        for each in items.values():
             if each.shown["name"] == name and each.shown.get("project_id") == more.get("project_id"):
                 return each
         id = self.ids.uuid()
         shown = {"id": id, "name": name, **more, "created_at": stamp, "updated_at": stamp}
-        room[id] = Stored(id, shown, self.clock.now, self.clock.now)
-        return room[id]
+        items[id] = Stored(id, shown, self.clock.now, self.clock.now)
+        return items[id]
 
     def contexts(self) -> Iterator[FakeContext]:
-        """All contexts that the token can see."""
+        """All contexts that the token can access."""
         for organization in self.organizations.values():
             if not organization.hidden:
                 yield from organization.contexts.values()
 
-    def stored(self, room: str, id: str) -> tuple[Any, Stored] | None:
-        """The thing of that id in a room of all organizations or projects, with its owner."""
+    def stored(self, attribute: str, id: str) -> tuple[Any, Stored] | None:
+        """The stored item of that id in an attribute of all organizations and projects, with its owner."""
         owners: list[Any] = [*self.organizations.values(), *self.projects.values()]
         for owner in owners:
-            if not owner.hidden and id in getattr(owner, room, {}):
-                return owner, getattr(owner, room)[id]
+            if not owner.hidden and id in getattr(owner, attribute, {}):
+                return owner, getattr(owner, attribute)[id]
         return None

@@ -1,29 +1,29 @@
-"""Ready-made states, by name: for demonstrations, for the tour, for programs in other languages."""
+"""Predefined states by name, for demonstrations and for programs in other languages."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._plans import Approval, Job, JobTest, Step, Workflow
+from .plans import Approval, Job, JobTest, Step, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._fake import FakeCircleCI
-    from ._store.runs import FakePipeline
+    from .runs import FakePipeline
+    from .store import Store
 
 HOUR: Final = 3600.0
 
 
-def empty(fake: FakeCircleCI) -> None:
-    """Nothing but a user."""
+def empty(store: Store) -> None:
+    """Only a user."""
 
 
-def demo(fake: FakeCircleCI) -> None:
-    """A small company: `gh/acme/web` with two weeks of history, `gh/acme/api` with approvals, `gh/acme/mono`."""
-    web = fake.add_project("gh/acme/web")
-    api = fake.add_project("gh/acme/api")
-    mono = fake.add_project("gh/acme/mono")
+def demo(store: Store) -> None:
+    """Three projects: `gh/acme/web` with two weeks of history, `gh/acme/api` with approvals, `gh/acme/mono`."""
+    web = store.add_project("gh/acme/web")
+    api = store.add_project("gh/acme/api")
+    mono = store.add_project("gh/acme/mono")
     web.will_run(_web)
     api.will_run(
         Workflow(
@@ -42,13 +42,13 @@ def demo(fake: FakeCircleCI) -> None:
         if number % 8 == 0:
             api.push()
             mono.push()
-        fake.clock.advance(5 * HOUR)
+        store.clock.advance(5 * HOUR)
     web.push(subject="Make the header blue")
-    fake.clock.advance(600)
+    store.clock.advance(600)
 
 
 def _web(pipeline: FakePipeline) -> Sequence[Workflow]:
-    """Each seventh run fails, a test among others is flaky, and the report names the run."""
+    """Every seventh run fails, and one test is flaky. The report contains the number of the pipeline."""
     fails = pipeline.number % 7 == 0
     flaky = pipeline.number % 11 == 0
     image = pipeline.parameters.get("image-tag", "latest")
@@ -68,7 +68,7 @@ def _web(pipeline: FakePipeline) -> Sequence[Workflow]:
         tests=tests,
         artifacts={
             "reports/coverage.html": f"<h1>Coverage of pipeline {pipeline.number}</h1>\n<p>93 %</p>\n",
-            "reports/tests.txt": "".join(f"{case.verdict:8} {case.name}\n" for case in tests),
+            "reports/tests.txt": "".join(f"{test.status:8} {test.name}\n" for test in tests),
         },
     )
     return [
@@ -76,21 +76,21 @@ def _web(pipeline: FakePipeline) -> Sequence[Workflow]:
     ]
 
 
-def approval(fake: FakeCircleCI) -> None:
-    """`gh/acme/api` with one pipeline that waits for an approval."""
-    project = fake.add_project("gh/acme/api")
+def approval(store: Store) -> None:
+    """`gh/acme/api` with one pipeline on hold for an approval."""
+    project = store.add_project("gh/acme/api")
     project.will_run(
         Workflow(
             "build", Job("test", 45), Approval("release?", requires=["test"]), Job("release", 20, requires=["release?"])
         )
     )
     project.push()
-    fake.clock.advance(60)
+    store.clock.advance(60)
 
 
-def failing(fake: FakeCircleCI) -> None:
-    """`gh/acme/web` whose tests fail the first time and pass when they are run again."""
-    project = fake.add_project("gh/acme/web")
+def failing(store: Store) -> None:
+    """`gh/acme/web` with tests that fail first and succeed in a rerun."""
+    project = store.add_project("gh/acme/web")
     tests = Job(
         "test",
         30,
@@ -100,10 +100,10 @@ def failing(fake: FakeCircleCI) -> None:
     )
     project.will_run(Workflow("build", tests, Job("deploy", 10, requires=["test"])))
     project.push()
-    fake.clock.advance(60)
+    store.clock.advance(60)
 
 
-SCENARIOS: Final[dict[str, Callable[[FakeCircleCI], None]]] = {
+SCENARIOS: Final[dict[str, Callable[[Store], None]]] = {
     "empty": empty,
     "demo": demo,
     "approval": approval,

@@ -1,4 +1,4 @@
-"""The page at `/`: projects, their runs and how they stand, for people."""
+"""The HTML page at `/`: projects and the states of their runs."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ th, td { text-align: left; padding: .35rem .8rem .35rem 0; border-bottom: 1px so
 _ROWS = 10
 
 
-def page(store: Store) -> str:
+def dashboard(store: Store) -> str:
     """The page as HTML."""
     parts = [
         "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>FakeCircleCI</title>",
         "<meta name=viewport content='width=device-width'>",
         f"<style>{_STYLE}</style><h1>FakeCircleCI</h1>",
-        f"<p>It is {store.clock.now:%Y-%m-%d %H:%M:%S} UTC on the clock of the fake.",
+        f"<p>Clock of the fake: {store.clock.now:%Y-%m-%d %H:%M:%S} UTC.",
     ]
     if not store.projects:
-        parts.append("<p>There are no projects yet.")
+        parts.append("<p>No projects.")
     for project in store.projects.values():
         count = len(project.pipelines)
         parts.append(f"<h2>{escape(project.slug)}</h2><p>{count} pipeline{'' if count == 1 else 's'}")
@@ -57,7 +57,7 @@ def _row(pipeline: FakePipeline) -> str:
 
 
 def _job(job: FakeJob) -> str:
-    """A job; its state is in words too where it is not the usual one, for colours alone tell not everybody."""
+    """A job. Any state but success is also a word, since not everyone can distinguish the colors."""
     return _state(job.state, job.name if job.state == "success" else f"{job.name}: {job.state}")
 
 

@@ -1,4 +1,4 @@
-"""What a run will do, written down before it runs.
+"""Planned workflows and jobs: what a run does, set before it starts.
 
 Workflow(
     "build",
@@ -13,10 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-
-if TYPE_CHECKING:
-    from ._store.runs import FakePipeline
+from typing import Final, Literal, TypeAlias
 
 Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"]
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
@@ -29,8 +26,8 @@ FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unaut
 class JobTest:
     """One test in the results of a job.
 
-    `failure` is what it said when it failed; with it the result is `failure`, without it `success`. `result` says
-    it outright, such as `skipped`. `seconds` is how long it took.
+    `failure` is the message of a failed test; with it the result is `failure`, without it `success`. `result` sets
+    another one, such as `skipped`. `seconds` is its duration.
     """
 
     name: str
@@ -41,14 +38,14 @@ class JobTest:
     result: str | None = None
 
     @property
-    def verdict(self) -> str:
-        """The word that the results hold."""
+    def status(self) -> str:
+        """Its result as the API returns it: `success`, `failure` or the given `result`."""
         return self.result or ("success" if self.failure is None else "failure")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a job and what it prints. `exit_code` other than 0 marks the step that failed."""
+    """One step of a job and its output. An `exit_code` other than 0 marks a failed step."""
 
     name: str
     output: str = ""
@@ -61,20 +58,20 @@ class Job:
 
     Args:
         name: its name in the config.
-        seconds: how long it runs, in seconds of the fake clock.
-        requires: names of the jobs it waits for; a mapping says which outcomes let it start, such as
-            `{"test": ["failed"]}`. A plain name means success.
-        outcome: how it ends. A sequence is one outcome per attempt, the last one for all further attempts:
-            `["failed", "success"]` fails first and passes when it is run again.
-        output: what its last step prints; of a job that fails, the step that fails.
+        seconds: duration in seconds of the fake clock.
+        requires: names of the jobs that must succeed before it; a mapping from names to the outcomes that let it
+            start, such as `{"test": ["failed"]}`.
+        outcome: its final status. A sequence holds one outcome per attempt, the last one for all further attempts:
+            `["failed", "success"]` fails first and succeeds in a rerun.
+        output: output of its last step, which is the failed step of a failed job.
         steps: its steps. Default: a checkout and one command.
-        tests: its test results. A function of the number of the attempt, from 0, gives other ones for each.
+        tests: its test results, or a function that returns them for the number of the attempt, from 0.
         artifacts: contents of its artifacts by path.
-        parallelism: number of parallel runs; each has all steps, artifacts and tests are dealt out among them.
+        parallelism: number of parallel runs. Each has all steps; artifacts and tests are distributed over them.
         contexts: names of the contexts that it uses.
         resource_class: size of the machine.
-        executor: kind of executor.
-        queue_seconds: how long it waits for a machine.
+        executor: type of executor.
+        queue_seconds: time in the queue before it starts.
     """
 
     name: str
@@ -94,29 +91,29 @@ class Job:
 
     def __post_init__(self) -> None:
         if self.seconds < 0 or self.queue_seconds < 0:
-            raise ValueError("A job cannot last less than no time.")
+            raise ValueError("Job: seconds and queue_seconds: expected at least 0.")
         if self.parallelism < 1:
-            raise ValueError("A job has at least one parallel run.")
+            raise ValueError("Job: parallelism: expected at least 1.")
         if not self.outcome:
-            raise ValueError("outcome= needs at least one word.")
+            raise ValueError("Job: outcome: expected at least one outcome, got none.")
         _check_requires(self.requires)
 
     @property
     def needs(self) -> Mapping[str, Sequence[str]]:
-        """By name of a job that it waits for, the outcomes that let it start."""
+        """The outcomes that let it start, by name of the required job."""
         return _needs(self.requires)
 
     def outcome_of(self, attempt: int) -> Outcome:
-        """How attempt number `attempt` ends, counted from 0."""
+        """The outcome of an attempt, counted from 0."""
         outcomes: Sequence[Outcome] = (self.outcome,) if isinstance(self.outcome, str) else self.outcome
         return outcomes[min(attempt, len(outcomes) - 1)]
 
     def tests_of(self, attempt: int) -> Sequence[JobTest]:
-        """The test results of attempt number `attempt`, counted from 0."""
+        """The test results of an attempt, counted from 0."""
         return self.tests(attempt) if callable(self.tests) else self.tests
 
     def steps_of(self, outcome: str) -> tuple[Step, ...]:
-        """Its steps when it ends like that: the last one prints `output`, and fails if the job fails."""
+        """Its steps with that outcome. The last one has `output`, and fails if the job fails."""
         steps = tuple(self.steps) or (Step("Checkout code", "Cloning into '.'...\n"), Step("Run command"))
         last = steps[-1]
         fails = outcome == "failed" and not any(step.exit_code for step in steps)
@@ -125,7 +122,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Approval:
-    """A job that waits on hold until somebody approves it. `requires` as of a `Job`."""
+    """A job that is on hold until it is approved. `requires` as in `Job`."""
 
     name: str
     _: KW_ONLY
@@ -136,7 +133,7 @@ class Approval:
 
     @property
     def needs(self) -> Mapping[str, Sequence[str]]:
-        """By name of a job that it waits for, the outcomes that let it start."""
+        """The outcomes that let it start, by name of the required job."""
         return _needs(self.requires)
 
 
@@ -144,8 +141,8 @@ class Approval:
 class Workflow:
     """A workflow and its jobs.
 
-    With `setup` it runs first and alone, and the others appear when it has succeeded. `delay` is how many seconds
-    later than it could the workflow appears. Raises `ValueError` when a job requires one that is not there.
+    A `setup` workflow runs alone first; the others are created when it has succeeded. `delay` is the number of
+    seconds by which its creation is late. Raises `ValueError` when a job requires one that is not before it.
     """
 
     name: str
@@ -156,41 +153,22 @@ class Workflow:
     def __init__(self, name: str, *jobs: Job | Approval, setup: bool = False, delay: float = 0.0) -> None:
         names = [job.name for job in jobs]
         if len(set(names)) != len(names):
-            raise ValueError(f"Two jobs of workflow {name!r} have one name.")
+            raise ValueError(f"Workflow: {name!r} has two jobs of the same name.")
         for index, job in enumerate(jobs):
             if unknown := [required for required in job.needs if required not in names[:index]]:
-                raise ValueError(f"Job {job.name!r} requires {unknown[0]!r}, which does not stand before it.")
+                raise ValueError(f"Workflow: job {job.name!r} requires {unknown[0]!r}; expected a job before it.")
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "jobs", tuple(jobs) or (Job("build"),))
         object.__setattr__(self, "setup", setup)
         object.__setattr__(self, "delay", float(delay))
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What the pipelines of a project will do; made by `FakeProject.will_run` and its like."""
-
-    workflows: tuple[Workflow, ...] = ()
-    errors: tuple[tuple[ErrorKind, str], ...] = ()
-    skipped: str | None = None
-    branch: str | None = None
-    once: bool = False
-    make: Callable[[FakePipeline], Sequence[Workflow]] | None = field(default=None, compare=False)
-
-    def workflows_of(self, pipeline: FakePipeline) -> Sequence[Workflow]:
-        """The workflows of one pipeline."""
-        return self.make(pipeline) if self.make is not None else self.workflows
-
-
 def _check_requires(requires: Requires) -> None:
     if isinstance(requires, str):
-        raise TypeError("requires= is a list of names, not one text.")
+        raise TypeError("Job: requires: expected a list of names, got str.")
 
 
 def _needs(requires: Requires) -> Mapping[str, Sequence[str]]:
     if isinstance(requires, Mapping):
         return requires
     return dict.fromkeys(requires, ("success",))
-
-
-DEFAULT_PLAN: Final = Plan((Workflow("build", Job("build", 30.0)),))

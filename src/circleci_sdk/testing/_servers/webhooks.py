@@ -1,4 +1,4 @@
-"""The way out: deliveries of outbound webhooks."""
+"""Deliveries of outbound webhooks."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from circleci_sdk.testing._store.entities import JsonObject, Stored
+    from circleci_sdk.testing._store.records import JsonObject, Stored
     from circleci_sdk.testing._store.runs import FakeWorkflow
     from circleci_sdk.testing._store.store import Store
 
-PATIENCE: Final = 10.0
-"""Seconds that a receiver has to respond."""
+RECEIVE_TIMEOUT: Final = 10.0
+"""Seconds until a receiver must respond."""
 
 RETRY_SECONDS: Final = 60.0
-"""Seconds on the clock of the fake between two attempts."""
+"""Seconds of the fake clock between two attempts."""
 
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message to one address.
+    """One webhook message to one URL.
 
-    `attempts` holds for each attempt the status that the receiver responded, or None when it did not response.
-    `delivered` says whether one of them was a 2xx.
+    `attempts` holds the response status of each attempt, None without a response. `delivered` is true after a
+    status 2xx.
     """
 
     id: str
@@ -51,22 +51,23 @@ class Delivery:
 
     @property
     def json(self) -> Any:
-        """The body, read."""
+        """The decoded body."""
         return json.loads(self.body)
 
 
 class Webhooks:
     """The outbound webhooks of a fake.
 
-    When a job or workflow ends, a signed message is made ready for each webhook of the project that asked for it.
-    While the fake is served on a port the messages go out by themselves; in process `await deliver()` sends them.
+    When a job or workflow ends, a signed message is queued for each webhook of the project with that event. A fake
+    that is served on a port sends the messages by itself; in process `await deliver()` sends them.
 
-    `retries` is how often a message is sent again that got no 2xx, each time a minute later on the clock of the
-    fake; `duplicates` how many copies of each message follow it, with the same id, as happens at CircleCI.
+    `retries` is the number of further attempts without a status 2xx, one minute apart on the clock of the fake.
+    `duplicates` is the number of copies of each message with the same id, as CircleCI may send them.
     """
 
     def __init__(self, store: Store) -> None:
-        self._world = store
+        self._store = store
+        store.engine.end_listeners.append(self._on_end)
         self._pending: list[Delivery] = []
         self.deliveries: Final[list[Delivery]] = []
         self.retries = 3
@@ -74,48 +75,49 @@ class Webhooks:
 
     @property
     def pending(self) -> Sequence[Delivery]:
-        """Messages that are to be sent now."""
+        """Messages that are due."""
         return tuple(self._pending)
 
     async def deliver(self, app: Any = None, *, transport: httpx.AsyncBaseTransport | None = None) -> list[Delivery]:
-        """Send what is pending, and give it. Receivers that fail or stay silent raise nothing; see `attempts`.
+        """Send the pending messages and return them. Failures of receivers raise nothing; see `attempts`.
 
-        With an ASGI application the messages go to it, in this process and whatever their address; with a
-        `transport` they take that way.
+        Args:
+            app: an ASGI application that receives all messages in this process, whatever their URL.
+            transport: an httpx transport for the messages.
         """
         if app is not None:
-            from .into_app import IntoApp
+            from .app_transport import AppTransport
 
-            transport = IntoApp(app)
-        with self._world.clock.lock:
-            self._world.clock.sync()
+            transport = AppTransport(app)
+        with self._store.clock.lock:
+            self._store.clock.sync()
             pending, self._pending = self._pending, []
         for delivery in pending:
             await self._send(delivery, transport)
         return pending
 
     def ping(self, name: str) -> Delivery:
-        """Make a test ping ready, as the button in the web app does, for the webhook of that name or id.
+        """Queue a test ping for the webhook of that name or id, as the button in the web app does.
 
-        Raises `LookupError` when there is none.
+        Raises `LookupError` for an unknown webhook.
         """
-        for project in self._world.projects.values():
+        for project in self._store.projects.values():
             for webhook in project.webhooks.values():
                 if name in (webhook.id, webhook.shown["name"]):
-                    id = self._world.ids.uuid()
-                    return self._make_ready(id, webhook, "ping", show_ping(id, webhook, self._world.clock.now))
-        raise LookupError(f"There is no webhook {name!r}.")
+                    id = self._store.ids.uuid()
+                    return self._queue(id, webhook, "ping", show_ping(id, webhook, self._store.clock.now))
+        raise LookupError(f"webhooks.ping: no webhook {name!r}.")
 
-    def ended(self, what: FakeJob | FakeWorkflow) -> None:
-        """A job or workflow has ended; for the fake itself."""
-        project = what.project if isinstance(what, FakeJob) else what.pipeline.project
-        event = event_of(what)
+    def _on_end(self, run: FakeJob | FakeWorkflow) -> None:
+        """Queue the messages of a job or workflow that has ended."""
+        project = run.project if isinstance(run, FakeJob) else run.pipeline.project
+        event = event_of(run)
         for webhook in project.webhooks.values():
             if event in webhook.shown["events"]:
-                id = self._world.ids.uuid()
-                self._make_ready(id, webhook, event, show_event(id, webhook, what, self._world.clock.now))
+                id = self._store.ids.uuid()
+                self._queue(id, webhook, event, show_event(id, webhook, run, self._store.clock.now))
 
-    def _make_ready(self, id: str, webhook: Stored, event: str, shown: JsonObject) -> Delivery:
+    def _queue(self, id: str, webhook: Stored, event: str, shown: JsonObject) -> Delivery:
         body = json.dumps(shown, separators=(",", ":")).encode()
         headers = {
             "content-type": "application/json",
@@ -125,7 +127,7 @@ class Webhooks:
         if webhook.secret:
             headers["circleci-signature"] = "v1=" + hmac.new(webhook.secret.encode(), body, hashlib.sha256).hexdigest()
         delivery = Delivery(
-            id, event, webhook.shown["url"], headers, body, webhook.shown["verify_tls"], self._world.clock.now
+            id, event, webhook.shown["url"], headers, body, webhook.shown["verify_tls"], self._store.clock.now
         )
         self.deliveries.append(delivery)
         self._pending += [delivery] * (1 + self.duplicates)
@@ -136,14 +138,14 @@ class Webhooks:
 
         status: int | None = None
         try:
-            # Certificates take time to load, so they are left where nobody asks for them.
+            # Loading CA certificates takes time; plain HTTP does not need them.
             verify = delivery.verify_tls and delivery.url.startswith("https:")
             async with httpx.AsyncClient(
-                transport=transport, verify=verify, timeout=PATIENCE, trust_env=False
+                transport=transport, verify=verify, timeout=RECEIVE_TIMEOUT, trust_env=False
             ) as client:
                 status = (await client.post(delivery.url, content=delivery.body, headers=delivery.headers)).status_code
         except (httpx.TransportError, httpx.InvalidURL):
             pass
         delivery.attempts.append(status)
         if not delivery.delivered and len(delivery.attempts) <= self.retries:
-            self._world.clock.call_later(RETRY_SECONDS, lambda: self._pending.append(delivery))
+            self._store.clock.call_later(RETRY_SECONDS, lambda: self._pending.append(delivery))

@@ -1,10 +1,10 @@
-"""Responses made from the spec, for operations that keep no state here."""
+"""Responses generated from the spec, for operations without a handler."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from circleci_sdk.testing._protocol.spec import Schema, Spec, spec_of
+from circleci_sdk.testing._wire.spec import Schema, Spec, spec_of
 
 from .context import RequestContext, millis
 
@@ -12,22 +12,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def specimen_response(ctx: RequestContext) -> object:
-    """A body that fits the spec. What the caller sent comes back where the response has it too."""
+def generated_response(ctx: RequestContext) -> object:
+    """A body that fits the spec. Values of the request are returned where the response has the same field."""
     spec = spec_of(ctx.call.operation.api.name)
     schema = spec.success(ctx.call.operation.id)[1]
     if schema is None:
         return ""
-    body = specimen(spec, schema, ctx)
+    body = example_value(spec, schema, ctx)
     return _with_sent(cast("dict[str, Any]", body), ctx.call.args) if isinstance(body, dict) else body
 
 
-def specimen(spec: Spec, schema: Schema, ctx: RequestContext, depth: int = 0) -> Any:
-    """A value that fits a schema: what is required and, near the top, what is not."""
+def example_value(spec: Spec, schema: Schema, ctx: RequestContext, depth: int = 0) -> Any:
+    """A value that fits a schema, with optional fields near the top only."""
     schema = spec.resolve(schema)
     for key in ("anyOf", "oneOf", "allOf"):
         if key in schema:
-            return specimen(spec, schema[key][0], ctx, depth)
+            return example_value(spec, schema[key][0], ctx, depth)
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type", "object")
@@ -35,7 +35,7 @@ def specimen(spec: Spec, schema: Schema, ctx: RequestContext, depth: int = 0) ->
         case "object":
             wanted = schema.get("required", ()) if depth > 3 else schema.get("properties", {})
             properties = schema.get("properties", {})
-            return {name: specimen(spec, properties[name], ctx, depth + 1) for name in wanted}
+            return {name: example_value(spec, properties[name], ctx, depth + 1) for name in wanted}
         case "array":
             return []
         case "integer":

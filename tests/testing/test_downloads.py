@@ -1,4 +1,4 @@
-"""What is fetched by link: artifacts, outputs of steps, files of usage exports."""
+"""Downloads by link: artifacts, outputs of steps, files of usage exports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, Step, Workflow
 
 @pytest.fixture
 async def http(circleci: AsyncCircleCI, fake: FakeCircleCI) -> httpx.AsyncClient:
-    """A client by the same door, without a token."""
+    """A client of the same transport, without a token."""
     transport = fake.transport() if circleci.base_url.startswith("https") else None
     return httpx.AsyncClient(transport=transport)
 

@@ -1,4 +1,4 @@
-"""The bundled specs, as the fake reads them: the shape of every request and of every response."""
+"""The bundled specs: the schemas of all requests and responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Schema = Mapping[str, Any]
 
 
 class Spec:
-    """One bundled document, with its operations by id."""
+    """One bundled document and its operations by id."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
@@ -24,7 +24,7 @@ class Spec:
         }
 
     def resolve(self, node: Schema) -> Schema:
-        """Follow a reference to what it names."""
+        """Resolve a reference."""
         while "$ref" in node:
             found: Any = self._document
             for part in str(node["$ref"])[2:].split("/"):
@@ -37,12 +37,12 @@ class Spec:
         return self.resolve({"$ref": f"#/components/schemas/{name}"})
 
     def parameters(self, operation_id: str) -> dict[str, Schema]:
-        """The schemas of all parameters of an operation, by name on the wire."""
+        """The schemas of all parameters of an operation, by wire name."""
         given = (self.resolve(each) for each in self.operations[operation_id].get("parameters", ()))
         return {each["name"]: each["schema"] for each in given}
 
     def body(self, operation_id: str) -> Schema | None:
-        """The schema of the body that an operation takes, or None."""
+        """The schema of the request body of an operation; None without a body."""
         body = self.operations[operation_id].get("requestBody")
         if body is None:
             return None
@@ -50,7 +50,7 @@ class Spec:
         return cast("Schema", next(iter(content.values()))["schema"])
 
     def success(self, operation_id: str) -> tuple[int, Schema | None]:
-        """The status that an operation returns when all is well, and the schema of the body, if it has one."""
+        """The success status of an operation, and the schema of its body; None without a body."""
         for status, response in self.operations[operation_id]["responses"].items():
             if status.startswith("2"):
                 content = self.resolve(response).get("content", {})

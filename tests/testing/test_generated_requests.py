@@ -1,7 +1,7 @@
-"""Requests that nobody would write: schemathesis against the served fake, with state kept between the calls.
+"""Generated requests: schemathesis against the served fake, with state between the calls.
 
-Whatever comes, the fake returns without a 5xx, and each response fits a strict form of our spec: sets of values are
-closed and no key is too many. (`test_every_operation.py` does the same with what the facts call required.)
+The fake never returns a 5xx, and each response fits the spec without tolerance: enums are closed, and unlisted keys
+are errors. (`test_every_operation.py` does the same with the facts about required keys.)
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ checks = pytest.importorskip("schemathesis.checks")
 jsonschema_rs = pytest.importorskip("jsonschema_rs")
 
 UUID: Final = "00000000-0000-4000-8000-000000000000"
-EXAMPLES: Final = int(os.environ.get("STRANGERS", "6"))
-"""Requests per operation; a thorough look takes some hundred."""
+EXAMPLES: Final = int(os.environ.get("GENERATED_REQUESTS", "6"))
+"""Requests per operation; a thorough run needs some hundred."""
 
 FAKE: Final = FakeCircleCI(page_size=3, start=datetime(2026, 6, 1, tzinfo=UTC))
 
@@ -46,12 +46,12 @@ def strict(version: str) -> dict[str, Any]:
                 schema["properties"].setdefault(name.replace("_", "-"), property)
                 schema["properties"].setdefault(property.get("x-python-name", name), property)
             schema["additionalProperties"] = schema.get("x-open", False)
-    schemas["ErrorResponse"]["properties"]["error"] = {"type": "string"}  # what the service of policies says
+    schemas["ErrorResponse"]["properties"]["error"] = {"type": "string"}  # the key of errors of policies
     return cast("dict[str, Any]", document)
 
 
 def web() -> FakeProject:
-    """The project, with a fresh run when there is little left of the last ones."""
+    """The project, with new runs when few are left."""
     try:
         project = FAKE.project("gh/acme/web")
     except LookupError:
@@ -115,12 +115,12 @@ POOL: Final[Mapping[str, Callable[[], object]]] = {
 
 
 def id_of(path: str) -> object:
-    """What `{id}` stands for: a workflow or a user."""
+    """The value of `{id}`: of a workflow or of a user."""
     return FAKE.user.id if "user" in path else web().pipelines[0].workflows[0].id
 
 
 def known(context: Any, values: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Most values are replaced by such as are there; by chance some stay what was made up."""
+    """Replace most generated values by existing ones; some stay, depending on their hash."""
     if not values:
         return values
     web()
@@ -160,7 +160,7 @@ def origin() -> Iterator[str]:
         yield server.base_url
 
 
-def judge(case: Any, base: str) -> None:
+def validate(case: Any, base: str) -> None:
     wanted = [
         schemathesis.checks.CHECKS.get_one(name) for name in ("not_a_server_error", "response_schema_conformance")
     ]
@@ -189,11 +189,11 @@ async def test_unlisted_feature_flags_are_returned(anyio_backend: str) -> None:
 @V2.parametrize()
 @LIMITS
 def test_v2(case: Any, origin: str) -> None:
-    judge(case, f"{origin}/api/v2")
+    validate(case, f"{origin}/api/v2")
 
 
 @pytest.mark.filterwarnings("ignore")
 @V1.parametrize()
 @LIMITS
 def test_v1(case: Any, origin: str) -> None:
-    judge(case, f"{origin}/api/v1.1")
+    validate(case, f"{origin}/api/v1.1")

@@ -1,4 +1,4 @@
-"""The way into an ASGI application of the user's, on asyncio and on trio."""
+"""An httpx transport to an ASGI application of the user, on asyncio and on trio."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 
 
-class IntoApp(httpx.AsyncBaseTransport):
-    """Carries requests to an ASGI application in this process.
+class AppTransport(httpx.AsyncBaseTransport):
+    """Sends requests to an ASGI application in this process.
 
-    httpx has one of its own, which needs another package to work on trio.
+    `httpx.ASGITransport` needs another package on trio.
     """
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Call the application once. What it raises passes through."""
+        """Call the application once. Its exceptions pass through."""
         body = await request.aread()
         scope: dict[str, Any] = {
             "type": "http",
@@ -34,11 +34,11 @@ class IntoApp(httpx.AsyncBaseTransport):
             "client": ("127.0.0.1", 1),
             "server": (request.url.host, request.url.port or 80),
         }
-        inbox: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+        received: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return inbox.pop() if inbox else {"type": "http.disconnect"}
+            return received.pop() if received else {"type": "http.disconnect"}
 
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)

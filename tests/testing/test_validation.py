@@ -1,4 +1,4 @@
-"""How requests are judged, and what the API says to those that it refuses."""
+"""Validation of requests, and error responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UUID = "00000000-0000-4000-8000-000000000000"
 
 
 class Raw:
-    """Requests as any program sends them."""
+    """Raw HTTP requests."""
 
     def __init__(self, fake: FakeCircleCI) -> None:
         self.fake = fake
@@ -76,7 +76,7 @@ def raw(fake: FakeCircleCI) -> Raw:
         ("GET", "/v1.1/recent-builds?limit=1000", None, "Parameter 'limit' is out of range."),
     ],
 )
-async def test_malformed_requests(raw: Raw, web: FakeProject, method: str, path: str, body: Any, message: str) -> None:
+async def test_invalid_requests(raw: Raw, web: FakeProject, method: str, path: str, body: Any, message: str) -> None:
     response = await raw(method, path, body)
     assert (response.status_code, response.json()) == (400, {"message": message})
 
@@ -98,7 +98,7 @@ async def test_malformed_requests(raw: Raw, web: FakeProject, method: str, path:
         ("GET", "/v1.1/project/gh/acme/web/checkout-key/aa", 404, {"message": "checkout key not found"}),
     ],
 )
-async def test_what_is_not_there(
+async def test_missing_items(
     raw: Raw, fake: FakeCircleCI, web: FakeProject, method: str, path: str, status: int, body: Any
 ) -> None:
     fake.add_project("gh/hidden/web", hidden=True)
@@ -109,7 +109,7 @@ async def test_what_is_not_there(
         assert response.json() == body
 
 
-async def test_the_old_api_says_no_in_its_own_way(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_errors_of_v1(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
     page = await raw("GET", "/v1.1/nothing")
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html;charset=utf-8")
     assert (await raw("GET", "/v1.1/project/github/acme/web/")).status_code == 302
@@ -138,13 +138,13 @@ async def test_slugs_in_paths(raw: Raw, web: FakeProject, path: str, found: bool
     assert ((await raw("GET", path)).status_code == 200) is found
 
 
-async def test_a_run_is_not_triggered_by_an_escaped_slug(raw: Raw, web: FakeProject) -> None:
+async def test_trigger_run_rejects_an_escaped_slug(raw: Raw, web: FakeProject) -> None:
     assert (await raw("POST", "/v2/project/gh%2Facme%2Fweb/pipeline/run", {})).status_code == 404
     assert (await raw("POST", "/v2/project/gh/acme/web/pipeline/run", {})).status_code == 201
     assert (await raw("GET", f"/v2/project/{web.id}")).json()["slug"] == "gh/acme/web"
 
 
-async def test_a_webhook_takes_both_spellings(raw: Raw, web: FakeProject) -> None:
+async def test_a_webhook_accepts_both_spellings(raw: Raw, web: FakeProject) -> None:
     body: dict[str, Any] = {
         "name": "h",
         "events": [],
@@ -157,7 +157,7 @@ async def test_a_webhook_takes_both_spellings(raw: Raw, web: FakeProject) -> Non
     assert (snake.json()["verify_tls"], snake.json()["signing_secret"]) == (False, "")
 
 
-async def test_the_past_ends_on_the_day_it_was_told(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_a_sunset_operation_returns_410(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
     before = await raw("POST", "/v1.1/project/github/acme/web/build")
     assert (before.status_code, before.headers["sunset"]) == (200, "Mon, 01 Feb 2027 00:00:00 GMT")
     assert "deprecation" in before.headers
@@ -166,7 +166,7 @@ async def test_the_past_ends_on_the_day_it_was_told(raw: Raw, fake: FakeCircleCI
     assert (await raw("GET", "/v1.1/project/github/acme/web")).status_code == 200
 
 
-async def test_project_tokens_open_only_the_old_api(raw: Raw, web: FakeProject) -> None:
+async def test_project_tokens_are_valid_only_for_v1(raw: Raw, web: FakeProject) -> None:
     made = await raw("POST", "/v1.1/project/gh/acme/web/token", {"scope": "view-builds", "label": "x"})
     headers = {"Circle-Token": made.json()["token"]}
     assert (await raw("GET", "/v1.1/project/gh/acme/web", headers=headers)).status_code == 200
@@ -174,7 +174,7 @@ async def test_project_tokens_open_only_the_old_api(raw: Raw, web: FakeProject) 
     assert (await raw("GET", "/v2/project/gh/acme/web", headers=headers)).status_code == 401
 
 
-async def test_what_was_asked_is_written_down(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
+async def test_requests_are_recorded(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
     await raw("GET", "/v2/project/github/acme/web/pipeline?branch=a%2Fb")
     await raw("POST", "/v2/project/gh/acme/web/pipeline", {"parameters": {"n": 1}})
     first, second = fake.requests

@@ -1,4 +1,4 @@
-"""The two doors, the clock between them, the command line and the plugin."""
+"""The transports, the clock, the command line and the pytest plugin."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from starlette.routing import Mount, Route
 
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
-from circleci_sdk.testing._servers.into_app import IntoApp
+from circleci_sdk.testing._servers.app_transport import AppTransport
 
 
-def test_a_sync_program_comes_in_by_the_port(fake: FakeCircleCI, web: FakeProject) -> None:
+def test_a_sync_program_uses_the_port(fake: FakeCircleCI, web: FakeProject) -> None:
     with fake.serve() as server:
         address = server.base_url
         headers = {"Circle-Token": fake.token}
@@ -32,11 +32,11 @@ def test_a_sync_program_comes_in_by_the_port(fake: FakeCircleCI, web: FakeProjec
         assert httpx.head(f"{server.base_url}/api/v2/me", headers=headers).content == b""
     with pytest.raises(httpx.ConnectError):
         httpx.get(address)
-    with pytest.raises(RuntimeError, match="not served"):
+    with pytest.raises(RuntimeError, match="not started"):
         fake.serve().base_url  # noqa: B018  # asking is the test
 
 
-def test_both_doors_lead_to_one_state(fake: FakeCircleCI, web: FakeProject) -> None:
+def test_all_transports_share_one_state(fake: FakeCircleCI, web: FakeProject) -> None:
     async def both() -> None:
         async with (
             fake.serve() as server,
@@ -50,7 +50,7 @@ def test_both_doors_lead_to_one_state(fake: FakeCircleCI, web: FakeProject) -> N
     anyio.run(both, backend="trio")
 
 
-def test_one_client_lives_on_in_another_loop(fake: FakeCircleCI) -> None:
+def test_one_client_works_in_a_second_loop(fake: FakeCircleCI) -> None:
     client = fake.client()
 
     async def me() -> str:
@@ -75,7 +75,7 @@ async def test_polling_moves_the_clock_and_takes_no_time(
     assert fake.clock.now >= web.pipelines[0].created_at + timedelta(hours=1)
 
 
-async def test_the_one_that_is_due_first_wakes_first(fake: FakeCircleCI, anyio_backend: str) -> None:
+async def test_the_earliest_wait_ends_first(fake: FakeCircleCI, anyio_backend: str) -> None:
     order: list[int] = []
     async with fake.client() as circleci:
         sleep = circleci._session.clock.sleep
@@ -91,9 +91,9 @@ async def test_the_one_that_is_due_first_wakes_first(fake: FakeCircleCI, anyio_b
     assert fake.clock.now.timestamp() % 60 == 30
 
 
-def test_the_clock_can_run_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_clock_follows_real_time(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = 0.0
-    monkeypatch.setattr("circleci_sdk.testing._clock.time", SimpleNamespace(monotonic=lambda: seconds))
+    monkeypatch.setattr("circleci_sdk.testing._store.clock.time", SimpleNamespace(monotonic=lambda: seconds))
     fake = FakeCircleCI(speed=1000)
     web = fake.add_project("gh/acme/web")
     pipeline = web.push(Workflow("build", Job("test", 50)))
@@ -109,10 +109,10 @@ def test_the_clock_can_run_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fake.clock.now == started + timedelta(seconds=100)
 
 
-def test_the_clock_refuses_what_makes_no_sense(fake: FakeCircleCI) -> None:
-    with pytest.raises(ValueError, match="backwards"):
+def test_the_clock_rejects_invalid_arguments(fake: FakeCircleCI) -> None:
+    with pytest.raises(ValueError, match="expected at least 0"):
         fake.clock.advance(-1)
-    with pytest.raises(ValueError, match="backwards"):
+    with pytest.raises(ValueError, match="expected at least 0"):
         fake.clock.run(-1)
     with pytest.raises(ValueError, match="time zone"):
         FakeCircleCI(start=datetime(2026, 1, 1))  # noqa: DTZ001  # the point
@@ -130,7 +130,7 @@ async def test_schedules_start_pipelines(fake: FakeCircleCI, web: FakeProject, a
             attribution_actor="system",
             parameters={"branch": "main", "deep": True},
         )
-        fake.clock.run_until_idle()  # what comes back for ever is not waited for
+        fake.clock.run_until_idle()  # recurring events do not count
         assert web.pipelines == []
         fake.clock.advance(3 * 86_400)
         assert [pipeline.created_at for pipeline in web.pipelines[:5]] == [
@@ -151,7 +151,7 @@ async def test_pages(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProje
     pages: list[list[int]] = []
     async for page in circleci.v2.pipelines.list_for_project("gh/acme/web").pages():
         pages.append([pipeline.number for pipeline in page.items])
-        web.push(Workflow("build", Job("test", 1)))  # what comes meanwhile does not shift the pages
+        web.push(Workflow("build", Job("test", 1)))  # new items do not shift the pages
     assert pages == [[*range(20, 13, -1)], [*range(13, 6, -1)], [*range(6, 0, -1)]]
     fake.clock.advance(1)
     builds = await circleci.v1.builds.list_for_project("gh/acme/web", page_size=9).collect()
@@ -167,18 +167,18 @@ def test_the_same_seed_gives_the_same_ids() -> None:
     assert FakeCircleCI(seed=5).user.id == FakeCircleCI(seed=5).user.id
 
 
-def test_things_that_are_not_there(fake: FakeCircleCI, web: FakeProject) -> None:
+def test_unknown_and_existing_names_are_errors(fake: FakeCircleCI, web: FakeProject) -> None:
     with pytest.raises(LookupError):
         fake.project("gh/acme/none")
     with pytest.raises(LookupError):
         fake.organization("gh/none")
     with pytest.raises(LookupError):
         fake.context("none")
-    with pytest.raises(ValueError, match="there already"):
+    with pytest.raises(ValueError, match="exists already"):
         fake.add_project("github/acme/web")
     with pytest.raises(ValueError, match="gh/acme/web"):
         fake.add_project("acme/web")
-    with pytest.raises(ValueError, match="no scenario"):
+    with pytest.raises(ValueError, match="expected one of"):
         FakeCircleCI.scenario("none")
     pipeline = web.push()
     with pytest.raises(LookupError, match="build"):
@@ -187,7 +187,7 @@ def test_things_that_are_not_there(fake: FakeCircleCI, web: FakeProject) -> None
         pipeline.job("none")
 
 
-def test_the_page_shows_projects_and_runs() -> None:
+def test_the_dashboard_shows_projects_and_runs() -> None:
     fake = FakeCircleCI.scenario("demo")
     web = fake.add_project("gh/acme/empty")
     web.push(Workflow("<script>", Job("a & b", 5)))
@@ -215,13 +215,13 @@ def test_the_command_line_serves_a_scenario() -> None:
             process.terminate()
 
 
-def test_without_uvicorn_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_uvicorn_the_error_names_the_extra(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'circleci-sdk\[testing\]'"), fake.serve():
         pass
 
 
-def test_without_starlette_there_is_a_sentence(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_starlette_the_error_names_the_extra(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("starlette", "circleci_sdk.testing._servers.asgi"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette", None)
@@ -236,10 +236,10 @@ async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject,
     fake.clock.run_until_idle()
     site = Starlette(routes=[Mount("/ci", fake.app), Route("/", lambda request: PlainTextResponse("mine"))])
     headers = {"Circle-Token": fake.token}
-    async with httpx.AsyncClient(transport=IntoApp(site), base_url="http://site.test", headers=headers) as http:
+    async with httpx.AsyncClient(transport=AppTransport(site), base_url="http://site.test", headers=headers) as http:
         assert (await http.get("/")).text == "mine"
         await http.get("/ci/api/v2/project/gh%2Facme%2Fweb")
-        assert fake.requests[-1].path == "/api/v2/project/gh%2Facme%2Fweb"  # escaped as it came
+        assert fake.requests[-1].path == "/api/v2/project/gh%2Facme%2Fweb"  # as it was sent
         [artifact] = (await http.get("/ci/api/v2/project/gh/acme/web/1/artifacts")).json()["items"]
         assert artifact["url"].startswith("http://site.test/ci/")
         assert (await http.get(artifact["url"])).text == "hello"
@@ -248,15 +248,15 @@ async def test_mounted_into_an_application(fake: FakeCircleCI, web: FakeProject,
         assert (await http.request("PURGE", "/ci/api/v2/me")).status_code == 405
 
 
-async def test_alone_it_responses_every_path_and_method(fake: FakeCircleCI, anyio_backend: str) -> None:
-    async with httpx.AsyncClient(transport=IntoApp(fake.app), base_url="http://site.test/api/v2") as http:
+async def test_the_asgi_app_handles_every_path_and_method(fake: FakeCircleCI, anyio_backend: str) -> None:
+    async with httpx.AsyncClient(transport=AppTransport(fake.app), base_url="http://site.test/api/v2") as http:
         for path in ("/%0A", "/no/such/%2Fpath", "//"):
             assert (await http.get(path)).json() == {"message": "Not found"}
         assert (await http.request("PURGE", "/me")).status_code == 405
     assert fake.requests[0].path == "/api/v2/%0A"
 
 
-async def test_half_a_request_does_nothing(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+async def test_an_incomplete_request_has_no_effect(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     messages: list[dict[str, Any]] = [
         {"type": "http.disconnect"},
         {"type": "http.request", "body": b'{"branch": "main"', "more_body": True},
@@ -306,24 +306,24 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
         "def anyio_backend(request):\n    return request.param\n"
     )
     (tmp_path / "pytest.ini").write_text("[pytest]\nanyio_mode = auto\n")
-    # No `-p` for the plugin: that the package is installed must do.
+    # No `-p` for the plugin: the installed package is enough.
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "4 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
 
 
-async def test_a_response_does_not_wait_for_the_network(fake: FakeCircleCI, anyio_backend: str) -> None:
+async def test_a_response_does_not_wait_for_an_acknowledgement(fake: FakeCircleCI, anyio_backend: str) -> None:
     async with fake.serve() as server, AsyncCircleCI(fake.token, base_url=server.base_url) as circleci:
         took: list[float] = []
         for _ in range(20):
             started = time.perf_counter()
             await circleci.v2.users.me()
             took.append(time.perf_counter() - started)
-    assert min(took[1:]) < 0.03  # 40 ms is what a delayed acknowledgement costs
+    assert min(took[1:]) < 0.03  # a delayed acknowledgement takes 40 ms
 
 
-def test_ten_thousand_pipelines_do_not_slow_a_page_down(web: FakeProject, fake: FakeCircleCI) -> None:
+def test_ten_thousand_pipelines_do_not_slow_down_a_page(web: FakeProject, fake: FakeCircleCI) -> None:
     async def page() -> float:
         async with fake.client() as circleci:
             await circleci.v2.pipelines.list_for_project("gh/acme/web", branch="b1")
@@ -345,7 +345,7 @@ def test_ten_thousand_pipelines_do_not_slow_a_page_down(web: FakeProject, fake: 
     assert many < 3 * few  # reading all of them would take ten times as long
 
 
-async def test_what_runs_may_depend_on_the_parameters(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
+async def test_workflows_may_depend_on_parameters(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     web.will_run(lambda pipeline: [Workflow("deploy" if pipeline.parameters.get("deploy") else "test", Job("only", 1))])
     async with fake.client() as circleci:
         await circleci.v2.pipelines.trigger("gh/acme/web", parameters={"deploy": True})
@@ -354,7 +354,7 @@ async def test_what_runs_may_depend_on_the_parameters(fake: FakeCircleCI, web: F
     assert [workflow.name for pipeline in web.pipelines for workflow in pipeline.workflows] == ["deploy", "test"]
 
 
-def test_state_is_laid_out_without_calls(fake: FakeCircleCI, web: FakeProject) -> None:
+def test_state_can_be_created_without_calls(fake: FakeCircleCI, web: FakeProject) -> None:
     web.set_env_var("TOKEN", "secret")
     context = fake.add_context("deploy", organization="gh/acme", env_vars={"KEY": "value"})
     assert fake.context("deploy") is context

@@ -1,4 +1,4 @@
-"""Requests and responses as data, the same for both doors."""
+"""Requests and responses as data, independent of the transport."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ HTML: Final = "text/html;charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A request as it came: the path still escaped, header names in lower case.
+class Request:
+    """A received request: the path is still escaped, header names are in lower case.
 
-    `origin` is how the client reached the fake, scheme and host, so that links in responses lead back to it.
+    `origin` is the scheme and host that the client used, for links in responses.
     """
 
     method: str
@@ -32,8 +32,8 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A response. Bytes and texts go out as they are, anything else as JSON."""
+class Response:
+    """A response. A body of bytes or str is sent unchanged, any other as JSON."""
 
     status: int = 200
     body: object = None
@@ -42,7 +42,7 @@ class Reply:
 
     @property
     def content(self) -> bytes:
-        """The body as it goes out."""
+        """The encoded body."""
         if self.status == 204:
             return b""
         if isinstance(self.body, bytes):
@@ -53,27 +53,27 @@ class Reply:
 
     @property
     def all_headers(self) -> dict[str, str]:
-        """Its headers; the length of the body is for the doors to say."""
+        """Its headers without the length of the body."""
         headers = {} if self.status == 204 else {"content-type": self.media_type}
         return {**headers, **self.headers}
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """How a response goes out.
+class Transmission:
+    """How a response is sent.
 
-    `delay` is real seconds before it starts. With `drop` the connection ends without a response; with `keep` after
-    that share of the body.
+    `delay` is the real time in seconds before it. With `drop` the connection ends without a response; with `keep`
+    below 1 after that share of the body.
     """
 
-    reply: Reply
+    response: Response
     delay: float = 0.0
     drop: bool = False
     keep: float = 1.0
 
 
-class Refusal(Exception):  # noqa: N818  # a response, not a mistake of ours
-    """The API says no. `message` is what it says in the body, in the shape of its family."""
+class ErrorResponse(Exception):  # noqa: N818  # a response, not a defect
+    """An error response of the API. `message` is the text in its body."""
 
     def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -81,23 +81,23 @@ class Refusal(Exception):  # noqa: N818  # a response, not a mistake of ours
         self.message = message
         self.headers = headers or {}
 
-    def reply(self, operation: Operation[Any] | None = None) -> Reply:
-        """The response; policies response with another key than the rest."""
+    def response(self, operation: Operation[Any] | None = None) -> Response:
+        """The response. Operations of policies have another key than the others."""
         key = "error" if operation is not None and operation.python_name.startswith("policies.") else "message"
-        return Reply(self.status, {key: self.message}, self.headers)
+        return Response(self.status, {key: self.message}, self.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that was understood: an operation and its arguments, by Python name.
+    """A valid request: an operation and its arguments by Python name.
 
-    Arguments hold what was sent, decoded: numbers and truths of the query are no texts any more, a slug is one
-    text, nested objects are as on the wire. What was not sent is not there.
+    Arguments are decoded: integers and booleans of the query have their types, a slug is one string, nested objects
+    have their wire names. Arguments that were not sent are missing.
     """
 
     operation: Operation[Any]
     args: Mapping[str, Any]
-    arrival: Arrival
+    request: Request
     page_size: int
 
     def get(self, name: str, default: Any = None) -> Any:

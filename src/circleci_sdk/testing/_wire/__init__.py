@@ -1,0 +1,1 @@
+"""What handlers and the protocol share: requests and responses as data, the bundled specs, formats of values."""
