@@ -346,13 +346,13 @@ async def test_leaving_early_leaves_nothing_behind(server: ScriptedServer) -> No
 
 async def test_cancellation_can_be_gone_on_from(server: ScriptedServer) -> None:
     past = Past(40)
-    limiter = server.limiter()
+    latch = server.latch()
     held = True
 
     def handler(request: Request) -> Response:
         status, body = past.response(request.path, dict(request.query))
         response = reply(status, json=body)
-        return response.held_by(limiter) if held and past.calls["workflows"] > 20 else response
+        return response.held_by(latch) if held and past.calls["workflows"] > 20 else response
 
     server.otherwise(handler)
     seen: list[Any] = []
@@ -363,7 +363,7 @@ async def test_cancellation_can_be_gone_on_from(server: ScriptedServer) -> None:
                 seen.append(record)  # noqa: PERF401  # what came before the end counts
         assert scope.cancelled_caught
         held = False
-        limiter.open()
+        latch.open()
         seen += [record async for record in records]
         assert seen == [record async for record in circleci.history.records(SLUG)]
 

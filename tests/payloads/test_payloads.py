@@ -1,7 +1,7 @@
-"""Recorded responses of the real API are understood, and nothing of them is lost.
+"""Recorded responses of the real API are decoded without loss.
 
-Each one is sent by a server to the method that it returns, and what the method gives is written down again by
-names of the wire. Timestamps may be spelled in another way then, and keys with hyphens or underscores.
+A server sends each response to the method of its operation, and the result is encoded with wire names and compared.
+Other notations of timestamps, and hyphens or underscores in keys, are no differences.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NO_OPERATION: Final = {
     "errors/v1.unknown/mtchavez-circleci-1.html": "a route that does not exist; sent to `v1.builds.list_artifacts`",
     "v2/getProjectJobRuns/alpinweis-pycircleci-1.json": "the operation has left the API",
 }
-"""Files that belong to no operation of the SDK."""
+"""Files without an operation of the SDK."""
 
 DELIVERIES: Final = {
     "webhook/job-completed/zulip-zulip-1.json",
@@ -43,13 +43,13 @@ DELIVERIES: Final = {
     "webhook/workflow-completed/zulip-zulip-2.json",
     "webhook/workflow-completed/zulip-zulip-4.json",
 }
-"""What CircleCI sends to webhooks: no responses. `tests/webhooks/test_recorded_deliveries.py` reads them."""
+"""Webhook deliveries, read by `tests/webhooks/test_recorded_deliveries.py`."""
 
 OLDER: Final = "an edited response, older than the field; no recorded response lacks it"
-V1: Final = "a response of v1 from 2013; v1.1 has always told it"
+V1: Final = "a response of v1 from 2013; always present in v1.1"
 
 REFUSED: Final = {
-    # Edited ones: fields are missing that every recorded response of today has.
+    # Edited: without fields that all recent recorded responses have.
     "v1/listProjectBuilds/pivotal-projectmonitor-1.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-2.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-3.json": ("0.reponame", V1),
@@ -58,35 +58,35 @@ REFUSED: Final = {
     "v2/getProjectBySlug/alpinweis-pycircleci-1.json": ("id", OLDER),
     "v2/getWorkflowById/alpinweis-pycircleci-1.json": ("pipeline_id", "an edited response of 2019; null never since"),
     "v2/listWorkflowJobs/alpinweis-pycircleci-1.json": ("items.0.project_slug", OLDER),
-    # Edited ones that the edit has broken.
-    "v1/getMe/worldturtlemedia-circleci-api-1.json": ("bitbucket", "the object was blanked to an empty text"),
+    # Edited: broken by the edit.
+    "v1/getMe/worldturtlemedia-circleci-api-1.json": ("bitbucket", "the object was replaced by an empty string"),
     "v2/listWorkflowsByPipelineId/apache-incubator-devlake-10.json": (
         "items.0.created_at",
-        "a row added by hand; the API was never seen to send an empty text for a time",
+        "an edited row; no recorded response has an empty string as a timestamp",
     ),
-    # Invented ones never widen a type.
+    # Invented: they never widen a type.
     "v1/getBuild/jmleroux-circleci-php-client-1.json": ("steps.0.actions.0.step", "the sample of 2013 is shortened"),
     "v1/getBuild/jmleroux-circleci-php-client-2.json": ("steps", "the sample of 2013 is shortened"),
-    "v2/getTests/faros-ai-airbyte-connectors-1.json": ("items.0.run_time", "a time that is `MacOS`"),
-    "v2/getTests/faros-ai-airbyte-connectors-2.json": ("items.0.run_time", "a time that is `MacOS`"),
+    "v2/getTests/faros-ai-airbyte-connectors-1.json": ("items.0.run_time", "a duration that is `MacOS`"),
+    "v2/getTests/faros-ai-airbyte-connectors-2.json": ("items.0.run_time", "a duration that is `MacOS`"),
     "v2/listEnvironmentVariablesFromContext/CircleCI-Labs-circleci-editor-1.json": (
         "items.0.created_at",
         "a shortened response in a test",
     ),
 }
-"""Files that do not fit their type, each with the field that is refused first and the reason why that is right."""
+"""Files that do not fit their type, each with the first invalid field and the reason."""
 
 CHANGED: Final = {
     "v2/listPipelinesForProject/faros-ai-airbyte-connectors-5.json": (
         "[0].number",
-        "invented, with a text for a number",
+        "invented, with a string for a number",
     ),
     "v2/listWorkflowsByPipelineId/faros-ai-airbyte-connectors-1.json": (
         "[0].pipeline_number",
-        "invented, with a text for a number",
+        "invented, with a string for a number",
     ),
 }
-"""Files that come back with a difference, each with the place and the reason why nothing is lost."""
+"""Files with a difference after encoding, each with the location and the reason."""
 
 RESPONSES: Final = [
     recording
@@ -108,15 +108,15 @@ async def client(api: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
         yield client
 
 
-async def ask(client: AsyncCircleCI, operation: Operation) -> Any:
-    """Call an operation with whatever arguments it needs; of a list, read the first page."""
-    call = calls(operation, lambda name, values: values)[1]
+async def call(client: AsyncCircleCI, operation: Operation) -> Any:
+    """Call an operation with its required arguments; for a list, read the first page."""
+    arguments = calls(operation, lambda name, values: values)[1]
     method = getattr(getattr(getattr(client, operation.version), operation.resource), operation.name)
-    return await method(*call.positional, **call.keywords)
+    return await method(*arguments.positional, **arguments.keywords)
 
 
 def dumped(result: Any) -> Any:
-    """What a result is on the wire."""
+    """The JSON data of a result, with wire names."""
     if isinstance(result, BaseModel):
         return result.model_dump(mode="json", by_alias=True, exclude_unset=True)
     if isinstance(result, list):
@@ -126,7 +126,7 @@ def dumped(result: Any) -> Any:
     return result
 
 
-def test_every_file_is_accounted_for() -> None:
+def test_every_file_is_classified() -> None:
     folder = places.payloads()
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert found - {"MANIFEST.jsonl"} == set(RECORDINGS)
@@ -150,7 +150,7 @@ def test_every_file_is_accounted_for() -> None:
 
 @pytest.mark.parametrize("recording", RESPONSES, ids=lambda recording: recording.file)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_a_response_comes_back_as_it_was(
+async def test_response_is_decoded_without_loss(
     client: AsyncCircleCI, api: ScriptedServer, recording: Recording
 ) -> None:
     operation = OPERATIONS[recording.version, recording.operation]  # type: ignore[index]
@@ -158,11 +158,11 @@ async def test_a_response_comes_back_as_it_was(
     api.script([reply(recording.status or 200, json=recording.response)])
     if recording.file in REFUSED:
         with pytest.raises(DecodeError) as failure:
-            await ask(client, operation)
+            await call(client, operation)
         assert (failure.value.field, failure.value.request_outcome) == (REFUSED[recording.file][0], "processed")
         return
 
-    result = await ask(client, operation)
+    result = await call(client, operation)
 
     if operation.returns == ("None",):
         assert result is None
@@ -173,7 +173,7 @@ async def test_a_response_comes_back_as_it_was(
 
 
 @pytest.mark.parametrize("recording", ERRORS, ids=lambda recording: recording.file)
-async def test_an_error_body_becomes_the_right_exception(
+async def test_error_body_raises_the_matching_exception(
     client: AsyncCircleCI, api: ScriptedServer, recording: Recording
 ) -> None:
     html = recording.file.endswith(".html")
@@ -191,7 +191,7 @@ async def test_an_error_body_becomes_the_right_exception(
     }[recording.status]
 
     with pytest.raises(circleci_sdk.StatusError) as failure:
-        await ask(client, operation)
+        await call(client, operation)
 
     assert type(failure.value) is expected
     assert failure.value.message == " ".join(said(recording.content).split())
@@ -217,7 +217,7 @@ NOON: Final = "2023-04-14T12:00:00+00:00"
         ("2023-04-14T12:00:00.123456789Z", "2023-04-14T12:00:00.123456+00:00"),
     ],
 )
-async def test_dates_are_read_in_every_form_that_was_seen(
+async def test_all_observed_date_formats_are_read(
     client: AsyncCircleCI, api: ScriptedServer, text: str, instant: str
 ) -> None:
     api.clear()
@@ -230,7 +230,7 @@ async def test_dates_are_read_in_every_form_that_was_seen(
 
 
 @pytest.mark.parametrize("value", ["yesterday", "", "14/04/2023", 1681473600, None, True, [1]], ids=repr)
-async def test_what_is_no_date_is_refused(client: AsyncCircleCI, api: ScriptedServer, value: object) -> None:
+async def test_invalid_date_raises_decode_error(client: AsyncCircleCI, api: ScriptedServer, value: object) -> None:
     api.clear()
     api.script([reply(json={"id": "1", "name": "n", "created_at": value})])
 

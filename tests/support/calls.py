@@ -1,7 +1,7 @@
-"""Calls that the facts allow: arguments that no other parameter gets, and what has to reach the server.
+"""Calls of every operation, derived from the facts, with the expected requests. Each argument has a unique value.
 
-Every operation is called with all its arguments and with only the required ones, then all by name. Where arguments
-exclude each other, "all" takes several calls.
+Every operation is called with all arguments, with the required ones only, and with all by keyword. Where arguments
+exclude each other, "all" means several calls.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.support.scripted_server import Request
 
 Style: TypeAlias = Literal["wire", "python", "model"]
 STYLES: Final[tuple[Style, ...]] = ("wire", "python", "model")
-"""Nested objects are given as mappings with names of the wire, with Python names, or as models."""
+"""Nested objects are passed as mappings with wire names, as mappings with Python names, or as models."""
 
 MakeModel: TypeAlias = Callable[[str, Mapping[str, Any]], object]
-"""Makes a model of this name with these Python fields."""
+"""Creates a model by name with these Python fields."""
 
 CONFLICTS: Final = (
-    ("owner_id", "owner_slug"),  # exactly one of them names the owner of contexts
+    ("owner_id", "owner_slug"),  # exactly one of them identifies the owner of contexts
     ("branch", "all_branches"),
     ("branch", "tag"),
     ("revision", "tag"),
@@ -36,20 +36,20 @@ CONFLICTS: Final = (
     ("sparse_tree", "from_failed"),
     ("days_of_week", "days_of_month"),
 )
-"""Parameters and nested fields that exclude each other, from the notes of the facts and the table of names."""
+"""Mutually exclusive parameters and nested fields, from the notes of the facts and the table of names."""
 
 NEEDED: Final = {"v2.contexts.list": ("owner_slug",)}
-"""What has to be there though it is not required on its own."""
+"""Parameters that are required by a rule only."""
 
 PAGE_SIZE: Final = len(DETAILS)
-"""As many as a sample of a list has, so that the page is full."""
+"""Items of a sample list, so that the page is full."""
 
 TOKEN: Final = "CCIPAT_contract_0123456789"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """How to call a method, and the request that has to come of it."""
+    """The arguments of a call, and the expected request."""
 
     positional: tuple[Any, ...]
     keywords: Mapping[str, Any]
@@ -59,7 +59,7 @@ class Call:
 
 
 def calls(operation: Operation, make_model: MakeModel) -> list[Call]:
-    """With all arguments, with the required ones, and with all again until every argument has been given."""
+    """Calls with all arguments, with the required ones, and as many as needed to use every argument."""
     arguments = operation.arguments
     needed = NEEDED.get(operation.label, ())
     required = {argument.name for argument in arguments if argument.required or argument.name in needed}
@@ -71,7 +71,7 @@ def calls(operation: Operation, make_model: MakeModel) -> list[Call]:
 
 
 def compatible(names: Sequence[str], conflicts: Sequence[tuple[str, str]]) -> list[set[str]]:
-    """Sets of names without conflict, as large as they get, that hold every name together."""
+    """Maximal sets of names without conflicts that together contain every name."""
     sets: list[set[str]] = []
     for leader in names or [""]:
         if any(leader in chosen for chosen in sets):
@@ -130,7 +130,7 @@ class _Builder:
                 yield str(value)
 
     def _value(self, shape: Shape, name: str, complete: bool, *, nested: bool = False) -> tuple[Any, Any]:
-        """An argument as Python takes it and as the wire carries it."""
+        """An argument in Python, and its value on the wire."""
         match shape.kind:
             case "object":
                 return self._object(shape, complete)
@@ -211,11 +211,11 @@ SPECIAL: Final = {
     "attribution_actor": "system",
     "page_token": "AARLwwV6+/=",
 }
-"""Texts of parameters that do not take any text."""
+"""Strings for parameters with a restricted format."""
 
 
 def check_request(operation: Operation, call: Call, request: Request) -> None:
-    """Refuse a request that is not the one that the call stands for."""
+    """Fail if the request differs from the expected one."""
     place = operation.label
     _same(f"{place} method", operation.method, request.method)
     raw = request.path.split("/")
@@ -243,7 +243,7 @@ def _check_body(operation: Operation, call: Call, request: Request) -> None:
 
 
 def _sorted(query: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
-    """Pairs in the order of their names; those of one name stay in the order in which they were sent."""
+    """Pairs sorted by name; pairs of the same name keep their order."""
     return sorted(((name, _in_query(value)) for name, value in query), key=lambda pair: pair[0])
 
 
@@ -254,6 +254,6 @@ def _in_query(value: Any) -> str:
 
 
 def _same(place: str, expected: object, actual: object) -> None:
-    """Compare as JSON: 1 is not true, and a list is a list."""
+    """Compare as JSON: 1 differs from true."""
     if json.dumps(expected, sort_keys=True) != json.dumps(actual, sort_keys=True):
         raise MismatchError(f"{place}: expected {expected!r}, not {actual!r}")

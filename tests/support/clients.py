@@ -1,4 +1,4 @@
-"""Clients for tests: on a scripted server, with a clock of the test, and nothing from the environment."""
+"""Clients for tests: on a scripted server, with an optional fake clock, independent of the environment."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ USER: Final = {"id": ID, "login": "ada", "name": "Ada"}
 CREATED: Final = {"id": ID, "state": "pending", "number": 7, "created_at": "2025-06-15T15:06:40Z"}
 MESSAGE: Final = {"message": "Accepted."}
 _CONTEXT: Final = ssl.create_default_context()
-"""Made once: reading certificates takes longer than most tests."""
+"""Created once: loading certificates takes longer than most tests."""
 
 
 def client_on(server: ScriptedServer | str, clock: FakeClock | None = None, **options: Any) -> AsyncCircleCI:
-    """A client of this server; without a clock it lives in real time."""
+    """A client of this server; without a clock it uses real time."""
     url = server if isinstance(server, str) else server.url
     options.setdefault("verify", _CONTEXT)
     if not callable(options.get("auth")):

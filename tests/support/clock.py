@@ -1,4 +1,4 @@
-"""A clock that tests turn: nobody waits for time to pass, and chance is what the test says."""
+"""A fake clock, advanced by tests: no real waiting, and deterministic random numbers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import anyio.lowlevel
 from circleci_sdk._core import session
 
 START = 1_750_000_000.0
-"""The date of the fake clock at its beginning: 15 June 2025, 15:06:40 UTC."""
+"""The initial date of the fake clock: 15 June 2025, 15:06:40 UTC."""
 
 
 class FakeClock:
-    """Time that passes only where somebody sleeps: each sleeper wakes at once, at his moment.
+    """Time that passes only in `sleep`, which returns at once and moves the clock.
 
-    `slept` are the sleeps asked for, in order. With `held=True` sleepers wait for `advance` instead.
+    `slept` lists the requested sleeps in order. With `held=True`, `sleep` waits for `advance` instead.
     """
 
     def __init__(self, *, chance: float = 0.5, held: bool = False) -> None:
@@ -49,7 +49,7 @@ class FakeClock:
             self.now = max(self.now, due)
 
     async def advance(self, seconds: float) -> None:
-        """Wake those whose time has come, one after the other, and let each do what it can without I/O."""
+        """Wake all tasks due by then, one by one, and run each until it waits for I/O."""
         end = self.now + seconds
         await run_until_idle()
         while ready := [sleeper for sleeper in self._sleepers if sleeper[0] <= end]:
@@ -62,13 +62,13 @@ class FakeClock:
 
 
 async def run_until_idle() -> None:
-    """Let all other tasks do what they can without I/O."""
+    """Run all other tasks until they wait for I/O."""
     for _ in range(20):
         await anyio.lowlevel.checkpoint()
 
 
 @contextmanager
 def clock_of(clock: FakeClock) -> Iterator[None]:
-    """Clients made in this block live by `clock`; deadlines on the network stay real."""
+    """Clients created in this block use `clock`; deadlines of network I/O stay real."""
     with patch.object(session, "SystemClock", lambda: clock):
         yield

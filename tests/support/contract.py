@@ -1,4 +1,4 @@
-"""The contract of the SDK with the API: one operation, called over a socket, checked on both ends."""
+"""The contract of the SDK with the API: an operation is called over a socket, and checked on both sides."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTRA: Final = 7
 
 
 async def check_operation(client: Any, server: ScriptedServer, operation: Operation) -> None:
-    """Call it with each set of arguments and response it in each way that the facts allow."""
+    """Call the operation with each set of arguments, and reply with each response allowed by the facts."""
     models = importlib.import_module(_models(operation))
 
     def make_model(name: str, values: Mapping[str, Any]) -> object:
@@ -45,9 +45,9 @@ async def check_operation(client: Any, server: ScriptedServer, operation: Operat
 
 
 def _check_signature(operation: Operation, method: Any) -> None:
-    """Names, order and kinds of parameters, what is required, and what is sent by default."""
+    """Names, order and kinds of parameters, required ones, and defaults."""
     if inspect.iscoroutinefunction(method) == operation.lists:
-        raise MismatchError(f"{operation.label}: only what is no list is a coroutine function")
+        raise MismatchError(f"{operation.label}: expected a coroutine function, except for lists")
     expected = [
         (
             argument.name,
@@ -72,7 +72,7 @@ async def _check_call(method: Any, server: ScriptedServer, operation: Operation,
 async def _check_list(
     method: Any, server: ScriptedServer, operation: Operation, call: Call, sample: Sample, turn: int
 ) -> None:
-    """Even turns read all pages, of which the second is empty and the last; the others only the first one."""
+    """Even calls read all pages, the second of which is empty and the last; odd calls read only the first."""
     assert isinstance(sample.expected, Items)
     items = json.loads(sample.body)
     server.script([_page(operation, sample.status, items, NEXT), _page(operation, sample.status, [], None)])
@@ -110,7 +110,7 @@ def _page(operation: Operation, status: int, items: list[Any], token: str | None
 
 
 def _page_counts(operation: Operation, call: Call, count: int) -> set[int]:
-    """How many requests may be needed to see that a page of so many items is the last but an empty one."""
+    """The possible numbers of requests for a page of so many items, followed by an empty one."""
     match operation.paging:
         case "token":
             return {2}
@@ -121,7 +121,7 @@ def _page_counts(operation: Operation, call: Call, count: int) -> set[int]:
 
 
 def _moved(operation: Operation, call: Call, count: int) -> Call:
-    """The call for the page that follows one of so many items."""
+    """The call for the page after a page of so many items."""
     query = dict[str, Any](call.query)
     match operation.paging:
         case "offset":

@@ -1,7 +1,7 @@
-"""What is known about the API, read from papers that the specs were written from.
+"""Facts about the API, read from the documents that the specs were written from.
 
-`api/v2.json` and `api/v1.json` say what goes over the wire; `names.md` says what a Python user calls it. Joined
-they give an `Operation` with all it takes and responses, without a look at our own specs or tables.
+`api/v2.json` and `api/v1.json` describe requests and responses; `names.md` defines the Python names. Together they
+give an `Operation` with its arguments and responses, independent of our own specs and tables.
 
 Nothing here imports the SDK.
 """
@@ -43,11 +43,10 @@ COUNTS: Final = frozenset({"total-flaky-tests"})
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a value looks like: a scalar, a list or a map of `items`, an object with `fields`, one of `variants`.
+    """The structure of a value: a scalar, a list or a map of `items`, an object with `fields`, one of `variants`.
 
-    `model` is the Python class of an object. `known` are the values that a string usually has, `open` says
-    that there may be others. `words` is a list that travels as one string, joined by commas, and a `slug`
-    several segments of a path.
+    `model` is the Python class of an object. `known` are the documented values of a string; with `open` there may
+    be others. `words` is a list sent as one comma-separated string, `slug` several segments of a path.
     """
 
     kind: ParameterType
@@ -62,9 +61,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One key of an object. `spellings` are the names it may have on the wire, the one really seen first.
+    """One key of an object. `spellings` are its names on the wire, the observed one first.
 
-    `missing` says that a required field is null or absent in practice.
+    `missing` marks a required field that is null or absent in practice.
     """
 
     name: str
@@ -77,10 +76,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One parameter of a Python method and where its value goes.
+    """One parameter of a Python method and its place in the request.
 
-    `wire` is the name on the wire, `parts` the names of the path that a slug fills, `also` further spellings
-    that have to be sent. `default` is what is sent when the argument is left out.
+    `wire` is the name on the wire, `parts` the path parameters filled by a slug, `also` further names to send.
+    `default` is the value sent without the argument.
     """
 
     name: str
@@ -96,9 +95,9 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """A good response: its status and what its body holds. Without a shape the body says nothing of use.
+    """A successful response: its status and the shape of its body. Without a shape the body is ignored.
 
-    `extras` are keys of a page besides its items and the token of the next one.
+    `extras` are keys of a page besides its items and the next page token.
     """
 
     status: int
@@ -109,7 +108,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation as its caller sees it (`resource`, `name`, `arguments`) and as the server sees it."""
+    """One operation: its Python side (`resource`, `name`, `arguments`) and its HTTP side."""
 
     version: Version
     id: str
@@ -134,7 +133,7 @@ class Operation:
 
 
 def operations(folder: Path) -> tuple[Operation, ...]:
-    """All operations that the SDK has, in the order of the table of names."""
+    """All operations of the SDK, in the order of the table of names."""
     names = Names(folder.joinpath("names.md").read_text(encoding="utf-8"))
     api = {version: json.loads(folder.joinpath("api", f"{version}.json").read_text("utf-8")) for version in VERSIONS}
     return tuple(_Join(row, api[row.version], names).operation() for row in names.rows)
@@ -176,7 +175,7 @@ class _Join:
         )
 
     def _arguments(self) -> tuple[Argument, ...]:
-        """The parameters of the signature, each with the one wire parameter that it stands for."""
+        """The parameters of the signature, each with its wire parameter."""
         wires = list(self._wires())
         arguments: list[Argument] = []
         for parameter in self.row.parameters:
@@ -198,7 +197,7 @@ class _Join:
         return tuple(arguments)
 
     def _python_names(self, wire: Argument) -> frozenset[str]:
-        """Names that a wire parameter may have; its own in snake_case only if the table gives no other here."""
+        """Python names of a wire parameter; its own in snake_case only if the table has no other."""
         taken = {parameter.name for parameter in self.row.parameters}
         others = self.names.wires.get(wire.wire, frozenset()) & taken
         return others or frozenset({snake(wire.wire)})
@@ -228,7 +227,7 @@ class _Join:
         return replace(shape, kind="words") if node["name"] == "claims" else shape
 
     def _successes(self) -> Iterator[Success]:
-        """What the facts tell, and what the table of names returns besides."""
+        """Successful responses of the facts, and of the table of names."""
         told = [success for fact in self.fact["success"] for success in self._success(fact)]
         yield from told
         if "None" in self.row.returns and all(success.shape for success in told):
@@ -261,7 +260,7 @@ class _Join:
         return self._shape(self.api["schemas"][name], name)
 
     def _shape(self, node: Node, place: str) -> Shape:
-        """The shape of a node of the facts; `place` says where an object stands, for its name."""
+        """The shape of a node of the facts; `place` is the location of an object, used for its name."""
         if "ref" in node:
             shape = self._schema(node["ref"])
             return replace(shape, model=self.names.model(self.row.version, place, shape.model))
@@ -285,7 +284,7 @@ class _Join:
         return _scalar(node)
 
     def _policies(self, node: Node) -> tuple[Shape, ...]:
-        """The sources dispute whether a bundle maps to policies, lists of policies or texts; all are read."""
+        """The documentation is inconsistent: a bundle maps to policies, lists of policies or strings. All are read."""
         return self._shape(node["values"], ""), self._shape(node["documented_values"], ""), Shape("string")
 
     def _object(self, node: Node, place: str) -> Shape:
@@ -311,7 +310,7 @@ class _Join:
 
 
 def _kind(node: Node) -> str:
-    """The type of a node; of several types, `object` where it is among them."""
+    """The type of a node; `object` if it is one of several types."""
     if isinstance(node["type"], str):
         return node["type"]
     return "object" if "object" in node["type"] else "any"

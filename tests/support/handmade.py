@@ -1,6 +1,6 @@
-"""A small API of our own, for what no operation of the real one shows clearly or at all.
+"""A small fake API, for features that no operation of the real one shows clearly or at all.
 
-The operations are written as generated ones are, so they go the same way through the core.
+The operations have the form of generated ones, so they use the same path through the core.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Notice(Model):
 
 
 class Box(Model):
-    """A nested request object with every kind of field."""
+    """A nested request object with every type of field."""
 
     inner_size: Size | None = None
     colour: Colour | None = None
@@ -311,15 +311,15 @@ class Things(Resource):
         return await self._call(REVEAL, path={"id": thing_id})
 
     async def nothing_sent(self) -> int:
-        """What makes no call."""
+        """Makes no call."""
         return 1
 
     async def two_calls(self) -> Thing:
-        """What makes several."""
+        """Makes several calls."""
         await self.get("a")
         return Thing(id="made up")
 
 
 def things(client: AsyncCircleCI) -> Things:
-    """The hand-made operations on a client."""
+    """The operations of the fake API on a client."""
     return Things(client._caller)

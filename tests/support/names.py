@@ -1,4 +1,4 @@
-"""The table of names (`names.md`): what Python users call each operation, parameter, field and model.
+"""The table of names (`names.md`): the Python names of all operations, parameters, fields and models.
 
 Nothing here imports the SDK or knows its specs.
 """
@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias
 Version: TypeAlias = Literal["v1", "v2"]
 
 EXTENDS: Final = {"BuildDetail": "Build", "ProjectSettings": "Project"}
-"""Schemas of v1.1 that have the fields of another one; the table of names gives these once."""
+"""Schemas of v1.1 with the same fields as another one; the table of names lists these once."""
 
 FIELD_NAMES: Final = {
     "_id": "id",
@@ -55,7 +55,7 @@ class Row:
 
 
 class Names:
-    """The table of names: signatures, models, and where a Python name is not the wire name in snake_case."""
+    """The table of names: signatures, models, and Python names that differ from the wire name in snake_case."""
 
     def __init__(self, text: str) -> None:
         self._tables = list(_tables(text))
@@ -71,7 +71,7 @@ class Names:
 
     @cached_property
     def wires(self) -> Mapping[str, frozenset[str]]:
-        """Wire name -> Python names that it may have besides its own in snake_case; parts joined by slashes."""
+        """Wire name -> Python names besides its own in snake_case; parts joined by slashes."""
         found: dict[str, set[str]] = {}
         for cells in chain.from_iterable(table for heading, table in self._tables if heading.startswith("5.2")):
             python = {name.partition("=")[0] for name in _quoted(cells["python"])}
@@ -81,7 +81,7 @@ class Names:
         return {wire: frozenset(python) for wire, python in found.items()}
 
     def model(self, version: Version, place: str, default: str = "") -> str:
-        """The class that stands for a schema (`Build`), a part of it (`Build.user`) or of a body."""
+        """The class of a schema (`Build`), of a part of it (`Build.user`), or of a part of a body."""
         if name := self._models[version].get(place, default):
             return name
         owner, dot, rest = place.partition(".")
@@ -110,12 +110,12 @@ class Names:
 
 
 def snake(wire: str) -> str:
-    """`page-token`, `orgID` and `org_id` as a Python user writes them."""
+    """The Python name: snake_case of `page-token`, `orgID` and `org_id`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", wire).replace("-", "_").lower()
 
 
 def _tables(text: str) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """Every table of a Markdown text, each row by column name, with the heading above it."""
+    """All tables of a Markdown document: rows by column name, with the heading above."""
     heading, header, rows = "", list[str](), list[dict[str, str]]()
     for line in [*text.splitlines(), ""]:
         if line.startswith("#"):

@@ -1,9 +1,9 @@
-"""A pytest plugin: all loops of asyncio are held up at random, as on a machine that has no time for them.
+"""A pytest plugin that delays all asyncio event loops at random, like an overloaded machine.
 
     python -m pytest -p tests.support.on_a_slow_machine
 
-A test that turns a clock, counts requests or goes on before the network has done its part passes on a fast machine
-and fails here, in one run or the next: the pauses are different each time.
+A test that advances a clock, counts requests or continues before network I/O has completed may pass on a fast
+machine; here it fails in some runs. The delays differ each time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support import scripted_server
 
 PAUSE: Final = 0.02
 DELAY: Final = 0.1
-"""The longest pause of a loop, and the longest delay of a response, in seconds. Every second one comes at once."""
+"""The longest delay of a loop and of a response, in seconds. Half of them have no delay."""
 
 _select = selectors.DefaultSelector.select
 _play = scripted_server._play
@@ -31,7 +31,7 @@ def _some(longest: float) -> float:
 
 
 def _select_slowly(self: selectors.BaseSelector, timeout: float | None = None) -> list[Any]:
-    """Servers have loops of their own in other threads: here who comes first is left to chance."""
+    """Delays loops, including those of servers in other threads: the order of events is random."""
     events = _select(self, timeout)
     if events:
         time.sleep(_some(PAUSE))
@@ -39,7 +39,7 @@ def _select_slowly(self: selectors.BaseSelector, timeout: float | None = None) -
 
 
 async def _play_slowly(steps: Iterable[scripted_server.Step], writer: asyncio.StreamWriter) -> None:
-    """Responses on two connections come in any order."""
+    """Delays responses: on two connections they arrive in any order."""
     await _play(steps, writer)
     await asyncio.sleep(_some(DELAY))
 

@@ -1,6 +1,6 @@
-"""A plugin of pytest that puts httpx2 in the place of httpx: `python -m pytest -p tests.support.on_httpx2`.
+"""A pytest plugin that replaces httpx by httpx2: `python -m pytest -p tests.support.on_httpx2`.
 
-It has to come before everybody who imports httpx, other plugins included. With `-p` it does; a conftest comes too late.
+It must be loaded before any import of httpx, other plugins included. `-p` ensures that; a conftest is loaded too late.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ httpx2.alias_httpx()
 
 
 def pytest_report_header() -> str:
-    """Say what the run is about, from what an import really gives."""
+    """Report the library that `import httpx` actually imports."""
     import httpcore
     import httpx
 

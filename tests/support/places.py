@@ -1,4 +1,4 @@
-"""Where test data lies that is no part of the project."""
+"""Locations of test data outside of the project."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 def payloads() -> Path:
     """The folder of recorded responses: `CIRCLECI_SDK_PAYLOADS`, or `../shared/payloads` beside the checkout.
 
-    Without it there is nothing to test against: the module that asks is skipped, and fails where CI=true.
+    Without the folder the requesting module is skipped, and fails if CI=true.
     """
     folder = Path(os.environ.get("CIRCLECI_SDK_PAYLOADS") or ROOT.parent / "shared" / "payloads")
     if folder.is_dir():
@@ -27,5 +27,5 @@ def payloads() -> Path:
 
 
 def facts() -> Path:
-    """The folder with the facts about the API and the table of names, which lies around the payloads."""
+    """The folder with the facts about the API and the table of names, the parent of the payloads."""
     return payloads().parent

@@ -1,4 +1,4 @@
-"""A real forward proxy: tunnels for https; what is asked of it by whole address it returns itself."""
+"""A real forward proxy: tunnels for https, responses of its own for absolute-form requests."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from tests.support.scripted_server import ScriptedServer
 
 
 class Proxy(ScriptedServer):
-    """Opens the tunnels that it is asked for, and names in `tunnels` where they lead; all names lead to this machine.
+    """Opens the requested tunnels and records their targets in `tunnels`. All host names lead to this machine.
 
-    `passwords` are the credentials that came with them. With `refuses` every tunnel is responded by that status, with
-    `breaks` by the end of the connection.
+    `passwords` are the received credentials. With `refuses` every CONNECT gets that status, with `breaks` the
+    connection is closed.
     """
 
     def __init__(self) -> None:

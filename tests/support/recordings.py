@@ -1,4 +1,4 @@
-"""The folder of recorded responses: its manifest, and what it takes to send a response again and to compare it."""
+"""The folder of recorded responses: its manifest, replaying of responses, and comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS: Final = frozenset({WHOLE, ITEM, ITEMS, ELEMENT})
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file. `operation` is the id in lower case, without a version; `quality` says how true the file is."""
+    """One file. `operation` is the lower-case id without a version; `quality` is recorded, edited or invented."""
 
     file: str
     version: Version | None
@@ -35,7 +35,7 @@ class Recording:
 
     @property
     def response(self) -> Json:
-        """The whole response as it went over the wire, with what the file leaves out put around it again."""
+        """The complete response as sent by the API, with the parts that the file omits."""
         content = json.loads(self.content)
         if self.kind in {ITEM, ITEMS}:
             return {"items": [content] if self.kind == ITEM else content, "next_page_token": None}
@@ -43,7 +43,7 @@ class Recording:
 
     @property
     def items(self) -> Sequence[Json]:
-        """The items of a response that is a list, in an object or not."""
+        """The items of a list response, with or without an enclosing object."""
         response = self.response
         return cast(Sequence[Json], response if isinstance(response, list) else response["items"])
 
@@ -53,12 +53,12 @@ class Recording:
 
     @property
     def is_delivery(self) -> bool:
-        """What CircleCI sends to a webhook, which no operation returns."""
+        """Whether the file is a webhook delivery, which no operation returns."""
         return self.version is None
 
 
 def recordings(folder: Path) -> tuple[Recording, ...]:
-    """All files that the manifest names."""
+    """All files of the manifest."""
     lines = folder.joinpath("MANIFEST.jsonl").read_text(encoding="utf-8").splitlines()
     return tuple(_recording(folder, json.loads(line)) for line in lines)
 
@@ -77,9 +77,9 @@ def _recording(folder: Path, row: Mapping[str, Any]) -> Recording:
 
 
 def differences(original: Json, dumped: Json, place: str = "") -> Iterator[str]:
-    """Where data that was read and written again is not what it was.
+    """Differences between data and its decoded and encoded copy.
 
-    Keys may be spelled in another way, timestamps may be written in another way, and 1 may become 1.0.
+    Other spellings of keys, other notations of timestamps, and 1.0 for 1 are no differences.
     """
     if isinstance(original, dict) and isinstance(dumped, dict):
         yield from _in_objects(
@@ -99,7 +99,7 @@ def _in_objects(before: dict[str, Json], after: dict[str, Json], place: str) -> 
     for name in before.keys() - after.keys():
         yield f"{place}.{name}: lost"
     for name in after.keys() - before.keys():
-        yield f"{place}.{name}: came from nowhere"
+        yield f"{place}.{name}: was added"
     for name in before.keys() & after.keys():
         yield from differences(before[name], after[name], f"{place}.{name}")
 
@@ -118,7 +118,7 @@ def _same(one: Json, other: Json) -> bool:
 
 
 def instant(text: str) -> datetime | None:
-    """The point in time that a text stands for, to the microsecond; None if it stands for none."""
+    """The point in time of a string, in microseconds; None if the string is no timestamp."""
     plain = text.removeprefix("#joda/inst").strip(' "')
     plain = re.sub(r"(\.\d{6})\d+", r"\1", plain)
     try:
@@ -129,7 +129,7 @@ def instant(text: str) -> datetime | None:
 
 
 def said(content: bytes) -> str:
-    """The sentence for people in an error body: in `message` or `error`, or in the JSON inside of it."""
+    """The message of an error body: `message` or `error`, or the one in nested JSON."""
     try:
         body: Mapping[str, str] = json.loads(content)
     except ValueError:

@@ -1,12 +1,12 @@
-"""Responses that the facts allow, full of values that no other field has, and what they have to become in Python.
+"""Responses derived from the facts, with a unique value per field, and the expected Python results.
 
-Every successful response of an operation comes in four kinds, so that each field is seen present, under its other
-spelling, null and absent:
+Every successful response of an operation has four variants, so that each field is present, present under its other
+spelling, null, and absent:
 
-    full    every field, under the name seen on the wire
-    other   every field, under the name in the documents, with values that no document knows where those are open
-    null    only what is required, null where null may be
-    bare    only what is required, without what is missing in practice
+    full    all fields, under the observed names
+    other   all fields, under the documented names, with undocumented values for open enums
+    null    required fields only, null where allowed
+    bare    required fields only, without those missing in practice
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DETAILS: Final[tuple[Detail, ...]] = ("full", "other", "null", "bare")
 
 @dataclass(frozen=True, slots=True)
 class Same:
-    """This value, of this type. `unknown` says whether it is marked as foreign to an open set; None: either way."""
+    """This value, of this type. `unknown`: whether it is an `UnknownStr`; None accepts both."""
 
     value: object
     type: type = object
@@ -34,7 +34,7 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance of this model with these fields, all of them declared, and nothing besides."""
+    """An instance of this model with exactly these fields, all of them declared."""
 
     model: str
     fields: Mapping[str, Expectation]
@@ -56,9 +56,9 @@ NOTHING: Final = Same(None, type(None))
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One response: its status, its body, and the result that it has to give.
+    """One response: its status, its body, and the expected result.
 
-    Of a list, `expected` are the items; `page` makes the body of a page out of them.
+    For a list, `expected` are the items; `page` creates the body of a page from them.
     """
 
     status: int
@@ -67,11 +67,11 @@ class Sample:
 
 
 class MismatchError(AssertionError):
-    """What arrived is not what was expected; the message begins with the place."""
+    """A value differs from the expected one; the message begins with its location."""
 
 
 def samples(operation: Operation) -> list[Sample]:
-    """The responses of an operation, every success in every kind; of a list one page that holds all kinds."""
+    """The responses of an operation: every success in every variant; for a list one page with all variants."""
     maker = Maker()
     return [sample for success in operation.successes for sample in _samples(success, maker)]
 
@@ -91,13 +91,13 @@ def _samples(success: Success, maker: Maker) -> Iterator[Sample]:
 
 
 class Maker:
-    """Makes values, each of them only once."""
+    """Creates values, each of them unique."""
 
     def __init__(self) -> None:
         self._count = 0
 
     def value(self, shape: Shape, name: str, detail: Detail) -> tuple[Any, Expectation]:
-        """What goes over the wire, and what it has to become."""
+        """The value on the wire, and the expected Python value."""
         if shape.kind == "object":
             return self._object(shape, detail)
         if shape.kind == "union":
@@ -169,7 +169,7 @@ def _null(field: Field, detail: Detail) -> bool:
 
 
 def check(expected: Expectation, actual: Any, place: str, models: str) -> None:
-    """Refuse what is not as expected. `models` is the module that the models of the response come from."""
+    """Fail on differences. `models` is the module of the models of the response."""
     match expected:
         case Same():
             _check_value(expected, actual, place)
@@ -213,4 +213,4 @@ def _check_instance(expected: Instance, actual: object, place: str, models: str)
         check(field, getattr(actual, name), f"{place}.{name}", models)
     extra: Mapping[str, object] = getattr(actual, "model_extra", None) or {}
     if extra:
-        raise MismatchError(f"{place}: {expected.model} does not know {sorted(extra)}")
+        raise MismatchError(f"{place}: {expected.model} does not declare {sorted(extra)}")

@@ -1,24 +1,24 @@
-"""An HTTP/1.1 server on a real socket that says exactly what a test tells it to say.
+"""An HTTP/1.1 server on a real socket that sends exactly the scripted responses.
 
     with ScriptedServer() as server:
         server.on("GET", "/api/v2/me", reply(json={"name": "Ada"}))
         ...
         assert server.requests[0].headers["circle-token"] == "secret"
 
-The server runs on asyncio in a thread of its own, so a client on asyncio and a client on trio meet the same
-thing. It works with bytes and knows no HTTP library: what a client cannot read, it can still send.
+The server runs on asyncio in a separate thread, so clients on asyncio and on trio use the same one. It works with
+bytes and without an HTTP library, so it can send malformed responses too.
 
-An `Response` is data. Start from `reply`, `redirect`, `raw`, `drop` or `hang` and bend it:
+A `Response` is data. Start from `reply`, `redirect`, `raw`, `drop` or `hang` and modify it:
 
     reply(json=page).after(0.1)                  wait first
-    reply(json=page).held_by(limiter)               wait until the test opens the limiter
+    reply(json=page).held_by(latch)              wait until the test opens the latch
     reply(json=page).dripping(5, pause=0.02)     the body in five pieces
-    reply(json=page).cut()                       half of the body, then the connection ends
-    reply(json=page).then_close()                an idle connection that is gone when the client comes back
-    drop().reading(10)                           the connection ends after ten bytes of the request's body
+    reply(json=page).cut()                       half of the body, then close
+    reply(json=page).then_close()                close the idle connection after the response
+    drop().reading(10)                           close after ten bytes of the request body
 
-A route gives one response for ever, a list of responses one by one, or what a function makes of the request.
-A request that nothing was said about is given 599 and fails the test when the server is left.
+A route returns the same response each time, the responses of a list in order, or the result of a function of the
+request. An unscripted request gets 599 and fails the test when the server exits.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from urllib.parse import parse_qsl
 import anyio.to_thread
 
 MISSING: Final = object()
-PATIENCE: Final = 5.0
-"""Seconds after which a wait inside a test is given up: a test that hangs says nothing."""
+TIMEOUT: Final = 5.0
+"""Timeout of waits inside a test, in seconds: a hanging test has no message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client sent. `target` and `path` are as they came, percent-encoding included."""
+    """A received request. `target` and `path` are raw, with percent-encoding."""
 
     method: str
     target: str
@@ -61,7 +61,7 @@ class Request:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Names in lower case; of a header that came twice, the last."""
+        """Headers by lower-case name; the last one of repeated headers."""
         return {name.lower(): value for name, value in self.raw_headers}
 
     @property
@@ -69,8 +69,8 @@ class Request:
         return json_module.loads(self.body)
 
 
-class Gate:
-    """Holds responses back until the test opens it. Made by `ScriptedServer.limiter`."""
+class Latch:
+    """Holds responses until the test opens it. Created by `ScriptedServer.latch`."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -80,7 +80,7 @@ class Gate:
         self._loop.call_soon_threadsafe(self._open.set)
 
     async def passed(self) -> None:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             await self._open.wait()
 
 
@@ -89,17 +89,17 @@ class Pause:
     seconds: float
 
 
-Step: TypeAlias = bytes | Pause | Gate
+Step: TypeAlias = bytes | Pause | Latch
 End: TypeAlias = Literal["keep", "close", "reset", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the server does with one request, step by step.
+    """The steps of the server for one request.
 
-    `before`, `head` and `body` follow each other; `end` says what becomes of the connection. `reads` is how much
-    of the request's body is read before the response starts, None for all of it. A request for HEAD and a response
-    that has no body by its status (`bodiless`) get no `body`.
+    The steps are `before`, `head` and `body`; `end` is the state of the connection afterwards. `reads` is the number
+    of bytes of the request body read before the response, None for all. Responses to HEAD and responses without a
+    body by their status (`bodiless`) have no `body`.
     """
 
     head: bytes = b""
@@ -113,28 +113,28 @@ class Response:
         """Wait before the first byte."""
         return replace(self, before=(*self.before, Pause(seconds)))
 
-    def held_by(self, limiter: Gate) -> Response:
-        """Wait for the limiter before the first byte."""
-        return replace(self, before=(*self.before, limiter))
+    def held_by(self, latch: Latch) -> Response:
+        """Wait for the latch before the first byte."""
+        return replace(self, before=(*self.before, latch))
 
     def dripping(self, pieces: int, *, pause: float) -> Response:
-        """The body in so many pieces, with a pause before each."""
+        """Send the body in so many pieces, with a pause before each."""
         content = self._content()
         size = max(1, -(-len(content) // pieces))
         cut = [content[start : start + size] for start in range(0, len(content), size)]
         return replace(self, body=tuple(step for piece in cut for step in (Pause(pause), piece)))
 
     def cut(self, *, keep: float = 0.5, reset: bool = False) -> Response:
-        """Only a part of the body, then the end of the connection."""
+        """Send only a part of the body, then close the connection."""
         content = self._content()
         return replace(self, body=(content[: int(len(content) * keep)],), end="reset" if reset else "close")
 
     def then_close(self) -> Response:
-        """Close the connection after the response without having announced it."""
+        """Close the connection after the response, without a `Connection: close` header."""
         return replace(self, end="close")
 
     def reading(self, size: int) -> Response:
-        """Begin when so many bytes of the request's body are read."""
+        """Respond after reading so many bytes of the request body."""
         return replace(self, reads=size)
 
     def _content(self) -> bytes:
@@ -158,8 +158,8 @@ def reply(
 ) -> Response:
     """A well-formed response.
 
-    The body is `json`, `text` or `body`; `content_type` replaces the fitting one. `framing` says how the client
-    learns where the body ends: by its length, by chunks, or by the end of the connection.
+    The body is `json`, `text` or `body`; `content_type` replaces the default one. `framing` is the delimiter of the
+    body: its length, chunks, or the end of the connection.
     """
     if json is not MISSING:
         body, kind = json_module.dumps(json).encode(), "application/json"
@@ -188,17 +188,17 @@ def redirect(location: str, status: int = 302) -> Response:
 
 
 def raw(*steps: Step, end: End = "close") -> Response:
-    """Any bytes at all."""
+    """Arbitrary bytes."""
     return Response(body=steps, end=end)
 
 
 def drop(*, reset: bool = False) -> Response:
-    """No response: the connection ends, in peace or with a reset."""
+    """No response: the connection is closed normally or with a reset."""
     return Response(end="reset" if reset else "close")
 
 
 def hang() -> Response:
-    """No response and no end: the client has to give up."""
+    """No response and no close: the client times out."""
     return Response(end="hang")
 
 
@@ -208,7 +208,7 @@ Script: TypeAlias = Response | Handler | Iterable[Response]
 
 @dataclass(slots=True)
 class _Route:
-    """Responses by rote (`response`), one by one (`queue`) or by a function (`handler`)."""
+    """A fixed response (`response`), a sequence (`queue`) or a function (`handler`)."""
 
     response: Response | None = None
     handler: Handler | None = None
@@ -231,11 +231,10 @@ class _Route:
 
 
 class ScriptedServer:
-    """See the module. All that it saw is in `requests`, in the order in which the requests were read.
+    """See the module docstring. `requests` lists all requests in the order in which they were read.
 
-    `connections` counts the connections opened so far, `ended` those that are over, `concurrent` the requests
-    being responded now and `max_concurrent` the most there ever were at once. `complaints` fail the test when the
-    server is left.
+    `connections` counts the opened connections, `ended` the closed ones, `concurrent` the current requests and
+    `max_concurrent` their maximum so far. `complaints` fail the test when the server exits.
     """
 
     def __init__(self, *, tls: ssl.SSLContext | None = None) -> None:
@@ -265,26 +264,26 @@ class ScriptedServer:
         return f"{'localhost' if self._tls else '127.0.0.1'}:{self._port}"
 
     def on(self, method: str, path: str, script: Script) -> None:
-        """Response this method on this path (raw, without the query). Replaces what was said before."""
+        """Set the response for this method and path (raw, without the query). Replaces an earlier one."""
         self._routes[method, path] = _Route.of(script)
 
     def script(self, responses: Iterable[Response]) -> None:
-        """Response the next requests with these, whatever they ask for. Goes before all routes."""
+        """Set the responses to the next requests, independent of their path. Precedes all routes."""
         self._script.extend(responses)
 
     def otherwise(self, script: Script) -> None:
-        """Response what no script and no route speaks of."""
+        """Set the response to requests without a script and a route."""
         self._otherwise = _Route.of(script)
 
     def drop_connections(self, count: int = 1) -> None:
-        """Close the next connections as soon as they are opened, before anything is read."""
+        """Close the next connections immediately, before reading."""
         self._connections_to_drop += count
 
-    def limiter(self) -> Gate:
-        return Gate(self._loop)
+    def latch(self) -> Latch:
+        return Latch(self._loop)
 
     def clear(self) -> None:
-        """Forget all requests and scripts, as if the server had just begun; open connections stay."""
+        """Reset all requests and scripts; open connections stay."""
         self.requests.clear()
         self._script.clear()
         self._routes.clear()
@@ -292,38 +291,38 @@ class ScriptedServer:
         self.max_concurrent = self.concurrent
 
     async def seen(self, count: int) -> Sequence[Request]:
-        """Wait until so many requests have been read, on asyncio or trio, and give them."""
+        """Wait for so many requests, on asyncio or trio, and return them."""
         await self._until(lambda: len(self.requests), count, "requests")
         return self.requests[:count]
 
-    async def parted(self, count: int) -> None:
-        """Wait until so many connections are over, from whichever side."""
+    async def disconnected(self, count: int) -> None:
+        """Wait until so many connections are closed, by either side."""
         await self._until(lambda: self.ended, count, "connections end")
 
     async def _until(self, counted: Callable[[], int], count: int, what: str) -> None:
         def wait() -> bool:
             with self._changed:
-                return self._changed.wait_for(lambda: counted() >= count, timeout=PATIENCE)
+                return self._changed.wait_for(lambda: counted() >= count, timeout=TIMEOUT)
 
         if not await anyio.to_thread.run_sync(wait):
             raise AssertionError(f"the server saw {counted()} {what}, not {count}")
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(PATIENCE)
+        self._port = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(TIMEOUT)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(PATIENCE)
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(TIMEOUT)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         self._loop.close()
         if self.complaints and kind is None:
             raise AssertionError("; ".join(self.complaints))
 
-    # From here on everything runs in the thread of the server.
+    # The methods below run in the thread of the server.
 
     async def _listen(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls, limit=1 << 20)
@@ -357,7 +356,7 @@ class ScriptedServer:
                 self._changed.notify_all()
 
     async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
-        """One request and its response; whether the connection goes on."""
+        """One request and its response; returns whether the connection stays open."""
         head = await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"CONNECT "):
             await self._tunnel(head.decode("latin-1"), reader, writer)
@@ -405,7 +404,7 @@ class ScriptedServer:
 
 
 async def end_all(writers: Iterable[asyncio.StreamWriter]) -> None:
-    """End what the loop of a server still does, handshakes included. What it has not closed by then is cut off."""
+    """Cancel all tasks of the loop of a server, including handshakes, and abort its open connections."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -413,12 +412,12 @@ async def end_all(writers: Iterable[asyncio.StreamWriter]) -> None:
     for writer in writers:
         writer.transport.abort()
     for _ in range(3):
-        await asyncio.sleep(0)  # the last callbacks of a connection run in later turns of the loop
+        await asyncio.sleep(0)  # the last callbacks of a connection run in later iterations of the loop
 
 
 @contextmanager
-def nobody() -> Generator[str]:
-    """The address of a port where no one listens: connections to it are refused."""
+def closed_port() -> Generator[str]:
+    """The URL of a port without a listener: connections are refused."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -436,7 +435,7 @@ def _parse(head: bytes, connection: int) -> Request:
 
 
 async def _read_body(reader: asyncio.StreamReader, request: Request, limit: int | None) -> tuple[bytes, int]:
-    """The body, or its first `limit` bytes, and how many are still to come."""
+    """The body, or its first `limit` bytes, and the number of remaining bytes."""
     if request.headers.get("transfer-encoding", "").lower() == "chunked":
         chunks: list[bytes] = []
         while size := int(await reader.readuntil(b"\r\n"), 16):
@@ -461,7 +460,7 @@ async def _play(steps: Iterable[Step], writer: asyncio.StreamWriter) -> None:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End the connection with a reset instead of an orderly close."""
+    """Close the connection with a reset."""
     connection: socket.socket = writer.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()

@@ -1,4 +1,4 @@
-"""Every step that a connection takes, so that a test can do something in the middle of each."""
+"""Hooks into every I/O step of a connection, so that a test can act in the middle of each."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import anyio
 import anyio.lowlevel
 import httpx
 
-_BACKEND = type(httpx.AsyncHTTPTransport()._pool._network_backend)  # of httpcore, under whatever name it is installed
+_BACKEND = type(httpx.AsyncHTTPTransport()._pool._network_backend)  # of httpcore, under either name of the package
 
 
 class Steps:
-    """Counts the steps of all connections; `taken` names them.
+    """Counts the I/O steps of all connections; `taken` lists their names.
 
-    At the steps `at` it calls `action`, at those named `stay_at` it stays for ever.
+    At the steps `at` it calls `action`; at the steps named `stay_at` it blocks forever.
 
     There is one step before and one after each connect, TLS handshake, write and read, and one after each close.
     """
@@ -29,7 +29,7 @@ class Steps:
         self.stay_at: str | None = None
 
     def again(self, *at: int, action: Callable[[], object] = lambda: None) -> None:
-        """Count from 1 anew."""
+        """Restart the count at 1."""
         self.taken.clear()
         self.at = at
         self.action = action
@@ -61,7 +61,7 @@ class _Stream:
         await self._steps("written")
 
     async def aclose(self) -> None:
-        await self._inner.aclose()  # real streams begin to close before they first wait
+        await self._inner.aclose()  # real streams start to close before the first await
         await self._steps("closed")
 
     async def start_tls(self, *args: Any, **kwargs: Any) -> _Stream:
@@ -75,7 +75,7 @@ class _Stream:
 
 
 async def _or_close(step: Awaitable[None], stream: Any) -> None:
-    """A real connect hands over a connection or closes it; so does this one."""
+    """Like a real connect: returns a connection or closes it."""
     try:
         await step
     except BaseException:
@@ -86,7 +86,7 @@ async def _or_close(step: Awaitable[None], stream: Any) -> None:
 
 @contextmanager
 def steps_of_connections() -> Iterator[Steps]:
-    """All connections opened in this block take their steps one by one."""
+    """Instrument all connections opened in this block."""
     steps = Steps()
     plain = _BACKEND.connect_tcp
 

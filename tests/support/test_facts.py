@@ -1,4 +1,4 @@
-"""The reading of the facts, and the checks that are made of them: each has to refuse what is wrong."""
+"""Reading of the facts, and the checks based on them: each one detects errors."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def mapping(name: str, values: object) -> object:
     return values
 
 
-def test_every_operation_is_there_once() -> None:
+def test_operations_are_complete_and_unique() -> None:
     assert [sum(operation.version == version for operation in OPERATIONS) for version in ("v2", "v1")] == [114, 40]
     assert len(BY_LABEL) == len({(operation.method, operation.path) for operation in OPERATIONS}) == 154
     assert len({(operation.version, operation.id) for operation in OPERATIONS}) == 154
 
 
-def test_every_parameter_is_there() -> None:
-    """The counts of section 5.1 of the table of names; two parameters stand for nothing in the facts."""
+def test_parameters_are_complete() -> None:
+    """The counts of section 5.1 of the table of names; two parameters are not in the facts."""
     arguments = [argument for operation in OPERATIONS for argument in operation.arguments]
     wires = sum(max(1, len(argument.parts)) for argument in arguments)
     positional = [argument for argument in arguments if not argument.keyword]
     assert (len(arguments), len(positional), wires - 2) == (413, 185, 485)
 
 
-def test_what_an_operation_responses_is_what_the_table_of_names_says() -> None:
+def test_results_match_the_table_of_names() -> None:
     for operation in OPERATIONS:
         found: set[str] = set()
         for success in operation.successes:
@@ -66,7 +66,7 @@ def test_what_an_operation_responses_is_what_the_table_of_names_says() -> None:
         assert found == set(operation.returns), operation.label
 
 
-def test_a_slug_stands_for_several_segments() -> None:
+def test_slug_is_several_segments() -> None:
     [slug, number] = BY_LABEL["v1.builds.get"].arguments
     assert slug == Argument(
         "project_slug",
@@ -79,7 +79,7 @@ def test_a_slug_stands_for_several_segments() -> None:
     assert number == Argument("build_num", "build_num", "path", Shape("integer"), required=True)
 
 
-def test_names_that_differ_are_found_in_their_places() -> None:
+def test_differing_names_are_found() -> None:
     names = {
         (operation.label, argument.name): argument.wire
         for operation in OPERATIONS
@@ -95,7 +95,7 @@ def test_names_that_differ_are_found_in_their_places() -> None:
     assert names["v2.pipelines.trigger_run", "pipeline_definition_id"] == "definition_id"
 
 
-def test_names_that_say_the_same_are_not_asked_for() -> None:
+def test_equal_names_are_not_listed() -> None:
     [org, policy, context] = BY_LABEL["v2.policies.get"].arguments
     assert (org.wire, policy.wire, context.default) == ("ownerID", "policyName", "config")
 
@@ -108,7 +108,7 @@ def test_snake(wire: str, python: str) -> None:
     assert snake(wire) == python
 
 
-def test_a_table_is_read_with_its_escaped_bars() -> None:
+def test_table_with_escaped_bars() -> None:
     text = "\n".join(
         (
             "### v2.contexts (1)",
@@ -164,7 +164,7 @@ THING = Shape(
 )
 
 
-def test_every_kind_of_response_shows_the_fields_in_another_way() -> None:
+def test_response_variants_differ() -> None:
     maker = Maker()
     made = {detail: maker.value(THING, "", detail) for detail in DETAILS}
     assert {detail: wire for detail, (wire, _) in made.items()} == {
@@ -177,7 +177,7 @@ def test_every_kind_of_response_shows_the_fields_in_another_way() -> None:
 
 
 def model(declared: str, *, extra: str = "", **values: object) -> object:
-    """An instance of a class `Model` with these declared fields, further ones and values."""
+    """An instance of a class `Model` with these declared fields, extra fields and values."""
     known = {"model_fields": dict.fromkeys(declared.split()), "model_extra": dict.fromkeys(extra.split())}
     return type("Model", (), {"__module__": __name__, **known, **values})()
 
@@ -204,7 +204,7 @@ MODEL = Instance("Model", {"a": Same(1, int)})
         (MODEL, model("a", a=1)),
     ],
 )
-def test_what_is_as_expected_passes(expected: Any, actual: object) -> None:
+def test_expected_values_pass(expected: Any, actual: object) -> None:
     check(expected, actual, "place", __name__)
 
 
@@ -229,10 +229,10 @@ def test_what_is_as_expected_passes(expected: Any, actual: object) -> None:
         (MODEL, object(), f"expected {__name__}.Model, not builtins.object"),
         (MODEL, model("b", a=1), "Model declares no field a"),
         (MODEL, model("a", a=2), "place.a: expected int 1, not int 2"),
-        (MODEL, model("a", extra="b", a=1), "Model does not know ['b']"),
+        (MODEL, model("a", extra="b", a=1), "Model does not declare ['b']"),
     ],
 )
-def test_what_is_not_as_expected_is_refused(expected: Any, actual: object, words: str) -> None:
+def test_unexpected_values_fail(expected: Any, actual: object, words: str) -> None:
     with pytest.raises(MismatchError) as failure:
         check(expected, actual, "place", __name__)
     assert words in str(failure.value)
@@ -241,7 +241,7 @@ def test_what_is_not_as_expected_is_refused(expected: Any, actual: object, words
 # Calls.
 
 
-def test_every_argument_is_given_in_some_call_and_left_out_in_another() -> None:
+def test_every_argument_is_passed_and_omitted() -> None:
     for operation in OPERATIONS:
         made = calls(operation, mapping)
         positional = [argument.name for argument in operation.arguments if not argument.keyword]
@@ -254,7 +254,7 @@ def test_every_argument_is_given_in_some_call_and_left_out_in_another() -> None:
         assert all(not {one, other} <= set(call.keywords) for call in made for one, other in CONFLICTS), operation.label
 
 
-def test_arguments_that_exclude_each_other_go_apart() -> None:
+def test_exclusive_arguments_are_in_separate_calls() -> None:
     assert compatible(["a", "b", "c"], [("a", "b")]) == [{"a", "c"}, {"b", "c"}]
     assert compatible(["a", "b"], []) == [{"a", "b"}]
     assert compatible([], []) == [set()]
@@ -303,7 +303,7 @@ def request_of(operation: Operation, call: Call, **changes: object) -> Request:
         ({"raw_headers": (("Content-Type", "application/json"),)}, "header Accept"),
     ],
 )
-def test_a_request_that_differs_is_refused(changes: dict[str, object], words: str) -> None:
+def test_different_request_fails(changes: dict[str, object], words: str) -> None:
     [call, *_] = calls(RUN, mapping)
     check_request(RUN, call, request_of(RUN, call))
     with pytest.raises(MismatchError) as failure:
@@ -311,21 +311,21 @@ def test_a_request_that_differs_is_refused(changes: dict[str, object], words: st
     assert words in str(failure.value)
 
 
-def test_a_swapped_value_is_refused() -> None:
+def test_swapped_value_fails() -> None:
     [call, *_] = calls(RUN, mapping)
     swapped = {**call.body, "config": call.body["checkout"], "checkout": call.body["config"]}
     with pytest.raises(MismatchError, match="body"):
         check_request(RUN, call, request_of(RUN, call, body=json.dumps(swapped).encode()))
 
 
-def test_one_is_not_true() -> None:
+def test_one_differs_from_true() -> None:
     operation = BY_LABEL["v2.policies.update_settings"]
     [call, *_] = calls(operation, mapping)
     with pytest.raises(MismatchError, match="body"):
         check_request(operation, call, request_of(operation, call, body=b'{"enabled": 1}'))
 
 
-def test_a_date_is_sent_in_utc() -> None:
+def test_date_is_sent_in_utc() -> None:
     [call, *_] = calls(BY_LABEL["v2.usage_exports.create"], mapping)
     given = call.keywords["start"]
     assert given.utcoffset() == timedelta(hours=2)

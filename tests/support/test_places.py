@@ -1,4 +1,4 @@
-"""Without the recorded responses tests are skipped with a reason, and fail where nobody would read it."""
+"""Without the recorded responses tests are skipped with a reason, and fail in CI."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from tests.support import places
 
 
-def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_folder_from_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path))
 
     assert places.payloads() == tmp_path
     assert places.facts() == tmp_path.parent
 
 
-def test_a_missing_folder_is_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_folder_skips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path / "none"))
     monkeypatch.delenv("CI", raising=False)
 
@@ -24,7 +24,7 @@ def test_a_missing_folder_is_a_reason_to_skip(monkeypatch: pytest.MonkeyPatch, t
         places.payloads()
 
 
-def test_a_missing_folder_is_a_failure_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_folder_fails_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path / "none"))
     monkeypatch.setenv("CI", "true")
 

@@ -1,4 +1,4 @@
-"""The comparison of data that was read and written again has to see every loss."""
+"""The comparison of data with its decoded and encoded copy detects every loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.recordings import Recording, differences, said
         ([1, 2.5, None, True, "a"], [1.0, 2.5, None, True, "a"]),
     ],
 )
-def test_other_spellings_are_no_loss(original: Any, dumped: Any) -> None:
+def test_other_spellings_are_equal(original: Any, dumped: Any) -> None:
     assert list(differences(original, dumped)) == []
 
 
@@ -28,7 +28,7 @@ def test_other_spellings_are_no_loss(original: Any, dumped: Any) -> None:
     ("original", "dumped", "found"),
     [
         ({"a": 1}, {}, ".a: lost"),
-        ({}, {"a": 1}, ".a: came from nowhere"),
+        ({}, {"a": 1}, ".a: was added"),
         ({"a": [{"b": 25}]}, {"a": [{"b": "25"}]}, ".a[0].b: 25 became '25'"),
         ({"a": "25"}, {"a": 25}, ".a: '25' became 25"),
         ([1, 2], [1], ": 2 items became 1"),
@@ -39,7 +39,7 @@ def test_other_spellings_are_no_loss(original: Any, dumped: Any) -> None:
         (["a"], ["b"], "[0]: 'a' became 'b'"),
     ],
 )
-def test_every_loss_is_seen(original: Any, dumped: Any, found: str) -> None:
+def test_losses_are_detected(original: Any, dumped: Any, found: str) -> None:
     [difference] = differences(original, dumped)
     assert difference.startswith(found)
 
@@ -53,7 +53,7 @@ def test_every_loss_is_seen(original: Any, dumped: Any, found: str) -> None:
         ("single item of the top-level array", [{"id": 1}]),
     ],
 )
-def test_a_part_of_a_response_is_made_whole(kind: str, whole: object) -> None:
+def test_partial_response_is_completed(kind: str, whole: object) -> None:
     assert Recording("f", "v2", "get", 200, "recorded", kind, b'{"id": 1}').response == whole
 
 
@@ -66,5 +66,5 @@ def test_a_part_of_a_response_is_made_whole(kind: str, whole: object) -> None:
         (b"<html>", ""),
     ],
 )
-def test_the_sentence_of_an_error_body(content: bytes, sentence: str) -> None:
+def test_message_of_error_body(content: bytes, sentence: str) -> None:
     assert said(content) == sentence

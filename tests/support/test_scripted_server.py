@@ -1,4 +1,4 @@
-"""The server that the wire tests trust, tested with a plain HTTP client and with bare sockets."""
+"""The server of the wire tests, tested with a plain HTTP client and with raw sockets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.support.scripted_server import (
     Request,
     Response,
     ScriptedServer,
+    closed_port,
     drop,
     hang,
-    nobody,
     raw,
     redirect,
     reply,
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 
 
 def talk(server: ScriptedServer, data: bytes) -> bytes:
-    """Send bytes, then read until the server ends the connection."""
+    """Send bytes, then read until the server closes the connection."""
     host, port = server.host.split(":")
     with socket.create_connection((host, int(port)), timeout=2) as connection:
         connection.sendall(data)
@@ -42,7 +42,7 @@ def talk(server: ScriptedServer, data: bytes) -> bytes:
 GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 
 
-async def test_a_request_is_recorded_as_it_came(server: ScriptedServer) -> None:
+async def test_request_is_recorded(server: ScriptedServer) -> None:
     server.on("POST", "/a%2Fb", reply(201, json={"id": 1}))
 
     async with httpx.AsyncClient() as client:
@@ -62,7 +62,7 @@ async def test_a_request_is_recorded_as_it_came(server: ScriptedServer) -> None:
     assert request.connection == 1
 
 
-async def test_connections_are_kept_alive_and_counted(server: ScriptedServer) -> None:
+async def test_connections_are_reused_and_counted(server: ScriptedServer) -> None:
     server.otherwise(reply(text="hello"))
 
     async with httpx.AsyncClient() as client:
@@ -73,42 +73,42 @@ async def test_connections_are_kept_alive_and_counted(server: ScriptedServer) ->
     assert server.connections == 1
 
 
-async def test_requests_at_the_same_time_are_counted(server: ScriptedServer) -> None:
-    limiter = server.limiter()
-    server.otherwise(reply().held_by(limiter))
+async def test_concurrent_requests_are_counted(server: ScriptedServer) -> None:
+    latch = server.latch()
+    server.otherwise(reply().held_by(latch))
 
     async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
         for _ in range(5):
             tasks.start_soon(client.get, server.url)
         await server.seen(5)
         assert server.concurrent == 5
-        limiter.open()
+        latch.open()
 
-    await server.parted(5)
+    await server.disconnected(5)
     assert (server.concurrent, server.max_concurrent, server.connections) == (0, 5, 5)
 
 
-async def test_waiting_for_what_never_comes_fails(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.support.scripted_server.PATIENCE", 0.05)
+async def test_wait_times_out(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.support.scripted_server.TIMEOUT", 0.05)
 
     with pytest.raises(AssertionError, match="saw 0 requests, not 1"):
         await server.seen(1)
     with pytest.raises(AssertionError, match="saw 0 connections end, not 1"):
-        await server.parted(1)
+        await server.disconnected(1)
 
 
-async def test_the_end_of_connections_is_counted(server: ScriptedServer) -> None:
+async def test_closed_connections_are_counted(server: ScriptedServer) -> None:
     server.otherwise(reply())
 
     async with httpx.AsyncClient() as client:
         await client.get(server.url)
         assert (server.connections, server.ended) == (1, 0)
 
-    await server.parted(1)
+    await server.disconnected(1)
     assert server.ended == 1
 
 
-async def test_a_script_goes_before_routes_and_a_list_is_used_up(server: ScriptedServer) -> None:
+async def test_script_precedes_routes_and_list_is_consumed(server: ScriptedServer) -> None:
     server.on("GET", "/", [reply(202), reply(201)])
     server.otherwise(lambda request: reply(text=request.path))
     server.script([reply(429, headers={"Retry-After": "1"})])
@@ -124,7 +124,7 @@ async def test_a_script_goes_before_routes_and_a_list_is_used_up(server: Scripte
 
 
 async def visit(*paths: str, broken: Handler) -> list[int]:
-    """Ask a server, which knows little, for these paths, and leave it."""
+    """Request these paths from a server with few routes."""
     with ScriptedServer() as server:
         server.on("GET", "/broken", broken)
         server.on("GET", "/once", [reply()])
@@ -136,7 +136,7 @@ def lost(request: Request) -> Response:
     raise KeyError(request.path)
 
 
-async def test_what_nobody_scripted_fails_the_test() -> None:
+async def test_unscripted_request_fails_the_test() -> None:
     assert await visit("/once", broken=lost) == [200]
     with pytest.raises(AssertionError) as failure:
         await visit("/once", "/once", "/broken", "/never", broken=lost)
@@ -147,12 +147,12 @@ async def test_what_nobody_scripted_fails_the_test() -> None:
     )
 
 
-async def test_what_nobody_scripted_is_responded_with_599(server: ScriptedServer) -> None:
+async def test_unscripted_request_gets_599(server: ScriptedServer) -> None:
     assert talk(server, GET).startswith(b"HTTP/1.1 599 ")
     server.complaints.clear()
 
 
-async def test_an_error_of_the_test_is_not_hidden_by_complaints() -> None:
+async def test_error_of_the_test_precedes_complaints() -> None:
     async def fail() -> None:
         with ScriptedServer() as server:
             async with httpx.AsyncClient() as client:
@@ -163,7 +163,7 @@ async def test_an_error_of_the_test_is_not_hidden_by_complaints() -> None:
         await fail()
 
 
-async def test_clear_starts_over(server: ScriptedServer) -> None:
+async def test_clear_resets(server: ScriptedServer) -> None:
     server.on("GET", "/", reply(text="before"))
     server.otherwise(reply(text="fallback"))
     async with httpx.AsyncClient() as client:
@@ -177,7 +177,7 @@ async def test_clear_starts_over(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-async def test_every_framing_is_understood(server: ScriptedServer, framing: Framing) -> None:
+async def test_framings(server: ScriptedServer, framing: Framing) -> None:
     server.otherwise(reply(json=list(range(1000)), framing=framing))
 
     async with httpx.AsyncClient() as client:
@@ -188,7 +188,7 @@ async def test_every_framing_is_understood(server: ScriptedServer, framing: Fram
     assert server.connections == (2 if framing == "close" else 1)
 
 
-async def test_a_chunked_request_is_read_to_its_end(server: ScriptedServer) -> None:
+async def test_chunked_request_is_read(server: ScriptedServer) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"one "
         yield b"two"
@@ -202,13 +202,13 @@ async def test_a_chunked_request_is_read_to_its_end(server: ScriptedServer) -> N
 
 
 @pytest.mark.parametrize("status", [204, 304])
-async def test_a_response_without_a_body_has_none(server: ScriptedServer, status: int) -> None:
+async def test_response_without_body(server: ScriptedServer, status: int) -> None:
     server.otherwise(reply(status, json={"ignored": True}))
 
     assert talk(server, GET).endswith(b"\r\n\r\n")
 
 
-async def test_head_gets_only_the_head(server: ScriptedServer) -> None:
+async def test_head_has_no_body(server: ScriptedServer) -> None:
     server.otherwise(reply(json={"size": 12}))
 
     async with httpx.AsyncClient() as client:
@@ -219,7 +219,7 @@ async def test_head_gets_only_the_head(server: ScriptedServer) -> None:
     assert server.connections == 1
 
 
-async def test_a_redirect_names_its_target(server: ScriptedServer) -> None:
+async def test_redirect_has_location(server: ScriptedServer) -> None:
     server.on("GET", "/from", redirect("/to"))
     server.on("GET", "/to", reply(text="arrived"))
 
@@ -230,13 +230,13 @@ async def test_a_redirect_names_its_target(server: ScriptedServer) -> None:
     assert [request.path for request in server.requests] == ["/from", "/to"]
 
 
-async def test_a_wrong_content_type_and_a_wrong_reason_are_sent_as_told(server: ScriptedServer) -> None:
+async def test_custom_content_type_and_reason(server: ScriptedServer) -> None:
     server.otherwise(reply(400, body=b"<html>", content_type="text/html", reason="Nope"))
 
     assert talk(server, GET) == (b"HTTP/1.1 400 Nope\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>")
 
 
-async def test_garbage_is_sent_as_it_is(server: ScriptedServer) -> None:
+async def test_raw_bytes(server: ScriptedServer) -> None:
     server.otherwise(raw(b"\x16\x03\x01 this is", b" not HTTP"))
 
     assert talk(server, GET) == b"\x16\x03\x01 this is not HTTP"
@@ -245,7 +245,7 @@ async def test_garbage_is_sent_as_it_is(server: ScriptedServer) -> None:
             await client.get(server.url)
 
 
-async def test_the_body_can_break_off(server: ScriptedServer) -> None:
+async def test_truncated_body(server: ScriptedServer) -> None:
     server.otherwise(reply(text="0123456789").cut())
 
     head, _, body = talk(server, GET).partition(b"\r\n\r\n")
@@ -256,7 +256,7 @@ async def test_the_body_can_break_off(server: ScriptedServer) -> None:
             await client.get(server.url)
 
 
-async def test_a_chunked_body_can_break_off(server: ScriptedServer) -> None:
+async def test_truncated_chunked_body(server: ScriptedServer) -> None:
     server.otherwise(reply(text="0123456789" * 100, framing="chunked").cut())
 
     async with httpx.AsyncClient() as client:
@@ -264,7 +264,7 @@ async def test_a_chunked_body_can_break_off(server: ScriptedServer) -> None:
             await client.get(server.url)
 
 
-async def test_a_connection_can_end_with_a_reset(server: ScriptedServer) -> None:
+async def test_reset(server: ScriptedServer) -> None:
     server.script([drop(reset=True), reply(text="0123456789").cut(reset=True)])
 
     with pytest.raises(ConnectionResetError):
@@ -274,14 +274,14 @@ async def test_a_connection_can_end_with_a_reset(server: ScriptedServer) -> None
             await client.get(server.url)
 
 
-async def test_a_connection_can_end_without_a_response(server: ScriptedServer) -> None:
+async def test_close_without_response(server: ScriptedServer) -> None:
     server.otherwise(drop())
 
     assert talk(server, GET) == b""
     assert len(server.requests) == 1
 
 
-async def test_a_connection_can_end_in_the_middle_of_the_request(server: ScriptedServer) -> None:
+async def test_close_in_the_middle_of_the_request(server: ScriptedServer) -> None:
     server.otherwise(drop().reading(4))
 
     async with httpx.AsyncClient() as client:
@@ -291,7 +291,7 @@ async def test_a_connection_can_end_in_the_middle_of_the_request(server: Scripte
     assert [request.body for request in server.requests] == [b"0123"]
 
 
-async def test_a_response_can_come_before_the_body(server: ScriptedServer) -> None:
+async def test_response_before_the_request_body(server: ScriptedServer) -> None:
     server.otherwise(reply(413).reading(0))
 
     async with httpx.AsyncClient() as client:
@@ -302,7 +302,7 @@ async def test_a_response_can_come_before_the_body(server: ScriptedServer) -> No
     assert server.connections == 1
 
 
-async def test_a_connection_can_be_dropped_before_anything_is_read(server: ScriptedServer) -> None:
+async def test_connection_dropped_before_reading(server: ScriptedServer) -> None:
     server.otherwise(reply())
     server.drop_connections(1)
 
@@ -315,7 +315,7 @@ async def test_a_connection_can_be_dropped_before_anything_is_read(server: Scrip
     assert server.connections == 2
 
 
-async def test_an_idle_connection_can_be_gone_when_the_client_comes_back(server: ScriptedServer) -> None:
+async def test_closed_idle_connection(server: ScriptedServer) -> None:
     server.otherwise(reply(text="bye").then_close())
 
     async with httpx.AsyncClient() as client:
@@ -326,7 +326,7 @@ async def test_an_idle_connection_can_be_gone_when_the_client_comes_back(server:
     assert talk(server, GET.replace(b"Connection: close\r\n", b"")).endswith(b"bye")
 
 
-async def test_a_hanging_server_is_left_by_the_client(server: ScriptedServer) -> None:
+async def test_client_times_out_on_hang(server: ScriptedServer) -> None:
     server.otherwise(hang())
 
     async with httpx.AsyncClient() as client:
@@ -336,7 +336,7 @@ async def test_a_hanging_server_is_left_by_the_client(server: ScriptedServer) ->
     assert len(server.requests) == 1
 
 
-async def test_a_server_with_hanging_requests_can_be_left() -> None:
+async def test_exit_with_hanging_requests() -> None:
     with ScriptedServer() as server:
         server.otherwise(hang())
         async with httpx.AsyncClient() as client, anyio.create_task_group() as tasks:
@@ -346,7 +346,7 @@ async def test_a_server_with_hanging_requests_can_be_left() -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_response_can_come_late_and_slowly(server: ScriptedServer) -> None:
+async def test_late_and_slow_response(server: ScriptedServer) -> None:
     server.on("GET", "/late", reply().after(3))
     server.on("GET", "/slow", reply(text="0123456789").dripping(5, pause=0.04))
 
@@ -358,7 +358,7 @@ async def test_a_response_can_come_late_and_slowly(server: ScriptedServer) -> No
             await client.get(server.url + "/slow")
 
 
-async def test_a_proxy_request_is_read_too(server: ScriptedServer) -> None:
+async def test_proxy_request(server: ScriptedServer) -> None:
     server.on("GET", "/api/v2/me", reply(text="through"))
 
     async with httpx.AsyncClient(proxy=server.url) as client:
@@ -380,8 +380,8 @@ async def test_tls() -> None:
     assert server.url.startswith("https://")
 
 
-async def test_where_nobody_listens_connections_are_refused() -> None:
-    with nobody() as url:
+async def test_closed_port_refuses_connections() -> None:
+    with closed_port() as url:
         async with httpx.AsyncClient() as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(url)

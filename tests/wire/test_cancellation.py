@@ -80,7 +80,7 @@ async def test_at_every_step(api: ScriptedServer, anyio_backend: str, waiting: i
             assert not cancelled, "the call never came to its end"
             assert seen >= {"write", "written", "read", "was read"}
             assert warm or seen >= {"connect", "connected"}
-    await api.parted(api.connections)
+    await api.disconnected(api.connections)
 
 
 async def _later(client: AsyncCircleCI) -> None:
@@ -91,7 +91,7 @@ async def _later(client: AsyncCircleCI) -> None:
 async def test_many_at_once(api: ScriptedServer) -> None:
     """A crowd on few places, each cancelled at its own moment: all places come back, every round, and no more."""
     entered: list[Request] = []
-    hold = api.limiter()
+    hold = api.latch()
 
     def enter(request: Request) -> Response:
         entered.append(request)
@@ -108,7 +108,7 @@ async def test_many_at_once(api: ScriptedServer) -> None:
                 steps.again()
                 assert client._session.http()._places.value == 3
                 entered.clear()
-                hold = api.limiter()
+                hold = api.latch()
                 with anyio.fail_after(SOON):
                     async with anyio.create_task_group() as crowd:
                         for _ in range(6):
@@ -118,7 +118,7 @@ async def test_many_at_once(api: ScriptedServer) -> None:
                         await run_until_idle()
                         assert len(entered) == 3
                         hold.open()
-    await api.parted(api.connections)
+    await api.disconnected(api.connections)
 
 
 PLACES: Final = ["on_request", "on_response", "auth", "slot", "limiter", "pause"]
@@ -137,7 +137,7 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
     options: dict[str, Any] = {place: stay} if place in ("on_request", "on_response", "auth") else {}
     clock = FakeClock(held=True)
-    hold = api.limiter()
+    hold = api.latch()
     first = {
         "slot": reply(json=USER).held_by(hold),
         "limiter": reply(json=USER, headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "9"}),
@@ -170,7 +170,7 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
 async def test_places_of_foreign_connections_come_back(api: ScriptedServer, kind: str) -> None:
-    hold = api.limiter()
+    hold = api.latch()
     api.script([reply(json=USER).held_by(hold)] * 6)
     borrowed: Any = httpx.AsyncClient() if kind == "http_client" else httpx.AsyncHTTPTransport()
     async with borrowed, client_on(api, max_concurrency=2, **{kind: borrowed}) as client:

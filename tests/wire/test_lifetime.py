@@ -26,7 +26,7 @@ from circleci_sdk import (
 )
 from tests.support.clients import CREATED, SLUG, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
-from tests.support.scripted_server import Response, ScriptedServer, hang, nobody, reply
+from tests.support.scripted_server import Response, ScriptedServer, closed_port, hang, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
@@ -134,14 +134,14 @@ async def test_deadline_while_connecting(
     async with client_on(server.url.replace("http:", "https:"), clock, timeout=timeout) as client:
         with pytest.raises(RequestTimeoutError) as caught:
             await trigger(client)
-        await server.parted(attempts)  # not only when the client is closed, or collected
+        await server.disconnected(attempts)  # not only when the client is closed, or collected
     error = caught.value
     assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (because, "not_sent", attempts)
 
 
 @pytest.mark.parametrize("kind", ["own", "http_client", "transport"])
 async def test_deadline_while_waiting_for_a_slot(server: ScriptedServer, kind: str) -> None:
-    hold = server.limiter()
+    hold = server.latch()
     server.script([reply(json=USER).held_by(hold)])
     async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
         options = {"own": {}, "http_client": {"http_client": borrowed}, "transport": {"transport": transport}}[kind]
@@ -184,7 +184,7 @@ async def test_its_own_connections_are_closed(server: ScriptedServer) -> None:
     async with client_on(server) as client, anyio.create_task_group() as tasks:
         for _ in range(5):
             tasks.start_soon(get, client)
-    await server.parted(server.connections)
+    await server.disconnected(server.connections)
 
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
@@ -204,7 +204,7 @@ async def test_what_is_borrowed_stays_open(server: ScriptedServer, kind: str) ->
             await get(client)
     assert (closed, server.connections) == ([], 1)
     await borrowed.aclose()
-    await server.parted(1)
+    await server.disconnected(1)
 
 
 async def test_a_borrowed_client_keeps_its_habits_but_follows_no_redirect(server: ScriptedServer) -> None:
@@ -266,7 +266,7 @@ async def test_closing_a_view_closes_nothing(server: ScriptedServer) -> None:
 
 async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None:
     """They end in peace, and their connections with them; no new call begins."""
-    hold = server.limiter()
+    hold = server.latch()
     server.script([reply(json=USER), reply(json=USER).held_by(hold), reply(json=USER).held_by(hold)])
     responses: list[object] = []
 
@@ -284,7 +284,7 @@ async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None
             await get(client)
         hold.open()
     assert len(responses) == 2
-    await server.parted(server.connections)
+    await server.disconnected(server.connections)
 
 
 @contextmanager
@@ -349,7 +349,7 @@ async def test_a_client_that_holds_nothing_is_not_mentioned(
     server: ScriptedServer, use: Callable[[AsyncCircleCI], Awaitable[object]], kind: str
 ) -> None:
     server.otherwise(reply(json=USER))
-    with nobody() as url, noted() as said:
+    with closed_port() as url, noted() as said:
         async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
             options = {"http_client": {"http_client": borrowed}, "transport": {"transport": transport}}.get(kind, {})
             address = url if kind == "nobody" else server.url
@@ -371,7 +371,7 @@ async def test_a_thousand_clients_leave_nothing(server: ScriptedServer) -> None:
     before = _open_files()
     for _ in range(1000):
         await live()
-    await server.parted(1001)
+    await server.disconnected(1001)
     gc.collect()
     assert _open_files() <= before
     assert [reference for reference in left if reference() is not None] == []
@@ -438,7 +438,7 @@ def test_loops_that_are_over_are_forgotten(server: ScriptedServer) -> None:
 
 
 async def test_many_calls_few_at_once(server: ScriptedServer) -> None:
-    hold = server.limiter()
+    hold = server.latch()
     server.otherwise(reply(json={}).held_by(hold))
     async with client_on(server, max_concurrency=20) as client, anyio.create_task_group() as tasks:
         for number in range(1000):

@@ -398,8 +398,8 @@ async def test_breaking_out_sends_nothing_more(client: AsyncCircleCI, server: Sc
 
 async def test_cancelled_in_the_middle(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
-    limiter = server.limiter()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
+    latch = server.latch()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(latch)})
     pager = client.v2.pipelines.list_for_project(SLUG)
     read: list[int] = []
 
@@ -407,7 +407,7 @@ async def test_cancelled_in_the_middle(client: AsyncCircleCI, server: ScriptedSe
         tasks.start_soon(numbers_of, pager, read)
         await server.seen(2)
         tasks.cancel_scope.cancel()
-    limiter.open()
+    latch.open()
     assert (read, pager.next) == ([1], "b")
     three_pages(server)
     assert await numbers_of(pager) == [1, 2, 3, 4, 5]
@@ -456,15 +456,13 @@ async def test_prefetch_reads_as_far_ahead_as_told(ahead: int) -> None:
 
 
 async def test_prefetch_left_early_stops_reading(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    limiter = server.limiter()
-    serve(
-        server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c").held_by(limiter), "c": page(3)}
-    )
+    latch = server.latch()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c").held_by(latch), "c": page(3)})
     async with client.v2.pipelines.list_for_project(SLUG).prefetch() as items:
         async for _ in items:
             break
         await server.seen(2)
-    limiter.open()
+    latch.open()
     await run_until_idle()
     assert tokens(server) == [None, "b"]
 
@@ -502,8 +500,8 @@ async def test_prefetch_finds_a_token_seen_twice(client: AsyncCircleCI, server: 
 
 @pytest.mark.parametrize("consumer_waits", [True, False], ids=["while waiting for a page", "while working"])
 async def test_prefetch_cancelled(client: AsyncCircleCI, server: ScriptedServer, consumer_waits: bool) -> None:
-    limiter = server.limiter()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
+    latch = server.latch()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(latch)})
     ended: list[str] = []
 
     async def read() -> None:
@@ -522,20 +520,20 @@ async def test_prefetch_cancelled(client: AsyncCircleCI, server: ScriptedServer,
         tasks.start_soon(read)
         await server.seen(2)
         tasks.cancel_scope.cancel()
-    limiter.open()
+    latch.open()
     assert ended == ["cancelled"]
     three_pages(server)
     assert len(await client.v2.pipelines.list_for_project(SLUG).collect()) == 5
 
 
 async def test_prefetch_inside_a_time_limit_of_the_caller(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    limiter = server.limiter()
-    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(limiter)})
+    latch = server.latch()
+    serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(latch)})
     with anyio.move_on_after(0.1) as limit:
         async with client.v2.pipelines.list_for_project(SLUG).prefetch() as items:
             async for _ in items:
                 pass
-    limiter.open()
+    latch.open()
     assert limit.cancelled_caught
 
 

@@ -102,13 +102,13 @@ async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
 async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> None:
     """Each such refusal moves the pause, and all get through in the end."""
     clock = FakeClock()
-    limiter = api.limiter()
+    latch = api.latch()
     refused: list[int] = []
 
     def response(request: Request) -> Response:
         if len(refused) < 10:
             refused.append(request.connection)
-            return refusal(5).held_by(limiter)
+            return refusal(5).held_by(latch)
         return reply(json=USER)
 
     api.on("GET", ME, response)
@@ -116,7 +116,7 @@ async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> N
         for _ in range(10):
             tasks.start_soon(me, client)
         await api.seen(10)
-        limiter.open()
+        latch.open()
     assert len(api.requests) == 20
     assert clock.slept[0] == 5
 
@@ -124,7 +124,7 @@ async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> N
 async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer) -> None:
     """They had passed the limiter when it was open; now they leave as late as all others, and in no greater hurry."""
     clock = FakeClock(held=True)
-    limiter = api.limiter()
+    latch = api.latch()
     hooked: list[httpx.Request] = []
     responded: list[httpx.Response] = []
 
@@ -134,7 +134,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
     async def note_response(response: httpx.Response) -> None:
         responded.append(response)
 
-    api.script([refusal(10, {"X-RateLimit-Limit": "4"}).held_by(limiter)] * 2)
+    api.script([refusal(10, {"X-RateLimit-Limit": "4"}).held_by(latch)] * 2)
     async with (
         client_on(api, clock, max_concurrency=2, on_request=note, on_response=note_response) as client,
         anyio.create_task_group() as tasks,
@@ -142,7 +142,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
         for _ in range(20):
             tasks.start_soon(me, client)
         await api.seen(2)
-        limiter.open()
+        latch.open()
         while len(responded) < 2:  # the clock stands still while the network works, or calls run out of time
             await run_until_idle()
         await clock.advance(9.9)
@@ -163,7 +163,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
 async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
     api: ScriptedServer, options: dict[str, Any], reason: str
 ) -> None:
-    limiter = api.limiter()
+    latch = api.latch()
     errors: list[RateLimitError] = []
 
     async def call(client: AsyncCircleCI) -> None:
@@ -171,14 +171,14 @@ async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
             await me(client)
         errors.append(caught.value)
 
-    api.on("GET", ME, refusal(10).held_by(limiter))
+    api.on("GET", ME, refusal(10).held_by(latch))
     clock = FakeClock()
     async with client_on(api, clock, max_concurrency=1, **options) as client:
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(call, client)
             await api.seen(1)
-            limiter.open()
+            latch.open()
         assert len(api.requests) == 1
         clock.now += 10
         api.on("GET", ME, reply(json=USER))

@@ -32,7 +32,7 @@ from tests.support.calls import calls
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.facts import Operation, operations
-from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, redirect, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
@@ -300,7 +300,7 @@ async def test_row(server: ScriptedServer, row: Row) -> None:
 @pytest.mark.parametrize("call", [get, trigger], ids=["GET", "POST"])
 async def test_what_never_left_is_sent_again(call: Call) -> None:
     clock = FakeClock()
-    with nobody() as url:
+    with closed_port() as url:
         async with client_on(url, clock) as client:
             with pytest.raises(ConnectionFailedError) as caught:
                 await call(client)
@@ -312,7 +312,7 @@ async def test_what_never_left_is_sent_again(call: Call) -> None:
 async def test_a_refused_connection_and_then_a_server(server: ScriptedServer) -> None:
     """A POST whose first connection was refused reaches the server that returns the second time."""
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", GOOD[trigger])
-    with nobody() as url:
+    with closed_port() as url:
         attempts: list[httpx.URL] = []
 
         async def turn(request: httpx.Request) -> None:
@@ -387,7 +387,7 @@ async def test_an_idle_connection_that_is_gone_costs_no_attempt(server: Scripted
     server.script([GOOD[get].then_close(), GOOD[trigger]])
     async with client_on(server, FakeClock(), max_retries=0) as client:
         await get(client)
-        await server.parted(1)
+        await server.disconnected(1)
         await trigger(client)
     assert server.connections == 2
 

@@ -33,7 +33,7 @@ from circleci_sdk import (
 from circleci_sdk.helpers._downloads.download import download_of
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, redirect, reply
 
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 Observe: TypeAlias = Callable[[ScriptedServer], Awaitable[str]]
@@ -163,7 +163,7 @@ async def two_calls(server: ScriptedServer) -> str:
 
 async def connection_refused(server: ScriptedServer) -> str:
     clock = FakeClock()
-    with nobody() as url:
+    with closed_port() as url:
         async with client_on(url, clock) as client:
             end = await end_of(trigger(client))
     return f"tried {1 + len(clock.slept)} times, {end}"

@@ -26,7 +26,7 @@ from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, StatusError,
 from circleci_sdk._core.transport.auth import Token
 from tests.support.clients import client_on
 from tests.support.handmade import things
-from tests.support.scripted_server import Response, ScriptedServer, drop, hang, nobody, raw, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, raw, redirect, reply
 
 TOKEN: Final = "CCIPAT_0123456789abcdefghijkl_secret"
 SENT: Final = "hunter2-was-sent"
@@ -218,7 +218,7 @@ async def test_a_refusal_that_quotes_nothing_keeps_its_words(server: ScriptedSer
 
 @pytest.mark.parametrize("auth", AUTHS)
 async def test_nobody_there(server: ScriptedServer, said: Said, auth: str) -> None:
-    with nobody() as address:
+    with closed_port() as address:
         async with client_of(server, auth, address) as client:
             with pytest.raises(CircleCIError) as caught:
                 await set_env_var(client)
