@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -24,8 +25,8 @@ def imports_seen_by_checkers(package: str) -> dict[str, str]:
         if isinstance(node, ast.ImportFrom) and node.module not in {
             "__future__",
             "typing",
-            "_lazy",
-            "circleci_sdk._lazy",
+            "_public",
+            "circleci_sdk._public",
         }:
             module = f"{package}.{node.module}" if node.level else str(node.module)
             found |= {alias.name: module for alias in node.names}
@@ -52,6 +53,15 @@ def test_names_are_listed_once_and_by_dir(package: str) -> None:
 def test_a_name_that_does_not_exist(package: str) -> None:
     with pytest.raises(AttributeError, match=rf"^module '{package}' has no attribute 'Misspelt'$"):
         _ = import_module(package).Misspelt
+
+
+@every_package
+def test_the_module_of_a_class_is_a_public_package(package: str) -> None:
+    module = import_module(package)
+    classes = [value for name in module.__all__ if isinstance(value := getattr(module, name), type)]
+    assert not [cls for cls in classes if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls]
+    private = {cls.__module__ for cls in classes} - {f"circleci_sdk{name}" for name in PACKAGES}
+    assert not private
 
 
 def test_no_other_package_is_public() -> None:

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from ._preload import preload
     from .client import AsyncCircleCI
 else:
-    from ._lazy import lazy
+    from ._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

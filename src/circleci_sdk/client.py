@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
+from circleci_sdk._public import public
+
 from ._core.caller import Caller, RecordingCaller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import Options, Timeout
@@ -37,6 +39,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+@public("circleci_sdk")
 class AsyncCircleCI:
     """A client of CircleCI's API, for asyncio and trio.
 

@@ -39,7 +39,7 @@ def roots(modules: Collection[str]) -> set[str]:
 
 def test_the_package_itself_loads_next_to_nothing() -> None:
     modules = loaded_by("import circleci_sdk")
-    assert of_package(modules, "circleci_sdk") == {"circleci_sdk", "circleci_sdk._lazy", "circleci_sdk._version"}
+    assert of_package(modules, "circleci_sdk") == {"circleci_sdk", "circleci_sdk._public", "circleci_sdk._version"}
     assert not roots(modules) & set(HEAVY)
     assert len(modules) < 15
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from circleci_sdk._public import public
+
 from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
@@ -31,6 +33,7 @@ T_co = TypeVar("T_co", covariant=True)
 Arguments = Mapping[str, object]
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T_co]):
     """What a call responded, and how it came.

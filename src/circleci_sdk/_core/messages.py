@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
+from circleci_sdk._public import public
+
 from .policy.retry import Delivered, delivered_by
 
 FailureKind = Literal["connection", "timeout", "pool", "unreadable"]
 _MAX_URL: Final = 65_536
 
 
+@public("circleci_sdk")
 class Headers(Mapping[str, str]):
     """The headers of a response; names in any case, repeated ones joined by commas."""
 

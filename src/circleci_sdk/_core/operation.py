@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
 
+from circleci_sdk._public import public
+
 from .unset import UNSET, Unset
 
 T_co = TypeVar("T_co", covariant=True)
@@ -175,6 +177,7 @@ class Api(NamedTuple):
     models: str
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation(Generic[T_co]):
     """One endpoint of the API, as data.

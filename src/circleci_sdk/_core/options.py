@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any, Literal
 
+from circleci_sdk._public import public
+
 from .errors import ConfigError
 from .unset import UNSET, Unset
 
@@ -25,6 +27,7 @@ def is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class Timeout:
     """Limits in seconds. `total` covers the whole call: waiting, all attempts, decoding. None means no limit.

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from circleci_sdk._public import public
+
 from .errors import CallError, InvalidArgumentError, PaginationError
 from .options import is_count
 
@@ -23,6 +25,7 @@ T_co = TypeVar("T_co", covariant=True)
 Cursor: TypeAlias = str | int | None
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T_co]):
     """One page of a list.
@@ -73,6 +76,7 @@ class Fetched(Generic[T_co]):
 Fetch: TypeAlias = Callable[[Cursor], Awaitable[Fetched[T_co]]]
 
 
+@public("circleci_sdk")
 class AsyncPager(Generic[T_co]):
     """A list of the API, read as far as you ask.
 

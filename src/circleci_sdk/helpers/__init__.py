@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .usage.rows import UsageRow
     from .usage.usage import Usage, UsageProgress, UsageRows, UsageWindow
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

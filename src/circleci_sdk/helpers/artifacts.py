@@ -13,6 +13,7 @@ from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET
+from circleci_sdk._public import public
 from circleci_sdk.v2._client import V2
 
 from ._downloads.download import download_of
@@ -29,6 +30,7 @@ Overwrite = bool | Literal["skip"]
 Match = str | Sequence[str] | Callable[["Artifact"], bool]
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class DownloadedArtifact:
     """An artifact on disk: its `path`, its `size` in bytes, and whether it was `kept` because it was there already."""
@@ -39,6 +41,7 @@ class DownloadedArtifact:
     kept: bool = False
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobArtifacts:
     """A job, its `number` as `download` takes it, and the artifacts it has stored."""
@@ -48,6 +51,7 @@ class JobArtifacts:
     artifacts: tuple[Artifact, ...]
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class LatestArtifacts:
     """The newest run that was asked for, with the artifacts of its jobs."""
@@ -62,6 +66,7 @@ class LatestArtifacts:
         return tuple(artifact for job in self.jobs for artifact in job.artifacts)
 
 
+@public("circleci_sdk.helpers")
 class Artifacts:
     """What jobs have stored. Reached as `circleci.artifacts`."""
 

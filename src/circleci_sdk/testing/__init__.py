@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ._store.records import FakeUser
     from ._store.runs import FakeJob, FakePipeline, FakeWorkflow
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
+from circleci_sdk._public import public
+
 from ._protocol.app import App
 from ._protocol.faults import Drop, Fault, labels_of
 from ._protocol.limits import Family, Limit
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 Chaos = Literal["drop", "truncate", "delay", "429", "500", "502", "503", "504"]
 
 
+@public("circleci_sdk.testing")
 class FakeCircleCI:
     """An in-memory fake server of the CircleCI API, with state, a controllable clock and injected faults.
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from .resources.users import Users
 
 
+@public("circleci_sdk.v1")
 class V1:
     """CircleCI API v1.1, reached as `circleci.v1`."""
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._client import V2
     from ._operations import OPERATIONS
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(__name__, {"._client": "V2", "._operations": "OPERATIONS"})
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from .resources.workflows import Workflows
 
 
+@public("circleci_sdk.v2")
 class V2:
     """CircleCI API v2, reached as `circleci.v2`."""
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .store import DeliveryStore, MemoryStore
     from .verify import parse
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from circleci_sdk._core.errors import ConfigError, DecodeError, SignatureError
+from circleci_sdk._public import public
 
 from .events import delivery_id
 from .verify import MAX_BODY, header, parse, verify
@@ -35,6 +36,7 @@ _NOT_RUNNING: Final[_Response] = (
 )
 
 
+@public("circleci_sdk.webhooks")
 class WebhookApp:
     """An ASGI app that receives the deliveries of webhooks and gives them to a router.
 

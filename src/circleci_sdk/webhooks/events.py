@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import EventPipeline
 
     from .kinds import Event
 
 
+@public("circleci_sdk.webhooks")
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
     """A delivery of a kind that this version of the package does not know.

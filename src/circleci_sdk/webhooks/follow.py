@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError, RateLimitError, ServerError, TransportError
 from circleci_sdk._core.unset import UNSET
+from circleci_sdk._public import public
 
 from .events import branch_of
 from .merging import JOBS, WORKFLOWS, Merge, next_poll
@@ -89,6 +90,7 @@ def follow(
     return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, wanted, branch)
 
 
+@public("circleci_sdk.webhooks")
 class Follow:
     """The events of one project, one by one. Made by `follow`; there is nothing to close."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._public import public
 
 from .events import UnknownEvent, delivery_id
 from .filters import Filter, Projects, Texts
@@ -35,6 +36,7 @@ Handler: TypeAlias = Callable[[E], Awaitable[object]]
 _REPORT_SECONDS: Final = 5.0
 
 
+@public("circleci_sdk.webhooks")
 @dataclass(frozen=True, slots=True)
 class HandlerFailure:
     """A handler that did not come to its end.
@@ -52,6 +54,7 @@ class HandlerFailure:
         return f"{_name(self.handler)} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
 
 
+@public("circleci_sdk.webhooks")
 class Router:
     """Takes events and calls the handlers that want them.
 

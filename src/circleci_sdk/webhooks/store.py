@@ -6,8 +6,10 @@ from typing import Protocol
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_count
+from circleci_sdk._public import public
 
 
+@public("circleci_sdk.webhooks")
 class DeliveryStore(Protocol):
     """A memory of deliveries. Write your own to share it between processes or to keep it over a restart."""
 
@@ -25,6 +27,7 @@ class DeliveryStore(Protocol):
         ...
 
 
+@public("circleci_sdk.webhooks")
 class MemoryStore:
     """The memory of one process: the newest ids, up to a number.
 

@@ -12,6 +12,8 @@ from math import isfinite
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     import anyio
 
@@ -31,6 +33,7 @@ LONGEST_PAUSE: Final = 86400.0
 """No window is longer than a day; what claims to be is no wait but nonsense, such as a point in time."""
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """The budget that the headers of a response told. Parts that they did not tell are None.
@@ -45,6 +48,7 @@ class RateLimit:
     window: float | None = None
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class RateKey:
     """What a budget belongs to: a credential (a digest, never the token), a server and a group of operations."""
@@ -54,6 +58,7 @@ class RateKey:
     group: str
 
 
+@public("circleci_sdk")
 class RateLimiter(Protocol):
     """The gate before each attempt. Implement it to share a budget between processes.
 

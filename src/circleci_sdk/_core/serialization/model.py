@@ -22,10 +22,12 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._public import public
 
 from .encode import free_json, json_key
 
 
+@public("circleci_sdk")
 class UnknownStr(str):
     """A value that this version of the package does not know yet.
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_text
+from circleci_sdk._public import public
 
 _LONG: Final = {"gh": "github", "bb": "bitbucket"}
 _SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
@@ -19,6 +20,7 @@ _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
 
 
+@public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class ProjectSlug:
     """The name of a project: `vcs/organization/project`.

@@ -28,6 +28,7 @@ from circleci_sdk._core.errors import (
 )
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.concurrency import together
 from circleci_sdk.helpers._shared.retrying import clock_of, patiently
 
@@ -76,6 +77,7 @@ class _Batch:
     after: _Place
 
 
+@public("circleci_sdk.helpers")
 class Records(AsyncIterator[HistoryRecord]):
     """A history as it is read. Made by `circleci.history.records`.
 
@@ -211,6 +213,7 @@ class Records(AsyncIterator[HistoryRecord]):
         return page
 
 
+@public("circleci_sdk.helpers")
 class History:
     """What ran in a project. Reached as `circleci.history`."""
 

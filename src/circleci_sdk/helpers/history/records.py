@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -21,6 +23,7 @@ class _Record:
         return asdict(cast("Any", self))
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class PipelineRecord(_Record):
     """One pipeline. `errors` are the reasons why it could not be made, one on each line."""
@@ -41,6 +44,7 @@ class PipelineRecord(_Record):
     errors: str
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class WorkflowRecord(_Record):
     """One workflow; a rerun is another one. `seconds` is None until it has ended."""
@@ -60,6 +64,7 @@ class WorkflowRecord(_Record):
     canceled_by: str | None
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobRecord(_Record):
     """One job or approval. `job_number` is None for approvals and for jobs that never started."""
@@ -81,6 +86,7 @@ class JobRecord(_Record):
     approved_by: str | None
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobTestRecord(_Record):
     """The result of one test. `position` is its place among the results of its job, counted from 0."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._core.options import is_count
+from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.concurrency import together
 from circleci_sdk.helpers._shared.retrying import caller_of, patiently
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _FAILED: Final = frozenset({"failed", "timedout", "canceled", "cancelled", "infrastructure_fail", "terminated-unknown"})
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one step did in one of the parallel runs of a job.
@@ -73,6 +75,7 @@ class Step:
     """The signed link to the output. It works for a while, for anyone who has it."""
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class StepLog:
     """The output of a step, or the end of it.
@@ -87,6 +90,7 @@ class StepLog:
     problem: str | None = None
 
 
+@public("circleci_sdk.helpers")
 class Output:
     """The output of a step as it streams in: `async with circleci.logs.open(step) as output`, then `async for`.
 
@@ -132,6 +136,7 @@ class Output:
         raise StopAsyncIteration
 
 
+@public("circleci_sdk.helpers")
 class Logs:
     """The output of the steps of a job. Reached as `circleci.logs`."""
 

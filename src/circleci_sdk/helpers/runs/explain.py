@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
+from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.concurrency import together
 from circleci_sdk.helpers._shared.retrying import patiently
 from circleci_sdk.helpers.logs.step_output import readable
@@ -24,6 +25,7 @@ _PASSED: Final = frozenset({"success", "skipped", "passed", "ok", "pass"})
 _COMMENT_LIMIT: Final = 60_000
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class FailedTest:
     """A test that failed.
@@ -45,6 +47,7 @@ class FailedTest:
         return bool(self.times_flaked)
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobExplanation:
     """Why one job failed. `problems` name what could not be had."""
@@ -55,6 +58,7 @@ class JobExplanation:
     problems: tuple[str, ...] = ()
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a run failed, as data; `markdown` writes it down.

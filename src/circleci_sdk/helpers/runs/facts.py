@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -40,6 +42,7 @@ on; an `on_hold` run goes on only when somebody approves. `errored` means that t
 _LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class RunPipeline:
     """The pipeline of a run. `errors` are the messages of one that could not be made."""
@@ -52,6 +55,7 @@ class RunPipeline:
     url: str
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class RunWorkflow:
     """One workflow of a run; a rerun is another one of the same name.
@@ -69,6 +73,7 @@ class RunWorkflow:
     url: str
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class RunJob:
     """One job of a workflow, or an approval in it.
@@ -96,6 +101,7 @@ class RunJob:
         return self.type == "approval"
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class PipelineEvent:
     """The pipeline was seen for the first time (`previous` is None), or in another state."""
@@ -109,6 +115,7 @@ class PipelineEvent:
         return self.pipeline.state
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class WorkflowEvent:
     """A workflow was seen for the first time (`previous` is None), or in another status."""
@@ -122,6 +129,7 @@ class WorkflowEvent:
         return self.workflow.status
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobEvent:
     """A job was seen for the first time (`previous` is None), or in another status."""
@@ -135,6 +143,7 @@ class JobEvent:
         return self.job.status
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class ApprovalEvent:
     """An approval was seen for the first time (`previous` is None), or in another status.

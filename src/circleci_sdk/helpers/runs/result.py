@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.errors import InvalidArgumentError, RunFailedError
+from circleci_sdk._public import public
 
 from .state import JOB_FAILED, RunState, Verdict, jobs_of, newest, waiting_approvals
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _FAILED: Final = frozenset({"failing", "failed", "errored", "canceled", "unauthorized", "not_run"})
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True)
 class RunResult:
     """How a run ended, or how it stood when nobody waited any longer.

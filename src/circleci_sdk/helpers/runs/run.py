@@ -17,6 +17,7 @@ from circleci_sdk._core.errors import (
     RunTimeoutError,
 )
 from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import patiently
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
@@ -33,6 +34,7 @@ _ON_HOLD: Final = ("wait", "return", "raise")
 _HOUR: Final = 3600.0
 
 
+@public("circleci_sdk.helpers")
 class RunWatch(AsyncIterator[RunEvent]):
     """What happens in a run, as it happens. Made by `Run.watch`.
 
@@ -69,6 +71,7 @@ class RunWatch(AsyncIterator[RunEvent]):
         return self._events.popleft()
 
 
+@public("circleci_sdk.helpers")
 class Run:
     """A pipeline with its workflows. Made by `circleci.runs`.
 

@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 from circleci_sdk._core.errors import ConfigError, InvalidArgumentError, NotFoundError, RunSkippedError
 from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import patiently
 
 from .arguments import check_parameters, check_ref, choose_definition
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Pipeline
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class Cancellation:
     """What `cancel_redundant` did to one workflow.
@@ -47,6 +49,7 @@ class Cancellation:
     outcome: Literal["canceled", "already_over", "would_cancel"]
 
 
+@public("circleci_sdk.helpers")
 class Runs:
     """Starts runs and finds them. Reached as `circleci.runs`."""
 

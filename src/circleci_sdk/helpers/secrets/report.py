@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from circleci_sdk._core.errors import CallError, CircleCIError
+from circleci_sdk._public import public
 
 if TYPE_CHECKING:
     from circleci_sdk._core.errors import RequestOutcome
@@ -15,6 +16,7 @@ Place = Literal["context", "project"]
 Outcome = Literal["set", "would_set", "missing", "failed"]
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretTarget:
     """A context or a project. `id` is the context's id or the project's slug, `name` what people call it."""
@@ -27,6 +29,7 @@ class SecretTarget:
         return f"{self.place} {self.name}"
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretResult:
     """What became of one variable in one place.
@@ -58,6 +61,7 @@ class SecretResult:
         return f"{self.variable} in {self.target}: {self.outcome}{said}"
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretReport:
     """What became of each variable in each place, in the order they were given. Holds no values."""
@@ -89,6 +93,7 @@ class SecretReport:
         raise CircleCIError(f"{len(failed)} of {len(self.results)} secrets were not set:{lines}") from cause
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretInfo:
     """A variable that exists, without its value.

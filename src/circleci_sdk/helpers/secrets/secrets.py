@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
+from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 from .targets import check_name, check_value
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .report import SecretInfo, SecretReport, SecretTarget
 
 
+@public("circleci_sdk.helpers")
 class Secrets:
     """Environment variables of many contexts and projects. Reached as `circleci.secrets`."""
 

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, ValidationError
 
 from circleci_sdk._core.errors import CallFacts, DecodeError
 from circleci_sdk._core.serialization.model import Model, Timestamp, readable_place
+from circleci_sdk._public import public
 
 _NOTHING: Final = ("", "\\N")
 _BATCH: Final = 500
@@ -30,6 +31,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 Moment = Annotated[Timestamp, BeforeValidator(_moment)]
 
 
+@public("circleci_sdk.helpers")
 class UsageRow(Model):
     """What one run of one job has used.
 

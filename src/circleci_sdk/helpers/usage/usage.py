@@ -23,6 +23,7 @@ from circleci_sdk._core.errors import (
     RequestTimeoutError,
 )
 from circleci_sdk._core.unset import UNSET
+from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.concurrency import together
@@ -49,6 +50,7 @@ _TICK: Final = timedelta(microseconds=1)
 _IN_MEMORY: Final = 1 << 23
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class UsageWindow:
     """A period: from `start` up to, but not including, `end`."""
@@ -62,6 +64,7 @@ class UsageWindow:
         return self.end - _TICK
 
 
+@public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class UsageProgress:
     """How far the export of one window is; `files` are counted once it is completed."""
@@ -75,6 +78,7 @@ class UsageProgress:
 OnProgress = Callable[[UsageProgress], None]
 
 
+@public("circleci_sdk.helpers")
 class Usage:
     """What jobs have used, and what it cost in credits. Not on Server. Reached as `circleci.usage`."""
 
@@ -264,6 +268,7 @@ class _Order:
     on_progress: OnProgress | None
 
 
+@public("circleci_sdk.helpers")
 class UsageRows(AsyncIterator[UsageRow]):
     """The rows of a period. Made by `circleci.usage.rows`.
 

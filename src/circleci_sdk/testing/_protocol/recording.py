@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from circleci_sdk._public import public
+
 from .faults import labels_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
     """One request and the status of its response.
@@ -54,6 +57,7 @@ MAX_RECORDED: Final = 100_000
 """Number of kept requests, a bound for fakes that run for weeks."""
 
 
+@public("circleci_sdk.testing")
 class RecordedRequests(Sequence[RecordedRequest]):
     """The received requests, oldest first; at least the last 100,000."""
 

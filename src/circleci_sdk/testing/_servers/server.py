@@ -7,6 +7,8 @@ import socket
 import threading  # noqa: TID251  # as above
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -28,6 +30,7 @@ class MissingExtraError(ImportError):
     __module__ = "circleci_sdk.testing"
 
 
+@public("circleci_sdk.testing")
 class ServedFake:
     """A fake on a port. Use it with `with` or `async with`; `base_url` is its address.
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from circleci_sdk._public import public
 from circleci_sdk.testing._handlers.events import event_of, show_event, show_ping
 from circleci_sdk.testing._store.runs import FakeJob
 
@@ -28,6 +29,7 @@ RETRY_SECONDS: Final = 60.0
 """Seconds of the fake clock between two attempts."""
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
 class Delivery:
     """One webhook message to one URL.
@@ -55,6 +57,7 @@ class Delivery:
         return json.loads(self.body)
 
 
+@public("circleci_sdk.testing")
 class Webhooks:
     """The outbound webhooks of a fake.
 

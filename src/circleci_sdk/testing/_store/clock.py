@@ -8,12 +8,15 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 START: Final = datetime(2026, 6, 1, 9, 0, tzinfo=UTC)
 
 
+@public("circleci_sdk.testing")
 class FakeClock:
     """The clock of a `FakeCircleCI`.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from circleci_sdk._public import public
+
 from .records import (
     CheckoutKey,
     Claims,
@@ -20,6 +22,7 @@ from .records import (
 )
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeContext:
     """A context with its variables by name and its restrictions by id."""
@@ -35,6 +38,7 @@ class FakeContext:
         return f"<FakeContext {self.name}>"
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeOrganization:
     """An organization with its projects, contexts and other items by id.
@@ -84,6 +88,7 @@ def _default_settings() -> dict[str, Any]:
     }
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class ProjectState:
     """A project as the API shows it, without its runs."""

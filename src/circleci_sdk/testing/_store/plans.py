@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from circleci_sdk._public import public
+
 Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"]
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission", "other", "plan"]
@@ -22,6 +24,7 @@ ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission"
 FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized"})
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True)
 class JobTest:
     """One test in the results of a job.
@@ -43,6 +46,7 @@ class JobTest:
         return self.result or ("success" if self.failure is None else "failure")
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True)
 class Step:
     """One step of a job and its output. An `exit_code` other than 0 marks a failed step."""
@@ -52,6 +56,7 @@ class Step:
     exit_code: int = 0
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True)
 class Job:
     """A job that runs.
@@ -120,6 +125,7 @@ class Job:
         return (*steps[:-1], Step(last.name, last.output or self.output, 1 if fails else last.exit_code))
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True)
 class Approval:
     """A job that is on hold until it is approved. `requires` as in `Job`."""
@@ -137,6 +143,7 @@ class Approval:
         return _needs(self.requires)
 
 
+@public("circleci_sdk.testing")
 @dataclass(frozen=True, init=False)
 class Workflow:
     """A workflow and its jobs.

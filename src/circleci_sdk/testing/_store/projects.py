@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from circleci_sdk._public import public
+
 from .entities import ProjectState
 from .plans import ErrorKind, Job, Workflow
 from .records import EnvVar, FakeUser
@@ -58,6 +60,7 @@ class ProjectActions(Protocol):
     ) -> None: ...
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeProject(ProjectState):
     """A project of the fake. Made by `FakeCircleCI.add_project`.

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from circleci_sdk._public import public
+
 JsonObject = dict[str, Any]
 DecisionStatus = Literal["PASS", "SOFT_FAIL", "HARD_FAIL", "ERROR"]
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeUser:
     """A user. `token` authenticates requests; None for users without requests."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from circleci_sdk._public import public
+
 from .plans import FAILURES, Approval, Job, JobTest, Step, Workflow
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ ENDED: Final = frozenset({"success", "canceled", "not_run"}) | FAILURES
 CREDITS_PER_MINUTE: Final = 10
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeJob:
     """One job of a workflow, or an approval in it.
@@ -131,6 +134,7 @@ class FakeJob:
         return self.plan.steps_of(self.state)
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakeWorkflow:
     """One run of a workflow. A rerun is another `FakeWorkflow` of the same pipeline."""
@@ -179,6 +183,7 @@ class FakeWorkflow:
         )
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakePipeline:
     """A pipeline and its workflows, oldest first. `parameters` are those of its trigger."""

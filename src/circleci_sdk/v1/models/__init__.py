@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     )
     from ._users import EmailPrefs, User, UserBitbucket, UserProjectPrefs, UserRepo, UserRepoOwner
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

@@ -173,7 +173,7 @@ if TYPE_CHECKING:
     from ._webhooks import Webhook, WebhookEvent, WebhookScope, WebhookScopeType
     from ._workflows import WorkflowJob, WorkflowJobType, WorkflowRerun
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

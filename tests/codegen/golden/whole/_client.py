@@ -6,6 +6,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from .resources.oidc_claims import OidcClaims
 
 
+@public("things_sdk.v9")
 class V9:
     """Whole API, reached as `circleci.v9`."""
 

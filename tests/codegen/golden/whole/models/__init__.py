@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ._oidc_claims import OidcClaims
     from ._shared import User
 else:
-    from circleci_sdk._lazy import lazy
+    from circleci_sdk._public import lazy
 
     __getattr__, __dir__ = lazy(
         __name__,

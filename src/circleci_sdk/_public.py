@@ -1,4 +1,4 @@
-"""Public names that are loaded when they are first used (PEP 562): one implementation for every package.
+"""Public names: loaded when they are first used (PEP 562), and shown under their public path.
 
 A package calls `lazy` under `if not TYPE_CHECKING:`. A module-level `__getattr__` that type checkers can see would turn
 every misspelt import into `Any`.
@@ -9,7 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+C = TypeVar("C", bound=type)
 
 
 def lazy(package: str, sources: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
@@ -34,3 +36,16 @@ def lazy(package: str, sources: Mapping[str, str]) -> tuple[Callable[[str], Any]
         return sorted({*vars(sys.modules[package]), *source_of})
 
     return load, names
+
+
+def public(package: str) -> Callable[[C], C]:
+    """Show a class as one of `package`: in reprs, tracebacks and pickles, which then survive a move of its module.
+
+    It goes above all other decorators: a dataclass looks up its annotations in the module that defines it.
+    """
+
+    def show(cls: C) -> C:
+        cls.__module__ = package
+        return cls
+
+    return show
