@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from circleci_sdk import AsyncCircleCI, CircleCIError
+from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError
 from circleci_sdk.webhooks import JobCompleted, Router, WebhookApp
 
 env = os.environ
@@ -64,7 +64,7 @@ async def command(request: Request) -> PlainTextResponse:
         return PlainTextResponse("Say which pipeline: /approve 128")
     try:
         pipeline = await circleci.v2.pipelines.get_by_number(env["PROJECT"], int(number))
-        done = await circleci.runs.attach(pipeline.id).approve(job=name.strip() or None)
+        done = await circleci.runs.attach(pipeline.id).approve(job=name.strip() or UNSET)
     except CircleCIError as error:
         return PlainTextResponse(f"Not approved: {error}")
     return PlainTextResponse(f"Approved {done.name} in pipeline {number}.")

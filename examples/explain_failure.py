@@ -33,7 +33,7 @@ async def find(circleci: AsyncCircleCI, asked: argparse.Namespace) -> Run:
         return circleci.runs.attach(asked.pipeline)
     if not asked.project:
         return await circleci.runs.current()
-    run = await circleci.runs.latest(asked.project, asked.branch)
+    run = await circleci.runs.latest(asked.project, branch=asked.branch)
     if run is None:
         sys.exit(f"{asked.project} has no run on {asked.branch}.")
     return run

@@ -13,59 +13,57 @@ from pathlib import Path
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI, CircleCIError
+from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError
 from circleci_sdk.helpers import DownloadedArtifact
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """What to fetch, and where to."""
-    parser = argparse.ArgumentParser(description="Fetch the artifacts of a job.")
+def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """What to download, and where to."""
+    parser = argparse.ArgumentParser(description="Download the artifacts of a job.")
     parser.add_argument("project", help="such as gh/acme/web")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--number", type=int, help="of a job; without it the newest run that ended well")
-    parser.add_argument("--branch")
-    parser.add_argument("--workflow")
-    parser.add_argument("--job", help="only jobs of this name")
-    parser.add_argument("--match", action="append", help="a pattern such as '*.xml' or 'coverage/**'; may be repeated")
-    return parser.parse_args(given)
+    parser.add_argument("--number", type=int, help="number of a job; default: the newest successful run")
+    parser.add_argument("--branch", default=UNSET)
+    parser.add_argument("--workflow", default=UNSET)
+    parser.add_argument("--job", default=UNSET, help="only jobs of this name")
+    parser.add_argument("--match", action="append", help="a pattern such as '*.xml' or 'coverage/**'; repeatable")
+    return parser.parse_args(words)
 
 
-def say(file: DownloadedArtifact) -> None:
+def log(file: DownloadedArtifact) -> None:
     """One line for each file."""
-    print(f"{file.path}  {'was there' if file.kept else f'{file.size:,} bytes'}")
+    print(f"{file.path}  {'exists already' if file.skipped else f'{file.size:,} bytes'}")
 
 
-async def fetch(circleci: AsyncCircleCI, wanted: argparse.Namespace) -> int:
-    """Fetch it; gives the number of files."""
-    numbers: list[int] = [wanted.number]
-    if wanted.number is None:
-        latest = await circleci.artifacts.latest(
-            wanted.project, branch=wanted.branch, workflow=wanted.workflow, job=wanted.job
-        )
-        if latest is None:
-            raise SystemExit("There is no such run that ended well.")
-        print(f"Pipeline {latest.pipeline.number}, workflow {latest.workflow.name}")
-        numbers = [job.number for job in latest.jobs if job.artifacts]
-    count = 0
-    for number in numbers:
+async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
+    """Download the files; returns their number."""
+    match = asked.match or UNSET
+    if asked.number is not None:
         files = await circleci.artifacts.download(
-            wanted.project,
-            number,
-            wanted.folder / str(number),
-            match=wanted.match,
-            overwrite="skip",
-            on_file=say,
+            asked.project, asked.number, asked.folder, match=match, overwrite="skip", on_file=log
         )
-        count += len(files)
-    return count
+        return len(files)
+    latest = await circleci.artifacts.download_latest(
+        asked.project,
+        asked.folder,
+        branch=asked.branch,
+        workflow=asked.workflow,
+        job=asked.job,
+        match=match,
+        overwrite="skip",
+        on_file=log,
+    )
+    if latest is None:
+        raise SystemExit("There is no run that matches and succeeded.")
+    return len(latest)
 
 
-async def main(given: Sequence[str] | None = None) -> None:
-    """Fetch it with the token of the environment."""
-    wanted = arguments(given)
+async def main(words: Sequence[str] | None = None) -> None:
+    """Run with the token of the environment."""
+    asked = read_arguments(words)
     try:
         async with AsyncCircleCI() as circleci:
-            print(f"{await fetch(circleci, wanted)} files")
+            print(f"{await fetch(circleci, asked)} files")
     except (CircleCIError, FileExistsError) as error:
         sys.exit(str(error))
 

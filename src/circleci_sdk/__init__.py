@@ -32,9 +32,6 @@ if TYPE_CHECKING:
         RequestOutcome,
         RequestTimeoutError,
         RetryStopReason,
-        RunFailedError,
-        RunSkippedError,
-        RunTimeoutError,
         ServerError,
         SignatureError,
         StatusError,
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
     from ._core.unset import UNSET, Unset
     from ._preload import preload
     from .client import AsyncCircleCI
+    from .helpers.runs.result import RunFailedError, RunSkippedError, RunTimeoutError
 else:
     from ._public import lazy
 
@@ -63,7 +61,7 @@ else:
                 "AuthenticationError BadRequestError CallError CircleCIError ClientClosedError ConfigError "
                 "ConflictError ConnectionFailedError DecodeError GoneError InvalidArgumentError NotFoundError "
                 "PaginationError PermissionDeniedError PoolExhaustedError RateLimitError RequestOutcome "
-                "RequestTimeoutError RetryStopReason RunFailedError RunSkippedError RunTimeoutError ServerError "
+                "RequestTimeoutError RetryStopReason ServerError "
                 "SignatureError StatusError TransportError UnprocessableEntityError"
             ),
             "._core.messages": "Headers",
@@ -77,6 +75,7 @@ else:
             "._core.unset": "UNSET Unset",
             "._preload": "preload",
             ".client": "AsyncCircleCI",
+            ".helpers.runs.result": "RunFailedError RunSkippedError RunTimeoutError",
         },
     )
 

@@ -144,21 +144,21 @@ class AsyncCircleCI:
         """Runs: start a pipeline, wait for its end, watch it, approve, run again, cancel."""
         from .helpers.runs.runs import Runs
 
-        return Runs(self)
+        return Runs(self._caller)
 
     @cached_property
     def logs(self) -> Logs:
         """The output of the steps of a job."""
         from .helpers.logs.logs import Logs
 
-        return Logs(self)
+        return Logs(self._caller)
 
     @cached_property
     def history(self) -> History:
         """What ran in a project, as flat records."""
         from .helpers.history.history import History
 
-        return History(self)
+        return History(self._caller)
 
     @cached_property
     def artifacts(self) -> Artifacts:

@@ -1,7 +1,8 @@
-"""Artifacts arrive whole, under safe names, and the newest ones are found; on asyncio and trio."""
+"""Artifacts: complete downloads, safe names, and the newest run; on asyncio and trio."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_sdk import (
+    UNSET,
     AsyncCircleCI,
     CircleCIError,
     ConnectionFailedError,
@@ -20,7 +22,7 @@ from circleci_sdk import (
     RequestTimeoutError,
 )
 from circleci_sdk.helpers._downloads.files import safe_parts
-from circleci_sdk.helpers.artifacts import DownloadedArtifact, fits, pick_workflows, plan
+from circleci_sdk.helpers.artifacts import DownloadedArtifact, matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
@@ -91,7 +93,7 @@ async def test_every_page_is_read(server: ScriptedServer, client: AsyncCircleCI,
 @pytest.mark.parametrize(
     ("match", "names"),
     [
-        (None, {"a.xml", "deep/b.xml", "deep/er/c.txt"}),
+        (UNSET, {"a.xml", "deep/b.xml", "deep/er/c.txt"}),
         ("*.xml", {"a.xml", "deep/b.xml"}),
         (["*.txt", "a.*"], {"a.xml", "deep/er/c.txt"}),
         ("deep/**", {"deep/b.xml", "deep/er/c.txt"}),
@@ -132,7 +134,7 @@ async def test_what_is_there_is_refused_kept_or_replaced(
     assert not fetched(server)
     files = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
     assert tree(tmp_path) == {"0/a": b"old!", "0/b": b"new"}
-    assert [(file.kept, file.size) for file in files] == [(True, 4), (False, 3)]
+    assert [(file.skipped, file.size) for file in files] == [(True, 4), (False, 3)]
     assert len(fetched(server)) == 1
     await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)
     assert tree(tmp_path) == {"0/a": b"new", "0/b": b"new"}
@@ -335,7 +337,7 @@ def runs(server: ScriptedServer) -> None:
         ({"job": "test", "status": "failed"}, 32, [321]),
         ({"job": "compile", "workflow": "build"}, 32, [320]),
         ({"status": "failed"}, 32, [320, 321]),
-        ({"status": None}, 32, [320, 321]),
+        ({"status": UNSET}, 32, [320, 321]),
         ({"workflow": "setup"}, 31, [310]),
         ({"job": "docs", "workflow": "build"}, None, []),
         ({"job": "hold"}, 22, []),
@@ -362,6 +364,65 @@ async def test_the_branch_is_asked_for(server: ScriptedServer, client: AsyncCirc
     await client.artifacts.latest(SLUG)
     first = [request for request in server.requests if request.path.endswith("/project/gh/acme/web/pipeline")]
     assert [request.query for request in first] == [(("branch", "a b&c"),), ()]
+
+
+@pytest.mark.usefixtures("runs")
+async def test_download_latest(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    server.on("GET", "/files/x", reply(body=b"content"))
+    files = await client.artifacts.download_latest(SLUG, tmp_path)
+    assert files is not None
+    assert tree(tmp_path) == {"compile/0/compile.txt": b"content", "test/0/test.txt": b"content"}
+    assert [(file.path, file.size) for file in files] == [
+        (tmp_path / "compile/0/compile.txt", 7),
+        (tmp_path / "test/0/test.txt", 7),
+    ]
+    with pytest.raises(FileExistsError):
+        await client.artifacts.download_latest(SLUG, tmp_path)
+    again = await client.artifacts.download_latest(SLUG, tmp_path, job="test", match="*.txt", overwrite="skip")
+    assert again is not None
+    assert [file.skipped for file in again] == [True]
+    assert await client.artifacts.download_latest(SLUG, tmp_path / "b", match="*.xml") == []
+    assert await client.artifacts.download_latest(SLUG, tmp_path / "c", workflow="none") is None
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("method", ["download", "latest", "download_latest"])
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"project_slug": "gh/acme"}, r"project_slug: 'gh/acme' has 2 parts.*ProjectSlug\.parse"),
+        ({"project_slug": None}, "project_slug: expected str or ProjectSlug, got None"),
+        ({"branch": None}, "branch: expected str, got None. Leave it out, or pass UNSET, for no filter"),
+        ({"workflow": 7}, "workflow: expected str, got int"),
+        ({"job": ""}, "job: expected a non-empty str"),
+        ({"status": None}, "status: expected str, got None"),
+        ({"max_pipelines": 0}, "max_pipelines: expected an int of at least 1, got 0"),
+        ({"match": 7}, "match: expected a pattern, several, or a function, got int"),
+        ({"overwrite": "yes"}, "overwrite: expected True, False or 'skip', got 'yes'"),
+        ({"concurrency": 0}, "concurrency: expected an int of at least 1, got 0"),
+        ({"timeout": 0}, "timeout: expected seconds above 0 or None, got 0"),
+        ({"timeout": "60"}, "timeout: expected seconds above 0 or None, got str"),
+    ],
+)
+async def test_invalid_arguments(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, method: str, wrong: dict[str, Any], says: str
+) -> None:
+    function = getattr(client.artifacts, method)
+    parameters = inspect.signature(function).parameters
+    if next(iter(wrong)) not in parameters:
+        return
+    valid = {"project_slug": SLUG, "job_number": 7, "dest": tmp_path}
+    arguments = {**{name: value for name, value in valid.items() if name in parameters}, **wrong}
+    with pytest.raises(InvalidArgumentError, match=rf"^artifacts\.{method}: {says}"):
+        await function(**arguments)
+    assert server.requests == []
+
+
+async def test_white_space_around_a_slug_is_ignored(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    stores(server, (0, "a.txt", b"a"))
+    assert len(await client.artifacts.download(f" {SLUG}\n", 7, tmp_path)) == 1
 
 
 # Decisions.
@@ -453,7 +514,7 @@ def test_a_name_that_is_let_through_stays_in_its_folder(name: str, windows: bool
     ],
 )
 def test_patterns(pattern: str, path: str, fitting: bool) -> None:
-    assert fits(pattern, path) is fitting
+    assert matches_pattern(pattern, path) is fitting
 
 
 def artifact(path: str, url: str = "https://x/1", node: int = 0) -> Artifact:
@@ -461,7 +522,7 @@ def artifact(path: str, url: str = "https://x/1", node: int = 0) -> Artifact:
 
 
 def test_two_artifacts_never_share_a_file() -> None:
-    with pytest.raises(InvalidArgumentError, match="one file"):
+    with pytest.raises(InvalidArgumentError, match="same path on disk"):
         plan([artifact("a/b"), artifact("a//b", "https://x/2")], Path("/dest"))
     assert len(plan([artifact("a"), artifact("a")], Path("/dest"))) == 1  # listed twice
     assert len(plan([artifact("a"), artifact("a", node=1)], Path("/dest"))) == 2
@@ -472,5 +533,5 @@ def test_the_newest_workflow_comes_first() -> None:
         Workflow.model_validate(workflow(*given))
         for given in [(1, "a", "failed", 1), (2, "a", "success", 3), (3, "b", "success", 2)]
     ]
-    assert [one.id[-1] for one in pick_workflows(listed, None)] == ["2", "3", "1"]
+    assert [one.id[-1] for one in pick_workflows(listed, UNSET)] == ["2", "3", "1"]
     assert [one.id[-1] for one in pick_workflows(listed, "a")] == ["2", "1"]

@@ -143,12 +143,12 @@ async def test_a_pickled_result_needs_a_client() -> None:
     fake = failing()
     async with fake.client() as circleci:
         result = pickle.loads(pickle.dumps(await failed_run(fake, circleci)))
-        with pytest.raises(InvalidArgumentError, match="pass circleci="):
+        with pytest.raises(InvalidArgumentError, match=r"result\.explain: .*circleci\.runs\.explain\(result\)"):
             await result.explain()
-        assert (await result.explain(circleci=circleci)).jobs
+        assert (await circleci.runs.explain(result)).jobs
         for arguments in ({"timeout": 0}, {"concurrency": 0}, {"tail": -1}):
             with pytest.raises(InvalidArgumentError):
-                await result.explain(**arguments)
+                await circleci.runs.explain(result, **arguments)
 
 
 @pytest.mark.parametrize("limit", [60_000, 3_000, 1_000, 700, 300, 10])

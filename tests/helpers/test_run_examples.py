@@ -55,7 +55,7 @@ async def test_release_that_is_skipped_or_late(web: FakeProject, capsys: pytest.
     assert await program.main([SLUG, "--timeout", "1.5"]) == 3
     said = capsys.readouterr().out
     assert "release / go?: approve it at http" in said
-    assert "the run goes on" in said
+    assert "the run continues" in said
 
 
 async def test_explain_failure(

@@ -11,19 +11,19 @@ import pytest
 from circleci_sdk import RateLimit
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
 from circleci_sdk.helpers.runs.state import (
-    JOBS_GRACE,
-    LATE,
-    RERUN_GRACE,
-    SETTLE,
+    JOBS_WINDOW,
+    RERUN_WINDOW,
+    START_WINDOW,
+    WORKFLOW_DELAY,
     RunState,
     Verdict,
-    judge,
-    newest,
+    assess,
+    current_workflows,
+    mark_final,
     next_delay,
     see_jobs,
     see_pipeline,
     see_workflows,
-    settle,
     wanted_jobs,
     wants_pipeline,
     wants_workflows,
@@ -90,15 +90,15 @@ build = workflow("build", "success")
 
 
 @pytest.mark.parametrize(
-    ("seen", "quiet", "expected"),
+    ("seen", "idle", "expected"),
     [
         # Nothing is known yet, or only the pipeline: the empty list after the trigger is not the end.
         (state(None), 0.0, Verdict("pending")),
         (state(pipeline("pending")), 0.0, Verdict("pending")),
-        (state(pipeline("pending")), LATE * 2, Verdict("pending")),
+        (state(pipeline("pending")), WORKFLOW_DELAY * 2, Verdict("pending")),
         (state(pipeline("created")), 0.0, Verdict("pending")),
-        (state(pipeline("created")), LATE - 1, Verdict("pending")),
-        (state(pipeline("created")), LATE, Verdict("not_run", over=True)),
+        (state(pipeline("created")), WORKFLOW_DELAY - 1, Verdict("pending")),
+        (state(pipeline("created")), WORKFLOW_DELAY, Verdict("not_run", over=True)),
         (state(pipeline("a-state-of-2027")), 0.0, Verdict("pending")),
         # A pipeline that could not be made is over.
         (state(pipeline("errored", "no config")), 0.0, Verdict("errored", over=True)),
@@ -108,8 +108,8 @@ build = workflow("build", "success")
         (state(pipeline("setup"), workflow("setup", "running")), 0.0, Verdict("running")),
         (state(pipeline("setup"), workflow("setup", "success")), 0.0, Verdict("running")),
         (state(pipeline("created"), workflow("setup", "success")), 0.0, Verdict("running")),
-        (state(pipeline("created"), workflow("setup", "success")), LATE - 1, Verdict("running")),
-        (state(pipeline("created"), workflow("setup", "success")), LATE, Verdict("success", over=True)),
+        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY - 1, Verdict("running")),
+        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY, Verdict("success", over=True)),
         (state(pipeline("setup"), workflow("setup", "failed")), 0.0, Verdict("failed", over=True)),
         (state(pipeline("setup"), workflow("setup", "canceled")), 0.0, Verdict("canceled", over=True)),
         (state(pipeline("created"), workflow("setup", "success"), build), 0.0, Verdict("success", over=True)),
@@ -123,8 +123,8 @@ build = workflow("build", "success")
         (state(pipeline(), workflow("a", "not_run"), build), 0.0, Verdict("success", over=True)),
         (state(pipeline(), workflow("a", "not_run")), 0.0, Verdict("not_run", over=True)),
         # `failing` is not the end, nor is a word that nobody knows yet.
-        (state(pipeline(), workflow("build", "failing")), LATE, Verdict("failing")),
-        (state(pipeline(), workflow("build", "a-word-of-2027")), LATE, Verdict("running")),
+        (state(pipeline(), workflow("build", "failing")), WORKFLOW_DELAY, Verdict("failing")),
+        (state(pipeline(), workflow("build", "a-word-of-2027")), WORKFLOW_DELAY, Verdict("running")),
         # A rerun of the same name replaces the first one.
         (state(pipeline(), workflow("build", "failed"), workflow("build", "running", 60)), 0.0, Verdict("running")),
         (
@@ -138,23 +138,31 @@ build = workflow("build", "success")
             Verdict("running"),
         ),
         # One that ends at once may be seen before the others have begun.
-        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE - 1, Verdict("failing")),
-        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), SETTLE, Verdict("unauthorized", over=True)),
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), START_WINDOW - 1, Verdict("failing")),
+        (
+            state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)),
+            START_WINDOW,
+            Verdict("unauthorized", over=True),
+        ),
         (state(pipeline(), workflow("a", "success", stopped_at=None)), 0.0, Verdict("running")),
         (state(pipeline(), workflow("a", "success", stopped_at=NOON), build), 0.0, Verdict("success", over=True)),
         # What CircleCI will run again by itself has not failed yet.
         (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), 0.0, Verdict("failing")),
-        (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), RERUN_GRACE, Verdict("failed", over=True)),
+        (
+            state(pipeline(), workflow("build", "failed", auto_reruns_left=1)),
+            RERUN_WINDOW,
+            Verdict("failed", over=True),
+        ),
         (state(pipeline(), workflow("build", "canceled", auto_reruns_left=1)), 0.0, Verdict("canceled", over=True)),
     ],
 )
-def test_verdicts(seen: RunState, quiet: float, expected: Verdict) -> None:
-    assert judge(seen, quiet=quiet) == expected
+def test_verdicts(seen: RunState, idle: float, expected: Verdict) -> None:
+    assert assess(seen, idle=idle) == expected
 
 
 @pytest.mark.parametrize(("status", "over"), [*((word, True) for word in ENDED), *((word, False) for word in ALIVE)])
 def test_only_known_ends_are_ends(status: str, over: bool) -> None:
-    assert judge(state(pipeline(), workflow("build", status)), quiet=LATE).over is over
+    assert assess(state(pipeline(), workflow("build", status)), idle=WORKFLOW_DELAY).over is over
 
 
 held = workflow("build", "on_hold")
@@ -176,16 +184,16 @@ hold = approval("release?", "on_hold", held)
     ],
 )
 def test_held(seen: RunState, approved: set[str], is_held: bool) -> None:
-    verdict = judge(seen, quiet=0, approved=frozenset(approved))
+    verdict = assess(seen, idle=0, approved=frozenset(approved))
     assert (verdict.held, verdict.over) == (is_held, False)
 
 
 def test_an_awaited_rerun_keeps_a_run_from_being_over() -> None:
     seen = state(pipeline(), workflow("build", "failed"))
-    assert not judge(seen, quiet=0, awaited=frozenset({"build-60"})).over
-    assert judge(seen, quiet=LATE, awaited=frozenset({"build-60"})).over
+    assert not assess(seen, idle=0, awaited=frozenset({"build-60"})).over
+    assert assess(seen, idle=WORKFLOW_DELAY, awaited=frozenset({"build-60"})).over
     seen, _ = see_workflows(seen, [workflow("build", "success", 60)])
-    assert judge(seen, quiet=0, awaited=frozenset({"build-60"})) == Verdict("success", over=True)
+    assert assess(seen, idle=0, awaited=frozenset({"build-60"})) == Verdict("success", over=True)
 
 
 def test_each_change_is_told_once() -> None:
@@ -235,17 +243,17 @@ def test_the_newest_of_each_name_in_the_order_of_their_names() -> None:
         workflow("build", "failed", 0),
         workflow("lint", "success", 10),
     )
-    assert [one.id for one in newest(seen)] == ["build-50", "lint-10", "deploy-100"]
+    assert [one.id for one in current_workflows(seen)] == ["build-50", "lint-10", "deploy-100"]
 
 
 def test_jobs_are_settled_when_the_workflow_has_ended_and_they_rest() -> None:
     over = workflow("build", "canceled")
     seen = state(pipeline(), over, jobs=(job("test", "running", over), job("deploy", "blocked", over)))
-    assert settle(seen, over, quiet=0).settled == frozenset()
-    assert settle(seen, over, quiet=JOBS_GRACE).settled == {over.id}
+    assert mark_final(seen, over, idle=0).final == frozenset()
+    assert mark_final(seen, over, idle=JOBS_WINDOW).final == {over.id}
     seen, _ = see_jobs(seen, over, [job("test", "canceled", over)])
-    assert settle(seen, over, quiet=0).settled == {over.id}
-    assert settle(seen, workflow("build", "running"), quiet=0).settled == frozenset()
+    assert mark_final(seen, over, idle=0).final == {over.id}
+    assert mark_final(seen, workflow("build", "running"), idle=0).final == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -271,7 +279,7 @@ failed, running = workflow("a", "failed"), workflow("b", "running")
 
 
 @pytest.mark.parametrize(
-    ("seen", "every_job", "holds", "expected"),
+    ("seen", "every_job", "approvals", "expected"),
     [
         (state(pipeline(), failed, running, build), True, True, ["a-0", "b-0", "build-0"]),
         (state(pipeline(), failed, running, build), False, True, []),
@@ -281,11 +289,11 @@ failed, running = workflow("a", "failed"), workflow("b", "running")
         (state(pipeline(), held, running), False, True, []),
     ],
 )
-def test_whose_jobs_to_read(seen: RunState, every_job: bool, holds: bool, expected: list[str]) -> None:
-    verdict = judge(seen, quiet=0)
-    assert [one.id for one in wanted_jobs(seen, verdict, every_job=every_job, holds=holds)] == expected
+def test_whose_jobs_to_read(seen: RunState, every_job: bool, approvals: bool, expected: list[str]) -> None:
+    verdict = assess(seen, idle=0)
+    assert [one.id for one in wanted_jobs(seen, verdict, every_job=every_job, approvals=approvals)] == expected
     fresh = frozenset(expected)
-    assert wanted_jobs(seen, verdict, every_job=every_job, holds=holds, fresh=fresh) == ()
+    assert wanted_jobs(seen, verdict, every_job=every_job, approvals=approvals, fresh=fresh) == ()
 
 
 def facts(age: float, **more: Any) -> dict[str, Any]:

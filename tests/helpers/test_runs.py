@@ -152,14 +152,18 @@ async def test_start_sends_again_what_was_refused(server: ScriptedServer) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"branch": "a", "tag": "b"}, "branch= or tag=, not both"),
-        ({"config_branch": "a", "config_tag": "b"}, "config_branch= or config_tag=, not both"),
-        ({"branch": ""}, "name of a branch"),
-        ({"parameters": {f"p{n}": n for n in range(101)}}, "at most 100 parameters, these are 101"),
+        ({"branch": "a", "tag": "b"}, "^runs.start: branch and tag exclude each other"),
+        ({"config_branch": "a", "config_tag": "b"}, "^runs.start: config_branch and config_tag exclude each other"),
+        ({"branch": ""}, "^runs.start: branch: expected a non-empty str"),
+        ({"branch": None}, "^runs.start: branch: expected str, got None"),
+        ({"config_tag": 7}, "^runs.start: config_tag: expected str, got int"),
+        ({"definition_id": None}, "^runs.start: definition_id: expected an id .*got None"),
+        ({"parameters": ["k"]}, "^runs.start: parameters: expected a mapping, got list"),
+        ({"parameters": {f"p{n}": n for n in range(101)}}, "^runs.start: parameters: expected at most 100, got 101"),
         ({"parameters": {"k" * 129: 1}}, "at most 128 characters"),
         ({"parameters": {"k": "v" * 513}}, "at most 512 characters"),
-        ({"parameters": {"k": 1.5}}, "a text, a whole number or a boolean, not float"),
-        ({"parameters": {"k": None}}, "a text, a whole number or a boolean, not NoneType"),
+        ({"parameters": {"k": 1.5}}, "^runs.start: parameters: 'k': expected str, int or bool, got float"),
+        ({"parameters": {"k": None}}, "expected str, int or bool, got None"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",
 )
@@ -197,7 +201,7 @@ async def test_start_takes_the_only_definition(server: ScriptedServer) -> None:
             ([], "has no pipeline definition"),
             (
                 [{"id": uuid(3), "name": "main"}, {"id": uuid(4)}],
-                f"{uuid(3)} \\(main\\), {uuid(4)} \\(without a name\\)",
+                f"{uuid(3)} \\(main\\), {uuid(4)} \\(unnamed\\)",
             ),
         ):
             server.on("GET", definitions, reply(json={"items": there}))
@@ -272,22 +276,22 @@ async def test_every_page_of_workflows_counts(server: ScriptedServer) -> None:
     assert [one.name for one in result.workflows] == ["build", "lint"]
 
 
-async def test_a_strange_status_is_waited_for_and_logged_once(
+async def test_an_unknown_status_is_not_final_and_logged_once(
     server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.on("GET", PIPELINE, pipeline())
-    strange = items(workflow(1, "resting"))
-    server.on("GET", WORKFLOWS, repeat_last(strange, strange, items(workflow(1, "success"))))
+    unknown = items(workflow(1, "resting"))
+    server.on("GET", WORKFLOWS, repeat_last(unknown, unknown, items(workflow(1, "success"))))
     with caplog.at_level(logging.WARNING, "circleci_sdk"):
         result = await attached(server, lambda run: run.wait())
     assert result.is_success
     assert [record.getMessage() for record in caplog.records] == [
-        "workflow status resting is new to this version; it does not count as the end"
+        "workflow status resting is unknown to this version and is not treated as final"
     ]
 
 
 @pytest.mark.parametrize("trouble", [reply(502), drop(), reply(429, text="Rate limited.")], ids=["502", "drop", "429"])
-async def test_trouble_passes(server: ScriptedServer, trouble: Response) -> None:
+async def test_transient_errors_are_retried(server: ScriptedServer, trouble: Response) -> None:
     server.on("GET", PIPELINE, repeat_last(trouble, pipeline()))
     server.on("GET", WORKFLOWS, repeat_last(trouble, trouble, items(workflow(1, "failed"))))
     server.on("GET", jobs_at(1), repeat_last(trouble, items(job(2, "failed"))))
@@ -295,7 +299,7 @@ async def test_trouble_passes(server: ScriptedServer, trouble: Response) -> None
     assert [one.name for one in result.failed_jobs] == ["test"]
 
 
-async def test_trouble_that_stays_is_raised(server: ScriptedServer) -> None:
+async def test_persistent_errors_are_raised(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, reply(503))
     clock = FakeClock()
     with pytest.raises(ServerError):
@@ -331,7 +335,9 @@ async def test_the_time_runs_out(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, pipeline())
     server.on("GET", WORKFLOWS, items(workflow(1, "running")))
     clock = FakeClock()
-    with pytest.raises(RunTimeoutError, match=r"the run goes on\. Run 7 of gh/acme/web: running") as caught:
+    with pytest.raises(
+        RunTimeoutError, match=r"^run\.wait: the timeout has passed; the run continues\. Run 7 of gh/acme/web: running"
+    ) as caught:
         await attached(server, lambda run: run.wait(timeout=100), clock)
     assert clock.now == pytest.approx(1100)
     assert isinstance(caught.value, TimeoutError)
@@ -353,7 +359,7 @@ async def test_a_call_that_hangs_does_not_outlast_the_time(server: ScriptedServe
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 async def test_a_senseless_time_is_refused(server: ScriptedServer, timeout: float) -> None:
-    with pytest.raises(InvalidArgumentError, match="timeout"):
+    with pytest.raises(InvalidArgumentError, match=r"^run\.\w+: timeout: expected seconds above 0 or None, got "):
         await attached(server, lambda run: run.wait(timeout=timeout))
     assert server.requests == []
 
@@ -397,7 +403,7 @@ async def test_on_hold(server: ScriptedServer, on_hold: Any) -> None:
 
 
 async def test_on_hold_is_one_of_three_words(server: ScriptedServer) -> None:
-    with pytest.raises(InvalidArgumentError, match="wait, return, raise"):
+    with pytest.raises(InvalidArgumentError, match=r"^run.wait: on_hold: expected one of wait, return, raise, got"):
         await attached(server, lambda run: run.wait(on_hold="stop"))
 
 
@@ -415,9 +421,13 @@ async def test_approve_sends_one_post_and_is_safe_to_ask_twice(server: ScriptedS
             await run.wait(timeout=30, on_hold="return")
         server.on("GET", jobs_at(1), items(approval(2, "success")))
         assert (await run.approve(job=uuid(102))).status == "success"
-        with pytest.raises(InvalidArgumentError, match=r"no approval waits. There are: build/release\? \(success\)"):
+        with pytest.raises(
+            InvalidArgumentError, match=r"^run\.approve: no approval is pending. Approvals: build/release\? \(success\)"
+        ):
             await run.approve()
-        with pytest.raises(InvalidArgumentError, match=r"no approval 'deploy' waits. There are: build/release\?"):
+        with pytest.raises(
+            InvalidArgumentError, match=r"^run\.approve: no pending approval 'deploy'. Approvals: build/release\?"
+        ):
             await run.approve(job="deploy")
 
     await attached(server, use)
@@ -428,7 +438,10 @@ async def test_approve_does_not_guess(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, pipeline())
     server.on("GET", WORKFLOWS, items(workflow(1, "on_hold")))
     server.on("GET", jobs_at(1), items(approval(2, "on_hold", "a"), approval(3, "on_hold", "b")))
-    with pytest.raises(InvalidArgumentError, match=r"several approvals wait; pass job=. There are: build/a .*build/b"):
+    with pytest.raises(
+        InvalidArgumentError,
+        match=r"^run\.approve: several approvals are pending; pass job=. Approvals: build/a .*build/b",
+    ):
         await attached(server, lambda run: run.approve())
     assert not any(request.method == "POST" for request in server.requests)
 
@@ -482,11 +495,13 @@ async def test_rerun(server: ScriptedServer, arguments: dict[str, Any], body: di
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({"from_failed": True, "jobs": ["test"]}, "from_failed=True or jobs=, not both"),
-        ({"ssh": True}, "ssh=True needs jobs="),
-        ({"sparse_tree": True, "from_failed": True}, "sparse_tree=True needs jobs="),
-        ({"jobs": []}, "jobs= is empty"),
-        ({"jobs": "test"}, "a list of names or ids"),
+        ({"from_failed": True, "jobs": ["test"]}, "^run.rerun: from_failed=True and jobs= exclude each other"),
+        ({"ssh": True}, "^run.rerun: ssh=True requires jobs="),
+        ({"sparse_tree": True, "from_failed": True}, "^run.rerun: sparse_tree=True requires jobs="),
+        ({"jobs": []}, "^run.rerun: jobs: expected at least one job"),
+        ({"jobs": "test"}, "^run.rerun: jobs: expected a list of names or ids, got str"),
+        ({"jobs": None}, "^run.rerun: jobs: expected a list of names or ids, got None"),
+        ({"workflow": None}, "^run.rerun: workflow: expected an id or name .*got None"),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",
 )
@@ -499,10 +514,10 @@ async def test_rerun_refuses_locally(server: ScriptedServer, arguments: dict[str
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, r"several workflows fit; pass workflow=. There are: build \(failed\), lint \(failed\)"),
-        ({"from_failed": True}, "several workflows fit"),
-        ({"workflow": "deploy"}, "there is no workflow 'deploy'"),
-        ({"jobs": ["nothing"]}, "no workflow has nothing. There are: build/test, lint/test, lint/style"),
+        ({}, r"^run\.rerun: several workflows match; pass workflow=. Workflows: build \(failed\), lint \(failed\)"),
+        ({"from_failed": True}, "several workflows match"),
+        ({"workflow": "deploy"}, "no workflow 'deploy'. Workflows:"),
+        ({"jobs": ["nothing"]}, "no workflow has nothing. Jobs: build/test, lint/test, lint/style"),
         ({"jobs": ["test"]}, "several workflows have these jobs; pass workflow="),
     ],
     ids=lambda value: value if isinstance(value, str) else "-",
@@ -533,13 +548,104 @@ async def test_cancel_takes_what_is_over_for_done(server: ScriptedServer) -> Non
 # ---- find ----
 
 
+def commit(number: int, revision: str | None) -> dict[str, Any]:
+    made: dict[str, Any] = {**CREATED, "id": uuid(number), "number": number, "errors": [], "project_slug": SLUG}
+    made["trigger"] = {"type": "api", "received_at": "2026-06-01T12:00:00Z"}
+    repository = {"provider_name": "GitHub", "origin_repository_url": "https://x", "target_repository_url": "https://x"}
+    return made if revision is None else {**made, "vcs": {**repository, "revision": revision}}
+
+
+async def test_find_returns_the_newest_run_of_a_commit(server: ScriptedServer) -> None:
+    path = f"/api/v2/project/{SLUG}/pipeline"
+    first = items(commit(9, None), commit(8, "a" * 40), token="next")
+    second = items(commit(7, "b" * 40), commit(6, "a" * 40))
+    pages = lambda request: second if request.query else first  # noqa: E731
+    server.on("GET", path, pages)
+    async with client_on(server, FakeClock()) as circleci:
+        run = await circleci.runs.find(f" {SLUG} ", revision="A" * 40)
+        assert run is not None
+        assert (run.id, run.number, run.project_slug) == (uuid(8), 8, SLUG)
+        assert run.url == f"{server.url}/pipelines/github/acme/web/8"
+        assert len(server.requests) == 1
+        run = await circleci.runs.find(SLUG, revision="b" * 7)
+        assert run is not None
+        assert run.number == 7
+        assert await circleci.runs.find(SLUG, revision="b" * 40, max_pipelines=2) is None
+        assert await circleci.runs.find(SLUG, revision="c" * 40) is None
+        server.on("GET", path, [reply(503), items(commit(1, "d" * 40))])
+        assert await circleci.runs.find(SLUG, revision="d" * 40, branch="main") is not None
+    assert server.requests[-1].query == (("branch", "main"),)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"revision": None}, "revision: expected str, got None"),
+        ({"revision": "abc"}, "revision: expected a commit SHA of at least 7 hexadecimal digits, got 'abc'"),
+        ({"revision": "main-branch"}, "revision: expected a commit SHA"),
+        ({"revision": "a" * 40, "branch": None}, "branch: expected str, got None. Leave it out, or pass UNSET"),
+        ({"revision": "a" * 40, "max_pipelines": 0}, "max_pipelines: expected an int of at least 1, got 0"),
+        ({"revision": "a" * 40, "max_pipelines": True}, "max_pipelines: expected an int of at least 1, got True"),
+        ({"revision": "a" * 40, "project_slug": "acme/web"}, "project_slug: .*ProjectSlug.parse"),
+    ],
+)
+async def test_find_rejects_invalid_arguments(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
+    async with client_on(server) as circleci:
+        with pytest.raises(InvalidArgumentError, match=f"^runs.find: {says}"):
+            await circleci.runs.find(**{"project_slug": SLUG, **arguments})
+    assert server.requests == []
+
+
+async def test_jobs_are_all_jobs_of_the_current_workflows(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    workflows = items(workflow(1, "failed"), workflow(2, "failed"), workflow(3, "success", "lint"))
+    server.on("GET", WORKFLOWS, workflows)
+    server.on("GET", jobs_at(2), items(job(1, "success"), job(2, "failed"), approval(3, "on_hold")))
+    server.on("GET", jobs_at(3), items(job(4, "success", "style")))
+
+    async def use(run: Run) -> None:
+        assert run.url is None
+        assert [(one.number, one.status) for one in await run.jobs()] == [
+            (1, "success"),
+            (2, "failed"),
+            (None, "on_hold"),
+            (4, "success"),
+        ]
+        result = await run.result()
+        assert result.url == f"{server.url}/pipelines/github/acme/web/7"
+        # Those that were read: the jobs of the workflow that failed.
+        assert [one.number for one in result.jobs] == [1, 2, None]
+        assert [one.number for one in result.failed_jobs] == [2]
+        watch = run.watch()
+        async for _ in watch:
+            pass
+        assert [one.number for one in watch.result.jobs] == [1, 2, None, 4]
+
+    server.on("GET", jobs_at(1), items(job(9, "failed")))
+    await attached(server, use)
+
+
+async def test_a_started_run_has_a_url(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(201, json=CREATED))
+    async with client_on(server) as circleci:
+        run = await circleci.runs.start(f" {SLUG}\n")
+    assert (run.url, run.project_slug) == (f"{server.url}/pipelines/github/acme/web/7", SLUG)
+
+
+@pytest.mark.parametrize("wrong", [None, "", 7])
+async def test_attach_rejects_what_is_no_id(server: ScriptedServer, wrong: Any) -> None:
+    async with client_on(server) as circleci:
+        with pytest.raises(InvalidArgumentError, match=r"^runs\.attach: pipeline_id: expected an id"):
+            circleci.runs.attach(wrong)
+
+
 async def test_latest(server: ScriptedServer) -> None:
     path = f"/api/v2/project/{SLUG}/pipeline"
     newest = {**CREATED, "errors": [], "project_slug": SLUG}
     newest["trigger"] = {"type": "api", "received_at": "2026-06-01T12:00:00Z"}
     server.on("GET", path, [reply(json={"items": [newest], "next_page_token": "x"}), items()])
     async with client_on(server) as circleci:
-        run = await circleci.runs.latest(SLUG, "feature/x")
+        run = await circleci.runs.latest(SLUG, branch="feature/x")
         assert run is not None
         assert run.id == ID
         assert await circleci.runs.latest(SLUG) is None
@@ -551,7 +657,7 @@ async def test_current(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("CIRCLE_WORKFLOW_ID", raising=False)
     server.on("GET", f"/api/v2/workflow/{uuid(1)}", reply(json=workflow(1, "running")))
     async with client_on(server) as circleci:
-        with pytest.raises(ConfigError, match="no job of CircleCI"):
+        with pytest.raises(ConfigError, match=r"^runs.current: this process is no job of CircleCI"):
             await circleci.runs.current()
         monkeypatch.setenv("CIRCLE_WORKFLOW_ID", uuid(1))
         run = await circleci.runs.current()
@@ -683,7 +789,9 @@ async def test_cancel_redundant(fake: FakeCircleCI, web: FakeProject, dry_run: b
             assert await circleci.runs.cancel_redundant(SLUG, "main") == []
             # An older pipeline to keep: newer ones are left alone.
             assert await circleci.runs.cancel_redundant(SLUG, "main", keep=runs[1].id) == []
-            with pytest.raises(InvalidArgumentError, match="not among the 3 newest"):
+            with pytest.raises(
+                InvalidArgumentError, match=r"^runs.cancel_redundant: keep: pipeline .* is not among the 3 newest"
+            ):
                 await circleci.runs.cancel_redundant(SLUG, "main", keep=other.id)
 
 

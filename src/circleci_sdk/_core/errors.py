@@ -43,8 +43,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from circleci_sdk.helpers import RunResult
-
     from .policy.rate_limit import RateLimit
 
 RequestOutcome = Literal["not_sent", "rejected", "unknown", "processed"]
@@ -286,28 +284,6 @@ class DecodeError(_BodyError):
 
 class PaginationError(CallError):
     """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
-
-
-class _RunError(CircleCIError):
-    """Errors of a run. `result` says how it stands: a `circleci_sdk.helpers.RunResult`."""
-
-    result: RunResult | None = None
-
-    def __init__(self, message: str = "", *, result: RunResult | None = None) -> None:
-        super().__init__(message)
-        self.result = result
-
-
-class RunFailedError(_RunError):
-    """A run ended without success, or waits for an approval that nobody was to wait for."""
-
-
-class RunTimeoutError(_RunError, TimeoutError):
-    """A run was not over in the time given. The run itself goes on."""
-
-
-class RunSkippedError(CircleCIError):
-    """The API took the trigger and started nothing; the message is the server's."""
 
 
 class SignatureError(CircleCIError):

@@ -1,6 +1,6 @@
-"""The jobs that people do with a CI: the types that `circleci.runs`, `logs`, `artifacts` and their like give and take.
+"""The high-level API: the types of `circleci.runs`, `logs`, `history`, `artifacts`, `secrets` and `usage`.
 
-Nothing here is made by hand; open the doors of an `AsyncCircleCI`. Each part is loaded when it is first used.
+Instances come from the attributes and methods of an `AsyncCircleCI`. Each module is loaded on first use.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts
+    from .artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, Match, OnFile, Overwrite
     from .history.history import History, Records
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
     from .logs.logs import Logs, Output, Step, StepLog
-    from .runs.explain import Explanation, FailedTest, JobExplanation
+    from .runs.explain import FailedTest, JobExplanation
     from .runs.facts import (
         ApprovalEvent,
         JobEvent,
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
         RunWorkflow,
         WorkflowEvent,
     )
-    from .runs.result import RunResult
-    from .runs.run import Run, RunWatch
-    from .runs.runs import Cancellation, Runs
+    from .runs.result import Explanation, RunResult
+    from .runs.run import OnHold, Run, RunWatch
+    from .runs.runs import Cancellation, CancelOutcome, Runs
     from .secrets.report import SecretInfo, SecretReport, SecretResult, SecretTarget
     from .secrets.secrets import Secrets
     from .usage.rows import UsageRow
@@ -37,17 +37,17 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
-            ".artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts",
+            ".artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts Match OnFile Overwrite",
             ".history.history": "History Records",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
             ".logs.logs": "Logs Output Step StepLog",
-            ".runs.explain": "Explanation FailedTest JobExplanation",
+            ".runs.explain": "FailedTest JobExplanation",
             ".runs.facts": (
                 "ApprovalEvent JobEvent PipelineEvent RunEvent RunJob RunPipeline RunStatus RunWorkflow WorkflowEvent"
             ),
-            ".runs.result": "RunResult",
-            ".runs.run": "Run RunWatch",
-            ".runs.runs": "Cancellation Runs",
+            ".runs.result": "Explanation RunResult",
+            ".runs.run": "OnHold Run RunWatch",
+            ".runs.runs": "CancelOutcome Cancellation Runs",
             ".secrets.report": "SecretInfo SecretReport SecretResult SecretTarget",
             ".secrets.secrets": "Secrets",
             ".usage.rows": "UsageRow",
@@ -58,6 +58,7 @@ else:
 __all__ = [
     "ApprovalEvent",
     "Artifacts",
+    "CancelOutcome",
     "Cancellation",
     "DownloadedArtifact",
     "Explanation",
@@ -71,7 +72,11 @@ __all__ = [
     "JobTestRecord",
     "LatestArtifacts",
     "Logs",
+    "Match",
+    "OnFile",
+    "OnHold",
     "Output",
+    "Overwrite",
     "PipelineEvent",
     "PipelineRecord",
     "Records",

@@ -1,4 +1,4 @@
-"""The files that jobs leave behind: fetched safely, and found by branch."""
+"""Artifacts: download the files that jobs have stored, and find those of the newest run."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.unset import UNSET
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.v2._client import V2
 
 from ._downloads.download import download_of
 from ._downloads.files import safe_parts, save
-from ._shared.concurrency import together
+from ._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
+from ._shared.concurrency import map_concurrently
 from ._shared.deadline import TimedCaller
 
 if TYPE_CHECKING:
@@ -26,25 +27,29 @@ if TYPE_CHECKING:
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.v2.models import Artifact, JobStatus, Pipeline, Workflow, WorkflowJob, WorkflowStatus
 
-Overwrite = bool | Literal["skip"]
-Match = str | Sequence[str] | Callable[["Artifact"], bool]
+Overwrite: TypeAlias = bool | Literal["skip"]
+"""What to do with files that exist: False raises before any download, True replaces, `"skip"` keeps them."""
+Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
+"""Which artifacts: a pattern, several patterns, or a function."""
+OnFile: TypeAlias = Callable[["DownloadedArtifact"], None]
+"""Called after each file."""
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class DownloadedArtifact:
-    """An artifact on disk: its `path`, its `size` in bytes, and whether it was `kept` because it was there already."""
+    """A file on disk: its `path`, its `size` in bytes, and whether it was `skipped` because it existed already."""
 
     artifact: Artifact
     path: Path
     size: int
-    kept: bool = False
+    skipped: bool = False
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobArtifacts:
-    """A job, its `number` as `download` takes it, and the artifacts it has stored."""
+    """A job, its `number` for `Artifacts.download`, and its artifacts."""
 
     job: WorkflowJob
     number: int
@@ -54,7 +59,7 @@ class JobArtifacts:
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class LatestArtifacts:
-    """The newest run that was asked for, with the artifacts of its jobs."""
+    """The newest run that matches, with the artifacts of its jobs."""
 
     pipeline: Pipeline
     workflow: Workflow
@@ -62,17 +67,19 @@ class LatestArtifacts:
 
     @property
     def artifacts(self) -> tuple[Artifact, ...]:
-        """Those of all jobs."""
+        """The artifacts of all jobs."""
         return tuple(artifact for job in self.jobs for artifact in job.artifacts)
 
 
 @public("circleci_sdk.helpers")
 class Artifacts:
-    """What jobs have stored. Reached as `circleci.artifacts`."""
+    """The files that jobs have stored. Available as `circleci.artifacts`."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, /) -> None:
         self._caller = caller
-        self._v2 = V2(caller)
+
+    def __repr__(self) -> str:
+        return "<Artifacts>"
 
     async def download(
         self,
@@ -80,132 +87,245 @@ class Artifacts:
         job_number: int,
         dest: str | os.PathLike[str],
         *,
-        match: Match | None = None,
+        match: Match | Unset = UNSET,
         concurrency: int = 4,
         overwrite: Overwrite = False,
         timeout: float | None = 3600.0,
-        on_file: Callable[[DownloadedArtifact], None] | None = None,
+        on_file: OnFile | None = None,
     ) -> list[DownloadedArtifact]:
-        """Fetch the artifacts of a job into a folder.
+        """Download the artifacts of a job into a folder.
 
         Each goes to `dest/<node index>/<path>`, so that the files of parallel runs stay apart. A file is written
-        under another name beside it and renamed when it is whole; after a broken connection it goes on where it
-        broke. The token is sent to CircleCI's own servers only.
+        under a temporary name beside it and renamed when it is complete; after a broken connection the download
+        resumes. Only servers of CircleCI receive the token.
 
         Args:
             project_slug: The project, such as `gh/acme/web`.
             job_number: Number of the job within its project.
-            dest: The folder; made if it is missing.
+            dest: The folder; created if it is missing.
             match: Which artifacts: a pattern, several, or a function. In a pattern `*` and `?` stop at a slash, `**`
-                does not; a pattern without a slash is held against the name of the file alone. Default: all.
-            concurrency: Files under way at once.
-            overwrite: What to do with files that are there already. False refuses before anything is fetched, True
-                replaces them, `"skip"` keeps them and fetches the rest: the way to go on after a failure.
-            timeout: Seconds for all files together; None for no limit. Silence on a connection ends sooner.
+                does not; a pattern without a slash applies to the name of the file alone. Default: all.
+            concurrency: The most files downloaded at once.
+            overwrite: What to do with files that exist. False raises before any download, True replaces them,
+                `"skip"` keeps them and downloads the rest: the way to continue after a failure.
+            timeout: Seconds for all files together, None for no limit. The read timeout of the client applies too.
             on_file: Called after each file.
 
         Returns:
             The files, in the order of the API.
 
         Raises:
-            InvalidArgumentError: An artifact has a name that would lead out of `dest` or that Windows reserves, or
-                two would have the same one; nothing was fetched. `match` can leave them out.
-            FileExistsError: A file is there already and `overwrite` is False.
-            NotFoundError: The job is missing or hidden, or an artifact has expired; no file of it is left.
-            RequestTimeoutError: The time ran out. Files that were whole stay.
+            InvalidArgumentError: An argument is invalid; an artifact has a name that leads out of `dest` or that
+                Windows reserves, or two have the same one. Nothing was downloaded. `match` can leave them out.
+            FileExistsError: A file exists and `overwrite` is False.
+            NotFoundError: The job is missing or hidden, or an artifact has expired; no part of its file is left.
+            RequestTimeoutError: The timeout has passed. Complete files stay.
 
-        Calls `v2.jobs.list_artifacts` once per page, and fetches each file once.
+        Calls `v2.jobs.list_artifacts` once per page, and downloads each file once.
         """
+        method = "artifacts.download"
+        slug = check_project_slug(method, project_slug)
+        options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
-        wanted = [
-            artifact
-            async for artifact in V2(caller).jobs.list_artifacts(project_slug, job_number)
-            if match is None or matches(match, artifact)
-        ]
-        planned = plan(wanted, Path(dest))
-        there = await run_sync(_sizes, [path for _, path in planned])
-        if overwrite is False and there:
-            raise FileExistsError(
-                f"{next(iter(there))} exists; pass overwrite=True to replace it, or 'skip' to keep it."
-            )
+        wanted = [one async for one in V2(caller).jobs.list_artifacts(slug, job_number) if matches(match, one)]
+        return await _download(caller, plan(wanted, Path(dest)), options)
 
-        async def fetch(item: tuple[Artifact, Path]) -> DownloadedArtifact:
-            artifact, path = item
-            if overwrite == "skip" and path in there:
-                file = DownloadedArtifact(artifact, path, there[path], kept=True)
-            else:
-                opened = download_of(
-                    caller,
-                    artifact.url,
-                    label="artifacts.download",
-                    timeout=caller.left,
-                    decode=not is_compressed(path.name),
-                )
-                file = DownloadedArtifact(artifact, path, await save(opened, path, replace=overwrite is not False))
-            if on_file is not None:
-                on_file(file)
-            return file
+    async def download_latest(
+        self,
+        project_slug: str | ProjectSlug,
+        dest: str | os.PathLike[str],
+        *,
+        branch: str | Unset = UNSET,
+        workflow: str | Unset = UNSET,
+        job: str | Unset = UNSET,
+        status: WorkflowStatus | JobStatus | Unset = "success",
+        max_pipelines: int = 100,
+        match: Match | Unset = UNSET,
+        concurrency: int = 4,
+        overwrite: Overwrite = False,
+        timeout: float | None = 3600.0,
+        on_file: OnFile | None = None,
+    ) -> list[DownloadedArtifact] | None:
+        """Find the newest run that matches and download the artifacts of its jobs: `latest` and `download` in one.
 
-        return await together(fetch, planned, limit=concurrency)
+        Each file goes to `dest/<job name>/<node index>/<path>`.
+
+        Args:
+            project_slug: The project, such as `gh/acme/web`.
+            dest: The folder; created if it is missing.
+            branch: As for `latest`.
+            workflow: As for `latest`.
+            job: As for `latest`.
+            status: As for `latest`.
+            max_pipelines: As for `latest`.
+            match: As for `download`.
+            concurrency: As for `download`.
+            overwrite: As for `download`.
+            timeout: Seconds for the search and all files together, None for no limit.
+            on_file: As for `download`.
+
+        Returns:
+            The files, job by job; or None if there is no such run.
+
+        Raises:
+            The errors of `latest` and `download`.
+
+        Makes the calls of `latest`, and downloads each file once.
+        """
+        method = "artifacts.download_latest"
+        slug = check_project_slug(method, project_slug)
+        _check_filters(method, branch, workflow, job, status, max_pipelines)
+        options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
+        caller = TimedCaller(self._caller, timeout)
+        found = await _find(V2(caller), slug, branch, workflow, job, status, max_pipelines)
+        if found is None:
+            return None
+        planned: list[tuple[Artifact, Path]] = []
+        for one in found.jobs:
+            folder = Path(dest).joinpath(*safe_parts(one.job.name))
+            planned += plan([artifact for artifact in one.artifacts if matches(match, artifact)], folder)
+        return await _download(caller, planned, options)
 
     async def latest(
         self,
         project_slug: str | ProjectSlug,
         *,
-        branch: str | None = None,
-        workflow: str | None = None,
-        job: str | None = None,
-        status: WorkflowStatus | JobStatus | None = "success",
+        branch: str | Unset = UNSET,
+        workflow: str | Unset = UNSET,
+        job: str | Unset = UNSET,
+        status: WorkflowStatus | JobStatus | Unset = "success",
         max_pipelines: int = 100,
     ) -> LatestArtifacts | None:
-        """Find the artifacts of the newest run that ended well.
+        """Find the artifacts of the newest run that matches.
 
         Args:
             project_slug: The project, such as `gh/acme/web`.
-            branch: Only this branch. Default: any.
-            workflow: Only workflows of this name. Default: any but setup workflows.
-            job: Only jobs of this name; then `status` is that of the job, whatever became of the rest.
-            status: What the workflow, or the job, must have ended as; None for whatever it is.
-            max_pipelines: How many pipelines to go back.
+            branch: Only this branch. Default: all.
+            workflow: Only workflows of this name. Default: all but setup workflows.
+            job: Only jobs of this name; `status` is then the status of the job, whatever that of the workflow.
+            status: The status of the workflow, or of the job; UNSET for any.
+            max_pipelines: The most pipelines to look at, newest first.
 
         Returns:
             The run with the artifacts of its jobs, which may be none; or None if there is no such run.
 
         Raises:
+            InvalidArgumentError: An argument is invalid.
             NotFoundError: The project is missing, or hidden from this token.
 
         Calls `v2.pipelines.list_for_project`, then for each pipeline `v2.pipelines.list_workflows`, with `job` also
-        `v2.workflows.list_jobs`, until one fits; then `v2.jobs.list_artifacts` for each job.
+        `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job.
         """
-        pipelines = self._v2.pipelines.list_for_project(project_slug, branch=UNSET if branch is None else branch)
-        seen = 0
-        async for pipeline in pipelines:
-            for candidate in pick_workflows(await self._v2.pipelines.list_workflows(pipeline.id).collect(), workflow):
-                if job is None and status is not None and candidate.status != status:
-                    continue
-                jobs = [
-                    one
-                    for one in await self._v2.workflows.list_jobs(candidate.id).collect()
-                    if job is None or (one.name == job and (status is None or one.status == status))
-                ]
-                if job is None or jobs:
-                    return LatestArtifacts(pipeline, candidate, tuple(await self._of_jobs(project_slug, jobs)))
-            seen += 1
-            if seen >= max_pipelines:
-                break
-        return None
+        slug = check_project_slug("artifacts.latest", project_slug)
+        _check_filters("artifacts.latest", branch, workflow, job, status, max_pipelines)
+        return await _find(V2(self._caller), slug, branch, workflow, job, status, max_pipelines)
 
-    async def _of_jobs(self, project_slug: str | ProjectSlug, jobs: Sequence[WorkflowJob]) -> list[JobArtifacts]:
-        async def list_one(item: tuple[WorkflowJob, int]) -> JobArtifacts:
-            job, number = item
-            return JobArtifacts(job, number, tuple(await self._v2.jobs.list_artifacts(project_slug, number).collect()))
 
-        numbered = [(job, job.job_number) for job in jobs if job.job_number is not None]
-        return await together(list_one, numbered, limit=4)
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """How to download."""
+
+    method: str
+    concurrency: int
+    overwrite: Overwrite
+    on_file: OnFile | None
+
+
+def _check_options(
+    method: str,
+    match: object,
+    concurrency: int,
+    overwrite: Overwrite,
+    timeout: float | None,
+    on_file: OnFile | None,
+) -> _Options:
+    if not (match is UNSET or callable(match) or isinstance(match, str | Sequence)):
+        raise InvalidArgumentError(
+            f"{method}: match: expected a pattern, several, or a function, got {got(match)}. Leave it out for all."
+        )
+    if overwrite not in (True, False, "skip"):
+        raise InvalidArgumentError(f"{method}: overwrite: expected True, False or 'skip', got {overwrite!r}.")
+    check_count(method, "concurrency", concurrency)
+    check_timeout(method, timeout)
+    return _Options(method, concurrency, overwrite, on_file)
+
+
+def _check_filters(
+    method: str, branch: object, workflow: object, job: object, status: object, max_pipelines: int
+) -> None:
+    for name, value in (("branch", branch), ("workflow", workflow), ("job", job), ("status", status)):
+        check_filter(method, name, value)
+    check_count(method, "max_pipelines", max_pipelines)
+
+
+async def _download(
+    caller: TimedCaller, planned: Sequence[tuple[Artifact, Path]], options: _Options
+) -> list[DownloadedArtifact]:
+    existing = await run_sync(_sizes, [path for _, path in planned])
+    if options.overwrite is False and existing:
+        raise FileExistsError(
+            f"{next(iter(existing))} exists; pass overwrite=True to replace it, or 'skip' to keep it."
+        )
+
+    async def fetch(item: tuple[Artifact, Path]) -> DownloadedArtifact:
+        artifact, path = item
+        if options.overwrite == "skip" and path in existing:
+            file = DownloadedArtifact(artifact, path, existing[path], skipped=True)
+        else:
+            opened = download_of(
+                caller,
+                artifact.url,
+                label=options.method,
+                timeout=caller.left,
+                decode=not is_compressed(path.name),
+            )
+            size = await save(opened, path, replace=options.overwrite is not False)
+            file = DownloadedArtifact(artifact, path, size)
+        if options.on_file is not None:
+            options.on_file(file)
+        return file
+
+    return await map_concurrently(fetch, planned, limit=options.concurrency)
+
+
+async def _find(
+    v2: V2,
+    project_slug: str,
+    branch: str | Unset,
+    workflow: str | Unset,
+    job: str | Unset,
+    status: str | Unset,
+    max_pipelines: int,
+) -> LatestArtifacts | None:
+    seen = 0
+    async for pipeline in v2.pipelines.list_for_project(project_slug, branch=branch):
+        for candidate in pick_workflows(await v2.pipelines.list_workflows(pipeline.id).collect(), workflow):
+            if job is UNSET and status is not UNSET and candidate.status != status:
+                continue
+            jobs = [
+                one
+                for one in await v2.workflows.list_jobs(candidate.id).collect()
+                if job is UNSET or (one.name == job and (status is UNSET or one.status == status))
+            ]
+            if job is UNSET or jobs:
+                return LatestArtifacts(pipeline, candidate, tuple(await _list_artifacts(v2, project_slug, jobs)))
+        seen += 1
+        if seen >= max_pipelines:
+            break
+    return None
+
+
+async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob]) -> list[JobArtifacts]:
+    async def list_one(item: tuple[WorkflowJob, int]) -> JobArtifacts:
+        job, number = item
+        return JobArtifacts(job, number, tuple(await v2.jobs.list_artifacts(project_slug, number).collect()))
+
+    numbered = [(job, job.job_number) for job in jobs if job.job_number is not None]
+    return await map_concurrently(list_one, numbered, limit=4)
 
 
 def plan(artifacts: Sequence[Artifact], dest: Path) -> list[tuple[Artifact, Path]]:
-    """Where each artifact goes. Raises `InvalidArgumentError` for names that are refused or meet in one file."""
+    """The path of each artifact. Raises `InvalidArgumentError` for unsafe names and for two artifacts with one path."""
     taken: dict[str, Artifact] = {}
     planned: list[tuple[Artifact, Path]] = []
     for artifact in artifacts:
@@ -214,47 +334,51 @@ def plan(artifacts: Sequence[Artifact], dest: Path) -> list[tuple[Artifact, Path
         if other is artifact:
             planned.append((artifact, path))
         elif other.url != artifact.url:
-            raise InvalidArgumentError(f"The artifacts {other.path!r} and {artifact.path!r} would be one file, {path}.")
+            raise InvalidArgumentError(
+                f"artifacts: {other.path!r} and {artifact.path!r} have the same path on disk, {path}."
+            )
     return planned
 
 
-def matches(match: Match, artifact: Artifact) -> bool:
-    """Whether an artifact is wanted."""
+def matches(match: Match | Unset, artifact: Artifact) -> bool:
+    """Whether an artifact is selected."""
+    if match is UNSET:
+        return True
     if callable(match):
         return match(artifact)
     patterns = [match] if isinstance(match, str) else match
-    return any(fits(pattern, artifact.path) for pattern in patterns)
+    return any(matches_pattern(pattern, artifact.path) for pattern in patterns)
 
 
-def fits(pattern: str, path: str) -> bool:
-    """Whether a path fits a pattern.
+def matches_pattern(pattern: str, path: str) -> bool:
+    """Whether a path matches a pattern.
 
-    `*` stops at slashes, `**` stands for any folders, and a pattern without a slash speaks of the file's name alone.
+    `*` stops at slashes, `**` matches any folders, a pattern without a slash applies to the name of the file alone.
     """
     names = path.strip("/").split("/")
     parts = pattern.strip("/").split("/")
-    return _fits(parts, names[-1:] if len(parts) == 1 and parts[0] != "**" else names)
+    return _matches(parts, names[-1:] if len(parts) == 1 and parts[0] != "**" else names)
 
 
-def _fits(parts: Sequence[str], names: Sequence[str]) -> bool:
+def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
     if not parts:
         return not names
     if parts[0] == "**":
-        return any(_fits(parts[1:], names[skip:]) for skip in range(len(names) + 1))
-    return bool(names) and fnmatchcase(names[0], parts[0]) and _fits(parts[1:], names[1:])
+        return any(_matches(parts[1:], names[skip:]) for skip in range(len(names) + 1))
+    return bool(names) and fnmatchcase(names[0], parts[0]) and _matches(parts[1:], names[1:])
 
 
 def is_compressed(name: str) -> bool:
-    """Whether a file is meant to be compressed, so that the compression is not the server's to undo."""
+    """Whether the file itself is compressed, so that it is stored as it comes."""
     return name.lower().endswith((".gz", ".tgz", ".svgz"))
 
 
-def pick_workflows(workflows: Sequence[Workflow], name: str | None) -> list[Workflow]:
-    """Those of the name, or all but setup workflows; newest first."""
-    chosen = [one for one in workflows if (one.tag != "setup" if name is None else one.name == name)]
+def pick_workflows(workflows: Sequence[Workflow], name: str | Unset) -> list[Workflow]:
+    """The workflows of this name, or all but setup workflows; newest first."""
+    chosen = [one for one in workflows if (one.tag != "setup" if name is UNSET else one.name == name)]
     return sorted(chosen, key=lambda one: one.created_at, reverse=True)
 
 
 def _sizes(paths: Sequence[Path]) -> dict[Path, int]:
-    """The sizes of those that exist."""
+    """The sizes of the files that exist."""
     return {path: path.stat().st_size for path in paths if path.exists()}

@@ -29,15 +29,16 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.concurrency import together
-from circleci_sdk.helpers._shared.retrying import clock_of, patiently
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.retrying import retry_reads
+from circleci_sdk.v2._client import V2
 
 from .records import HistoryRecord, job_record, pipeline_record, test_record, workflow_record
 
 if TYPE_CHECKING:
+    from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.pagination import AsyncPager, Page
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.v2.models import JobTest, Pipeline, Workflow, WorkflowJob
 
 T = TypeVar("T")
@@ -87,7 +88,7 @@ class Records(AsyncIterator[HistoryRecord]):
 
     def __init__(
         self,
-        circleci: AsyncCircleCI,
+        caller: Caller,
         project_slug: str | ProjectSlug,
         *,
         since: datetime | None,
@@ -97,7 +98,8 @@ class Records(AsyncIterator[HistoryRecord]):
         cursor: str | None,
         timeout: float | None,
     ) -> None:
-        self._circleci = circleci
+        self._caller = caller
+        self._v2 = V2(caller)
         self._timeout = timeout
         self._deadline: float | None = None
         self._slug = project_slug
@@ -165,7 +167,7 @@ class Records(AsyncIterator[HistoryRecord]):
     def _left(self) -> float:
         if self._timeout is None:
             return inf
-        now = clock_of(self._circleci).monotonic()
+        now = self._caller.clock.monotonic()
         if self._deadline is None:
             self._deadline = now + self._timeout
         return self._deadline - now
@@ -177,7 +179,7 @@ class Records(AsyncIterator[HistoryRecord]):
                 raise StopAsyncIteration
             await self._read_page(self._next)
         taken = list(self._page)[: self._concurrency]
-        work = _Work(self._circleci, self._include, self._concurrency)
+        work = _Work(self._caller, self._include, self._concurrency)
         found = await work.read(taken)
         for kind, count in work.expired.items():
             self._expired[kind] = self._expired.get(kind, 0) + count
@@ -197,18 +199,18 @@ class Records(AsyncIterator[HistoryRecord]):
 
     async def _page_at(self, token: str | None) -> Page[Pipeline]:
         def read(start: str | None) -> AsyncPager[Pipeline]:
-            return self._circleci.v2.pipelines.list_for_project(
+            return self._v2.pipelines.list_for_project(
                 self._slug, branch=self._branch, page_token=UNSET if start is None else start
             )
 
         try:
-            page = await patiently(self._circleci, lambda: read(token))
+            page = await retry_reads(self._caller, lambda: read(token))
         except (BadRequestError, NotFoundError):
             if token is None or token != self._resumed_at:
                 raise
             # The page of an old cursor is gone. Its pipeline is still found, from the beginning on.
             token = None
-            page = await patiently(self._circleci, lambda: read(None))
+            page = await retry_reads(self._caller, lambda: read(None))
         self._reading = token
         return page
 
@@ -217,8 +219,9 @@ class Records(AsyncIterator[HistoryRecord]):
 class History:
     """What ran in a project. Reached as `circleci.history`."""
 
-    def __init__(self, circleci: AsyncCircleCI) -> None:
-        self._circleci = circleci
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+        self._v2 = V2(caller)
 
     def __repr__(self) -> str:
         return "<History>"
@@ -267,7 +270,7 @@ class History:
         if isinstance(include, str) or not all(kind in _KINDS for kind in include):
             raise InvalidArgumentError(f"records: include holds some of {', '.join(_KINDS)}; it is {include!r}.")
         return Records(
-            self._circleci,
+            self._caller,
             project_slug,
             since=since,
             branch=branch,
@@ -285,8 +288,9 @@ def _is_aware(value: object) -> bool:
 class _Work:
     """Reads what is in some pipelines, level by level, so that the bound on calls holds over all of them."""
 
-    def __init__(self, circleci: AsyncCircleCI, include: frozenset[str], concurrency: int) -> None:
-        self._circleci = circleci
+    def __init__(self, caller: Caller, include: frozenset[str], concurrency: int) -> None:
+        self._caller = caller
+        self._v2 = V2(caller)
         self._include = include
         self._concurrency = concurrency
         self.expired: dict[str, int] = {}
@@ -298,14 +302,14 @@ class _Work:
         tests: dict[str, list[JobTest]] = {}
         limit = self._concurrency
         if self._include:
-            workflows = await together(self._workflows, pipelines, limit=limit)
+            workflows = await map_concurrently(self._workflows, pipelines, limit=limit)
         if self._include & {"jobs", "tests"}:
             known = [one for there in workflows for one in there]
-            found = await together(self._jobs, known, limit=limit)
+            found = await map_concurrently(self._jobs, known, limit=limit)
             jobs = {workflow.id: there for workflow, there in zip(known, found, strict=True)}
         if "tests" in self._include:
             ran = list({job.id: job for there in jobs.values() for job in there if job.job_number is not None}.values())
-            read = await together(self._tests, ran, limit=limit)
+            read = await map_concurrently(self._tests, ran, limit=limit)
             tests = {job.id: there for job, there in zip(ran, read, strict=True)}
         return [
             list(self._records(pipeline, there, jobs, tests))
@@ -313,19 +317,19 @@ class _Work:
         ]
 
     async def _workflows(self, pipeline: Pipeline) -> list[Workflow]:
-        found = await self._unless_expired("workflows", self._circleci.v2.pipelines.list_workflows(pipeline.id))
+        found = await self._unless_expired("workflows", self._v2.pipelines.list_workflows(pipeline.id))
         return sorted(found, key=lambda one: one.created_at, reverse=True)
 
     async def _jobs(self, workflow: Workflow) -> list[WorkflowJob]:
-        return await self._unless_expired("jobs", self._circleci.v2.workflows.list_jobs(workflow.id))
+        return await self._unless_expired("jobs", self._v2.workflows.list_jobs(workflow.id))
 
     async def _tests(self, job: WorkflowJob) -> list[JobTest]:
         assert job.job_number is not None
-        return await self._unless_expired("tests", self._circleci.v2.jobs.list_tests(job.project_slug, job.job_number))
+        return await self._unless_expired("tests", self._v2.jobs.list_tests(job.project_slug, job.job_number))
 
     async def _unless_expired(self, kind: str, pager: AsyncPager[T]) -> list[T]:
         try:
-            return await patiently(self._circleci, pager.collect)
+            return await retry_reads(self._caller, pager.collect)
         except NotFoundError:
             self.expired[kind] = self.expired.get(kind, 0) + 1
             return []

@@ -1,10 +1,10 @@
-"""Logs: what the steps of a job printed.
+"""Logs: the output of the steps of a job.
 
     for log in await circleci.logs.failed("gh/acme/web", 42, tail=50):
         print(log.step.name, log.step.status)
         print(log.text)
 
-API v2 does not have them; v1.1 has, as signed links to a storage provider. The token does not go there.
+API v2 has no logs; v1.1 has signed links to a storage provider, which never receives the token.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
-from circleci_sdk._core.options import is_count
+from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
-from circleci_sdk.helpers._shared.concurrency import together
-from circleci_sdk.helpers._shared.retrying import caller_of, patiently
+from circleci_sdk.helpers._shared.arguments import check_count, check_project_slug, check_timeout
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.retrying import retry_reads
+from circleci_sdk.v1._client import V1
 
 from .step_output import OutputReader, Tail
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from types import TracebackType
 
+    from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.helpers._downloads.download import Download, Renew
     from circleci_sdk.v1.models import BuildAction, BuildDetails
 
@@ -37,21 +38,22 @@ _FAILED: Final = frozenset({"failed", "timedout", "canceled", "cancelled", "infr
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did in one of the parallel runs of a job.
+    """One step in one of the parallel runs of a job.
 
     Attributes:
         name: its name in the config, or its command.
-        number: counted from 0; steps that belong together in several parallel runs have the same.
-        index: the parallel run, counted from 0.
+        number: its position, from 0; the same step has the same number in all parallel runs.
+        index: the parallel run, from 0.
         status: such as `success`, `failed`, `running`, `canceled` or `timedout`.
-        is_failed: whether it failed, timed out, was canceled, or its machine broke.
-        exit_code: of its command; None without a command, and for commands that were ended from outside.
-        timed_out: whether it was ended because it took too long or printed nothing for too long.
-        infrastructure_failed: whether CircleCI is to blame. Its `status` may say `success` all the same.
-        is_background: whether the job went on without waiting for it.
-        command: the command, if it is one.
-        seconds: how long it took.
-        has_output: whether it printed something that can be read.
+        is_failed: whether it failed, timed out, was canceled, or had an infrastructure failure.
+        exit_code: of its command; None without a command and for commands that were terminated.
+        timed_out: whether it exceeded its run time or its time without output.
+        infrastructure_failed: whether the infrastructure of CircleCI failed; `status` may be `success` all the same.
+        is_background: whether the job continued without waiting for it.
+        command: the command, None if it has none.
+        started_at: the start, None if unknown.
+        seconds: its run time, None if unknown.
+        has_output: whether there is output to read.
         project_slug: the project of the job.
         job_number: the number of the job.
     """
@@ -72,7 +74,7 @@ class Step:
     project_slug: str
     job_number: int
     url: str | None = field(default=None, repr=False)
-    """The signed link to the output. It works for a while, for anyone who has it."""
+    """The signed link to the output. It is valid for a limited time and gives access without a token."""
 
 
 @public("circleci_sdk.helpers")
@@ -80,8 +82,7 @@ class Step:
 class StepLog:
     """The output of a step, or the end of it.
 
-    `is_cut` says that something is missing at its beginning, or that the server kept only a part. `problem` says why
-    there is no output, if it could not be had.
+    `is_cut`: the beginning is left out, or the server kept only a part. `problem`: why the output could not be read.
     """
 
     step: Step
@@ -92,20 +93,20 @@ class StepLog:
 
 @public("circleci_sdk.helpers")
 class Output:
-    """The output of a step as it streams in: `async with circleci.logs.open(step) as output`, then `async for`.
+    """A stream of the output of a step: `async with circleci.logs.open(step) as output`, then `async for`.
 
-    Gives text in pieces of any size. `is_cut` says, at the end, whether the server kept only a part. A broken
-    connection is taken up where it broke; a link that has expired is asked for again, once.
+    Yields strings of any length. `is_cut` reports, at the end, whether the server kept only a part. A broken
+    connection is resumed; an expired link is renewed, once.
     """
 
-    def __init__(self, download: Download | None) -> None:
+    def __init__(self, download: Download | None, /) -> None:
         self._download = download
         self._reader = OutputReader()
         self._ended = download is None
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server kept only a part, as far as was read."""
+        """Whether the server kept only a part, as far as the output was read."""
         return self._reader.truncated
 
     async def __aenter__(self) -> Self:
@@ -138,21 +139,23 @@ class Output:
 
 @public("circleci_sdk.helpers")
 class Logs:
-    """The output of the steps of a job. Reached as `circleci.logs`."""
+    """The output of the steps of a job. Available as `circleci.logs`."""
 
-    def __init__(self, circleci: AsyncCircleCI) -> None:
-        self._circleci = circleci
+    def __init__(self, caller: Caller, /) -> None:
+        self._caller = caller
+        self._v1 = V1(caller)
 
     def __repr__(self) -> str:
         return "<Logs>"
 
     async def steps(self, project_slug: str | ProjectSlug, job_number: int) -> list[Step]:
-        """The steps of a job, of each parallel run in the order in which they ran. One call, to v1.1.
+        """The steps of a job, by parallel run, in the order of execution. One call to v1.1.
 
         Raises:
-            NotFoundError: the job is missing, or hidden from this token.
+            NotFoundError: the job does not exist, or is hidden from this token.
         """
-        return steps_of(await self._build(project_slug, job_number), str(project_slug))
+        slug = check_project_slug("logs.steps", project_slug)
+        return steps_of(await self._build(slug, job_number), slug)
 
     async def failed(
         self,
@@ -165,32 +168,34 @@ class Logs:
     ) -> list[StepLog]:
         """The failed steps of a job with the end of their output, parallel runs apart.
 
-        Steps count as failed when they failed, timed out, were canceled, or their machine broke. Output that cannot be
-        had makes no error: its `problem` says why.
+        Failed steps are those with `Step.is_failed`. Output that cannot be read raises nothing: `problem` says why.
 
         Args:
             project_slug: the project.
             job_number: the number of the job.
-            tail: lines to keep of each output; None keeps all of it.
-            concurrency: outputs read at once.
-            timeout: seconds for each output; None waits on.
+            tail: lines to keep of each output, None for all.
+            concurrency: the most outputs read at once.
+            timeout: seconds for each output, None for no limit.
 
         Raises:
-            NotFoundError: the job is missing, or hidden from this token.
+            NotFoundError: the job does not exist, or is hidden from this token.
 
-        One call to v1.1, and one download for each failed step; output is read as it comes, and only the tail is kept.
+        One call to v1.1, and one download for each failed step; only the tail of the stream is kept in memory.
         """
-        _check_tail(tail)
-        build = await self._build(project_slug, job_number)
-        failed = [step for step in steps_of(build, str(project_slug)) if step.is_failed]
-        return await together(partial(self._try_to_read, tail, timeout), failed, limit=concurrency)
+        check_count("logs.failed", "tail", tail, least=0, optional=True)
+        check_count("logs.failed", "concurrency", concurrency)
+        check_timeout("logs.failed", timeout)
+        slug = check_project_slug("logs.failed", project_slug)
+        failed = [step for step in steps_of(await self._build(slug, job_number), slug) if step.is_failed]
+        return await map_concurrently(partial(self._try_to_read, tail, timeout), failed, limit=concurrency)
 
     async def read(self, step: Step, *, tail: int | None = None, timeout: float | None = 300.0) -> StepLog:
         """The output of one step, all of it or its last `tail` lines, within `timeout` seconds. One download.
 
-        A step without output gives an empty text. Raises what any call raises.
+        A step without output has an empty `text`. Raises the errors of any call.
         """
-        _check_tail(tail)
+        check_count("logs.read", "tail", tail, least=0, optional=True)
+        check_timeout("logs.read", timeout)
         kept = Tail(tail)
         async with self.open(step, timeout=timeout) as output:
             async for text in output:
@@ -198,18 +203,19 @@ class Logs:
         return StepLog(step, kept.text, kept.cut or output.is_cut)
 
     def open(self, step: Step, *, timeout: float | None = None) -> Output:
-        """The output of a step piece by piece, for output too large to keep.
+        """A stream of the output of a step, for output larger than memory.
 
             async with circleci.logs.open(step) as output:
                 async for text in output: ...
 
-        `timeout` is in seconds, from opening to the last piece; None sets no limit. One download, without the token;
-        one call to v1.1 more if the link has expired.
+        `timeout` is in seconds, from the start to the end of the stream; None for no limit. One download, without the
+        token; one more call to v1.1 if the link has expired.
         """
+        check_timeout("logs.open", timeout)
         if step.url is None:
             return Output(None)
         download = download_of(
-            caller_of(self._circleci),
+            self._caller,
             step.url,
             label="logs.output",
             timeout=timeout,
@@ -230,16 +236,16 @@ class Logs:
 
     async def _try_to_read(self, tail: int | None, timeout: float | None, step: Step) -> StepLog:
         try:
-            return await patiently(self._circleci, lambda: self.read(step, tail=tail, timeout=timeout))
+            return await retry_reads(self._caller, lambda: self.read(step, tail=tail, timeout=timeout))
         except CircleCIError as error:
             return StepLog(step, "", problem=str(error))
 
-    async def _build(self, project_slug: str | ProjectSlug, job_number: int) -> BuildDetails:
-        return await patiently(self._circleci, lambda: self._circleci.v1.builds.get(project_slug, job_number))
+    async def _build(self, project_slug: str, job_number: int) -> BuildDetails:
+        return await retry_reads(self._caller, lambda: self._v1.builds.get(project_slug, job_number))
 
 
 def steps_of(build: BuildDetails, project_slug: str) -> list[Step]:
-    """The steps of a build; of each parallel run in order."""
+    """The steps of a build, by parallel run, in order."""
     steps = [
         _step_of(action, step.name, project_slug, build.build_num)
         for step in build.steps
@@ -269,8 +275,3 @@ def _step_of(action: BuildAction, name: str | None, project_slug: str, job_numbe
         job_number=job_number,
         url=action.output_url or None,
     )
-
-
-def _check_tail(tail: int | None) -> None:
-    if tail is not None and not is_count(tail, least=0):
-        raise InvalidArgumentError(f"tail: it takes a whole number of lines from 0 up, or None, not {tail!r}.")

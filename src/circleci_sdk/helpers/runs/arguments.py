@@ -1,4 +1,4 @@
-"""What users ask of a run, checked before anything is sent. Pure functions."""
+"""Arguments of the methods of runs, checked before anything is sent. Pure functions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk.helpers._shared.arguments import check_filter, check_text, got
 
 from .state import WORKFLOW_FAILED
 
@@ -16,103 +17,123 @@ if TYPE_CHECKING:
 
     from .facts import RunJob, RunWorkflow
 
-MOST_PARAMETERS: Final = 100
-LONGEST_NAME: Final = 128
-LONGEST_VALUE: Final = 512
+MAX_PARAMETERS: Final = 100
+MAX_NAME_LENGTH: Final = 128
+MAX_VALUE_LENGTH: Final = 512
+MIN_REVISION_LENGTH: Final = 7
 
 
 def check_ref(branch: str | Unset, tag: str | Unset, prefix: str = "") -> dict[str, str]:
-    """A branch or a tag as the body of a request wants it; empty for neither."""
-    given: dict[str, object] = {"branch": branch, "tag": tag}
-    ref = {name: value for name, value in given.items() if value is not UNSET}
+    """A branch or a tag as part of a request body; empty for neither."""
+    values: dict[str, object] = {"branch": branch, "tag": tag}
+    ref = {name: value for name, value in values.items() if value is not UNSET}
     if len(ref) > 1:
-        raise InvalidArgumentError(f"start: give {prefix}branch= or {prefix}tag=, not both.")
-    checked: dict[str, str] = {}
-    for name, value in ref.items():
-        if not isinstance(value, str) or not value:
-            raise InvalidArgumentError(f"start: {prefix}{name}= is the name of a {name}, not {value!r}.")
-        checked[name] = value
-    return checked
+        raise InvalidArgumentError(f"runs.start: {prefix}branch and {prefix}tag exclude each other.")
+    remedy = " Leave it out for the default branch."
+    return {name: check_text("runs.start", f"{prefix}{name}", value, remedy) for name, value in ref.items()}
 
 
 def check_parameters(parameters: Mapping[str, Any] | Unset) -> None:
-    """Refuse pipeline parameters that the API would refuse, in words."""
+    """Reject pipeline parameters that the API would reject."""
     if parameters is UNSET:
         return
-    if len(parameters) > MOST_PARAMETERS:
-        raise InvalidArgumentError(
-            f"start: a pipeline takes at most {MOST_PARAMETERS} parameters, these are {len(parameters)}."
-        )
+    untyped: object = parameters
+    if not isinstance(untyped, Mapping):
+        raise InvalidArgumentError(f"runs.start: parameters: expected a mapping, got {got(untyped)}.")
+    if len(parameters) > MAX_PARAMETERS:
+        raise InvalidArgumentError(f"runs.start: parameters: expected at most {MAX_PARAMETERS}, got {len(parameters)}.")
     for name, value in parameters.items():
         _check_parameter(name, value)
 
 
 def _check_parameter(name: object, value: object) -> None:
     if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"start: the name of a parameter is a text, not {name!r}.")
-    if len(name) > LONGEST_NAME:
+        raise InvalidArgumentError(f"runs.start: parameters: expected non-empty str names, got {name!r}.")
+    if len(name) > MAX_NAME_LENGTH:
         raise InvalidArgumentError(
-            f"start: the name of a parameter has at most {LONGEST_NAME} characters; {name[:20]!r}... has {len(name)}."
+            f"runs.start: parameters: a name has at most {MAX_NAME_LENGTH} characters; {name[:20]!r}... has "
+            f"{len(name)}."
         )
     if not isinstance(value, str | int):
+        raise InvalidArgumentError(f"runs.start: parameters: {name!r}: expected str, int or bool, got {got(value)}.")
+    if len(str(value)) > MAX_VALUE_LENGTH:
         raise InvalidArgumentError(
-            f"start: parameter {name!r} is a text, a whole number or a boolean, not {type(value).__name__}."
-        )
-    if len(str(value)) > LONGEST_VALUE:
-        raise InvalidArgumentError(
-            f"start: the value of a parameter has at most {LONGEST_VALUE} characters; that of {name!r} has "
+            f"runs.start: parameters: a value has at most {MAX_VALUE_LENGTH} characters; that of {name!r} has "
             f"{len(str(value))}."
         )
 
 
+def check_id(method: str, name: str, value: object, expected: str = "an id") -> str:
+    """An id, or with another `expected` also a name, as a string."""
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgumentError(f"{method}: {name}: expected {expected} (str or UUID), got {got(value)}.")
+    return value.strip()
+
+
+def check_revision(revision: object) -> str:
+    """The SHA of a commit, or the beginning of one, in lower case."""
+    text = check_text("runs.find", "revision", revision).strip().lower()
+    if len(text) < MIN_REVISION_LENGTH or not all(char in "0123456789abcdef" for char in text):
+        raise InvalidArgumentError(
+            f"runs.find: revision: expected a commit SHA of at least {MIN_REVISION_LENGTH} hexadecimal digits, got "
+            f"{text[:50]!r}."
+        )
+    return text
+
+
 def choose_definition(project_slug: str, definitions: Sequence[PipelineDefinition]) -> str:
-    """The id of the only definition. None or several are refused with a list of what there is."""
-    usable = [(one.id, one.name or "without a name") for one in definitions if one.id]
+    """The id of the only definition. None or several are rejected with a list."""
+    usable = [(one.id, one.name or "unnamed") for one in definitions if one.id]
     if len(usable) == 1:
         return usable[0][0]
     if not usable:
         raise InvalidArgumentError(
-            f"start: {project_slug} has no pipeline definition to start from. Set one up in the project's settings."
+            f"runs.start: {project_slug} has no pipeline definition. Create one in the project settings."
         )
     listed = ", ".join(f"{identifier} ({name})" for identifier, name in usable)
     raise InvalidArgumentError(
-        f"start: {project_slug} has several pipeline definitions; pass definition_id=: {listed}."
+        f"runs.start: {project_slug} has several pipeline definitions; pass definition_id=: {listed}."
     )
 
 
 def check_rerun(
-    jobs: Sequence[str | UUID] | Unset, *, from_failed: bool, ssh: bool, sparse_tree: bool
+    jobs: Sequence[str | UUID] | Unset, workflow: str | UUID | Unset, *, from_failed: bool, ssh: bool, sparse_tree: bool
 ) -> tuple[str, ...] | None:
-    """The jobs asked for, or None for no choice. Refuses what the API does not take together."""
+    """The requested jobs, or None for no selection. Rejects combinations that the API rejects."""
+    if workflow is not UNSET:
+        check_id("run.rerun", "workflow", workflow, "an id or name")
     if jobs is UNSET:
-        for name, asked in (("ssh", ssh), ("sparse_tree", sparse_tree)):
-            if asked:
-                raise InvalidArgumentError(f"rerun: {name}=True needs jobs=: the jobs to run again.")
+        for name, value in (("ssh", ssh), ("sparse_tree", sparse_tree)):
+            if value:
+                raise InvalidArgumentError(f"run.rerun: {name}=True requires jobs=, the jobs to rerun.")
         return None
-    if isinstance(jobs, str | UUID):
-        raise InvalidArgumentError("rerun: jobs= is a list of names or ids, not a single one.")
+    untyped: object = jobs
+    if isinstance(untyped, str | UUID) or not isinstance(untyped, Sequence):
+        raise InvalidArgumentError(f"run.rerun: jobs: expected a list of names or ids, got {got(untyped)}.")
     if from_failed:
-        raise InvalidArgumentError("rerun: give from_failed=True or jobs=, not both.")
+        raise InvalidArgumentError("run.rerun: from_failed=True and jobs= exclude each other.")
     if not jobs:
-        raise InvalidArgumentError("rerun: jobs= is empty. Leave it out to run all jobs again.")
-    return tuple(str(job) for job in jobs)
+        raise InvalidArgumentError("run.rerun: jobs: expected at least one job. Leave it out to rerun all jobs.")
+    return tuple(check_id("run.rerun", "jobs", job, "ids or names") for job in jobs)
 
 
 def choose_workflow(workflows: Iterable[RunWorkflow], wanted: str | None, *, failed_only: bool) -> RunWorkflow:
-    """The workflow to run again: the one asked for, else the only one that fits."""
-    there = tuple(workflows)
+    """The workflow to rerun: the requested one, else the only one that matches."""
+    existing = tuple(workflows)
     if wanted is not None:
-        fitting = [one for one in there if wanted in (one.id, one.name)]
-        problem = f"there is no workflow {wanted!r}"
+        matching = [one for one in existing if wanted in (one.id, one.name)]
+        problem = f"no workflow {wanted!r}"
     else:
-        fitting = [one for one in there if not failed_only or one.status in WORKFLOW_FAILED]
-        problem = "no workflow has failed" if failed_only and there else "there is no workflow yet"
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        problem = "several workflows fit; pass workflow="
-    listed = ", ".join(f"{one.name} ({one.status})" for one in there) or "none"
-    raise InvalidArgumentError(f"rerun: {problem}. There are: {listed}.")
+        matching = [one for one in existing if not failed_only or one.status in WORKFLOW_FAILED]
+        problem = "no workflow has failed" if failed_only and existing else "no workflow exists yet"
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        problem = "several workflows match; pass workflow="
+    listed = ", ".join(f"{one.name} ({one.status})" for one in existing) or "none"
+    raise InvalidArgumentError(f"run.rerun: {problem}. Workflows: {listed}.")
 
 
 def choose_jobs(jobs: Mapping[str, Sequence[RunJob]], wanted: Sequence[str]) -> tuple[str, list[str]]:
@@ -120,38 +141,42 @@ def choose_jobs(jobs: Mapping[str, Sequence[RunJob]], wanted: Sequence[str]) -> 
 
     `jobs` are all jobs by the id of their workflow.
     """
-    fitting = [(workflow, ids) for workflow, there in jobs.items() if (ids := _ids_of(there, wanted)) is not None]
-    if len(fitting) == 1:
-        return fitting[0]
-    listed = ", ".join(f"{job.workflow_name}/{job.name}" for there in jobs.values() for job in there) or "none"
-    problem = "several workflows have these jobs; pass workflow=" if fitting else f"no workflow has {', '.join(wanted)}"
-    raise InvalidArgumentError(f"rerun: {problem}. There are: {listed}.")
+    matching = [(workflow, ids) for workflow, those in jobs.items() if (ids := _ids_of(those, wanted)) is not None]
+    if len(matching) == 1:
+        return matching[0]
+    listed = ", ".join(f"{job.workflow_name}/{job.name}" for those in jobs.values() for job in those) or "none"
+    problem = (
+        "several workflows have these jobs; pass workflow=" if matching else f"no workflow has {', '.join(wanted)}"
+    )
+    raise InvalidArgumentError(f"run.rerun: {problem}. Jobs: {listed}.")
 
 
 def _ids_of(jobs: Sequence[RunJob], wanted: Sequence[str]) -> list[str] | None:
     ids: dict[str, None] = {}
     for name in wanted:
-        fitting = [job.id for job in jobs if name in (job.id, job.name)]
-        if not fitting:
+        matching = [job.id for job in jobs if name in (job.id, job.name)]
+        if not matching:
             return None
-        ids |= dict.fromkeys(fitting)
+        ids |= dict.fromkeys(matching)
     return list(ids)
 
 
-def choose_approval(jobs: Iterable[RunJob], wanted: str | None) -> RunJob:
-    """The approval to give: the one asked for, which may be given already, else the only one that waits."""
+def choose_approval(jobs: Iterable[RunJob], wanted: str | Unset) -> RunJob:
+    """The approval to send: the requested one, which may be approved already, else the only one that is pending."""
+    check_filter("run.approve", "job", wanted)
     approvals = [job for job in jobs if job.is_approval]
-    waiting = [job for job in approvals if job.status == "on_hold"]
-    if wanted is None:
-        fitting = waiting
+    pending = [job for job in approvals if job.status == "on_hold"]
+    if wanted is UNSET:
+        matching = pending
     else:
         named = [job for job in approvals if wanted in (job.id, job.name, job.approval_request_id)]
-        fitting = [job for job in named if job.status == "on_hold"] or [job for job in named if job.status == "success"]
-    if len(fitting) == 1:
-        return fitting[0]
+        pending_named = [job for job in named if job.status == "on_hold"]
+        matching = pending_named or [job for job in named if job.status == "success"]
+    if len(matching) == 1:
+        return matching[0]
     listed = ", ".join(f"{job.workflow_name}/{job.name} ({job.status})" for job in approvals) or "none"
-    if wanted is None:
-        problem = "several approvals wait; pass job=" if fitting else "no approval waits"
+    if wanted is UNSET:
+        problem = "several approvals are pending; pass job=" if matching else "no approval is pending"
     else:
-        problem = f"{wanted!r} names several approvals; pass an id" if fitting else f"no approval {wanted!r} waits"
-    raise InvalidArgumentError(f"approve: {problem}. There are: {listed}.")
+        problem = f"several approvals match {wanted!r}; pass an id" if matching else f"no pending approval {wanted!r}"
+    raise InvalidArgumentError(f"run.approve: {problem}. Approvals: {listed}.")

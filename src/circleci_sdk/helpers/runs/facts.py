@@ -1,4 +1,4 @@
-"""What a run is made of, as small frozen data: its pipeline, workflows and jobs, and what happens to them."""
+"""The parts of a run as frozen data: its pipeline, workflows and jobs, and the events of each."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ RunStatus: TypeAlias = Literal[
     "unauthorized",
     "not_run",
 ]
-"""Where a run stands.
+"""The status of a run.
 
-`pending`, `running`, `failing` and `on_hold` are not the end: of a `failing` run a part has failed and another goes
-on; an `on_hold` run goes on only when somebody approves. `errored` means that the pipeline could not be made (see
-`RunResult.errors`), `not_run` that it has no workflows.
+`pending`, `running`, `failing` and `on_hold` are not final: a part of a `failing` run has failed and another part
+continues; an `on_hold` run continues after an approval. `errored`: the pipeline could not be created (see
+`RunResult.errors`). `not_run`: it has no workflows.
 """
 
 _LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
@@ -45,7 +45,7 @@ _LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class RunPipeline:
-    """The pipeline of a run. `errors` are the messages of one that could not be made."""
+    """The pipeline of a run. `errors` are the reasons why it could not be created."""
 
     id: str
     number: int
@@ -58,9 +58,9 @@ class RunPipeline:
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class RunWorkflow:
-    """One workflow of a run; a rerun is another one of the same name.
+    """One workflow of a run; a rerun is another workflow of the same name.
 
-    `auto_reruns_left` is how often CircleCI may still run it again by itself.
+    `auto_reruns_left` is the number of automatic reruns that may still follow.
     """
 
     id: str
@@ -78,8 +78,8 @@ class RunWorkflow:
 class RunJob:
     """One job of a workflow, or an approval in it.
 
-    `number` is None for approvals and for jobs that never started. `approval_request_id` is what an approval is
-    approved by; `started_at` and `stopped_at` are None until then.
+    `number` is None for approvals and for jobs that never started. `approval_request_id` is the id for
+    `v2.workflows.approve`; `started_at` and `stopped_at` are None until the job starts and stops.
     """
 
     id: str
@@ -97,58 +97,58 @@ class RunJob:
 
     @property
     def is_approval(self) -> bool:
-        """Whether it waits for a person and runs nothing."""
+        """Whether it is an approval, which waits for a person and runs nothing."""
         return self.type == "approval"
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class PipelineEvent:
-    """The pipeline was seen for the first time (`previous` is None), or in another state."""
+    """A new pipeline (`previous` is None), or a change of its state."""
 
     pipeline: RunPipeline
     previous: PipelineState | None
 
     @property
     def status(self) -> PipelineState:
-        """Its state now."""
+        """The current state."""
         return self.pipeline.state
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class WorkflowEvent:
-    """A workflow was seen for the first time (`previous` is None), or in another status."""
+    """A new workflow (`previous` is None), or a change of its status."""
 
     workflow: RunWorkflow
     previous: WorkflowStatus | None
 
     @property
     def status(self) -> WorkflowStatus:
-        """Its status now."""
+        """The current status."""
         return self.workflow.status
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A job was seen for the first time (`previous` is None), or in another status."""
+    """A new job (`previous` is None), or a change of its status."""
 
     job: RunJob
     previous: JobStatus | None
 
     @property
     def status(self) -> JobStatus:
-        """Its status now."""
+        """The current status."""
         return self.job.status
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class ApprovalEvent:
-    """An approval was seen for the first time (`previous` is None), or in another status.
+    """A new approval (`previous` is None), or a change of its status.
 
-    `on_hold` means that somebody has to approve it now, `success` that somebody did.
+    `on_hold` means that it waits for an approval now, `success` that it was approved.
     """
 
     job: RunJob
@@ -156,29 +156,34 @@ class ApprovalEvent:
 
     @property
     def status(self) -> JobStatus:
-        """Its status now."""
+        """The current status."""
         return self.job.status
 
 
 RunEvent: TypeAlias = PipelineEvent | WorkflowEvent | JobEvent | ApprovalEvent
-"""What `Run.watch` gives. All have `status` and `previous`."""
+"""An item of `Run.watch`. All events have `status` and `previous`."""
 
 
 def app_of(origin: str) -> str:
-    """Where the web app is, for the server that calls go to."""
+    """The origin of the web app for an origin of the API."""
     return "https://app.circleci.com" if origin == "https://circleci.com" else origin
 
 
+def pipeline_url(app: str, project_slug: str, number: int) -> str:
+    """The page of a pipeline in the web app."""
+    vcs, _, rest = project_slug.partition("/")
+    return f"{app}/pipelines/{_LONG_VCS.get(vcs, vcs)}/{rest}/{number}"
+
+
 def pipeline_of(pipeline: Pipeline, app: str) -> RunPipeline:
-    """The facts of a pipeline; `app` is the address of the web app."""
-    vcs, _, rest = pipeline.project_slug.partition("/")
+    """The facts of a pipeline; `app` is the origin of the web app."""
     return RunPipeline(
         pipeline.id,
         pipeline.number,
         pipeline.project_slug,
         pipeline.state,
         tuple(error.message for error in pipeline.errors),
-        f"{app}/pipelines/{_LONG_VCS.get(vcs, vcs)}/{rest}/{pipeline.number}",
+        pipeline_url(app, pipeline.project_slug, pipeline.number),
     )
 
 

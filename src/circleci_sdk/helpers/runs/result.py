@@ -1,40 +1,48 @@
-"""How a run ended, or stands: what `Run.wait` gives and what its errors carry."""
+"""The result of a run, its explanation, and the errors that carry a result.
+
+They refer to each other (`RunFailedError.result`, `RunResult.raise_for_failure`, `Explanation.result`), so they live in
+one module.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.errors import InvalidArgumentError, RunFailedError
+from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
 
-from .state import JOB_FAILED, RunState, Verdict, jobs_of, newest, waiting_approvals
+from .state import JOB_FAILED, RunState, Verdict, current_workflows, jobs_of, waiting_approvals
 
 if TYPE_CHECKING:
-    from circleci_sdk.client import AsyncCircleCI
+    from circleci_sdk._core.caller import Caller
 
-    from .explain import Explanation
+    from .explain import JobExplanation
     from .facts import RunJob, RunStatus, RunWorkflow
 
 _FAILED: Final = frozenset({"failing", "failed", "errored", "canceled", "unauthorized", "not_run"})
+COMMENT_LIMIT: Final = 60_000
+"""Characters of a comment on GitHub, with some room left."""
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True)
 class RunResult:
-    """How a run ended, or how it stood when nobody waited any longer.
+    """The result of a run, or its state while it is in progress.
 
     Attributes:
-        status: where it stands; see `RunStatus`.
-        is_over: whether it has come to its end.
+        status: see `RunStatus`.
+        is_over: whether the run has ended.
         pipeline_id: the id of its pipeline.
-        number: the number of the pipeline in its project, None if the API has not told it yet.
-        project_slug: the project, None if the API has not told it yet.
-        url: its page in the web app, None if the API has not told its number yet.
-        errors: why the pipeline could not be made.
-        workflows: of each name the newest one, so that a rerun counts and not what it replaces.
-        failed_jobs: the jobs of these workflows that ended without success, canceled ones included.
-        approvals: the approvals that somebody has to give before it goes on.
+        number: the number of the pipeline in its project; None until the API reports it.
+        project_slug: the project; None until the API reports it.
+        url: its page in the web app; None until the API reports its number.
+        errors: why the pipeline could not be created.
+        workflows: the newest workflow of each name: a rerun replaces the workflow that it repeats.
+        failed_jobs: the jobs of these workflows that ended without success, canceled jobs included.
+        approvals: the approvals that the run waits for.
+        jobs: the jobs of these workflows that were read: all of them after `Run.watch`; after `Run.wait` and
+            `Run.result` those of workflows that failed or wait. `Run.jobs` reads all.
     """
 
     status: RunStatus
@@ -47,67 +55,130 @@ class RunResult:
     workflows: tuple[RunWorkflow, ...] = ()
     failed_jobs: tuple[RunJob, ...] = ()
     approvals: tuple[RunJob, ...] = ()
-    _circleci: AsyncCircleCI | None = field(default=None, repr=False, compare=False, kw_only=True)
+    jobs: tuple[RunJob, ...] = ()
+    _caller: Caller | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def is_success(self) -> bool:
-        """Whether it is over and all went well."""
+        """Whether the run has ended with success."""
         return self.status == "success"
 
     def raise_for_failure(self) -> None:
-        """Raise `RunFailedError`, which carries this result, if the run has failed, or a part of it has.
+        """Raise `RunFailedError`, which carries this result, if the run or a part of it has failed.
 
-        A run that is still under way or on hold has not failed.
+        A run that is in progress or on hold has not failed.
         """
         if self.status in _FAILED:
             raise RunFailedError(f"{self.describe()}.", result=self)
 
     def describe(self) -> str:
-        """One sentence for people: which run, how it stands, and what is to blame."""
-        name = f"Run {self.number} of {self.project_slug}" if self.number is not None else f"Run {self.pipeline_id}"
+        """One sentence: the run, its status, and the jobs or workflows that caused it."""
         parts = [*self.errors, *(f"{job.workflow_name}/{job.name}: {job.status}" for job in self.failed_jobs)]
         if not self.is_over:
             parts += [f"{job.workflow_name}/{job.name} waits for approval" for job in self.approvals]
+        if not self.is_over or not parts:
             parts += [f"{one.name}: {one.status}" for one in self.workflows if one.status != "success"]
-        elif not parts:
-            parts = [f"{one.name}: {one.status}" for one in self.workflows if one.status != "success"]
         shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
         where = f" {self.url}" if self.url else ""
-        return f"{name}: {self.status}{f' ({shown})' if shown else ''}{where}"
+        return f"{self._name()}: {self.status}{f' ({shown})' if shown else ''}{where}"
 
-    async def explain(
-        self,
-        *,
-        tail: int = 50,
-        concurrency: int = 8,
-        timeout: float | None = 300.0,
-        circleci: AsyncCircleCI | None = None,
-    ) -> Explanation:
-        """Gather why it failed: for each failed job its failed steps, the end of their output, and its failing tests.
+    def _name(self) -> str:
+        return f"Run {self.number} of {self.project_slug}" if self.number is not None else f"Run {self.pipeline_id}"
 
-        Everything is asked for at once: one call to v1.1 and one to v2 for each failed job, a download for each failed
-        step, and one call for the flaky tests of the project. What cannot be had is named in the explanation.
+    async def explain(self, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0) -> Explanation:
+        """Read why the run failed: the failed steps of each failed job, the end of their output, and its failed tests.
+
+        All reads run concurrently: one call to v1.1 and one to v2 for each failed job, a download for each failed
+        step, and one call for the flaky tests of the project. Anything that cannot be read is listed under `problems`.
 
         Args:
-            tail: lines to keep of each step's output.
-            concurrency: calls under way at once.
-            timeout: seconds for all of it; what is not there by then is named as missing. None waits on.
-            circleci: the client to ask. A result that was pickled needs one, others remember theirs.
-        """
-        client = circleci or self._circleci
-        if client is None:
-            raise InvalidArgumentError("explain: a result that was pickled has no client; pass circleci=.")
-        from .explain import explain
+            tail: lines to keep of the output of each step.
+            concurrency: the most calls in progress at once.
+            timeout: seconds for all reads together, None for no limit. Anything unread by then is listed as a problem.
 
-        return await explain(client, self, tail=tail, concurrency=concurrency, timeout=timeout)
+        Raises:
+            InvalidArgumentError: an argument is invalid; or the result was unpickled and has no client: use
+                `circleci.runs.explain(result)`.
+        """
+        if self._caller is None:
+            raise InvalidArgumentError(
+                "result.explain: a result that was unpickled has no client. Use circleci.runs.explain(result)."
+            )
+        return await explain(self._caller, self, "result.explain", tail=tail, concurrency=concurrency, timeout=timeout)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_circleci": None}
+        return {**self.__dict__, "_caller": None}
 
 
-def result_of(circleci: AsyncCircleCI, pipeline_id: str, state: RunState, verdict: Verdict) -> RunResult:
-    """The result out of what was seen."""
-    pipeline = state.pipeline
+@public("circleci_sdk.helpers")
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a run failed. `markdown` formats it.
+
+    `jobs` are the failed jobs; `problems` lists what could not be read for the run as a whole.
+    """
+
+    result: RunResult
+    jobs: tuple[JobExplanation, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def flaky_only(self) -> bool:
+        """Whether every failed job has failed tests and all of them are known to be flaky."""
+        return bool(self.jobs) and all(job.tests and all(test.is_flaky for test in job.tests) for job in self.jobs)
+
+    def markdown(self, *, limit: int | None = COMMENT_LIMIT) -> str:
+        """The explanation as Markdown, for a comment or a message.
+
+        It has at most `limit` characters: output is shortened, and finally left out, until it fits. None for no limit.
+        """
+        lines = max((log.text.count("\n") + 1 for job in self.jobs for log in job.logs), default=0)
+        text = self._format(lines)
+        while limit is not None and len(text) > limit and lines:
+            lines //= 2
+            text = self._format(lines)
+        if limit is not None and len(text) > limit:
+            return text[: max(0, limit - 4)] + "\n..."
+        return text
+
+    def _format(self, lines: int) -> str:
+        from .markdown import format_report
+
+        result = self.result
+        return format_report(
+            result._name(), result.url, result.status, result.errors, self.jobs, self.problems, lines=lines
+        )
+
+
+@public("circleci_sdk")
+class _RunError(CircleCIError):
+    """Errors of a run. `result` is its state: a `circleci_sdk.helpers.RunResult`."""
+
+    result: RunResult | None = None
+
+    def __init__(self, message: str = "", *, result: RunResult | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+@public("circleci_sdk")
+class RunFailedError(_RunError):
+    """A run ended without success; or it waits for an approval and `on_hold="raise"` was given."""
+
+
+@public("circleci_sdk")
+class RunTimeoutError(_RunError, TimeoutError):
+    """A run did not end within the timeout. The run itself continues."""
+
+
+@public("circleci_sdk")
+class RunSkippedError(CircleCIError):
+    """The API accepted the trigger and started nothing; the message is the server's."""
+
+
+def result_of(caller: Caller, pipeline_id: str, state: RunState, verdict: Verdict) -> RunResult:
+    """The result of a run whose observed state and verdict these are."""
+    pipeline, jobs = state.pipeline, jobs_of(state)
     return RunResult(
         verdict.status,
         verdict.over,
@@ -116,8 +187,27 @@ def result_of(circleci: AsyncCircleCI, pipeline_id: str, state: RunState, verdic
         pipeline.project_slug if pipeline else None,
         pipeline.url if pipeline else None,
         pipeline.errors if pipeline else (),
-        newest(state),
-        tuple(job for job in jobs_of(state) if job.status in JOB_FAILED),
+        current_workflows(state),
+        tuple(job for job in jobs if job.status in JOB_FAILED),
         waiting_approvals(state),
-        _circleci=circleci,
+        jobs,
+        _caller=caller,
     )
+
+
+async def explain(
+    caller: Caller, result: RunResult, method: str, *, tail: int, concurrency: int, timeout: float | None
+) -> Explanation:
+    """Read why a run failed. See `RunResult.explain`; `method` is the public method for error texts."""
+    from .explain import explain_jobs
+
+    jobs, problems = await explain_jobs(
+        caller,
+        result.failed_jobs,
+        result.project_slug,
+        method,
+        tail=tail,
+        concurrency=concurrency,
+        timeout=timeout,
+    )
+    return Explanation(result, jobs, problems)

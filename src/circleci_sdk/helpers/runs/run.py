@@ -1,57 +1,52 @@
-"""One run: wait for it, watch it, approve, run again, cancel."""
+"""One run: wait for it, watch it, approve, rerun, cancel."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
-from weakref import WeakSet
 
-from circleci_sdk._core.errors import (
-    ConflictError,
-    InvalidArgumentError,
-    NotFoundError,
-    RunFailedError,
-    RunTimeoutError,
-)
+from circleci_sdk._core.errors import ConflictError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import patiently
+from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
+from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
-from .facts import RunEvent, RunJob, RunWorkflow, app_of, job_of, pipeline_of, workflow_of
-from .result import RunResult, result_of
-from .state import WORKFLOW_ENDED, RunState, newest, see_pipeline, see_workflows
-from .watcher import MISSING_OLD, OutOfTimeError, Watcher
+from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, pipeline_url, workflow_of
+from .result import RunFailedError, RunResult, RunTimeoutError, result_of
+from .state import WORKFLOW_ENDED, RunState, current_workflows, see_pipeline, see_workflows
+from .watcher import RunContext, Watcher, WatchTimeoutError
 
 if TYPE_CHECKING:
-    from circleci_sdk.client import AsyncCircleCI
+    from circleci_sdk.v2._client import V2
 
-OnHold = Literal["wait", "return", "raise"]
+OnHold: TypeAlias = Literal["wait", "return", "raise"]
+"""What `Run.wait` does when the run does not continue without an approval."""
 _ON_HOLD: Final = ("wait", "return", "raise")
 _HOUR: Final = 3600.0
 
 
 @public("circleci_sdk.helpers")
 class RunWatch(AsyncIterator[RunEvent]):
-    """What happens in a run, as it happens. Made by `Run.watch`.
+    """The events of a run, as they happen. Returned by `Run.watch`.
 
-    The loop ends when the run is over. `result` says at any time how the run stands by what was seen of it. Leaving
-    the loop early sends nothing more and leaves nothing behind.
+    The loop ends with the run. `result` is at any time the state of the run as far as it was observed. Leaving the
+    loop early sends no further request.
     """
 
     __slots__ = ("_events", "_result", "_watcher")
 
-    def __init__(self, watcher: Watcher, result: Callable[[], RunResult]) -> None:
+    def __init__(self, watcher: Watcher, result: Callable[[], RunResult], /) -> None:
         self._watcher = watcher
         self._result = result
         self._events: deque[RunEvent] = watcher.events
 
     @property
     def result(self) -> RunResult:
-        """How the run stands by what was seen so far."""
+        """The state of the run as far as it was observed."""
         return self._result()
 
     def __aiter__(self) -> RunWatch:
@@ -60,41 +55,39 @@ class RunWatch(AsyncIterator[RunEvent]):
     async def __anext__(self) -> RunEvent:
         while not self._events:
             if self._watcher.is_done:
-                self._watcher.leave()
+                self._watcher.close()
                 raise StopAsyncIteration
             try:
                 await self._watcher.step()
-            except OutOfTimeError:
+            except WatchTimeoutError:
                 if not self._events:
-                    self._watcher.leave()
-                    raise _timed_out(self.result) from None
+                    self._watcher.close()
+                    raise _timed_out("run.watch", self.result) from None
         return self._events.popleft()
 
 
 @public("circleci_sdk.helpers")
 class Run:
-    """A pipeline with its workflows. Made by `circleci.runs`.
+    """A pipeline with its workflows. Returned by the methods of `circleci.runs`.
 
-    `id` is the id of the pipeline, `number` its number in the project and `project_slug` the project; the two are None
-    on a run that was attached by its id alone.
+    `id` is the id of the pipeline, `number` its number in the project, `project_slug` the project. `number` and
+    `project_slug` are None if the run was attached by its id alone.
     """
 
     def __init__(
         self,
-        circleci: AsyncCircleCI,
-        crowd: WeakSet[Watcher],
+        context: RunContext,
         pipeline_id: str,
-        *,
-        number: int | None = None,
-        project_slug: str | None = None,
-        missing: float = MISSING_OLD,
+        number: int | None,
+        project_slug: str | None,
+        not_found_delay: float,
+        /,
     ) -> None:
         self.id: Final = pipeline_id
         self.number = number
         self.project_slug = project_slug
-        self._circleci = circleci
-        self._crowd = crowd
-        self._missing = missing
+        self._context = context
+        self._not_found_delay = not_found_delay
         self._awaited: set[str] = set()
         self._approved: set[str] = set()
 
@@ -102,48 +95,57 @@ class Run:
         name = f"{self.project_slug} {self.number}" if self.number is not None else self.id
         return f"<Run {name}>"
 
-    def watch(self, *, timeout: float | None = _HOUR) -> RunWatch:
-        """See everything that happens: `async for event in run.watch()`.
+    @property
+    def url(self) -> str | None:
+        """Its page in the web app; None if the number or the project is unknown (`RunResult.url` has it then)."""
+        if self.number is None or self.project_slug is None or self.project_slug.count("/") != 2:
+            return None
+        return pipeline_url(self._context.app, self.project_slug, self.number)
 
-        First comes what is there already, as events without a `previous`. Then each change once: of the pipeline, its
-        workflows, jobs and approvals. What changes twice between two looks is seen once. The loop ends with the run.
+    def watch(self, *, timeout: float | None = _HOUR) -> RunWatch:
+        """Iterate over all events of the run: `async for event in run.watch()`.
+
+        The current state comes first, as events without a `previous`; then each change of the pipeline, its workflows,
+        jobs and approvals, once. Two changes between two polls are one event. The loop ends with the run.
 
         Args:
-            timeout: seconds until it gives up; None watches on for ever.
+            timeout: seconds until it gives up, None for no limit.
 
         Raises:
-            RunTimeoutError: from the loop; it carries the result so far. The run goes on.
-            NotFoundError: from the loop; the pipeline does not exist, or this token may not see it.
+            InvalidArgumentError: `timeout` is not above 0.
+            RunTimeoutError: from the loop; the timeout has passed. It carries the result so far; the run continues.
+            NotFoundError: from the loop; the pipeline does not exist, or is hidden from this token.
 
-        For each look: one call for the workflows, one for the jobs of each workflow that has not ended, and until there
-        are workflows one for the pipeline.
+        Each poll makes one call for the workflows, one for the jobs of each workflow that has not ended, and, until
+        there are workflows, one for the pipeline.
         """
-        watcher = self._watcher(timeout, every_job=True, holds=True)
+        watcher = self._watcher("run.watch", timeout, every_job=True, approvals=True)
         return RunWatch(watcher, partial(self._result, watcher))
 
     async def wait(self, *, timeout: float | None = _HOUR, on_hold: OnHold = "wait") -> RunResult:
-        """Wait until the run is over.
+        """Wait for the end of the run.
 
-        The run is over when all its workflows are, of each name the newest one; a setup workflow alone is not the
-        end, nor is a status that this version does not know. A pipeline that has no workflows ten minutes after it was
-        made is over too, as `not_run`.
+        A run ends with its current workflows: the newest of each name. A setup workflow alone is not the end, nor is a
+        status that this version does not know. A pipeline without workflows ten minutes after its creation has ended
+        as `not_run`.
 
         Args:
-            timeout: seconds until it gives up; None waits for ever.
-            on_hold: what to do when nothing goes on without an approval: `"wait"`, `"return"` a result whose status is
-                `on_hold` and which names the `approvals`, or `"raise"`.
+            timeout: seconds until it gives up, None for no limit.
+            on_hold: what to do when the run does not continue without an approval: `"wait"`, `"return"` a result with
+                the status `on_hold` and the pending `approvals`, or `"raise"`.
 
         Raises:
-            RunTimeoutError: the time is over. The run goes on; the error carries the result so far.
-            RunFailedError: it is on hold, with `on_hold="raise"`. A run that ends badly raises nothing here; see
-                `RunResult.raise_for_failure`.
-            NotFoundError: the pipeline does not exist, or this token may not see it.
+            InvalidArgumentError: an argument is invalid.
+            RunTimeoutError: the timeout has passed. It carries the result so far; the run continues.
+            RunFailedError: the run is on hold and `on_hold="raise"` was given. A run that fails raises nothing here;
+                see `RunResult.raise_for_failure`.
+            NotFoundError: the pipeline does not exist, or is hidden from this token.
 
-        One call for each look, two until there are workflows; at the end one for each workflow that has failed.
+        Each poll makes one call, two until there are workflows; at the end one for each workflow that has failed.
         """
         if on_hold not in _ON_HOLD:
-            raise InvalidArgumentError(f"wait: on_hold is one of {', '.join(_ON_HOLD)}, not {on_hold!r}.")
-        watcher = self._watcher(timeout, every_job=False, holds=on_hold != "wait")
+            raise InvalidArgumentError(f"run.wait: on_hold: expected one of {', '.join(_ON_HOLD)}, got {on_hold!r}.")
+        watcher = self._watcher("run.wait", timeout, every_job=False, approvals=on_hold != "wait")
         try:
             while True:
                 await watcher.step()
@@ -151,46 +153,60 @@ class Run:
                 held = on_hold != "wait" and watcher.verdict.held
                 if held or watcher.is_done:
                     break
-        except OutOfTimeError:
-            raise _timed_out(self._result(watcher)) from None
+        except WatchTimeoutError:
+            raise _timed_out("run.wait", self._result(watcher)) from None
         finally:
-            watcher.leave()
+            watcher.close()
         result = self._result(watcher)
         if held and on_hold == "raise":
             raise RunFailedError(f"{result.describe()}.", result=result)
         return result
 
     async def result(self) -> RunResult:
-        """How the run stands right now, without waiting: its status, failed jobs and waiting approvals.
+        """The current state of the run: its status, failed jobs and pending approvals. Does not wait.
 
-        One call for the pipeline, one for its workflows, one for each workflow with jobs that failed or wait.
+        One call for the pipeline, one for its workflows, one for each workflow that failed or is on hold.
         """
-        watcher = self._watcher(None, every_job=False, holds=True)
-        await patiently(self._circleci, watcher.look)
+        watcher = self._watcher("run.result", None, every_job=False, approvals=True)
+        await retry_reads(self._context.caller, watcher.poll)
         return self._result(watcher)
 
-    async def approve(self, *, job: str | None = None) -> RunJob:
-        """Approve a job that is on hold, and return it.
-
-        One that was approved before is returned too, and nothing is sent, so that it is safe to ask twice.
-
-        Args:
-            job: its name or id. Default: the only one that waits.
+    async def jobs(self) -> tuple[RunJob, ...]:
+        """All jobs of the current workflows (the newest of each name), approvals included.
 
         Raises:
-            InvalidArgumentError: no such approval waits, or several do; it lists what there is.
+            NotFoundError: the pipeline does not exist, or is hidden from this token.
+
+        One call for the pipeline, one for its workflows, one for each of the current workflows and page of jobs.
+        """
+        found: list[RunJob] = []
+        for workflow in current_workflows(await self._read()):
+            found += await self._jobs_of(workflow)
+        return tuple(found)
+
+    async def approve(self, *, job: str | Unset = UNSET) -> RunJob:
+        """Approve a job that is on hold, and return it.
+
+        A job that was approved before is returned without a further request, so that a repeated call is safe.
+
+        Args:
+            job: its name or id. Default: the only pending approval.
+
+        Raises:
+            InvalidArgumentError: no pending approval matches, or several do; the message lists the approvals.
 
         Reads the workflows and the jobs of each that has not ended, then sends one approval, never twice.
         """
+        check_filter("run.approve", "job", job)
         state = await self._read()
         jobs: list[RunJob] = []
-        for workflow in newest(state):
-            if workflow.status not in WORKFLOW_ENDED or job is not None:
+        for workflow in current_workflows(state):
+            if workflow.status not in WORKFLOW_ENDED or job is not UNSET:
                 jobs += await self._jobs_of(workflow)
         chosen = choose_approval(jobs, job)
         key = chosen.approval_request_id or chosen.id
         if chosen.status == "on_hold" and key not in self._approved:
-            await self._circleci.v2.workflows.approve(chosen.workflow_id, key)
+            await self._context.v2.workflows.approve(chosen.workflow_id, key)
             self._approved.add(key)
         return chosen
 
@@ -201,86 +217,88 @@ class Run:
         jobs: Sequence[str | UUID] | Unset = UNSET,
         ssh: bool = False,
         sparse_tree: bool = False,
-        workflow: str | UUID | None = None,
+        workflow: str | UUID | Unset = UNSET,
     ) -> str:
-        """Run a workflow again, and return the id of the new workflow. `wait` then waits for the new one.
+        """Rerun a workflow, and return the id of the new workflow. `wait` then waits for the new one.
 
         Args:
-            from_failed: only the jobs that failed and what follows them; not together with `jobs`.
-            jobs: only these jobs, by name or id, and what follows them.
-            ssh: let you into the new jobs by SSH; needs `jobs`.
-            sparse_tree: leave out what the jobs do not need; needs `jobs`.
-            workflow: name or id of the workflow. Default: the only one, or with `from_failed` the only one that failed.
+            from_failed: only the jobs that failed and their dependents; excludes `jobs`.
+            jobs: only these jobs, by name or id, and their dependents.
+            ssh: allow SSH access to the new jobs; requires `jobs`.
+            sparse_tree: leave out jobs that the selected ones do not need; requires `jobs`.
+            workflow: name or id of the workflow. Default: the only one, or with `from_failed` the only failed one.
 
         Raises:
-            InvalidArgumentError: arguments that exclude each other; or no workflow or job fits, or several do: it lists
-                what there is.
+            InvalidArgumentError: arguments exclude each other; or no workflow or job matches, or several do: the
+                message lists them.
 
         Reads the workflows, with `jobs` also the jobs of each, then sends one rerun, never twice.
         """
-        wanted = check_rerun(jobs, from_failed=from_failed, ssh=ssh, sparse_tree=sparse_tree)
-        there = newest(await self._read())
-        name = None if workflow is None else str(workflow)
+        wanted = check_rerun(jobs, workflow, from_failed=from_failed, ssh=ssh, sparse_tree=sparse_tree)
+        current = current_workflows(await self._read())
+        name = None if workflow is UNSET else str(workflow)
+        workflows = self._context.v2.workflows
         if wanted is None:
-            chosen = choose_workflow(there, name, failed_only=from_failed).id
-            response = await self._circleci.v2.workflows.rerun(chosen, from_failed=from_failed or UNSET)
+            chosen = choose_workflow(current, name, failed_only=from_failed).id
+            response = await workflows.rerun(chosen, from_failed=from_failed or UNSET)
         else:
             if name is not None:
-                there = (choose_workflow(there, name, failed_only=False),)
-            chosen, ids = choose_jobs({one.id: await self._jobs_of(one) for one in there}, wanted)
-            response = await self._circleci.v2.workflows.rerun(
+                current = (choose_workflow(current, name, failed_only=False),)
+            chosen, ids = choose_jobs({one.id: await self._jobs_of(one) for one in current}, wanted)
+            response = await workflows.rerun(
                 chosen, jobs=ids, enable_ssh=ssh or UNSET, sparse_tree=sparse_tree or UNSET
             )
         self._awaited.add(response.workflow_id)
         return response.workflow_id
 
     async def cancel(self) -> tuple[str, ...]:
-        """Cancel all workflows that have not ended, and return the ids of those.
+        """Cancel all workflows that have not ended, and return their ids.
 
-        It says that the request was taken; `wait` for the end. Workflows that end meanwhile are no error. A pipeline
-        that has no workflows yet cannot be canceled. Reads the workflows, then one call for each.
+        The API has accepted the requests then; `wait` waits for the end. Workflows that end meanwhile are no error. A
+        pipeline that has no workflows yet cannot be canceled. Reads the workflows, then makes one call for each.
         """
-        state = await self._read()
-        alive = [one.id for one in state.workflows.values() if one.status not in WORKFLOW_ENDED]
-        return tuple([workflow_id for workflow_id in alive if await cancel_workflow(self._circleci, workflow_id)])
+        state, v2 = await self._read(), self._context.v2
+        unfinished = [one.id for one in state.workflows.values() if one.status not in WORKFLOW_ENDED]
+        return tuple([workflow_id for workflow_id in unfinished if await cancel_workflow(v2, workflow_id)])
 
-    def _watcher(self, timeout: float | None, *, every_job: bool, holds: bool) -> Watcher:
+    def _watcher(self, method: str, timeout: float | None, *, every_job: bool, approvals: bool) -> Watcher:
+        check_timeout(method, timeout)
         return Watcher(
-            self._circleci,
+            self._context,
             self.id,
-            self._crowd,
             timeout=timeout,
-            missing=self._missing,
+            not_found_delay=self._not_found_delay,
             every_job=every_job,
-            holds=holds,
+            approvals=approvals,
             awaited=self._awaited,
             approved=self._approved,
         )
 
     def _result(self, watcher: Watcher) -> RunResult:
-        return result_of(self._circleci, self.id, watcher.state, watcher.verdict)
+        return result_of(self._context.caller, self.id, watcher.state, watcher.verdict)
 
     async def _read(self) -> RunState:
-        """The pipeline and all its workflows, as they are now."""
-        v2, app = self._circleci.v2, app_of(self._circleci.base_url)
-        pipeline = pipeline_of(await patiently(self._circleci, lambda: v2.pipelines.get(self.id)), app)
-        workflows = await patiently(self._circleci, lambda: v2.pipelines.list_workflows(self.id).collect())
+        """The current pipeline and all its workflows."""
+        caller, v2 = self._context.caller, self._context.v2
+        pipeline = pipeline_of(await retry_reads(caller, lambda: v2.pipelines.get(self.id)), self._context.app)
+        workflows = await retry_reads(caller, lambda: v2.pipelines.list_workflows(self.id).collect())
         state, _ = see_pipeline(RunState(), pipeline)
         return see_workflows(state, [workflow_of(one, pipeline) for one in workflows])[0]
 
     async def _jobs_of(self, workflow: RunWorkflow) -> list[RunJob]:
-        jobs = await patiently(self._circleci, lambda: self._circleci.v2.workflows.list_jobs(workflow.id).collect())
+        caller, v2 = self._context.caller, self._context.v2
+        jobs = await retry_reads(caller, lambda: v2.workflows.list_jobs(workflow.id).collect())
         return [job_of(job, workflow) for job in jobs]
 
 
-async def cancel_workflow(circleci: AsyncCircleCI, workflow_id: str) -> bool:
-    """Cancel a workflow; False when it was over already."""
+async def cancel_workflow(v2: V2, workflow_id: str) -> bool:
+    """Cancel a workflow; False if it had ended already."""
     try:
-        await circleci.v2.workflows.cancel(workflow_id)
+        await v2.workflows.cancel(workflow_id)
     except (NotFoundError, ConflictError):
         return False
     return True
 
 
-def _timed_out(result: RunResult) -> RunTimeoutError:
-    return RunTimeoutError(f"The time to wait is over, the run goes on. {result.describe()}.", result=result)
+def _timed_out(method: str, result: RunResult) -> RunTimeoutError:
+    return RunTimeoutError(f"{method}: the timeout has passed; the run continues. {result.describe()}.", result=result)

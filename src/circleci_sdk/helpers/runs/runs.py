@@ -1,13 +1,13 @@
-"""Runs: start a pipeline, wait for its end, see what happens in it, approve, run again, cancel.
+"""Runs: start a pipeline, wait for its end, watch its events, approve, rerun, cancel.
 
     run = await circleci.runs.start("gh/acme/web", branch="main", parameters={"deploy": True})
     result = await run.wait(timeout=1800)
     result.raise_for_failure()
 
-A run is a pipeline with its workflows. One watcher looks after a whole run: at first about every second, later every
-20 to 60 seconds, and never faster than the rate limit allows. While a run waits it costs one call for each look (its
-workflows); until its first workflow is there one or two (its pipeline). `watch`, which tells of jobs too, adds one call
-for each workflow that has not ended. Calls that fail for a while are asked again until the time is over.
+A run is a pipeline with its workflows. One watcher polls a whole run: at first about every second, later every 20 to 60
+seconds, and never faster than the rate limit allows. While a run waits, each poll makes one call (its workflows); until
+its first workflow exists one or two (its pipeline). `Run.watch`, which also reports jobs, adds one call for each
+workflow that has not ended. Transient errors are retried until the timeout.
 """
 
 from __future__ import annotations
@@ -15,47 +15,49 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
-from weakref import WeakSet
 
-from circleci_sdk._core.errors import ConfigError, InvalidArgumentError, NotFoundError, RunSkippedError
+from circleci_sdk._core.errors import ConfigError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import patiently
+from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_text
+from circleci_sdk.helpers._shared.retrying import retry_reads
 
-from .arguments import check_parameters, check_ref, choose_definition
+from .arguments import check_id, check_parameters, check_ref, check_revision, choose_definition
+from .result import Explanation, RunResult, RunSkippedError, explain
 from .run import Run, cancel_workflow
-from .watcher import MISSING, MISSING_OLD, Watcher
+from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
 
 if TYPE_CHECKING:
+    from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.v2.models import Pipeline
+
+CancelOutcome: TypeAlias = Literal["canceled", "already_over", "would_cancel"]
+"""`canceled`; `already_over` if the workflow had ended meanwhile; `would_cancel` in a dry run."""
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """What `cancel_redundant` did to one workflow.
-
-    `outcome` is `canceled`, `already_over` when it had ended meanwhile, or `would_cancel` in a dry run.
-    """
+    """The effect of `Runs.cancel_redundant` on one workflow."""
 
     pipeline_id: str
     pipeline_number: int
     workflow_id: str
     workflow_name: str
-    outcome: Literal["canceled", "already_over", "would_cancel"]
+    outcome: CancelOutcome
 
 
 @public("circleci_sdk.helpers")
 class Runs:
-    """Starts runs and finds them. Reached as `circleci.runs`."""
+    """Starts and finds runs. Available as `circleci.runs`."""
 
-    def __init__(self, circleci: AsyncCircleCI) -> None:
-        self._circleci = circleci
-        self._crowd: WeakSet[Watcher] = WeakSet()
+    def __init__(self, caller: Caller, /) -> None:
+        self._caller = caller
+        self._context = context_of(caller)
+        self._v2 = self._context.v2
 
     def __repr__(self) -> str:
         return "<Runs>"
@@ -71,36 +73,39 @@ class Runs:
         config_branch: str | Unset = UNSET,
         config_tag: str | Unset = UNSET,
     ) -> Run:
-        """Start a pipeline. The server takes at most one; nothing is sent again that it may have carried out.
+        """Start a pipeline, at most one: a request that the server may have processed is not sent again.
 
         Args:
             project_slug: the project, such as `gh/acme/web` or `circleci/<organization>/<project>`.
-            branch: the branch to run; not together with `tag`. Default: the project's default branch.
+            branch: the branch to run; excludes `tag`. Default: the default branch of the project.
             tag: the tag to run.
-            parameters: pipeline parameters: texts, whole numbers or booleans. At most 100, with names of up to 128 and
+            parameters: pipeline parameters: strings, integers or booleans. At most 100, with names of up to 128 and
                 values of up to 512 characters.
-            definition_id: the pipeline definition. Default for a `circleci/...` slug: the project's only one.
-            config_branch: the branch to take the config from; only with definitions, not together with `config_tag`.
+            definition_id: the pipeline definition. Default for a `circleci/...` slug: the only one of the project.
+            config_branch: the branch to take the config from; only with definitions, excludes `config_tag`.
             config_tag: the tag to take the config from.
 
         Raises:
-            RunSkippedError: the server started nothing, and its message says why.
-            InvalidArgumentError: something contradicts itself or is too long, or the project has no definition or
-                several, which it lists. Nothing was started.
+            RunSkippedError: the server started nothing; the message is the server's.
+            InvalidArgumentError: an argument is invalid, or the project has no definition or several (listed in the
+                message). Nothing was started.
 
-        One call; for a `circleci/...` slug or a config of its own, without `definition_id`, two more to find the only
+        One call; for a `circleci/...` slug or a config ref, without `definition_id`, two more to find the only
         definition.
         """
+        slug, v2 = check_project_slug("runs.start", project_slug), self._v2
         checkout = check_ref(branch, tag)
         config = check_ref(config_branch, config_tag, "config_")
         check_parameters(parameters)
-        slug, v2 = str(project_slug), self._circleci.v2
         if definition_id is UNSET and not config and not slug.startswith("circleci/"):
-            response = await v2.pipelines.trigger(project_slug, branch=branch, tag=tag, parameters=parameters)
+            response = await v2.pipelines.trigger(slug, branch=branch, tag=tag, parameters=parameters)
         else:
-            definition = await self._only_definition(slug) if definition_id is UNSET else definition_id
+            if definition_id is UNSET:
+                definition = await self._only_definition(slug)
+            else:
+                definition = check_id("runs.start", "definition_id", definition_id)
             response = await v2.pipelines.trigger_run(
-                project_slug,
+                slug,
                 pipeline_definition_id=definition,
                 checkout=checkout or UNSET,
                 config=config or UNSET,
@@ -110,47 +115,94 @@ class Runs:
 
         if isinstance(response, MessageResponse):
             raise RunSkippedError(response.message)
-        return self._run(response.id, number=response.number, project_slug=slug, missing=MISSING)
+        return self._run(response.id, response.number, slug, NEW_PIPELINE_DELAY)
 
     async def _only_definition(self, project_slug: str) -> str:
-        v2 = self._circleci.v2
-        project = await patiently(self._circleci, lambda: v2.projects.get(project_slug))
-        definitions = await patiently(self._circleci, lambda: v2.pipeline_definitions.list(project.id).collect())
+        v2 = self._v2
+        project = await retry_reads(self._caller, lambda: v2.projects.get(project_slug))
+        definitions = await retry_reads(self._caller, lambda: v2.pipeline_definitions.list(project.id).collect())
         return choose_definition(project_slug, definitions)
 
     def attach(self, pipeline_id: str | UUID) -> Run:
-        """The run of a pipeline that was started elsewhere. Makes no call: a wrong id shows when it is used."""
-        return self._run(str(pipeline_id))
+        """The run of a pipeline that was started elsewhere. Makes no call: a wrong id raises on first use."""
+        return self._run(check_id("runs.attach", "pipeline_id", pipeline_id))
 
-    async def latest(self, project_slug: str | ProjectSlug, branch: str | Unset = UNSET) -> Run | None:
-        """The newest run of a branch, or of the whole project; None if there is none. One call."""
-        v2 = self._circleci.v2
-        found = await patiently(
-            self._circleci, lambda: v2.pipelines.list_for_project(project_slug, branch=branch).take(1)
-        )
-        if not found:
-            return None
-        return self._run(found[0].id, number=found[0].number, project_slug=found[0].project_slug)
-
-    async def current(self) -> Run:
-        """The run that this program is a job of, from the environment of the job.
-
-        Reads `CIRCLE_PIPELINE_ID` (set it from `<< pipeline.id >>`), else asks for the pipeline of
-        `CIRCLE_WORKFLOW_ID`, which every job has: one call. Waiting for the own run never ends, of course.
+    async def latest(self, project_slug: str | ProjectSlug, *, branch: str | Unset = UNSET) -> Run | None:
+        """The newest run of a branch, or of the whole project; None if there is none. One call.
 
         Raises:
-            ConfigError: neither is set, so this is no job of CircleCI.
+            NotFoundError: the project does not exist, or is hidden from this token.
+        """
+        slug = check_project_slug("runs.latest", project_slug)
+        check_filter("runs.latest", "branch", branch)
+        pipelines = self._v2.pipelines
+        found = await retry_reads(self._caller, lambda: pipelines.list_for_project(slug, branch=branch).take(1))
+        return self._run_of(found[0]) if found else None
+
+    async def find(
+        self,
+        project_slug: str | ProjectSlug,
+        *,
+        revision: str,
+        branch: str | Unset = UNSET,
+        max_pipelines: int = 100,
+    ) -> Run | None:
+        """The newest run of a commit; None if no recent pipeline has this commit.
+
+        Args:
+            project_slug: the project, such as `gh/acme/web`.
+            revision: the SHA of the commit, or at least its first 7 digits.
+            branch: only pipelines of this branch. Default: all branches.
+            max_pipelines: the most pipelines to look at, newest first.
+
+        Raises:
+            InvalidArgumentError: an argument is invalid.
+            NotFoundError: the project does not exist, or is hidden from this token.
+
+        One call for each page of pipelines, until the commit is found.
+        """
+        slug, wanted = check_project_slug("runs.find", project_slug), check_revision(revision)
+        check_filter("runs.find", "branch", branch)
+        check_count("runs.find", "max_pipelines", max_pipelines)
+
+        async def search() -> Pipeline | None:
+            seen = 0
+            async for pipeline in self._v2.pipelines.list_for_project(slug, branch=branch):
+                if pipeline.vcs is not None and pipeline.vcs.revision.lower().startswith(wanted):
+                    return pipeline
+                seen += 1
+                if seen == max_pipelines:
+                    break
+            return None
+
+        found = await retry_reads(self._caller, search)
+        return None if found is None else self._run_of(found)
+
+    async def current(self) -> Run:
+        """The run that this process is a job of, from the environment of the job.
+
+        Reads `CIRCLE_PIPELINE_ID` (set it from `<< pipeline.id >>`), else makes one call for the pipeline of
+        `CIRCLE_WORKFLOW_ID`, which every job has. A job cannot wait for its own run: the run ends after the job.
+
+        Raises:
+            ConfigError: neither variable is set, so this process is no job of CircleCI.
         """
         if pipeline_id := os.environ.get("CIRCLE_PIPELINE_ID"):
             return self._run(pipeline_id)
         workflow_id = os.environ.get("CIRCLE_WORKFLOW_ID")
         if not workflow_id:
             raise ConfigError(
-                "This is no job of CircleCI: neither CIRCLE_PIPELINE_ID nor CIRCLE_WORKFLOW_ID is set. Use attach() "
-                "with the id of a pipeline."
+                "runs.current: this process is no job of CircleCI: neither CIRCLE_PIPELINE_ID nor CIRCLE_WORKFLOW_ID "
+                "is set. Use runs.attach with the id of a pipeline."
             )
-        workflow = await patiently(self._circleci, lambda: self._circleci.v2.workflows.get(workflow_id))
-        return self._run(workflow.pipeline_id, number=workflow.pipeline_number, project_slug=workflow.project_slug)
+        workflow = await retry_reads(self._caller, lambda: self._v2.workflows.get(workflow_id))
+        return self._run(workflow.pipeline_id, workflow.pipeline_number, workflow.project_slug)
+
+    async def explain(
+        self, result: RunResult, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0
+    ) -> Explanation:
+        """Read why a run failed, for a result that was unpickled; see `RunResult.explain`."""
+        return await explain(self._caller, result, "runs.explain", tail=tail, concurrency=concurrency, timeout=timeout)
 
     async def cancel_redundant(
         self,
@@ -159,56 +211,62 @@ class Runs:
         *,
         keep: Literal["newest"] | str | UUID = "newest",
         dry_run: bool = False,
-        look_back: int = 20,
+        max_pipelines: int = 20,
     ) -> list[Cancellation]:
-        """Cancel what still runs or waits on a branch for pipelines older than the one to keep.
+        """Cancel the unfinished workflows of a branch whose pipelines are older than the one to keep.
 
         Args:
             project_slug: the project.
             branch: its branch.
-            keep: `"newest"`, the newest pipeline that could be made; or the id of a pipeline, to leave it and all newer
-                ones alone.
-            dry_run: only say what would be canceled.
-            look_back: how many pipelines of the branch to look at, newest first.
+            keep: `"newest"`, the newest pipeline that could be created; or the id of a pipeline, which is kept with
+                all newer ones.
+            dry_run: only report what would be canceled.
+            max_pipelines: the most pipelines of the branch to look at, newest first.
 
         Raises:
-            InvalidArgumentError: the pipeline to keep is not among those looked at; nothing was canceled.
+            InvalidArgumentError: an argument is invalid, or the pipeline to keep is not among those looked at; nothing
+                was canceled.
 
-        One call for each page of pipelines, one for each older pipeline, one for each workflow that is canceled.
-        Workflows that end meanwhile are no error. Any other error ends it; it is safe to call again.
+        One call for each page of pipelines, one for each older pipeline, one for each canceled workflow. Workflows
+        that end meanwhile are no error. Any other error is raised; a repeated call is safe.
         """
-        v2 = self._circleci.v2
-        found = await patiently(
-            self._circleci, lambda: v2.pipelines.list_for_project(project_slug, branch=branch).take(look_back)
+        method, pipelines = "runs.cancel_redundant", self._v2.pipelines
+        slug = check_project_slug(method, project_slug)
+        check_text(method, "branch", branch)
+        kept = check_id(method, "keep", keep)
+        check_count(method, "max_pipelines", max_pipelines)
+        found = await retry_reads(
+            self._caller, lambda: pipelines.list_for_project(slug, branch=branch).take(max_pipelines)
         )
         done: list[Cancellation] = []
-        for pipeline in _older_than_kept(found, str(keep)):
+        for pipeline in _older_than_kept(found, kept):
             for workflow_id, name in await self._unfinished(pipeline.id):
                 if dry_run:
-                    outcome: Literal["canceled", "already_over", "would_cancel"] = "would_cancel"
+                    outcome: CancelOutcome = "would_cancel"
                 else:
-                    outcome = "canceled" if await cancel_workflow(self._circleci, workflow_id) else "already_over"
+                    outcome = "canceled" if await cancel_workflow(self._v2, workflow_id) else "already_over"
                 done.append(Cancellation(pipeline.id, pipeline.number, workflow_id, name, outcome))
         return done
 
     async def _unfinished(self, pipeline_id: str) -> list[tuple[str, str]]:
+        pipelines = self._v2.pipelines
         try:
-            workflows = await patiently(
-                self._circleci, lambda: self._circleci.v2.pipelines.list_workflows(pipeline_id).collect()
-            )
-        except NotFoundError:  # expired, so nothing of it runs
+            workflows = await retry_reads(self._caller, lambda: pipelines.list_workflows(pipeline_id).collect())
+        except NotFoundError:  # expired, so none of its workflows runs
             return []
         return [(one.id, one.name) for one in workflows if one.status in ("running", "failing", "on_hold")]
+
+    def _run_of(self, pipeline: Pipeline) -> Run:
+        return self._run(pipeline.id, pipeline.number, pipeline.project_slug)
 
     def _run(
         self,
         pipeline_id: str,
-        *,
         number: int | None = None,
         project_slug: str | None = None,
-        missing: float = MISSING_OLD,
+        not_found_delay: float = OTHER_PIPELINE_DELAY,
     ) -> Run:
-        return Run(self._circleci, self._crowd, pipeline_id, number=number, project_slug=project_slug, missing=missing)
+        return Run(self._context, pipeline_id, number, project_slug, not_found_delay)
 
 
 def _older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[Pipeline]:
@@ -218,6 +276,6 @@ def _older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[Pipeline]
         kept = next((one for one in pipelines if one.id == keep), None)
         if kept is None:
             raise InvalidArgumentError(
-                f"cancel_redundant: pipeline {keep} is not among the {len(pipelines)} newest of the branch."
+                f"runs.cancel_redundant: keep: pipeline {keep} is not among the {len(pipelines)} newest of the branch."
             )
     return [] if kept is None else [one for one in pipelines if one.number < kept.number]

@@ -1,7 +1,7 @@
-"""How a run stands and what to ask next: pure functions over what was seen of it.
+"""The state of a run and what to read next: pure functions over the observed state.
 
-What was seen only grows. Things that have ended stay ended, whatever an older copy of the data says later, so that no
-event is told twice.
+The observed state only grows. A pipeline, workflow or job that has ended stays ended, even if a stale response says
+otherwise later, so that no event is reported twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .facts import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from circleci_sdk import RateLimit
+    from circleci_sdk._core.policy.rate_limit import RateLimit
 
 PIPELINE_STATES: Final = frozenset({"created", "errored", "setup-pending", "setup", "pending"})
 WORKFLOW_FAILED: Final = frozenset({"failed", "error", "canceled", "unauthorized"})
@@ -38,14 +38,14 @@ JOB_ENDED: Final = JOB_FAILED | {"success", "not_run", "retried"}
 JOB_MOVING: Final = frozenset({"queued", "running"})
 JOB_STATUSES: Final = JOB_ENDED | JOB_MOVING | {"not_running", "on_hold", "blocked"}
 
-LATE: Final = 600.0
-"""Seconds without any change after which no workflow is expected to appear any more."""
-SETTLE: Final = 5.0
-"""Seconds within which all workflows of a pipeline have appeared. One that is refused ends before others begin."""
-RERUN_GRACE: Final = 30.0
+WORKFLOW_DELAY: Final = 600.0
+"""Seconds without any change after which no further workflow is expected."""
+START_WINDOW: Final = 5.0
+"""Seconds within which all workflows of a pipeline appear. A rejected workflow may end before others start."""
+RERUN_WINDOW: Final = 30.0
 """Seconds after a failure within which an automatic rerun has to appear."""
-JOBS_GRACE: Final = 30.0
-"""Seconds after the end of a workflow within which its jobs have to come to rest."""
+JOBS_WINDOW: Final = 30.0
+"""Seconds after the end of a workflow within which its jobs have to end."""
 
 FASTEST: Final = 1.0
 SLOW: Final = 20.0
@@ -54,20 +54,20 @@ SLOWEST: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """All that was seen of a run so far.
+    """The observed state of a run.
 
-    `jobs` are kept by workflow; a workflow is `settled` when its jobs were read after its end.
+    `jobs` are grouped by workflow id; `final` are the ids of the workflows whose jobs were read after their end.
     """
 
     pipeline: RunPipeline | None = None
     workflows: Mapping[str, RunWorkflow] = field(default_factory=dict[str, RunWorkflow])
     jobs: Mapping[str, Mapping[str, RunJob]] = field(default_factory=dict[str, Mapping[str, RunJob]])
-    settled: frozenset[str] = frozenset()
+    final: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run stands. `held`: it does not move unless somebody approves."""
+    """The assessment of a run. `held`: it does not continue without an approval."""
 
     status: RunStatus
     over: bool = False
@@ -78,7 +78,7 @@ Change = tuple[RunState, list[RunEvent]]
 
 
 def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
-    """The run after a response about its pipeline, and what is new."""
+    """The state after a response about the pipeline, and the new events."""
     known = state.pipeline
     if known is not None and (known.state == seen.state or known.state == "errored"):
         return state, []
@@ -86,7 +86,7 @@ def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
 
 
 def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
-    """The run after a page of its workflows, and what is new."""
+    """The state after a page of workflows, and the new events."""
     workflows = dict(state.workflows)
     events: list[RunEvent] = []
     for workflow in seen:
@@ -98,7 +98,7 @@ def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
 
 
 def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> Change:
-    """The run after a page of the jobs of a workflow, and what is new."""
+    """The state after a page of the jobs of a workflow, and the new events."""
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
     for job in seen:
@@ -115,17 +115,17 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> 
 
 
 def _elsewhere(state: RunState, job_id: str) -> RunJob | None:
-    """The same job in another workflow: a rerun takes over jobs that are not run again."""
+    """The same job in another workflow: a rerun lists the jobs that it does not repeat."""
     return next((jobs[job_id] for jobs in state.jobs.values() if job_id in jobs), None)
 
 
 def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:
-    """What was seen in one look, told in the order in which it happened.
+    """The events of one poll, in chronological order.
 
-    The pipeline, then workflow by workflow, oldest first: that it began, what its jobs did, what became of it.
+    The pipeline, then workflow by workflow, oldest first: its start, its jobs, its end.
     """
 
-    def place(event: RunEvent) -> tuple[object, ...]:
+    def position(event: RunEvent) -> tuple[object, ...]:
         match event:
             case PipelineEvent():
                 return (0,)
@@ -134,24 +134,24 @@ def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:
             case JobEvent(job) | ApprovalEvent(job):
                 return (1, state.workflows[job.workflow_id].created_at, job.workflow_id, 1)
 
-    return sorted(events, key=place)
+    return sorted(events, key=position)
 
 
-def settle(state: RunState, workflow: RunWorkflow, quiet: float) -> RunState:
-    """The run after all jobs of a workflow were read.
+def mark_final(state: RunState, workflow: RunWorkflow, idle: float) -> RunState:
+    """The state after all jobs of a workflow were read.
 
-    `workflow` is the workflow as it was before they were read, `quiet` the seconds since the last change.
+    `workflow` is the workflow as it was before the read, `idle` the seconds since the last change.
     """
     if workflow.status not in WORKFLOW_ENDED:
         return state
     moving = any(job.status in JOB_MOVING for job in state.jobs.get(workflow.id, {}).values())
-    if moving and quiet < JOBS_GRACE:
+    if moving and idle < JOBS_WINDOW:
         return state
-    return replace(state, settled=state.settled | {workflow.id})
+    return replace(state, final=state.final | {workflow.id})
 
 
-def newest(state: RunState) -> tuple[RunWorkflow, ...]:
-    """The workflows that count: of each name the newest, in the order in which the names first appeared."""
+def current_workflows(state: RunState) -> tuple[RunWorkflow, ...]:
+    """The current_workflows workflow of each name, in the order in which the names first appeared."""
     chosen: dict[str, RunWorkflow] = {}
     for workflow in state.workflows.values():
         other = chosen.get(workflow.name)
@@ -164,25 +164,25 @@ def newest(state: RunState) -> tuple[RunWorkflow, ...]:
 
 
 def _age(workflow: RunWorkflow) -> tuple[datetime, bool]:
-    """A rerun may begin in the very moment in which the first one ended."""
+    """A sort key: a rerun may start at the very time at which the first one ended."""
     return workflow.created_at, workflow.status not in WORKFLOW_ENDED
 
 
 def jobs_of(state: RunState) -> tuple[RunJob, ...]:
-    """The jobs of the workflows that count, as far as they were read."""
-    return tuple(job for workflow in newest(state) for job in state.jobs.get(workflow.id, {}).values())
+    """The jobs of the current workflows, as far as they were read."""
+    return tuple(job for workflow in current_workflows(state) for job in state.jobs.get(workflow.id, {}).values())
 
 
 def waiting_approvals(state: RunState) -> tuple[RunJob, ...]:
-    """The approvals that somebody has to give now, as far as jobs were read."""
-    alive = {workflow.id for workflow in newest(state) if workflow.status not in WORKFLOW_ENDED}
+    """The approvals that are pending, as far as jobs were read."""
+    unfinished = {workflow.id for workflow in current_workflows(state) if workflow.status not in WORKFLOW_ENDED}
     return tuple(
-        job for job in jobs_of(state) if job.is_approval and job.status == "on_hold" and job.workflow_id in alive
+        job for job in jobs_of(state) if job.is_approval and job.status == "on_hold" and job.workflow_id in unfinished
     )
 
 
 def wants_pipeline(state: RunState) -> bool:
-    """Whether the pipeline itself may still change: it is made, and has workflows beyond a setup workflow."""
+    """Whether the pipeline itself may still change: until it is created and has more than a setup workflow."""
     if state.pipeline is None:
         return True
     if state.pipeline.state == "errored":
@@ -196,84 +196,84 @@ def wants_workflows(state: RunState) -> bool:
 
 
 def wanted_jobs(
-    state: RunState, verdict: Verdict, *, every_job: bool, holds: bool, fresh: frozenset[str] = frozenset()
+    state: RunState, verdict: Verdict, *, every_job: bool, approvals: bool, fresh: frozenset[str] = frozenset()
 ) -> tuple[RunWorkflow, ...]:
     """The workflows whose jobs to read now.
 
-    `every_job` wants the jobs of all workflows, until each has come to its end. Otherwise only what the result tells
-    is read: the jobs of failed workflows at the end, and with `holds` those of workflows on hold, once nothing else
-    moves. `fresh` were read a moment ago.
+    `every_job` selects the jobs of all workflows, until each has ended. Otherwise only the jobs that the result
+    contains are read: those of failed workflows at the end, and with `approvals` those of workflows on hold, once
+    nothing else is in progress. `fresh` were read in this poll.
     """
     if every_job:
-        return tuple(one for one in state.workflows.values() if one.id not in state.settled | fresh)
-    relevant = newest(state)
+        return tuple(one for one in state.workflows.values() if one.id not in state.final | fresh)
+    current = current_workflows(state)
     if verdict.over:
         return tuple(
-            one for one in relevant if one.status not in ("success", "not_run") and one.id not in state.settled | fresh
+            one for one in current if one.status not in ("success", "not_run") and one.id not in state.final | fresh
         )
-    alive = [one for one in relevant if one.status not in WORKFLOW_ENDED]
-    if holds and alive and all(one.status == "on_hold" for one in alive):
-        return tuple(one for one in alive if one.id not in fresh)
+    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
+    if approvals and unfinished and all(one.status == "on_hold" for one in unfinished):
+        return tuple(one for one in unfinished if one.id not in fresh)
     return ()
 
 
-def judge(
+def assess(
     state: RunState,
     *,
-    quiet: float,
+    idle: float,
     awaited: frozenset[str] = frozenset(),
     approved: frozenset[str] = frozenset(),
 ) -> Verdict:
-    """How the run stands, `quiet` seconds after the last change was seen.
+    """The assessment of a run, `idle` seconds after the last observed change.
 
-    `awaited` are ids of workflows that were asked for and have to appear, `approved` the approvals that were given
-    and may not show yet.
+    `awaited` are ids of requested reruns that have to appear, `approved` the ids of approvals that were sent and may
+    not be visible yet.
     """
     if state.pipeline is None:
         return Verdict("pending")
-    relevant = newest(state)
-    alive = [one for one in relevant if one.status not in WORKFLOW_ENDED]
-    if alive:
-        held = _is_held(state, alive, approved) and not _is_missing(state, awaited, quiet)
-        return Verdict(_status_underway(relevant), held=held)
-    if _may_go_on(state, state.pipeline, relevant, quiet) or _is_missing(state, awaited, quiet):
-        return Verdict(_status_underway(relevant) if relevant else "pending")
+    current = current_workflows(state)
+    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
+    if unfinished:
+        held = _is_held(state, unfinished, approved) and not _is_missing(state, awaited, idle)
+        return Verdict(_status_underway(current), held=held)
+    if _may_continue(state, state.pipeline, current, idle) or _is_missing(state, awaited, idle):
+        return Verdict(_status_underway(current) if current else "pending")
     if state.pipeline.state == "errored":
         return Verdict("errored", over=True)
-    return Verdict(_status_at_end(relevant), over=True)
+    return Verdict(_status_at_end(current), over=True)
 
 
-def _is_missing(state: RunState, awaited: frozenset[str], quiet: float) -> bool:
-    return not awaited <= state.workflows.keys() and quiet < LATE
+def _is_missing(state: RunState, awaited: frozenset[str], idle: float) -> bool:
+    return not awaited <= state.workflows.keys() and idle < WORKFLOW_DELAY
 
 
-def _may_go_on(state: RunState, pipeline: RunPipeline, relevant: tuple[RunWorkflow, ...], quiet: float) -> bool:
-    """Whether more may come although every workflow that was seen has ended."""
+def _may_continue(state: RunState, pipeline: RunPipeline, current: tuple[RunWorkflow, ...], idle: float) -> bool:
+    """Whether more may follow although every observed workflow has ended."""
     if pipeline.state == "errored":
         return False
     if pipeline.state in ("pending", "setup-pending"):
         return True
-    if any(one.is_setup and one.status != "success" for one in relevant):
-        return _reruns_itself(relevant, quiet)
-    if pipeline.state != "created" or all(one.is_setup for one in relevant):
-        return quiet < LATE
-    return _reruns_itself(relevant, quiet) or (quiet < SETTLE and _lasted(relevant) < SETTLE)
+    if any(one.is_setup and one.status != "success" for one in current):
+        return _reruns_itself(current, idle)
+    if pipeline.state != "created" or all(one.is_setup for one in current):
+        return idle < WORKFLOW_DELAY
+    return _reruns_itself(current, idle) or (idle < START_WINDOW and _lasted(current) < START_WINDOW)
 
 
-def _lasted(relevant: tuple[RunWorkflow, ...]) -> float:
-    """Seconds from the beginning of the last workflow to the end of the last one, by the clock of the API."""
-    begun = max(one.created_at for one in relevant)
-    return (max(one.stopped_at or one.created_at for one in relevant) - begun).total_seconds()
+def _lasted(current: tuple[RunWorkflow, ...]) -> float:
+    """Seconds from the start of the last workflow to the last end, by the clock of the API."""
+    begun = max(one.created_at for one in current)
+    return (max(one.stopped_at or one.created_at for one in current) - begun).total_seconds()
 
 
-def _reruns_itself(relevant: Iterable[RunWorkflow], quiet: float) -> bool:
-    return quiet < RERUN_GRACE and any(one.status == "failed" and one.auto_reruns_left for one in relevant)
+def _reruns_itself(current: Iterable[RunWorkflow], idle: float) -> bool:
+    return idle < RERUN_WINDOW and any(one.status == "failed" and one.auto_reruns_left for one in current)
 
 
-def _is_held(state: RunState, alive: Iterable[RunWorkflow], approved: frozenset[str]) -> bool:
-    """Whether nothing moves any more and some approval is still to be given."""
+def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: frozenset[str]) -> bool:
+    """Whether every unfinished workflow is on hold and an approval is pending."""
     ids: set[str] = set()
-    for workflow in alive:
+    for workflow in unfinished:
         if workflow.status != "on_hold":
             return False
         ids.add(workflow.id)
@@ -283,8 +283,8 @@ def _is_held(state: RunState, alive: Iterable[RunWorkflow], approved: frozenset[
     )
 
 
-def _status_underway(relevant: Iterable[RunWorkflow]) -> RunStatus:
-    seen = {str(one.status) for one in relevant}
+def _status_underway(current: Iterable[RunWorkflow]) -> RunStatus:
+    seen = {str(one.status) for one in current}
     if seen & {"failing", "failed", "error", "unauthorized"}:
         return "failing"
     if seen - WORKFLOW_ENDED == {"on_hold"}:
@@ -292,8 +292,8 @@ def _status_underway(relevant: Iterable[RunWorkflow]) -> RunStatus:
     return "running"
 
 
-def _status_at_end(relevant: Iterable[RunWorkflow]) -> RunStatus:
-    seen = {str(one.status) for one in relevant}
+def _status_at_end(current: Iterable[RunWorkflow]) -> RunStatus:
+    seen = {str(one.status) for one in current}
     if seen & {"failed", "error"}:
         return "failed"
     if "unauthorized" in seen:
@@ -306,11 +306,11 @@ def _status_at_end(relevant: Iterable[RunWorkflow]) -> RunStatus:
 def next_delay(
     *, age: float, calls: int, watched: int, rate_limit: RateLimit | None, retry_after: float | None, chance: float
 ) -> float:
-    """Seconds until the next look at a run.
+    """Seconds until the next poll of a run.
 
-    Quick at first, slower the longer it lasts (`age` seconds so far). The budget that the server told is shared by
-    all runs watched with this client, `calls` for each look. `retry_after` is what a response asked for. `chance`, from
-    0 up to 1, spreads runs that began together.
+    Short at first, longer with the `age` of the watch in seconds. The rate limit is shared by all runs watched with
+    this client, with `calls` for each poll. `retry_after` is the server's minimum. `chance`, between 0 and 1, is the
+    jitter.
     """
     pace = max(FASTEST, min(age / 10, max(SLOW, min(SLOWEST, age / 60))))
     delay = pace * (0.85 + 0.3 * chance)

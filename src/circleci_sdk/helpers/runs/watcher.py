@@ -1,15 +1,17 @@
-"""One watcher for a whole run: it asks, waits and asks again; what it sees is judged by `_run_state`."""
+"""Polls one run: reads, waits and reads again. `state.py` assesses what was read."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.errors import CircleCIError, NotFoundError
 from circleci_sdk._core.session import logger
-from circleci_sdk.helpers._shared.retrying import clock_of, may_pass, pause_after
+from circleci_sdk.helpers._shared.retrying import backoff, is_transient
+from circleci_sdk.v2._client import V2
 
 from .facts import RunEvent, RunWorkflow, app_of, job_of, pipeline_of, workflow_of
 from .state import (
@@ -18,158 +20,171 @@ from .state import (
     WORKFLOW_STATUSES,
     RunState,
     Verdict,
+    assess,
     in_order,
-    judge,
+    mark_final,
     next_delay,
     see_jobs,
     see_pipeline,
     see_workflows,
-    settle,
     wanted_jobs,
     wants_pipeline,
     wants_workflows,
 )
 
 if TYPE_CHECKING:
-    from circleci_sdk.client import AsyncCircleCI
+    from circleci_sdk._core.caller import Caller
 
-TROUBLE: Final = 300.0
-TROUBLES: Final = 8
-"""A watcher gives up when nothing but failing calls came for so many seconds, in so many looks."""
-MISSING: Final = 60.0
-"""Seconds that the API may take until it knows what it has just made."""
-MISSING_OLD: Final = 10.0
-"""The same for what somebody else has made, whose id may simply be wrong."""
+MAX_FAILURE_TIME: Final = 300.0
+MAX_CONSECUTIVE_FAILURES: Final = 8
+"""A watcher raises the error after this many consecutive failed polls that span at least this many seconds."""
+NEW_PIPELINE_DELAY: Final = 60.0
+"""Seconds for which the API may respond 404 for a pipeline that this client has just started."""
+OTHER_PIPELINE_DELAY: Final = 10.0
+"""The same for a pipeline started elsewhere, whose id may be wrong."""
 
 
-class OutOfTimeError(Exception):
-    """The time given to a watcher is over."""
+class WatchTimeoutError(Exception):
+    """The timeout of a watcher has passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What all runs of one client share. `watchers` are those in progress, which divide the rate limit."""
+
+    caller: Caller
+    v2: V2
+    app: str
+    watchers: WeakSet[Watcher] = field(default_factory=lambda: WeakSet[Watcher]())
+
+
+def context_of(caller: Caller) -> RunContext:
+    """A new context for the runs of this client."""
+    return RunContext(caller, V2(caller), app_of(caller.session.origin))
 
 
 class Watcher:
-    """Sees a run to its end.
+    """Polls a run until its end.
 
-    `missing` is for how many seconds the pipeline may be unknown. `every_job` reads all jobs, for their events;
-    otherwise only those that the result tells. `holds` looks at the approvals when nothing else moves. `awaited` and
-    `approved` are shared with the `Run`: what it asked for.
+    `not_found_delay` is the time in seconds
+    for which the pipeline may be unknown. `every_job` reads all jobs, for their events; otherwise only those that the
+    result contains. `approvals` reads the approvals when nothing else is in progress. `awaited` and `approved` are
+    shared with the `Run`: the reruns and approvals that it requested.
     """
 
     def __init__(
         self,
-        circleci: AsyncCircleCI,
+        context: RunContext,
         pipeline_id: str,
-        crowd: WeakSet[Watcher],
         *,
         timeout: float | None,
-        missing: float,
+        not_found_delay: float,
         every_job: bool,
-        holds: bool,
+        approvals: bool,
         awaited: set[str],
         approved: set[str],
     ) -> None:
-        if timeout is not None and not timeout > 0:
-            raise InvalidArgumentError(f"timeout: it takes a number of seconds above 0, or None, not {timeout!r}.")
         self.state: RunState = RunState()
         self.events: deque[RunEvent] = deque()
-        self._circleci = circleci
-        self._clock = clock_of(circleci)
+        self._context = context
+        self._clock = context.caller.clock
         self._pipeline_id = pipeline_id
-        self._app = app_of(circleci.base_url)
-        self._crowd = crowd
-        self._missing = missing
+        self._not_found_delay = not_found_delay
         self._every_job = every_job
-        self._holds = holds
+        self._approvals = approvals
         self._awaited = awaited
         self._approved = approved
         self._began = self._changed = self._clock.monotonic()
         self._deadline = None if timeout is None else self._began + timeout
-        self._looks = 0
+        self._polls = 0
         self._calls = 1
         self._failures = 0
-        self._trouble_since: float | None = None
-        self._missing_since: float | None = None
+        self._failing_since: float | None = None
+        self._not_found_since: float | None = None
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
-        self._jobs_missing: dict[str, float] = {}
-        self._strange: set[str] = set()
+        self._jobs_not_found: dict[str, float] = {}
+        self._unknown_statuses: set[str] = set()
 
     @property
     def verdict(self) -> Verdict:
-        """How the run stands by what was seen of it."""
-        quiet = self._clock.monotonic() - self._changed
-        return judge(self.state, quiet=quiet, awaited=frozenset(self._awaited), approved=frozenset(self._approved))
+        """The assessment of the run as far as it was observed."""
+        idle = self._clock.monotonic() - self._changed
+        return assess(self.state, idle=idle, awaited=frozenset(self._awaited), approved=frozenset(self._approved))
 
     @property
     def is_done(self) -> bool:
-        """Whether the run is over and everything about it has been read."""
+        """Whether the run has ended and everything about it was read."""
         verdict = self.verdict
-        return verdict.over and not wanted_jobs(self.state, verdict, every_job=self._every_job, holds=self._holds)
+        return verdict.over and not wanted_jobs(
+            self.state, verdict, every_job=self._every_job, approvals=self._approvals
+        )
 
     async def step(self) -> None:
-        """Wait until it is time, then look once. Raises `OutOfTimeError`, and what does not pass by itself."""
+        """Wait for the next poll, then poll once. Raises `WatchTimeoutError`, and errors that are not transient."""
         import anyio
 
-        self._crowd.add(self)
+        self._context.watchers.add(self)
         await self._pause()
         left = self._left()
-        self._looks += 1
+        self._polls += 1
         ended = False
         with anyio.move_on_after(None if left == inf else left):
-            await self._try_to_look()
+            await self._try_poll()
             ended = True
         if not ended:
-            raise OutOfTimeError
+            raise WatchTimeoutError
 
-    def leave(self) -> None:
-        """Count no longer among those who share the rate limit."""
-        self._crowd.discard(self)
+    def close(self) -> None:
+        """Stop counting as one of the watchers that share the rate limit."""
+        self._context.watchers.discard(self)
 
     def _left(self) -> float:
         left = inf if self._deadline is None else self._deadline - self._clock.monotonic()
         if left <= 0:
-            raise OutOfTimeError
+            raise WatchTimeoutError
         return left
 
     async def _pause(self) -> None:
         left = self._left()
-        if not self._looks:
+        if not self._polls:
             return
         now = self._clock.monotonic()
         delay = next_delay(
             age=now - self._began,
             calls=self._calls,
-            watched=len(self._crowd),
-            rate_limit=self._circleci.rate_limit,
+            watched=len(self._context.watchers),
+            rate_limit=self._context.caller.session.rate_limit,
             retry_after=self._retry_after,
             chance=self._clock.random(),
         )
         if delay >= left:
             await self._clock.sleep(left)
-            raise OutOfTimeError
+            raise WatchTimeoutError
         await self._clock.sleep(delay)
 
-    async def _try_to_look(self) -> None:
+    async def _try_poll(self) -> None:
         now = self._clock.monotonic()
         self._retry_after = None
         try:
-            await self.look()
+            await self.poll()
         except NotFoundError:
-            self._missing_since = now if self._missing_since is None else self._missing_since
-            if now - self._missing_since > self._missing:
+            self._not_found_since = now if self._not_found_since is None else self._not_found_since
+            if now - self._not_found_since > self._not_found_delay:
                 raise
         except CircleCIError as error:
-            if not may_pass(error):
+            if not is_transient(error):
                 raise
             self._failures += 1
-            self._trouble_since = now if self._trouble_since is None else self._trouble_since
-            if self._failures >= TROUBLES and now - self._trouble_since > TROUBLE:
+            self._failing_since = now if self._failing_since is None else self._failing_since
+            if self._failures >= MAX_CONSECUTIVE_FAILURES and now - self._failing_since > MAX_FAILURE_TIME:
                 raise
-            self._retry_after = pause_after(error, self._failures, self._clock.random())
+            self._retry_after = backoff(error, self._failures, self._clock.random())
         else:
-            self._missing_since = None
+            self._not_found_since = None
 
-    async def look(self) -> None:
-        """Read what may have changed, in the order in which the API makes it: pipeline, workflows, jobs."""
+    async def poll(self) -> None:
+        """Read everything that may have changed, in order of creation: pipeline, workflows, jobs."""
         try:
             await self._read()
         finally:
@@ -177,12 +192,12 @@ class Watcher:
             self._new.clear()
 
     async def _read(self) -> None:
-        v2, calls = self._circleci.v2, 0
+        v2, calls = self._context.v2, 0
         if wants_pipeline(self.state):
             calls += 1
-            seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._app)
-            self._note("pipeline", seen.state, PIPELINE_STATES)
-            self._take(see_pipeline(self.state, seen))
+            seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._context.app)
+            self._check_status("pipeline", seen.state, PIPELINE_STATES)
+            self._apply(see_pipeline(self.state, seen))
         pipeline = self.state.pipeline
         assert pipeline is not None
         if wants_workflows(self.state):
@@ -190,11 +205,11 @@ class Watcher:
                 calls += 1
                 workflows = [workflow_of(one, pipeline) for one in page]
                 for workflow in workflows:
-                    self._note("workflow", workflow.status, WORKFLOW_STATUSES)
-                self._take(see_workflows(self.state, workflows))
+                    self._check_status("workflow", workflow.status, WORKFLOW_STATUSES)
+                self._apply(see_workflows(self.state, workflows))
         fresh: set[str] = set()
         while wanted := wanted_jobs(
-            self.state, self.verdict, every_job=self._every_job, holds=self._holds, fresh=frozenset(fresh)
+            self.state, self.verdict, every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
         ):
             for workflow in wanted:
                 calls += await self._read_jobs(workflow)
@@ -204,30 +219,30 @@ class Watcher:
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
         calls = 0
         try:
-            async for page in self._circleci.v2.workflows.list_jobs(workflow.id).pages():
+            async for page in self._context.v2.workflows.list_jobs(workflow.id).pages():
                 calls += 1
                 jobs = [job_of(one, workflow) for one in page]
                 for job in jobs:
-                    self._note("job", job.status, JOB_STATUSES)
-                self._take(see_jobs(self.state, workflow, jobs))
+                    self._check_status("job", job.status, JOB_STATUSES)
+                self._apply(see_jobs(self.state, workflow, jobs))
         except NotFoundError:
-            # A workflow may be too new, or have expired while its pipeline is still known.
+            # The workflow may be too new, or may have expired before its pipeline.
             now = self._clock.monotonic()
-            if now - self._jobs_missing.setdefault(workflow.id, now) < MISSING:
+            if now - self._jobs_not_found.setdefault(workflow.id, now) < NEW_PIPELINE_DELAY:
                 return calls
-        self.state = settle(self.state, workflow, self._clock.monotonic() - self._changed)
+        self.state = mark_final(self.state, workflow, self._clock.monotonic() - self._changed)
         return calls
 
-    def _take(self, change: tuple[RunState, list[RunEvent]]) -> None:
+    def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
         self.state, events = change
         self._failures = 0
-        self._trouble_since = None
+        self._failing_since = None
         if events:
             self._changed = self._clock.monotonic()
             self._new += events
 
-    def _note(self, what: str, status: str, known: frozenset[str]) -> None:
+    def _check_status(self, kind: str, status: str, known: frozenset[str]) -> None:
         """Log a status that this version does not know, once for each run."""
-        if status not in known and status not in self._strange:
-            self._strange.add(status)
-            logger.warning("%s status %s is new to this version; it does not count as the end", what, status)
+        if status not in known and status not in self._unknown_statuses:
+            self._unknown_statuses.add(status)
+            logger.warning("%s status %s is unknown to this version and is not treated as final", kind, status)

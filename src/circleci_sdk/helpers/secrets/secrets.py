@@ -9,6 +9,7 @@ from uuid import UUID
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.arguments import check_count
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 from .targets import check_name, check_value
@@ -68,6 +69,7 @@ class Secrets:
         `list_env_vars` once per place and page; names of contexts cost `v2.contexts.list`.
         """
         hidden = {check_name(name): check_value(name, value) for name, value in values.items()}
+        check_count("secrets.set_many", "concurrency", concurrency)
         work = self._work(timeout)
         targets = await work.targets(contexts, projects, org)
         if not hidden or not targets:
@@ -117,6 +119,7 @@ class Secrets:
         Calls `list_env_vars` of each place, then `set_env_var` where the variable is.
         """
         hidden = {check_name(name): check_value(name, value)}
+        check_count("secrets.rotate", "concurrency", concurrency)
         work = self._work(timeout)
         job = SecretJob(hidden, dry_run, must_exist=True, limit=concurrency, told=on_result)
         found: Sequence[Variables]

@@ -18,8 +18,8 @@ from circleci_sdk._core.errors import (
 )
 from circleci_sdk._core.options import is_text
 from circleci_sdk._core.serialization.slugs import slug_segments
-from circleci_sdk.helpers._shared.concurrency import together
-from circleci_sdk.helpers._shared.retrying import pause_after
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.retrying import backoff
 from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
@@ -126,7 +126,7 @@ class SecretWork:
             found = await self._patiently(partial(self.variables, target))
             return found if isinstance(found, CircleCIError) else {info.variable for info in found}
 
-        return await together(look, targets, limit=limit)
+        return await map_concurrently(look, targets, limit=limit)
 
     async def carry_out(
         self, job: SecretJob, targets: Sequence[SecretTarget], found: Sequence[Variables]
@@ -147,7 +147,7 @@ class SecretWork:
 
         pairs = zip(targets, found, strict=True)
         items = [(target, there, name) for target, there in pairs for name in job.hidden]
-        return SecretReport(tuple(await together(one, items, limit=job.limit)))
+        return SecretReport(tuple(await map_concurrently(one, items, limit=job.limit)))
 
     async def _set(self, target: SecretTarget, name: str, value: SecretStr) -> None:
         if target.place == "context":
@@ -169,7 +169,7 @@ class SecretWork:
                 return await work()
             except RateLimitError as error:
                 refusals += 1
-                pause = pause_after(error, refusals, clock.random())
+                pause = backoff(error, refusals, clock.random())
                 if error.request_outcome not in ("rejected", "not_sent") or clock.monotonic() + pause >= deadline:
                     return error
             except CircleCIError as error:

@@ -26,9 +26,9 @@ from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.files import save
-from circleci_sdk.helpers._shared.concurrency import together
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
-from circleci_sdk.helpers._shared.retrying import TRIES, may_pass, pause_after
+from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, is_transient
 from circleci_sdk.v2._client import V2
 
 from .rows import RowReader, UsageRow
@@ -190,7 +190,7 @@ class Usage:
                 )
                 return await store(number, file)
 
-            return await together(get, list(enumerate(links)), limit=order.concurrency)
+            return await map_concurrently(get, list(enumerate(links)), limit=order.concurrency)
         except CallError as error:
             error.next = window.start.isoformat()
             raise
@@ -219,9 +219,9 @@ class Usage:
                     break
                 except CallError as error:
                     failures += 1
-                    if not may_pass(error) or failures == TRIES:
+                    if not is_transient(error) or failures == MAX_ATTEMPTS:
                         raise
-                    pause = max(SHORTEST_POLL, pause_after(error, failures, caller.clock.random()))
+                    pause = max(SHORTEST_POLL, backoff(error, failures, caller.clock.random()))
                 await self._sleep(pause, window, caller)
 
     async def _order(self, order: _Order, window: UsageWindow, caller: TimedCaller) -> UsageExport:

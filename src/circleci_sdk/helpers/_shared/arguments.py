@@ -1,0 +1,107 @@
+"""Checks of the arguments that several helpers take. Pure functions.
+
+Each error begins with the public method and the parameter: `runs.start: branch: expected str, got None.`
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.options import is_count
+from circleci_sdk._core.serialization.slugs import ProjectSlug, slug_segments
+from circleci_sdk._core.unset import UNSET
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.unset import Unset
+
+_VCS: Final = re.compile("gh|github|bb|bitbucket|circleci", re.IGNORECASE)
+
+
+def got(value: object) -> str:
+    """The type of a rejected value, for an error text. The value itself may be a secret."""
+    return "None" if value is None else type(value).__name__
+
+
+def check_text(method: str, name: str, value: object, remedy: str = "") -> str:
+    """A string that is not empty."""
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"{method}: {name}: expected str, got {got(value)}.{remedy}")
+    if not value:
+        raise InvalidArgumentError(f"{method}: {name}: expected a non-empty str.{remedy}")
+    return value
+
+
+def check_filter(method: str, name: str, value: object) -> None:
+    """A string that is not empty, or UNSET for no filter."""
+    if value is not UNSET:
+        check_text(method, name, value, " Leave it out, or pass UNSET, for no filter.")
+
+
+def check_count(method: str, name: str, value: object, *, least: int = 1, optional: bool = False) -> None:
+    """An integer from `least` up; with `optional` also None."""
+    if is_count(value, least=least) or (optional and value is None):
+        return
+    expected = f"an int of at least {least}{' or None' if optional else ''}"
+    shown = repr(value) if isinstance(value, int) else got(value)
+    raise InvalidArgumentError(f"{method}: {name}: expected {expected}, got {shown}.")
+
+
+def check_timeout(method: str, value: object) -> None:
+    """A number of seconds above 0, or None for no limit."""
+    if value is None:
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value > 0:
+            return
+        shown = repr(value)
+    else:
+        shown = got(value)
+    raise InvalidArgumentError(f"{method}: timeout: expected seconds above 0 or None, got {shown}.")
+
+
+def is_id(value: object) -> bool:
+    """Whether it is a UUID, as an object or in a string."""
+    try:
+        UUID(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def check_project_slug(method: str, value: object, name: str = "project_slug") -> str:
+    """A project slug, or the id of a project, without surrounding white space."""
+    if not isinstance(value, str | ProjectSlug | UUID):
+        raise InvalidArgumentError(f"{method}: {name}: expected str or ProjectSlug, got {got(value)}.")
+    text = str(value).strip()
+    if is_id(text):
+        return text
+    try:
+        return "/".join(slug_segments(text, f"{method}: {name}", count=3, example="gh/acme/web"))
+    except InvalidArgumentError as error:
+        reason = str(error)
+    if "ProjectSlug.parse" not in reason:
+        reason += " ProjectSlug.parse reads app URLs and git remotes."
+    raise InvalidArgumentError(reason)
+
+
+def check_org(method: str, value: object, name: str = "org") -> str:
+    """The slug or the id of an organization, without surrounding white space."""
+    if not isinstance(value, str | UUID):
+        raise InvalidArgumentError(f"{method}: {name}: expected the slug or id of an organization, got {got(value)}.")
+    text = str(value).strip()
+    if is_id(text):
+        return text
+    parts = text.split("/")
+    if len(parts) == 3 and all(parts) and _VCS.fullmatch(parts[0]):
+        raise InvalidArgumentError(
+            f"{method}: {name}: {text!r} is the slug of a project; the organization is {'/'.join(parts[:2])!r}."
+        )
+    return "/".join(slug_segments(text, f"{method}: {name}", count=2, example="gh/acme"))
+
+
+def given(value: str | Unset) -> str | None:
+    """The value of a filter; None for no filter."""
+    return None if value is UNSET else value

@@ -1,0 +1,96 @@
+"""The report on a failed run as Markdown. Pure functions; text from outside is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from circleci_sdk.helpers.logs.step_output import readable
+
+if TYPE_CHECKING:
+    from circleci_sdk.helpers.logs.logs import StepLog
+
+    from .explain import FailedTest, JobExplanation
+
+
+def format_report(
+    name: str,
+    url: str | None,
+    status: str,
+    errors: Sequence[str],
+    jobs: Sequence[JobExplanation],
+    problems: Sequence[str],
+    *,
+    lines: int,
+) -> str:
+    """The report, with at most `lines` lines of output for each step."""
+    parts = [f"## {_link(name, url)}: {status}", *(f"* {_inline(error)}" for error in errors)]
+    for job in jobs:
+        parts += _format_job(job, lines)
+    if problems:
+        parts += ["", *(f"_{_inline(problem)}_" for problem in problems)]
+    return "\n".join(parts) + "\n"
+
+
+def _format_job(explanation: JobExplanation, lines: int) -> list[str]:
+    job = explanation.job
+    parts = ["", f"### {_link(f'{job.workflow_name} / {job.name}', job.url)}: {job.status}"]
+    if explanation.tests:
+        parts += ["", f"Failing tests: {len(explanation.tests)}", ""]
+        parts += [_format_test(test) for test in explanation.tests]
+    for log in explanation.logs:
+        parts += ["", _step_title(log)]
+        text = readable(log.text).rstrip()
+        shown = text.split("\n")[-lines:] if lines and text else []
+        if shown:
+            cut = log.is_cut or len(shown) <= text.count("\n")
+            fence = _fence("\n".join(shown))
+            parts += ["", f"{fence}text", *(["..."] if cut else []), *shown, fence]
+    parts += [f"\n_{_inline(problem)}_" for problem in explanation.problems]
+    return parts
+
+
+def _step_title(log: StepLog) -> str:
+    step = log.step
+    facts = [step.status if step.status != "success" else "failed"]
+    if step.exit_code is not None:
+        facts.append(f"exit code {step.exit_code}")
+    if step.infrastructure_failed:
+        facts.append("infrastructure failure")
+    if step.index:
+        facts.append(f"parallel run {step.index}")
+    return f"Step **{_inline(step.name)}**: {', '.join(facts)}"
+
+
+def _format_test(test: FailedTest) -> str:
+    name = f"{test.classname}.{test.name}" if test.classname else test.name
+    flaky = f" (known to be flaky, {test.times_flaked} times)" if test.is_flaky else ""
+    first = readable(test.message).strip().partition("\n")[0][:300]
+    return f"* {_code(name)}{flaky}{f': {_inline(first)}' if first else ''}"
+
+
+def _link(text: str, url: str | None) -> str:
+    return f"[{_inline(text)}]({url})" if url else _inline(text)
+
+
+def _inline(text: str) -> str:
+    """Text on one line, with Markdown characters escaped."""
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|" else char for char in " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    ticks = _longest_run(text) + 1
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{'`' * ticks}{space}{' '.join(text.split())}{space}{'`' * ticks}"
+
+
+def _fence(text: str) -> str:
+    return "`" * max(3, _longest_run(text) + 1)
+
+
+def _longest_run(text: str) -> int:
+    longest = run = 0
+    for char in text:
+        run = run + 1 if char == "`" else 0
+        longest = max(longest, run)
+    return longest
