@@ -1,7 +1,7 @@
-"""Cancelled at any await, a client stays whole: the next call works at once and no slot is lost.
+"""A client stays usable after cancellation at any await: the next call works and no concurrency slot is lost.
 
-Loopback is too fast to be cancelled in the middle, so connections take small steps (`tests/support/steps.py`), and a
-call is cancelled at each of them in turn.
+Loopback is too fast for a cancellation in the middle of I/O, so connections are instrumented
+(`tests/support/steps.py`), and a call is cancelled at each I/O step.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from tests.support.scripted_server import Request, Response, ScriptedServer, rep
 from tests.support.steps import Steps, steps_of_connections
 
 SOON: Final = 5.0
-"""Seconds within which the next call must be done."""
+"""Time limit of the next call in seconds."""
 
 Cancel: TypeAlias = Callable[[Callable[[], Awaitable[object]], Steps, tuple[int, ...]], Awaitable[bool]]
 
 
 async def by_scope(call: Callable[[], Awaitable[object]], steps: Steps, at: tuple[int, ...]) -> bool:
-    """Cancel the call by its scope at these steps; whether it was cancelled."""
+    """Cancel the call by its scope at these steps; returns whether it was cancelled."""
     with anyio.CancelScope() as scope:
         steps.again(*at, action=scope.cancel)
         await call()
@@ -46,7 +46,7 @@ async def by_task(call: Callable[[], Awaitable[object]], steps: Steps, at: tuple
 
 
 WAYS: Final[list[tuple[Cancel, int]]] = [(by_scope, 1), (by_task, 1), (by_task, 2), (by_task, 3)]
-"""Tasks of asyncio can be cancelled one by one, and again while they clean up; trio knows only scopes."""
+"""asyncio can cancel single tasks, and again during their cleanup; trio has scopes only."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def api(server: ScriptedServer) -> ScriptedServer:
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 @pytest.mark.parametrize("waiting", [0, 2], ids=["alone", "two wait"])
-async def test_at_every_step(api: ScriptedServer, anyio_backend: str, waiting: int, warm: bool) -> None:
+async def test_cancelled_at_every_io_step(api: ScriptedServer, anyio_backend: str, waiting: int, warm: bool) -> None:
     with steps_of_connections() as steps:
         for way, times in WAYS if anyio_backend == "asyncio" else WAYS[:1]:
             seen: set[str] = set()
@@ -88,8 +88,8 @@ async def _later(client: AsyncCircleCI) -> None:
     await client.v2.users.me()
 
 
-async def test_many_at_once(api: ScriptedServer) -> None:
-    """A crowd on few places, each cancelled at its own moment: all places come back, every round, and no more."""
+async def test_concurrent_calls_cancelled(api: ScriptedServer) -> None:
+    """Many calls with few slots, each cancelled at a different step: all slots are released, in each round."""
     entered: list[Request] = []
     hold = api.latch()
 
@@ -101,18 +101,18 @@ async def test_many_at_once(api: ScriptedServer) -> None:
     with steps_of_connections() as steps:
         async with client_on(api, max_concurrency=3) as client:
             for round_ in range(12):
-                async with anyio.create_task_group() as crowd:
-                    steps.again(*range(round_ + 1, 200, 12), action=crowd.cancel_scope.cancel)
+                async with anyio.create_task_group() as tasks:
+                    steps.again(*range(round_ + 1, 200, 12), action=tasks.cancel_scope.cancel)
                     for _ in range(9):
-                        crowd.start_soon(client.v2.users.me)
+                        tasks.start_soon(client.v2.users.me)
                 steps.again()
                 assert client._session.http()._places.value == 3
                 entered.clear()
                 hold = api.latch()
                 with anyio.fail_after(SOON):
-                    async with anyio.create_task_group() as crowd:
+                    async with anyio.create_task_group() as tasks:
                         for _ in range(6):
-                            crowd.start_soon(client.v2.users.get, ID)
+                            tasks.start_soon(client.v2.users.get, ID)
                         while len(entered) < 3:
                             await run_until_idle()
                         await run_until_idle()
@@ -125,8 +125,8 @@ PLACES: Final = ["on_request", "on_response", "auth", "slot", "limiter", "pause"
 
 
 @pytest.mark.parametrize("place", PLACES)
-async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
-    """In hooks, while a token is fetched, in the lines for a slot and for the rate limit, between two attempts."""
+async def test_cancelled_at_every_other_await(api: ScriptedServer, place: str) -> None:
+    """In hooks, in a token callable, in the queues for a slot and for the rate limit, and between attempts."""
     reached = anyio.Event()
 
     async def stay(*_: object) -> str:
@@ -169,7 +169,7 @@ async def test_at_every_other_await(api: ScriptedServer, place: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
-async def test_places_of_foreign_connections_come_back(api: ScriptedServer, kind: str) -> None:
+async def test_slots_of_a_custom_transport_are_released(api: ScriptedServer, kind: str) -> None:
     hold = api.latch()
     api.script([reply(json=USER).held_by(hold)] * 6)
     borrowed: Any = httpx.AsyncClient() if kind == "http_client" else httpx.AsyncHTTPTransport()
@@ -187,15 +187,15 @@ async def test_places_of_foreign_connections_come_back(api: ScriptedServer, kind
         assert client._session.http()._places.value == 2
 
 
-async def test_a_borrowed_pool_that_lost_its_slots_is_named(api: ScriptedServer) -> None:
-    """What httpx 0.28 does when a call is cancelled while it connects cannot be mended from outside, only named."""
+async def test_pool_exhausted_error_names_the_httpx_defect(api: ScriptedServer) -> None:
+    """The defect of httpx 0.28 (a call cancelled while connecting loses its slot) can only be reported."""
     with steps_of_connections() as steps:
         async with (
             httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as borrowed,
             client_on(api, http_client=borrowed, timeout=Timeout(connect=0.05), max_retries=0) as client,
             anyio.create_task_group() as tasks,
         ):
-            steps.stay_at = "connect"  # as the connection of a call that was cancelled there does for ever
+            steps.stay_at = "connect"  # like the connection of a cancelled call, forever
             tasks.start_soon(borrowed.get, f"{api.url}/api/v2/me")
             await run_until_idle()
             with pytest.raises(PoolExhaustedError, match=r"httpx 0\.28 loses slots.*Leave http_client out"):

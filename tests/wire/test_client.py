@@ -1,4 +1,4 @@
-"""What a client offers beside its operations: views, replies, any path, hooks and logs."""
+"""Features of a client besides its operations: views, raw responses, raw requests, hooks and logs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
 # raw_response
 
 
-async def test_a_reply_tells_how_it_came(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_has_status_headers_and_attempts(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, [reply(503, headers={"Retry-After": "1"}), reply(203, json={"id": "1"}, headers=LIMITS)])
     found = await client.raw_response(things(client).get, "a")
     assert isinstance(found, Reply)
@@ -49,11 +49,11 @@ async def test_a_reply_tells_how_it_came(client: AsyncCircleCI, server: Scripted
     assert (found.headers["X-RATELIMIT-LIMIT"], "nothing" in found.headers) == ("100", False)
     assert found.rate_limit is not None
     assert (found.rate_limit.limit, found.rate_limit.remaining) == (100, 99)
-    assert found.elapsed >= 0.5  # the pause between the attempts counts
+    assert found.elapsed >= 0.5  # includes the pause between the attempts
     assert client.rate_limit == found.rate_limit
 
 
-async def test_headers_that_come_twice(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_repeated_headers(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(json={"id": "1"}, headers=[("X-A", "1"), ("x-a", "2")]))
     headers = (await client.raw_response(things(client).get, "a")).headers
     assert headers["x-a"] == headers["X-A"] == "1, 2"
@@ -61,7 +61,7 @@ async def test_headers_that_come_twice(client: AsyncCircleCI, server: ScriptedSe
     assert len(headers) == 3
 
 
-async def test_of_a_list_it_gives_the_first_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_of_a_list_is_the_first_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", "/api/v2/by-offset", reply(json=[{"id": str(n)} for n in range(30)]))
     found = await client.raw_response(things(client).list_by_offset)
     assert isinstance(found.data, Page)
@@ -69,13 +69,13 @@ async def test_of_a_list_it_gives_the_first_page(client: AsyncCircleCI, server: 
     assert len(server.requests) == 1
 
 
-async def test_of_nothing_it_gives_none(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_without_content(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("PUT", THING, reply(204))
     found = await client.raw_response(things(client).touch, "a")
     assert (found.data, found.status) == (None, 204)  # type: ignore[func-returns-value]
 
 
-async def test_arguments_in_every_form(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_accepts_all_forms_of_arguments(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}))
     get = things(client).get
     partial: Any = functools.partial(get, thing_id="b")
@@ -90,7 +90,7 @@ async def test_arguments_in_every_form(client: AsyncCircleCI, server: ScriptedSe
     assert {request.path for request in server.requests} == {THING}
 
 
-async def test_partials_in_partials(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_accepts_nested_partials(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}))
     inner = functools.partial(things(client).find, "gh/a/b", "owner", text_filter="inner", twice="kept")
     outer: Any = functools.partial(inner, "text", text_filter="outer", yes=False)
@@ -101,7 +101,7 @@ async def test_partials_in_partials(client: AsyncCircleCI, server: ScriptedServe
     assert (query["text-filter"], query["twice"], query["yes"]) == ("outer", "kept", "true")
 
 
-async def test_the_client_it_is_called_on_decides(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_uses_the_options_of_its_client(client: AsyncCircleCI, server: ScriptedServer) -> None:
     with ScriptedServer() as other:
         other.on("GET", THING, reply(json={"id": "other"}))
         async with AsyncCircleCI("token", base_url=other.url) as second:
@@ -112,7 +112,7 @@ async def test_the_client_it_is_called_on_decides(client: AsyncCircleCI, server:
     assert server.requests == []
 
 
-async def test_errors_come_as_without_it(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_raises_the_same_errors(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(404))
     with pytest.raises(NotFoundError):
         await client.raw_response(things(client).get, "a")
@@ -122,7 +122,7 @@ async def test_errors_come_as_without_it(client: AsyncCircleCI, server: Scripted
         await client.raw_response(things(client).get, "a", "b")  # type: ignore[call-arg]
 
 
-async def test_many_at_once_each_get_their_own(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_concurrent_raw_responses(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(lambda request: reply(json={"id": request.path.rpartition("/")[2]}))
     found: dict[int, Reply[Thing]] = {}
 
@@ -135,7 +135,7 @@ async def test_many_at_once_each_get_their_own(client: AsyncCircleCI, server: Sc
     assert {number: int(response.data.id) for number, response in found.items()} == {n: n for n in range(50)}
 
 
-async def test_what_is_no_operation_is_a_type_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_raw_response_without_an_operation_is_a_type_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}))
     wrong: list[Any] = [
         things(client).nothing_sent,
@@ -156,7 +156,7 @@ async def test_what_is_no_operation_is_a_type_error(client: AsyncCircleCI, serve
 # request
 
 
-async def test_request_in_full(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_request_with_all_arguments(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("POST", "/api/v3/things", reply(201, json={"data": {"id": "1"}}, headers=LIMITS))
     found = await client.request(
         "POST",
@@ -180,7 +180,7 @@ async def test_request_in_full(client: AsyncCircleCI, server: ScriptedServer) ->
     assert request.headers["circle-token"] == TOKEN
 
 
-async def test_no_body_and_null_are_not_the_same(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_missing_body_differs_from_null(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(204))
     await client.request("PUT", "/api/v3/x")
     await client.request("PUT", "/api/v3/x", json=None)
@@ -189,13 +189,13 @@ async def test_no_body_and_null_are_not_the_same(client: AsyncCircleCI, server: 
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
-async def test_methods_that_are_sent_again(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
+async def test_retried_methods(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
     server.script([reply(502, headers={"Retry-After": "1"}), reply(204)])
     assert (await client.request(method, "/api/v3/x")).attempts == 2
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_methods_that_are_sent_once(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
+async def test_methods_without_retries(client: AsyncCircleCI, server: ScriptedServer, method: Any) -> None:
     server.script([reply(502)])
     with pytest.raises(ServerError) as caught:
         await client.request(method, "/api/v3/x")
@@ -222,7 +222,7 @@ async def test_methods_that_are_sent_once(client: AsyncCircleCI, server: Scripte
     ],
     ids=repr,
 )
-async def test_requests_that_are_refused(
+async def test_invalid_requests(
     client: AsyncCircleCI, server: ScriptedServer, arguments: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
@@ -231,7 +231,7 @@ async def test_requests_that_are_refused(
     assert server.requests == []
 
 
-async def test_json_that_holds_itself_is_refused(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_recursive_json_is_invalid(client: AsyncCircleCI, server: ScriptedServer) -> None:
     circle: list[object] = []
     circle.append(circle)
     for call in (
@@ -247,7 +247,7 @@ async def test_json_that_holds_itself_is_refused(client: AsyncCircleCI, server: 
 # with_options
 
 
-async def test_a_view_adds_to_each_request(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_view_adds_headers_and_query(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}))
     view = client.with_options(headers={"X-A": "1", "User-Agent": "mine"}, query={"a": "1"})
     second = view.with_options(headers={"x-a": "2"}, query={"b": "2"})
@@ -263,7 +263,7 @@ async def test_a_view_adds_to_each_request(client: AsyncCircleCI, server: Script
     assert of_client.headers["user-agent"].startswith("circleci-sdk/")
 
 
-async def test_a_view_has_its_own_patience(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_view_overrides_timeout_and_retries(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(503, headers={"Retry-After": "1"}))
     for view, attempts in (
         (client, 3),
@@ -275,7 +275,7 @@ async def test_a_view_has_its_own_patience(client: AsyncCircleCI, server: Script
         assert caught.value.attempts == attempts
 
 
-async def test_a_view_shares_connections_and_closes_nothing(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_view_shares_connections_and_does_not_close_them(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}, headers=LIMITS))
     async with client.with_options(timeout=5) as view:
         await things(view).get("a")
@@ -324,7 +324,7 @@ async def test_a_view_shares_connections_and_closes_nothing(client: AsyncCircleC
     ],
     ids=repr,
 )
-def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
+def test_invalid_options(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):
         AsyncCircleCI("token").with_options(**options)
     for name in ("timeout", "max_retries", "max_retry_after"):
@@ -335,12 +335,12 @@ def test_options_that_make_no_sense(options: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("part", ["total", "connect", "read", "write"])
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), True, "1"], ids=repr)
-def test_timeouts_that_make_no_sense(part: str, value: Any) -> None:
+def test_invalid_timeouts(part: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"timeout: {part} must be a number of seconds above 0"):
         Timeout(**{part: value})
 
 
-def test_timeouts_in_their_forms() -> None:
+def test_forms_of_timeouts() -> None:
     assert Timeout.of(5) == Timeout(total=5)
     assert Timeout.of(None) == Timeout(total=None, connect=None, read=None, write=None)
     assert Timeout.of(Timeout(read=1)) == Timeout(total=60, connect=5, read=1, write=30)
@@ -368,7 +368,7 @@ async def test_hooks_run_once_per_attempt(server: ScriptedServer) -> None:
 @pytest.mark.parametrize(
     "error", [TypeError("mine"), ValueError("mine"), TimeoutError("mine"), httpx.ReadError("mine")]
 )
-async def test_what_hooks_raise_passes_through(server: ScriptedServer, which: str, error: Exception) -> None:
+async def test_exceptions_of_hooks_propagate(server: ScriptedServer, which: str, error: Exception) -> None:
     server.otherwise(reply(json={"id": "1"}))
 
     async def hook(message: object) -> None:
@@ -382,7 +382,7 @@ async def test_what_hooks_raise_passes_through(server: ScriptedServer, which: st
     assert len(server.requests) == (which == "on_response")
 
 
-async def test_a_hook_may_change_the_request(server: ScriptedServer) -> None:
+async def test_hook_changes_the_request(server: ScriptedServer) -> None:
     server.otherwise(reply(json={"id": "1"}))
 
     async def trace(request: httpx.Request) -> None:
@@ -396,7 +396,7 @@ async def test_a_hook_may_change_the_request(server: ScriptedServer) -> None:
 # Logs
 
 
-async def test_what_is_logged(client: AsyncCircleCI, server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs(client: AsyncCircleCI, server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "circleci_sdk")
     server.script([reply(503, headers={"Retry-After": "1.1"}), reply(json={"id": "1"})])
     await things(client).get("a")
@@ -413,7 +413,7 @@ async def test_what_is_logged(client: AsyncCircleCI, server: ScriptedServer, cap
     assert second.endswith("(attempt 2)")
 
 
-def test_clients_and_their_doors_read_well() -> None:
+def test_repr_of_clients_and_their_attributes() -> None:
     client = AsyncCircleCI("token", base_url="circleci.example.com/api/v2/")
     assert (client.base_url, repr(client)) == (
         "https://circleci.example.com",

@@ -1,6 +1,6 @@
-"""Every operation, called over a real socket, keeps the contract that the facts about the API make.
+"""Every operation, called over a real socket, satisfies the facts about the API.
 
-What is expected comes from the facts and the table of names, never from our own specs: see `tests/support/facts.py`.
+Expectations come from the facts and the table of names, never from our own specs: see `tests/support/facts.py`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ async def client(api: ScriptedServer, anyio_backend: str) -> AsyncIterator[Async
         yield client
 
 
-def test_the_tables_list_every_operation_under_its_names() -> None:
+def test_tables_list_every_operation() -> None:
     tables = {"v1": circleci_sdk.v1.OPERATIONS, "v2": circleci_sdk.v2.OPERATIONS}
     listed = {(version, id, entry.python_name) for version, table in tables.items() for id, entry in table.items()}
 

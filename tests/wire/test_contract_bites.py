@@ -1,7 +1,7 @@
-"""A mistake turns the contract red: one in a spec, and any difference between an operation and the facts.
+"""The contract test fails on an error in a spec, and on any difference between an operation and the facts.
 
-For a mistake in a spec the package is generated anew from a copy of the specs, and the contract runs against it. Each
-such package is sound in itself: types, calls and responses agree, only not with the API.
+For an error in a spec the package is generated from a modified copy of the specs, and the contract runs against it.
+Each such package is consistent in itself: types, calls and responses agree, but not with the API.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PACKAGE: Final = places.ROOT / "src" / "circleci_sdk"
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """Texts to replace in one file, the operation that is wrong then, and the words that say so."""
+    """Replacements in one file, the operation that is then wrong, and the expected message."""
 
     file: str
     replaced: tuple[tuple[str, str], ...]
@@ -69,7 +69,7 @@ MISTAKES: Final = {
         "v2.deploys.list_components",
         "v2.deploys.list_components query: expected",
     ),
-    "a time that is a text": Mistake(
+    "a date-time that is a string": Mistake(
         "v2/deploy.yaml",
         (("last_deployed_at: {type: string, format: date-time}", "last_deployed_at: {type: string}"),),
         "v2.deploys.list_component_versions",
@@ -85,7 +85,7 @@ MISTAKES: Final = {
 
 
 def generate(folder: Path, mistake: Mistake | None) -> Path:
-    """A source folder with the package, its generated part made from the specs with the mistake in them."""
+    """A source folder with the package, generated from the specs with the mistake."""
     specs, source = folder / "openapi", folder / "src"
     shutil.copytree(SPECS, specs)
     shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -113,7 +113,7 @@ def run_contract(source: Path, operations: set[str]) -> subprocess.CompletedProc
     return python("-m", "pytest", "-q", "-p", "no:cacheprovider", *cases, source=source)
 
 
-def test_without_a_mistake_the_contract_is_green(tmp_path: Path) -> None:
+def test_contract_passes_without_a_mistake(tmp_path: Path) -> None:
     result = run_contract(generate(tmp_path, None), {mistake.operation for mistake in MISTAKES.values()})
 
     assert result.returncode == 0, result.stdout
@@ -121,7 +121,7 @@ def test_without_a_mistake_the_contract_is_green(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_with_a_mistake_it_is_red(tmp_path: Path, name: str) -> None:
+def test_contract_fails_with_a_mistake(tmp_path: Path, name: str) -> None:
     mistake = MISTAKES[name]
 
     result = run_contract(generate(tmp_path, mistake), {mistake.operation})
@@ -137,8 +137,8 @@ async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_every_operation_is_really_checked(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    """Against facts that were changed, every operation fails."""
+async def test_every_operation_is_checked(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """With changed facts, every operation fails."""
     made = [(operation, name, changed) for operation in OPERATIONS for name, changed in changes(operation)]
     assert len(made) > 1000
 
@@ -158,7 +158,7 @@ async def passes(client: AsyncCircleCI, server: ScriptedServer, operation: Opera
 
 
 def changes(operation: Operation) -> Iterator[tuple[str, Operation]]:
-    """The facts about an operation with one thing changed."""
+    """The facts about an operation with one change."""
     yield "another path", replace(operation, path=operation.path + "/more")
     yield "another method", replace(operation, method="PUT" if operation.method != "PUT" else "POST")
     for one, other in pairwise(operation.arguments):

@@ -1,4 +1,4 @@
-"""Files come whole, once, and with the token only where it belongs; on asyncio and trio."""
+"""Downloads are complete, without repetition, and send the token only to allowed hosts; on asyncio and trio."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def read(download: Download) -> bytes:
 def ranged(
     data: bytes = FILE, tag: str | None = TAG, *, breaks: Callable[[int], bool] = lambda count: count == 1
 ) -> Callable[[Request], Response]:
-    """A server of ranges; the responses whose number `breaks` says so end halfway."""
+    """A server with range support; the responses with numbers in `breaks` are truncated."""
     count = 0
 
     def response(request: Request) -> Response:
@@ -83,22 +83,22 @@ async def test_reads_a_file_once(server: ScriptedServer, client: AsyncCircleCI) 
     assert await read(download) == FILE
     assert (download.received, download.size) == (len(FILE), len(FILE))
     assert len(server.requests) == 1
-    assert server.requests[0].headers["accept-encoding"] == "identity"  # or ranges would count something else
+    assert server.requests[0].headers["accept-encoding"] == "identity"  # otherwise ranges would count compressed bytes
 
 
-async def test_an_empty_file(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_empty_file(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/f", reply())
     assert await read(fetch(client, server.url + "/f")) == b""
 
 
-async def test_memory_stays_small(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_memory_is_bounded(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/f", reply(body=b"x" * 3_000_000))
     async with fetch(client, server.url + "/f") as download:
         assert max([len(piece) async for piece in download]) <= 1 << 17
 
 
 @pytest.mark.parametrize("reset", [False, True])
-async def test_goes_on_where_the_connection_broke(server: ScriptedServer, client: AsyncCircleCI, reset: bool) -> None:
+async def test_resumes_after_a_lost_connection(server: ScriptedServer, client: AsyncCircleCI, reset: bool) -> None:
     responses = ranged()
     server.on("GET", "/f", lambda request: responses(request) if not reset else _reset(responses(request)))
     assert await read(fetch(client, server.url + "/f")) == FILE
@@ -114,24 +114,24 @@ def _reset(response: Response) -> Response:
     return replace(response, end="reset") if response.end == "close" else response
 
 
-async def test_resumes_as_often_as_it_gets_somewhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_progress_resets_the_number_of_retries(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/f", ranged(breaks=lambda count: count <= 8))
     assert await read(fetch(client, server.url + "/f")) == FILE
     assert len(server.requests) == 9
 
 
-async def test_gives_up_when_it_gets_nowhere(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_fails_without_progress(server: ScriptedServer, client: AsyncCircleCI) -> None:
     responses = ranged()
     server.on("GET", "/f", lambda request: responses(request) if len(server.requests) < 1 else drop())
     download = fetch(client, server.url + "/f")
     with pytest.raises(ConnectionFailedError) as caught:
         await read(download)
-    assert len(server.requests) == 3  # the first, which got somewhere, and as many retries as are allowed
+    assert len(server.requests) == 3  # the first attempt, which made progress, and all retries
     assert caught.value.operation == "artifacts.download"
     assert caught.value.attempts == 3
 
 
-async def test_without_retries_nothing_is_resumed(server: ScriptedServer) -> None:
+async def test_no_resume_without_retries(server: ScriptedServer) -> None:
     server.on("GET", "/f", ranged())
     async with client_on(server, FakeClock(), max_retries=0) as client:
         with pytest.raises(ConnectionFailedError):
@@ -140,7 +140,7 @@ async def test_without_retries_nothing_is_resumed(server: ScriptedServer) -> Non
 
 
 @pytest.mark.parametrize("tag", [None, 'W/"weak"'])
-async def test_without_a_tag_it_starts_again_and_gives_nothing_twice(
+async def test_restart_without_an_etag_repeats_no_bytes(
     server: ScriptedServer, client: AsyncCircleCI, tag: str | None
 ) -> None:
     headers = {"ETag": tag} if tag else {}
@@ -149,14 +149,14 @@ async def test_without_a_tag_it_starts_again_and_gives_nothing_twice(
     assert "range" not in server.requests[1].headers
 
 
-async def test_another_file_meanwhile_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_changed_file_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
     other = FILE[::-1]
     server.on("GET", "/f", [reply(body=FILE, headers={"ETag": TAG}).cut(), reply(body=other, headers={"ETag": '"v2"'})])
     with pytest.raises(ConnectionFailedError, match="another one now"):
         await read(fetch(client, server.url + "/f"))
 
 
-async def test_a_shorter_file_meanwhile_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_shortened_file_is_an_error(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/f", [reply(body=FILE).cut(), reply(body=FILE[:100])])
     with pytest.raises(ConnectionFailedError, match="another one now"):
         await read(fetch(client, server.url + "/f"))
@@ -170,7 +170,7 @@ async def test_a_shorter_file_meanwhile_is_an_error(server: ScriptedServer, clie
         {},
     ],
 )
-async def test_a_range_that_does_not_fit_is_not_used(
+async def test_unexpected_range_is_not_used(
     server: ScriptedServer, client: AsyncCircleCI, headers: dict[str, str]
 ) -> None:
     server.on(
@@ -183,7 +183,9 @@ async def test_a_range_that_does_not_fit_is_not_used(
 
 
 @pytest.mark.parametrize("fault", [reply(429, headers={"Retry-After": "1"}), reply(502), reply(503), drop()])
-async def test_faults_before_and_in_the_middle(server: ScriptedServer, client: AsyncCircleCI, fault: Response) -> None:
+async def test_faults_before_and_during_the_body(
+    server: ScriptedServer, client: AsyncCircleCI, fault: Response
+) -> None:
     responses = ranged()
     plan = [fault, None, fault, None]
     server.on("GET", "/f", lambda request: plan.pop(0) or responses(request))
@@ -195,7 +197,7 @@ async def test_faults_before_and_in_the_middle(server: ScriptedServer, client: A
     ("status", "kind"),
     [(404, NotFoundError), (403, PermissionDeniedError), (429, RateLimitError), (500, ServerError), (418, StatusError)],
 )
-async def test_refusals_are_the_usual_errors(
+async def test_error_statuses_raise_status_errors(
     server: ScriptedServer, client: AsyncCircleCI, status: int, kind: type[StatusError]
 ) -> None:
     server.on("GET", "/f", reply(status, json={"message": "no such thing"}))
@@ -206,7 +208,7 @@ async def test_refusals_are_the_usual_errors(
     assert "secret" not in str(error)
 
 
-async def test_the_time_for_the_whole(server: ScriptedServer) -> None:
+async def test_total_timeout(server: ScriptedServer) -> None:
     server.on("GET", "/f", reply(body=FILE).dripping(40, pause=0.05))
     async with client_on(server) as client:
         with pytest.raises(RequestTimeoutError) as caught:
@@ -215,7 +217,7 @@ async def test_the_time_for_the_whole(server: ScriptedServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_silence_in_the_middle_is_a_broken_connection(server: ScriptedServer) -> None:
+async def test_read_timeout_in_the_body_is_a_lost_connection(server: ScriptedServer) -> None:
     responses = ranged()
 
     def response(request: Request) -> Response:
@@ -234,7 +236,7 @@ def _hanging(response: Response) -> Response:
     return replace(response, end="hang")
 
 
-async def test_one_who_leaves_early_costs_no_slot(server: ScriptedServer) -> None:
+async def test_early_exit_releases_the_slot(server: ScriptedServer) -> None:
     server.on("GET", "/f", reply(body=FILE * 10))
     async with client_on(server, max_concurrency=1) as client:
         for _ in range(3):
@@ -244,7 +246,7 @@ async def test_one_who_leaves_early_costs_no_slot(server: ScriptedServer) -> Non
         assert len(await read(fetch(client, server.url + "/f"))) == len(FILE) * 10
 
 
-async def test_cancelling_costs_no_slot(server: ScriptedServer) -> None:
+async def test_cancellation_releases_the_slot(server: ScriptedServer) -> None:
     server.on("GET", "/slow", reply(body=FILE).dripping(20, pause=0.05))
     server.on("GET", "/hang", hang())
     server.on("GET", "/f", reply(body=FILE))
@@ -256,7 +258,7 @@ async def test_cancelling_costs_no_slot(server: ScriptedServer) -> None:
         assert await read(fetch(client, server.url + "/f")) == FILE
 
 
-async def test_a_failed_opening_costs_no_slot(server: ScriptedServer) -> None:
+async def test_failed_opening_releases_the_slot(server: ScriptedServer) -> None:
     server.on("GET", "/none", reply(404))
     server.on("GET", "/f", reply(body=FILE))
     async with client_on(server, max_concurrency=1) as client:
@@ -266,8 +268,8 @@ async def test_a_failed_opening_costs_no_slot(server: ScriptedServer) -> None:
         assert await read(fetch(client, server.url + "/f")) == FILE
 
 
-async def test_a_gate_that_fails_costs_no_slot(server: ScriptedServer) -> None:
-    class Gate:
+async def test_failing_rate_limiter_releases_the_slot(server: ScriptedServer) -> None:
+    class FailingLimiter:
         async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
             return None
 
@@ -276,17 +278,17 @@ async def test_a_gate_that_fails_costs_no_slot(server: ScriptedServer) -> None:
 
     server.on("GET", "/told", reply(body=FILE, headers={"RateLimit-Limit": "10", "RateLimit-Remaining": "9"}))
     server.on("GET", "/f", reply(body=FILE))
-    async with client_on(server, max_concurrency=1, rate_limiter=Gate()) as client:
+    async with client_on(server, max_concurrency=1, rate_limiter=FailingLimiter()) as client:
         for _ in range(3):
             with pytest.raises(OSError, match="out of reach"):
                 await read(fetch(client, server.url + "/told"))
         assert await read(fetch(client, server.url + "/f")) == FILE
 
 
-# Where the token goes.
+# Hosts that receive the token.
 
 
-async def test_the_token_goes_to_the_api_itself_and_stays_on_it(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_token_is_sent_to_the_api(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/a", redirect("/b"))
     server.on("GET", "/b", reply(body=FILE))
     assert await read(fetch(client, server.url + "/a")) == FILE
@@ -304,7 +306,7 @@ async def test_no_token_after_a_redirect_to_another_origin(server: ScriptedServe
             assert not {"circle-token", "authorization", "cookie"} & set(request.headers)
 
 
-async def test_a_resumed_file_takes_the_same_way(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_resume_follows_the_same_redirects(server: ScriptedServer, client: AsyncCircleCI) -> None:
     with ScriptedServer() as storage:
         server.on("GET", "/a", redirect(storage.url + "/signed"))
         storage.on("GET", "/signed", ranged())
@@ -314,14 +316,14 @@ async def test_a_resumed_file_takes_the_same_way(server: ScriptedServer, client:
         assert storage.requests[1].headers["range"] == f"bytes={len(FILE) // 2}-"
 
 
-async def test_no_token_to_other_servers(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_no_token_to_other_hosts(server: ScriptedServer, client: AsyncCircleCI) -> None:
     with ScriptedServer() as storage:
         storage.on("GET", "/signed", reply(body=FILE))
         assert await read(fetch(client, storage.url + "/signed")) == FILE
         assert "circle-token" not in storage.requests[0].headers
 
 
-async def test_a_signed_link_gets_no_token_wherever_it_leads(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_signed_url_gets_no_token(server: ScriptedServer, client: AsyncCircleCI) -> None:
     async def renew() -> str:
         return server.url + "/new"
 
@@ -332,7 +334,7 @@ async def test_a_signed_link_gets_no_token_wherever_it_leads(server: ScriptedSer
     assert [request.headers.get("circle-token") for request in server.requests] == [None] * 3
 
 
-async def test_redirects_have_an_end(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_too_many_redirects(server: ScriptedServer, client: AsyncCircleCI) -> None:
     server.on("GET", "/a", redirect("/a?signature=hidden"))
     with pytest.raises(StatusError) as caught:
         await read(fetch(client, server.url + "/a"))
@@ -342,7 +344,7 @@ async def test_redirects_have_an_end(server: ScriptedServer, client: AsyncCircle
 
 
 @pytest.mark.parametrize("location", ["http://example.com/f", "ftp://example.com/f", "https://user@example.com/f", ""])
-async def test_redirects_to_where_nobody_may_go(server: ScriptedServer, location: str) -> None:
+async def test_forbidden_redirects(server: ScriptedServer, location: str) -> None:
     server.on("GET", "/a", redirect(location))
     async with client_on(server) as client:
         with pytest.raises(StatusError) as caught:
@@ -350,7 +352,7 @@ async def test_redirects_to_where_nobody_may_go(server: ScriptedServer, location
     assert caught.value.status == 302
 
 
-async def test_artifact_hosts_of_the_cloud_get_the_token() -> None:
+async def test_artifact_hosts_of_circleci_get_the_token() -> None:
     seen: list[tuple[str, str | None]] = []
 
     def response(request: httpx.Request) -> httpx.Response:
@@ -398,13 +400,13 @@ CLOUD = "https://circleci.com"
         ("", "", False),
     ],
 )
-def test_who_may_hold_the_token(url: str, api: str, allowed: bool) -> None:
+def test_hosts_allowed_to_receive_the_token(url: str, api: str, allowed: bool) -> None:
     assert may_hold_token(url, api) is allowed
 
 
 @given(st.text(alphabet="abz.@:/\\?#[]-%_ \t\n0é", max_size=30))
-def test_the_host_is_the_one_that_is_asked(rest: str) -> None:
-    """What is checked here and what the HTTP library connects to is one host, for any address that is let through."""
+def test_checked_host_is_the_connected_host(rest: str) -> None:
+    """The checked host equals the host that the HTTP library connects to, for every accepted URL."""
     url = f"https://{rest}"
     try:
         host = check_url(url, allow_http=False)
@@ -423,13 +425,13 @@ def test_the_host_is_the_one_that_is_asked(rest: str) -> None:
         *("https://user:pw@host/x", "https://host\\x", "https://host/\n", "http://example.com/x"),
     ],
 )
-async def test_addresses_that_are_refused(url: str) -> None:
+async def test_invalid_urls(url: str) -> None:
     async with AsyncCircleCI(TOKEN, base_url=CLOUD) as client:
         with pytest.raises(InvalidArgumentError):
             fetch(client, url)
 
 
-async def test_http_is_for_this_machine_or_the_brave() -> None:
+async def test_plain_http_requires_localhost_or_allow_http() -> None:
     def response(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, content=b"x")
 
@@ -440,10 +442,10 @@ async def test_http_is_for_this_machine_or_the_brave() -> None:
         assert await read(fetch(client, "http://example.com/x")) == b"x"
 
 
-# Expired links.
+# Expired URLs.
 
 
-async def test_an_expired_link_is_renewed_once(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_expired_url_is_renewed_once(server: ScriptedServer, client: AsyncCircleCI) -> None:
     asked = 0
 
     async def renew() -> str:
@@ -461,7 +463,7 @@ async def test_an_expired_link_is_renewed_once(server: ScriptedServer, client: A
     assert asked == 2
 
 
-async def test_a_link_that_expires_in_the_middle(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_url_expires_during_the_download(server: ScriptedServer, client: AsyncCircleCI) -> None:
     async def renew() -> str:
         return server.url + "/new"
 
@@ -471,7 +473,7 @@ async def test_a_link_that_expires_in_the_middle(server: ScriptedServer, client:
     assert server.requests[2].headers["range"] == f"bytes={len(FILE) // 2}-"
 
 
-async def test_a_renewed_link_elsewhere_gets_no_token(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_renewed_url_on_another_host_gets_no_token(server: ScriptedServer, client: AsyncCircleCI) -> None:
     with ScriptedServer() as storage:
 
         async def renew() -> str:
@@ -486,14 +488,14 @@ async def test_a_renewed_link_elsewhere_gets_no_token(server: ScriptedServer, cl
 # Compression.
 
 
-async def test_a_compressed_body_is_unpacked_or_left(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_compressed_body_is_decoded_or_raw(server: ScriptedServer, client: AsyncCircleCI) -> None:
     packed = gzip.compress(FILE)
     server.on("GET", "/f", reply(body=packed, headers={"Content-Encoding": "gzip"}))
     assert await read(fetch(client, server.url + "/f")) == FILE
     assert await read(fetch(client, server.url + "/f", decode=False)) == packed
 
 
-async def test_a_compressed_body_that_broke_is_resumed(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_truncated_compressed_body_is_resumed(server: ScriptedServer, client: AsyncCircleCI) -> None:
     packed = gzip.compress(FILE)
     headers = {"Content-Encoding": "gzip"}
     server.on("GET", "/f", [reply(body=packed, headers=headers).cut(), reply(body=packed, headers=headers)])
@@ -501,7 +503,9 @@ async def test_a_compressed_body_that_broke_is_resumed(server: ScriptedServer, c
 
 
 @pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(FILE, mtime=0)[:-9]])
-async def test_broken_compression_is_a_decode_error(server: ScriptedServer, client: AsyncCircleCI, body: bytes) -> None:
+async def test_invalid_compression_is_a_decode_error(
+    server: ScriptedServer, client: AsyncCircleCI, body: bytes
+) -> None:
     server.on("GET", "/f", reply(body=body, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(DecodeError) as caught:
         await read(fetch(client, server.url + "/f"))
@@ -509,7 +513,7 @@ async def test_broken_compression_is_a_decode_error(server: ScriptedServer, clie
 
 
 @given(st.lists(st.binary(max_size=2000), max_size=4), st.integers(1, 500))
-def test_unpacking_does_not_depend_on_the_pieces(members: list[bytes], size: int) -> None:
+def test_decompression_is_independent_of_chunks(members: list[bytes], size: int) -> None:
     packed = b"".join(gzip.compress(member) for member in members)
     inflater = Inflater()
     out = b"".join(
@@ -519,7 +523,7 @@ def test_unpacking_does_not_depend_on_the_pieces(members: list[bytes], size: int
     assert out == b"".join(members)
 
 
-def test_a_bomb_comes_in_small_pieces() -> None:
+def test_decompression_bomb_is_yielded_in_small_chunks() -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     assert max(len(piece) for piece in Inflater().feed(bomb)) <= 1 << 18
 
@@ -533,7 +537,7 @@ def test_padding_and_zlib() -> None:
 # Secrets.
 
 
-async def test_no_error_shows_the_token_or_the_signature(server: ScriptedServer) -> None:
+async def test_errors_contain_no_token_or_signature(server: ScriptedServer) -> None:
     async with client_on(server, FakeClock()) as client:
         for script in (reply(403), drop(), reply(body=FILE).cut(keep=0)):
             server.on("GET", "/f", script)
@@ -548,7 +552,7 @@ async def test_no_error_shows_the_token_or_the_signature(server: ScriptedServer)
                 error = error.__cause__ or error.__context__
 
 
-async def test_no_frame_of_the_http_stack_in_what_cancellation_raises(server: ScriptedServer) -> None:
+async def test_cancellation_has_no_frames_of_the_http_stack(server: ScriptedServer) -> None:
     server.on("GET", "/f", reply(body=FILE).dripping(20, pause=0.05))
     caught: list[BaseException] = []
     async with client_on(server) as client:
@@ -565,7 +569,7 @@ async def test_no_frame_of_the_http_stack_in_what_cancellation_raises(server: Sc
     assert "site-packages/httpx" not in text
 
 
-async def test_hooks_see_each_attempt(server: ScriptedServer) -> None:
+async def test_hooks_run_for_each_attempt(server: ScriptedServer) -> None:
     asked: list[httpx.Request] = []
     told: list[httpx.Response] = []
 
@@ -583,7 +587,7 @@ async def test_hooks_see_each_attempt(server: ScriptedServer) -> None:
     assert len(asked) == 2
 
 
-async def test_a_hook_that_fails_costs_no_slot(server: ScriptedServer) -> None:
+async def test_failing_hook_releases_the_slot(server: ScriptedServer) -> None:
     async def on_response(response: httpx.Response) -> None:
         raise TypeError("mine")
 

@@ -1,4 +1,4 @@
-"""Whatever the server says no with: the right class, its words, and never an error about JSON."""
+"""Error responses: the class, the message of the server, and never a JSON error."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     ],
 )
 @pytest.mark.parametrize("what", ["get", "delete", "touch", "list", "request"])
-async def test_the_class_is_that_of_the_status(
+async def test_class_by_status(
     client: AsyncCircleCI, server: ScriptedServer, status: int, expected: type[StatusError], what: str
 ) -> None:
     server.otherwise(reply(status, json={"message": "No."}))
@@ -114,9 +114,7 @@ SHAPES: list[tuple[str, Response, str]] = [
 
 
 @pytest.mark.parametrize(("response", "message"), [shape[1:] for shape in SHAPES], ids=[shape[0] for shape in SHAPES])
-async def test_every_shape_of_body(
-    client: AsyncCircleCI, server: ScriptedServer, response: Response, message: str
-) -> None:
+async def test_error_bodies(client: AsyncCircleCI, server: ScriptedServer, response: Response, message: str) -> None:
     server.script([response, reply(json={"id": "1"})])
     with pytest.raises(NotFoundError) as caught:
         await things(client).get("a")
@@ -130,7 +128,7 @@ async def test_every_shape_of_body(
     assert (await things(client).get("a")).id == "1"
 
 
-async def test_what_an_error_tells(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_attributes_of_an_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(400, json={"message": "Bad id"}, headers={"X-Request-Id": "r-1", "x-Other": "o"}))
     with pytest.raises(BadRequestError) as caught:
         await things(client).get("a")
@@ -147,7 +145,7 @@ async def test_what_an_error_tells(client: AsyncCircleCI, server: ScriptedServer
     assert vars(again) == vars(error)
 
 
-async def test_the_request_id_of_the_old_api(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_request_id_of_v1(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", "/api/v1.1/me", reply(403, headers={"X-Circleci-Request-Id": "old"}))
     with pytest.raises(PermissionDeniedError) as caught:
         await client.v1.users.me()
@@ -163,7 +161,7 @@ async def test_the_request_id_of_the_old_api(client: AsyncCircleCI, server: Scri
         (410, "/api/v1.1/me", "The API no longer has this operation."),
     ],
 )
-async def test_what_a_status_may_mean(
+async def test_hints_by_status(
     client: AsyncCircleCI, server: ScriptedServer, status: int, path: str, words: str
 ) -> None:
     server.on("GET", path, reply(status))
@@ -172,7 +170,7 @@ async def test_what_a_status_may_mean(
     assert str(caught.value).endswith(words)
 
 
-async def test_v1_takes_project_tokens(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_v1_accepts_project_tokens(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", "/api/v1.1/me", reply(401))
     with pytest.raises(AuthenticationError) as caught:
         await client.v1.users.me()
@@ -181,7 +179,7 @@ async def test_v1_takes_project_tokens(client: AsyncCircleCI, server: ScriptedSe
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["https://example.com/api/v2/thing/a", "//example.com/", "http://[", ""])
-async def test_redirects_that_are_not_followed(
+async def test_redirects_not_followed(
     client: AsyncCircleCI, server: ScriptedServer, status: int, location: str
 ) -> None:
     server.on("GET", THING, redirect(location, status))
@@ -191,7 +189,7 @@ async def test_redirects_that_are_not_followed(
     assert (caught.value.status, len(server.requests)) == (status, 1)
 
 
-async def test_the_words_about_a_secret_are_not_repeated(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_message_about_a_secret_is_not_repeated(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", f"{THING}/password", reply(400, json={"message": "hunter2 is too short"}))
     with pytest.raises(BadRequestError) as caught:
         await things(client).reveal("a")
@@ -201,7 +199,7 @@ async def test_the_words_about_a_secret_are_not_repeated(client: AsyncCircleCI, 
     assert b"hunter2" not in pickle.dumps(error)
 
 
-async def test_a_bug_in_code_of_the_user_stays_what_it_is(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_exception_in_user_code_propagates(client: AsyncCircleCI, server: ScriptedServer) -> None:
     class Broken(dict[str, str]):
         def items(self) -> NoReturn:
             raise ZeroDivisionError

@@ -1,4 +1,4 @@
-"""Lifetime: deadlines, who closes what, event loops, and what is left when a client is gone."""
+"""Lifetime: deadlines, ownership, event loops, and resources left after a client."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def drip(status: int) -> Response:
 
 @dataclass(frozen=True)
 class Row:
-    """A call that the deadline ends, and what is known of it then."""
+    """A call with an exceeded deadline, and the expected error."""
 
     name: str
     response: Response | None
@@ -129,12 +129,12 @@ async def test_deadline(server: ScriptedServer, row: Row) -> None:
 async def test_deadline_while_connecting(
     server: ScriptedServer, timeout: Timeout | float, because: str, attempts: int
 ) -> None:
-    """The server takes the connection and never completes the TLS handshake: nothing of a call has left."""
+    """The server accepts the connection and never completes the TLS handshake: nothing was sent."""
     clock = None if because == "deadline" else FakeClock()
     async with client_on(server.url.replace("http:", "https:"), clock, timeout=timeout) as client:
         with pytest.raises(RequestTimeoutError) as caught:
             await trigger(client)
-        await server.disconnected(attempts)  # not only when the client is closed, or collected
+        await server.disconnected(attempts)  # not only when the client is closed or collected
     error = caught.value
     assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (because, "not_sent", attempts)
 
@@ -155,8 +155,8 @@ async def test_deadline_while_waiting_for_a_slot(server: ScriptedServer, kind: s
     assert len(server.requests) == 1
 
 
-async def test_no_time_left_is_no_request(server: ScriptedServer) -> None:
-    """Time that ran out in a hook of the last attempt, for instance."""
+async def test_no_request_after_the_deadline(server: ScriptedServer) -> None:
+    """For example, the deadline expired in a hook."""
     clock = FakeClock()
 
     async def dawdle(_: object) -> None:
@@ -170,7 +170,7 @@ async def test_no_time_left_is_no_request(server: ScriptedServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_without_limits(server: ScriptedServer) -> None:
+async def test_without_timeouts(server: ScriptedServer) -> None:
     server.script([reply(json=USER).after(0.05)])
     async with client_on(server, timeout=None) as client:
         await get(client)
@@ -179,7 +179,7 @@ async def test_without_limits(server: ScriptedServer) -> None:
 # Ownership.
 
 
-async def test_its_own_connections_are_closed(server: ScriptedServer) -> None:
+async def test_own_connections_are_closed(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     async with client_on(server) as client, anyio.create_task_group() as tasks:
         for _ in range(5):
@@ -188,7 +188,7 @@ async def test_its_own_connections_are_closed(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("kind", ["http_client", "transport"])
-async def test_what_is_borrowed_stays_open(server: ScriptedServer, kind: str) -> None:
+async def test_borrowed_client_stays_open(server: ScriptedServer, kind: str) -> None:
     server.otherwise(reply(json=USER))
     closed: list[str] = []
 
@@ -207,8 +207,8 @@ async def test_what_is_borrowed_stays_open(server: ScriptedServer, kind: str) ->
     await server.disconnected(1)
 
 
-async def test_a_borrowed_client_keeps_its_habits_but_follows_no_redirect(server: ScriptedServer) -> None:
-    """Its hooks run; its redirects, its credentials and its default headers stay out of our calls."""
+async def test_borrowed_client_runs_its_hooks_but_follows_no_redirect(server: ScriptedServer) -> None:
+    """Its hooks run; its redirects, credentials and default headers do not apply to our calls."""
     server.script([reply(307, headers={"Location": "/elsewhere"}), reply(json=USER)])
     seen: list[str] = []
 
@@ -247,13 +247,13 @@ async def test_use_after_close(server: ScriptedServer) -> None:
     assert len(server.requests) == 1
 
 
-async def test_a_client_that_was_never_used_closes(server: ScriptedServer) -> None:
+async def test_unused_client_closes(server: ScriptedServer) -> None:
     async with client_on(server):
         pass
     assert server.connections == 0
 
 
-async def test_closing_a_view_closes_nothing(server: ScriptedServer) -> None:
+async def test_closing_a_view_does_not_close_the_client(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     async with client_on(server) as client:
         async with client.with_options(timeout=5) as view:
@@ -264,8 +264,8 @@ async def test_closing_a_view_closes_nothing(server: ScriptedServer) -> None:
     assert server.connections == 1
 
 
-async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None:
-    """They end in peace, and their connections with them; no new call begins."""
+async def test_close_during_calls(server: ScriptedServer) -> None:
+    """They finish normally, then their connections are closed; no new call starts."""
     hold = server.latch()
     server.script([reply(json=USER), reply(json=USER).held_by(hold), reply(json=USER).held_by(hold)])
     responses: list[object] = []
@@ -289,7 +289,7 @@ async def test_closing_while_calls_are_under_way(server: ScriptedServer) -> None
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """What is said of this package's clients while the block runs."""
+    """Resource warnings about clients of this package in the block."""
     said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -299,12 +299,12 @@ def noted() -> Iterator[list[str]]:
 
 
 async def _forget(client: AsyncCircleCI, use: Callable[[AsyncCircleCI], Awaitable[object]]) -> list[Any]:
-    """Use a client, let go of it, and keep only what the test has to close."""
+    """Use a client, drop its last reference, and return the resources that the test must close."""
     await use(client)
     return list(client._session._https.values())
 
 
-async def test_a_forgotten_client_is_mentioned(server: ScriptedServer) -> None:
+async def test_unclosed_client_emits_a_resource_warning(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     with noted() as said:
         https = await _forget(client_on(server), get)
@@ -324,7 +324,7 @@ async def _open_only(client: AsyncCircleCI) -> None:
     client._session.http()
 
 
-async def _in_vain(client: AsyncCircleCI) -> None:
+async def _refused(client: AsyncCircleCI) -> None:
     with pytest.raises(ConnectionFailedError):
         await get(client)
 
@@ -339,26 +339,26 @@ async def _and_close(client: AsyncCircleCI) -> None:
     [
         (_nothing, ""),
         (_open_only, ""),
-        (_in_vain, "nobody"),
+        (_refused, "closed port"),
         (_and_close, ""),
         (get, "http_client"),
         (get, "transport"),
     ],
 )
-async def test_a_client_that_holds_nothing_is_not_mentioned(
+async def test_unclosed_client_without_connections_emits_no_warning(
     server: ScriptedServer, use: Callable[[AsyncCircleCI], Awaitable[object]], kind: str
 ) -> None:
     server.otherwise(reply(json=USER))
     with closed_port() as url, noted() as said:
         async with httpx.AsyncClient() as borrowed, httpx.AsyncHTTPTransport() as transport:
             options = {"http_client": {"http_client": borrowed}, "transport": {"transport": transport}}.get(kind, {})
-            address = url if kind == "nobody" else server.url
+            address = url if kind == "closed port" else server.url
             await _forget(client_on(address, FakeClock(), max_retries=0, **options), use)
             gc.collect()
     assert said == []
 
 
-async def test_a_thousand_clients_leave_nothing(server: ScriptedServer) -> None:
+async def test_a_thousand_clients_leave_no_resources(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     left: list[weakref.ref[object]] = []
 
@@ -387,14 +387,14 @@ def _open_files() -> int:
 
 @contextmanager
 def loops() -> Iterator[None]:
-    """asyncio complains of the connections that a finished loop leaves behind, whenever they are collected."""
+    """asyncio warns about connections of a closed loop when they are collected."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
         yield
         gc.collect()
 
 
-async def _crowd(client: AsyncCircleCI, last: bool) -> None:
+async def _many_calls(client: AsyncCircleCI, last: bool) -> None:
     async with anyio.create_task_group() as tasks:
         for _ in range(5):
             tasks.start_soon(get, client)
@@ -404,9 +404,9 @@ async def _crowd(client: AsyncCircleCI, last: bool) -> None:
 
 def _one_after_the_other(server: ScriptedServer, backends: tuple[str, str]) -> int:
     client = client_on(server, max_concurrency=2)
-    anyio.run(_crowd, client, False, backend=backends[0])
+    anyio.run(_many_calls, client, False, backend=backends[0])
     first = server.connections
-    anyio.run(_crowd, client, True, backend=backends[1])
+    anyio.run(_many_calls, client, True, backend=backends[1])
     return first
 
 
@@ -414,7 +414,7 @@ def _one_after_the_other(server: ScriptedServer, backends: tuple[str, str]) -> i
     "backends", [("asyncio", "asyncio"), ("trio", "trio"), ("asyncio", "trio"), ("trio", "asyncio")], ids="-".join
 )
 def test_one_client_in_two_loops(server: ScriptedServer, backends: tuple[str, str]) -> None:
-    """Connections and locks belong to the loop they were made in; nobody waits for what another loop holds."""
+    """Connections and locks belong to the loop of their creation; no task waits for resources of another loop."""
     server.otherwise(reply(json=USER))
     with loops():
         first = _one_after_the_other(server, backends)
@@ -431,13 +431,13 @@ def _again_and_again(server: ScriptedServer) -> int:
     return remembered
 
 
-def test_loops_that_are_over_are_forgotten(server: ScriptedServer) -> None:
+def test_state_of_closed_loops_is_removed(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     with loops():
         assert _again_and_again(server) == 1
 
 
-async def test_many_calls_few_at_once(server: ScriptedServer) -> None:
+async def test_max_concurrency(server: ScriptedServer) -> None:
     hold = server.latch()
     server.otherwise(reply(json={}).held_by(hold))
     async with client_on(server, max_concurrency=20) as client, anyio.create_task_group() as tasks:

@@ -1,4 +1,4 @@
-"""Lists are read page by page, to their end and no further, whatever the server says of the next page."""
+"""Lists are read page by page to their end, for all observed forms of the next page token."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def page(*numbers: int, **more: object) -> Response:
 
 
 def serve(server: ScriptedServer, pages: dict[str | None, Response]) -> None:
-    """Each page under the token that asks for it; None for the first."""
+    """Serve pages by token; None is the first page."""
 
     def response(request: Request) -> Response:
         return pages[dict(request.query).get("page-token")]
@@ -76,23 +76,23 @@ def three_pages(server: ScriptedServer) -> None:
 
 
 async def numbers_of(items: AsyncIterable[Any], into: list[int] | None = None) -> list[int]:
-    """The numbers of the items; `into` holds those that came before an error."""
+    """The numbers of the items; `into` contains the items before an error."""
     numbers = [] if into is None else into
     async for item in items:
         numbers.append(item.number)
     return numbers
 
 
-# What each way of reading asks for and gives
+# Ways of reading: their requests and results
 
 
-async def test_a_loop_gives_all_items_in_order(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_loop_yields_all_items_in_order(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG)) == [1, 2, 3, 4, 5]
     assert tokens(server) == [None, "b", "c"]
 
 
-async def test_await_gives_the_first_page_only(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_await_returns_the_first_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     pager = client.v2.pipelines.list_for_project(SLUG)
     first = await pager
@@ -101,13 +101,13 @@ async def test_await_gives_the_first_page_only(client: AsyncCircleCI, server: Sc
     assert tokens(server) == [None]
 
 
-async def test_nothing_is_sent_before_it_is_read(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_no_request_before_reading(client: AsyncCircleCI, server: ScriptedServer) -> None:
     pager = client.v2.pipelines.list_for_project(SLUG)
     assert repr(pager) == "<AsyncPager of v2.pipelines.list_for_project>"
     assert server.requests == []
 
 
-async def test_each_loop_starts_anew(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_each_loop_restarts(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     pager = client.v2.pipelines.list_for_project(SLUG)
     assert await numbers_of(pager) == await numbers_of(pager) == [1, 2, 3, 4, 5]
@@ -126,7 +126,7 @@ async def test_pages(client: AsyncCircleCI, server: ScriptedServer) -> None:
     ("count", "numbers", "requests"),
     [(0, [], 0), (1, [1], 1), (2, [1, 2], 1), (3, [1, 2, 3], 2), (4, [1, 2, 3, 4], 2), (99, [1, 2, 3, 4, 5], 3)],
 )
-async def test_take_reads_no_page_that_it_does_not_need(
+async def test_take_reads_only_necessary_pages(
     client: AsyncCircleCI, server: ScriptedServer, count: int, numbers: list[int], requests: int
 ) -> None:
     three_pages(server)
@@ -136,7 +136,7 @@ async def test_take_reads_no_page_that_it_does_not_need(
 
 
 @pytest.mark.parametrize("count", [-1, True, 1.5, "3", None])
-async def test_take_and_prefetch_refuse_what_is_no_count(client: AsyncCircleCI, count: Any) -> None:
+async def test_take_and_prefetch_require_a_count(client: AsyncCircleCI, count: Any) -> None:
     pager = client.v2.pipelines.list_for_project(SLUG)
     with pytest.raises(InvalidArgumentError, match="whole number"):
         await pager.take(count)
@@ -150,7 +150,7 @@ async def test_collect(client: AsyncCircleCI, server: ScriptedServer) -> None:
     assert [item.number for item in collected] == [1, 2, 3, 4, 5]
 
 
-async def test_going_on_from_a_token(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_start_from_a_token(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     pager = client.v2.pipelines.list_for_project(SLUG)
     await pager
@@ -162,7 +162,7 @@ async def test_going_on_from_a_token(client: AsyncCircleCI, server: ScriptedServ
     assert tokens(server) == [None, "b", "c"]
 
 
-async def test_the_other_parameters_are_kept(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_other_parameters_are_repeated(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     await client.with_options(query={"trace": "1"}).v2.pipelines.list_for_project(SLUG, branch="a b&c").collect()
     assert [request.query for request in server.requests] == [
@@ -172,33 +172,33 @@ async def test_the_other_parameters_are_kept(client: AsyncCircleCI, server: Scri
     ]
 
 
-async def test_what_else_a_page_holds_is_kept(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_extra_keys_of_a_page_are_kept(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(server, {None: page(1, next_page_token=None, total_count=7)})
     assert (await client.v2.pipelines.list_for_project(SLUG)).extras == {"total_count": 7}
 
 
-# What the server may say of the next page
+# Forms of the next page token
 
 
 @pytest.mark.parametrize("token", ["a+b/c==", "a b", "%2F", "&x=1#", "ümlaut", "t" * 4000], ids=lambda token: token[:8])
-async def test_a_token_goes_back_as_it_came(client: AsyncCircleCI, server: ScriptedServer, token: str) -> None:
+async def test_token_is_returned_unchanged(client: AsyncCircleCI, server: ScriptedServer, token: str) -> None:
     serve(server, {None: page(1, next_page_token=token), token: page(2)})
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG)) == [1, 2]
 
 
 @pytest.mark.parametrize("end", [{}, {"next_page_token": None}, {"next_page_token": ""}])
-async def test_every_kind_of_end(client: AsyncCircleCI, server: ScriptedServer, end: dict[str, object]) -> None:
+async def test_forms_of_the_last_page(client: AsyncCircleCI, server: ScriptedServer, end: dict[str, object]) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": page(2, **end)})
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG)) == [1, 2]
     assert len(server.requests) == 2
 
 
-async def test_the_token_in_kebab_case(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_token_in_kebab_case(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(server, {None: page(1, **{"next-page-token": "b"}), "b": page(2)})
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG)) == [1, 2]
 
 
-async def test_an_empty_page_with_a_token_is_not_the_end(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_empty_page_with_a_token_is_not_the_end(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(
         server,
         {
@@ -219,7 +219,7 @@ async def test_an_empty_page_with_a_token_is_not_the_end(client: AsyncCircleCI, 
         pytest.param({"a": "b", "b": "a"}, "a", ["a", "b"], id="back to where it was told to start"),
     ],
 )
-async def test_a_token_seen_twice_raises(
+async def test_repeated_token_raises_pagination_error(
     client: AsyncCircleCI,
     server: ScriptedServer,
     pages: dict[str | None, str],
@@ -241,7 +241,7 @@ async def test_a_token_seen_twice_raises(
     assert error.elapsed > 0
 
 
-async def test_an_error_in_the_middle_says_where_to_go_on(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_error_in_the_middle_has_the_next_token(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c"), "c": reply(500)})
     pager = client.v2.pipelines.list_for_project(SLUG)
     read: list[int] = []
@@ -253,7 +253,7 @@ async def test_an_error_in_the_middle_says_where_to_go_on(client: AsyncCircleCI,
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG, page_token=str(caught.value.next))) == [3]
 
 
-async def test_a_loop_can_be_taken_up_again_after_an_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_loop_can_be_resumed_after_an_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": reply(500)})
     pages = client.v2.pipelines.list_for_project(SLUG).pages()
     await anext(pages)
@@ -265,7 +265,7 @@ async def test_a_loop_can_be_taken_up_again_after_an_error(client: AsyncCircleCI
         await anext(pages)
 
 
-async def test_a_start_that_makes_no_sense_is_refused_unsent(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_invalid_start_is_refused_locally(client: AsyncCircleCI, server: ScriptedServer) -> None:
     wrong: Any
     for wrong in (5, ["b"], None, b"b"):
         with pytest.raises(InvalidArgumentError, match="page_token"):
@@ -311,14 +311,14 @@ async def test_by_offset(
     assert [dict(request.query).get("offset") for request in server.requests] == offsets
 
 
-async def test_a_page_of_more_than_the_api_gives_is_refused(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_page_size_above_the_maximum_is_refused(client: AsyncCircleCI, server: ScriptedServer) -> None:
     with pytest.raises(InvalidArgumentError, match="page_size: it is at most 100, not 101"):
         await client.v1.builds.list(page_size=101)
     assert server.requests == []
 
 
 async def test_by_offset_without_a_known_size(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    """Nobody says how many decisions a page holds, so only an empty one is the end."""
+    """The page size of decisions is undocumented, so only an empty page is the end."""
     given = {None: 3, "3": 2, "5": 0}
 
     def response(request: Request) -> Response:
@@ -349,7 +349,7 @@ async def test_by_page_number(client: AsyncCircleCI, server: ScriptedServer) -> 
     ]
 
 
-async def test_everything_at_once(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_single_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
     item = {"vcs_type": "github", "name": "acme", "avatar_url": "https://example.com/a.png", "slug": "gh/acme"}
     server.on("GET", "/api/v2/me/collaborations", reply(json=[item, item]))
     server.on("GET", f"/api/v2/projects/{ID}/pipeline-definitions", reply(json={"items": []}))
@@ -371,7 +371,7 @@ def endless(first_items: int, pages: int) -> Callable[[httpx.Request], httpx.Res
     return response
 
 
-async def test_ten_thousand_pages_without_recursion_and_none_kept() -> None:
+async def test_ten_thousand_pages_without_recursion_or_leak() -> None:
     alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
     count = 0
     async with AsyncCircleCI("token", transport=httpx.MockTransport(endless(1, 10_000)), timeout=None) as client:
@@ -382,10 +382,10 @@ async def test_ten_thousand_pages_without_recursion_and_none_kept() -> None:
     assert count == 10_000
 
 
-# Leaving early
+# Early exit
 
 
-async def test_breaking_out_sends_nothing_more(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_break_stops_requests(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     async for item in client.v2.pipelines.list_for_project(SLUG):
         if item.number == 2:
@@ -414,15 +414,15 @@ async def test_cancelled_in_the_middle(client: AsyncCircleCI, server: ScriptedSe
 
 
 async def run_until_idle() -> None:
-    """Let tasks that should not exist get on with what they should not do."""
+    """Run background tasks, which should not exist, until they wait for I/O."""
     for _ in range(20):
         await anyio.lowlevel.checkpoint()
 
 
-# Reading ahead
+# Prefetching
 
 
-async def test_prefetch_gives_the_same_in_the_same_order(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_prefetch_yields_the_same_items_in_order(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     pager = client.v2.pipelines.list_for_project(SLUG)
     for ahead in (1, 2, 10):
@@ -432,7 +432,7 @@ async def test_prefetch_gives_the_same_in_the_same_order(client: AsyncCircleCI, 
 
 
 @pytest.mark.parametrize("ahead", [1, 2, 3])
-async def test_prefetch_reads_as_far_ahead_as_told(ahead: int) -> None:
+async def test_prefetch_reads_the_given_number_of_pages_ahead(ahead: int) -> None:
     asked: list[str | None] = []
     serve_endless = endless(1, 100)
 
@@ -445,8 +445,8 @@ async def test_prefetch_reads_as_far_ahead_as_told(ahead: int) -> None:
         async with pager.prefetch(ahead) as items:
             await anext(items)
             await run_until_idle()
-            assert len(asked) == 1 + ahead  # the page in hand, and those ahead of it
-            assert pager.next == "1"  # where the page in hand ends, not what was read ahead
+            assert len(asked) == 1 + ahead  # the current page, and the prefetched ones
+            assert pager.next == "1"  # the end of the current page, not of the prefetched ones
             await anext(items)
             await run_until_idle()
             assert len(asked) == 2 + ahead
@@ -455,7 +455,7 @@ async def test_prefetch_reads_as_far_ahead_as_told(ahead: int) -> None:
         assert len(asked) == 2 + ahead
 
 
-async def test_prefetch_left_early_stops_reading(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_prefetch_stops_after_early_exit(client: AsyncCircleCI, server: ScriptedServer) -> None:
     latch = server.latch()
     serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c").held_by(latch), "c": page(3)})
     async with client.v2.pipelines.list_for_project(SLUG).prefetch() as items:
@@ -467,7 +467,7 @@ async def test_prefetch_left_early_stops_reading(client: AsyncCircleCI, server: 
     assert tokens(server) == [None, "b"]
 
 
-async def test_prefetch_lets_an_exception_of_the_block_through_unwrapped(
+async def test_prefetch_propagates_an_exception_of_the_block_unwrapped(
     client: AsyncCircleCI, server: ScriptedServer
 ) -> None:
     three_pages(server)
@@ -478,7 +478,9 @@ async def test_prefetch_lets_an_exception_of_the_block_through_unwrapped(
     assert caught.value.__cause__ is None
 
 
-async def test_prefetch_gives_an_error_in_its_turn(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_prefetch_raises_an_error_after_the_items_before_it(
+    client: AsyncCircleCI, server: ScriptedServer
+) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="c"), "c": reply(404)})
     pager = client.v2.pipelines.list_for_project(SLUG)
     read: list[int] = []
@@ -489,7 +491,7 @@ async def test_prefetch_gives_an_error_in_its_turn(client: AsyncCircleCI, server
     assert (read, caught.value.next, pager.next) == ([1, 2], "c", "c")
 
 
-async def test_prefetch_finds_a_token_seen_twice(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_prefetch_detects_a_repeated_token(client: AsyncCircleCI, server: ScriptedServer) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": page(2, next_page_token="b")})
     read: list[int] = []
     with pytest.raises(PaginationError):
@@ -526,7 +528,7 @@ async def test_prefetch_cancelled(client: AsyncCircleCI, server: ScriptedServer,
     assert len(await client.v2.pipelines.list_for_project(SLUG).collect()) == 5
 
 
-async def test_prefetch_inside_a_time_limit_of_the_caller(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_prefetch_inside_a_timeout_of_the_caller(client: AsyncCircleCI, server: ScriptedServer) -> None:
     latch = server.latch()
     serve(server, {None: page(1, next_page_token="b"), "b": page(2).held_by(latch)})
     with anyio.move_on_after(0.1) as limit:
@@ -537,8 +539,8 @@ async def test_prefetch_inside_a_time_limit_of_the_caller(client: AsyncCircleCI,
     assert limit.cancelled_caught
 
 
-async def test_two_lists_at_once(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    """Interleaved loops do not disturb each other, with one pager or two."""
+async def test_interleaved_loops(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """Interleaved loops are independent, with one pager or two."""
     three_pages(server)
     pager = client.v2.pipelines.list_for_project(SLUG)
     one: AsyncIterator[Any] = aiter(pager)
@@ -557,7 +559,7 @@ async def test_two_lists_at_once(client: AsyncCircleCI, server: ScriptedServer) 
         redirect("https://example.com/"),
     ],
 )
-async def test_what_is_no_list_is_an_error_with_the_start(
+async def test_response_without_a_list_is_a_decode_error(
     client: AsyncCircleCI, server: ScriptedServer, response: Response
 ) -> None:
     serve(server, {None: page(1, next_page_token="b"), "b": response})

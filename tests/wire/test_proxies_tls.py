@@ -44,7 +44,7 @@ def responding(server: ScriptedServer) -> ScriptedServer:
 
 @pytest.fixture
 def secure() -> Iterator[ScriptedServer]:
-    """A server whose certificate only `AUTHORITY` vouches for."""
+    """A server with a certificate issued by `AUTHORITY`."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     AUTHORITY.issue_cert("localhost").configure_cert(context)
     with ScriptedServer(tls=context) as server:
@@ -76,7 +76,7 @@ async def trigger(client: AsyncCircleCI) -> None:
 # Certificates.
 
 
-async def test_a_private_authority_through_verify(secure: ScriptedServer, trusting: ssl.SSLContext) -> None:
+async def test_private_ca_by_verify(secure: ScriptedServer, trusting: ssl.SSLContext) -> None:
     async with client_on(secure, verify=trusting) as client:
         await get(client)
         await trigger(client)
@@ -84,7 +84,7 @@ async def test_a_private_authority_through_verify(secure: ScriptedServer, trusti
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-async def test_a_private_authority_through_the_environment(
+async def test_private_ca_by_environment(
     secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
 ) -> None:
     file = tmp_path / "ca.pem"
@@ -98,7 +98,7 @@ async def test_a_private_authority_through_the_environment(
 
 
 def _subject_hash() -> str:
-    """The name under which OpenSSL looks for a certificate in a folder."""
+    """The file name used by OpenSSL for a certificate in a folder."""
     import shutil
     import subprocess
 
@@ -115,7 +115,7 @@ async def test_without_verification(secure: ScriptedServer) -> None:
         await get(client)
 
 
-async def test_an_unknown_authority_gets_nothing(secure: ScriptedServer) -> None:
+async def test_unknown_ca_receives_no_request(secure: ScriptedServer) -> None:
     async with client_on(secure, FakeClock(), verify=True) as client:
         with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED") as caught:
             await trigger(client)
@@ -123,7 +123,7 @@ async def test_an_unknown_authority_gets_nothing(secure: ScriptedServer) -> None
     assert secure.requests == []
 
 
-async def test_certificates_that_cannot_be_read(secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unreadable_certificates(secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     async with client_on(secure, verify=True) as client:
         with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
@@ -165,7 +165,7 @@ async def test_https_through_a_proxy(
         await trigger(client)
     assert proxy.tunnels == ([secure.host] if through else [])
     assert (len(secure.requests), secure.connections) == (2, 1)
-    assert proxy.requests == []  # it carried bytes and saw no token
+    assert proxy.requests == []  # the tunnel contains no readable token
 
 
 async def test_http_through_a_proxy(server: ScriptedServer, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +175,7 @@ async def test_http_through_a_proxy(server: ScriptedServer, proxy: Proxy, monkey
     assert (len(server.requests), [request.target for request in proxy.requests]) == (0, [f"{server.url}/api/v2/me"])
 
 
-async def test_the_argument_goes_before_the_environment(
+async def test_argument_precedes_the_environment(
     secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -188,12 +188,12 @@ async def test_the_argument_goes_before_the_environment(
     assert secure.requests[0].headers["circle-token"] == TOKEN
 
 
-@pytest.mark.parametrize("trouble", ["refuses", "breaks"])
-async def test_a_proxy_that_will_not(
-    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, trouble: str
+@pytest.mark.parametrize("failure", ["refuses", "breaks"])
+async def test_proxy_without_a_tunnel(
+    secure: ScriptedServer, proxy: Proxy, trusting: ssl.SSLContext, failure: str
 ) -> None:
-    """No tunnel, no request: even a trigger has not left and is tried again."""
-    proxy.refuses, proxy.breaks = (407, False) if trouble == "refuses" else (None, True)
+    """Without a tunnel no request is sent: even a trigger is retried."""
+    proxy.refuses, proxy.breaks = (407, False) if failure == "refuses" else (None, True)
     address = proxy.url.replace("//", "//ada:secret@")
     async with client_on(secure, FakeClock(), verify=trusting, proxy=address) as client:
         with pytest.raises(ConnectionFailedError) as caught:
@@ -207,13 +207,13 @@ async def test_a_proxy_that_will_not(
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:9", "127.0.0.1:9", ""])
-def test_a_proxy_that_is_none(proxy: str) -> None:
+def test_invalid_proxy(proxy: str) -> None:
     with pytest.raises(ConfigError, match="proxy="):
         AsyncCircleCI(TOKEN, proxy=proxy)
 
 
 @pytest.mark.parametrize("proxy", ["ftp://127.0.0.1:9", "socks5://127.0.0.1:9", "http://[::1"])
-async def test_a_proxy_of_the_environment_that_is_none(
+async def test_invalid_proxy_in_the_environment(
     secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)

@@ -1,6 +1,6 @@
-"""Rate limits: one refusal holds back all who would be refused, and nobody else.
+"""Rate limits: a 429 pauses all calls of its rate group, and no others.
 
-What the headers mean and how the line moves is tested in `tests/unit/test_ratelimit.py`; here is what the server sees.
+Headers and the queue are tested in `tests/unit/test_ratelimit.py`; these tests check the requests on the server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def refusal(seconds: int = 10, headers: Mapping[str, str] = {}) -> Response:
 
 @pytest.fixture
 def api(server: ScriptedServer) -> ScriptedServer:
-    """A server that returns all calls of this file well, unless told otherwise."""
+    """A server with a successful response to all calls of this file by default."""
     server.on("GET", ME, reply(json=USER))
     server.on("POST", JOB, reply(json=MESSAGE))
     server.on("POST", CANCEL, reply(json=MESSAGE))
@@ -54,7 +54,7 @@ async def cancel_workflow(client: AsyncCircleCI) -> None:
     await client.v2.workflows.cancel(ID)
 
 
-async def test_the_next_call_waits_when_nothing_is_left(api: ScriptedServer) -> None:
+async def test_next_call_waits_at_remaining_zero(api: ScriptedServer) -> None:
     clock = FakeClock()
     api.script([reply(json=USER, headers=NOTHING_LEFT)])
     async with client_on(api, clock) as client:
@@ -66,7 +66,7 @@ async def test_the_next_call_waits_when_nothing_is_left(api: ScriptedServer) -> 
 
 
 @pytest.mark.parametrize("status", [200, 404, 503])
-async def test_any_response_teaches(api: ScriptedServer, status: int) -> None:
+async def test_every_response_updates_the_limit(api: ScriptedServer, status: int) -> None:
     clock = FakeClock()
     api.script([reply(status, json=USER, headers=NOTHING_LEFT)])
     async with client_on(api, clock, max_retries=0) as client:
@@ -76,8 +76,8 @@ async def test_any_response_teaches(api: ScriptedServer, status: int) -> None:
     assert clock.slept == [1]
 
 
-async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
-    """They send nothing until it is over, then leave one by one at the pace of the headers."""
+async def test_one_429_pauses_fifty_tasks(api: ScriptedServer) -> None:
+    """They send nothing during the pause, then proceed one by one at the rate of the headers."""
     clock = FakeClock(held=True)
     asked: list[float] = []
 
@@ -88,7 +88,7 @@ async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
     async with client_on(api, clock, on_request=note, timeout=60) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(me, client)
         await api.seen(1)
-        while not clock.slept:  # until the refusal has arrived
+        while not clock.slept:  # until the 429 has arrived
             await run_until_idle()
         for _ in range(49):
             tasks.start_soon(me, client)
@@ -99,8 +99,8 @@ async def test_fifty_tasks_meet_one_refusal(api: ScriptedServer) -> None:
     assert len(api.requests) == 51
 
 
-async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> None:
-    """Each such refusal moves the pause, and all get through in the end."""
+async def test_requests_in_flight_may_get_429(api: ScriptedServer) -> None:
+    """Each 429 extends the pause, and all calls succeed."""
     clock = FakeClock()
     latch = api.latch()
     refused: list[int] = []
@@ -121,8 +121,8 @@ async def test_what_was_under_way_may_still_be_refused(api: ScriptedServer) -> N
     assert clock.slept[0] == 5
 
 
-async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer) -> None:
-    """They had passed the limiter when it was open; now they leave as late as all others, and in no greater hurry."""
+async def test_calls_waiting_for_a_slot_are_paused_too(api: ScriptedServer) -> None:
+    """They passed the limiter before the pause; they proceed as late as all others, at the same rate."""
     clock = FakeClock(held=True)
     latch = api.latch()
     hooked: list[httpx.Request] = []
@@ -143,7 +143,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
             tasks.start_soon(me, client)
         await api.seen(2)
         latch.open()
-        while len(responded) < 2:  # the clock stands still while the network works, or calls run out of time
+        while len(responded) < 2:  # the clock stands still during network I/O, or calls would time out
             await run_until_idle()
         await clock.advance(9.9)
         assert len(api.requests) == 2
@@ -160,7 +160,7 @@ async def test_those_who_wait_for_a_place_are_held_back_too(api: ScriptedServer)
     [({"max_retry_after": 5}, "retry_after_too_long"), ({"timeout": 8}, "deadline")],
     ids=["max_retry_after", "timeout"],
 )
-async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
+async def test_call_paused_beyond_its_deadline_is_not_sent(
     api: ScriptedServer, options: dict[str, Any], reason: str
 ) -> None:
     latch = api.latch()
@@ -182,7 +182,7 @@ async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
         assert len(api.requests) == 1
         clock.now += 10
         api.on("GET", ME, reply(json=USER))
-        with anyio.fail_after(5):  # nobody has kept the place
+        with anyio.fail_after(5):  # no slot is lost
             await me(client)
     assert sorted((error.attempts, error.request_outcome, error.retry_stop_reason) for error in errors) == [
         *[(0, "not_sent", reason)] * 4,
@@ -190,8 +190,8 @@ async def test_who_loses_the_turn_and_cannot_wait_was_never_sent(
     ]
 
 
-async def test_in_the_end_nobody_counts_as_under_way(api: ScriptedServer) -> None:
-    """Whoever did would claim a part of each window to come."""
+async def test_in_flight_count_returns_to_zero(api: ScriptedServer) -> None:
+    """A leaked count would reduce every later window."""
     api.on("GET", "/moved", redirect("/file"))
     api.on("GET", "/file", reply(body=b"whole"))
     async with client_on(api, FakeClock(), max_retries=1) as client:
@@ -209,7 +209,7 @@ async def test_in_the_end_nobody_counts_as_under_way(api: ScriptedServer) -> Non
         assert len(client._session.under_way) == 2
 
 
-async def test_a_throttled_export_stops_no_cancel_and_two_limited_groups_stop_all(api: ScriptedServer) -> None:
+async def test_limited_group_pauses_itself_and_two_groups_pause_the_client(api: ScriptedServer) -> None:
     clock = FakeClock()
     api.on("GET", EXPORT, refusal(50))
     async with client_on(api, clock, max_retries=0, max_retry_after=5) as client:
@@ -229,7 +229,7 @@ async def test_a_throttled_export_stops_no_cancel_and_two_limited_groups_stop_al
         await me(client)
 
 
-async def test_views_share_the_gate_and_other_clients_do_not(api: ScriptedServer) -> None:
+async def test_views_share_the_limiter_and_other_clients_do_not(api: ScriptedServer) -> None:
     api.script([refusal(50)])
     async with client_on(api, FakeClock(), max_retries=0) as client, client_on(api, FakeClock()) as other:
         with pytest.raises(RateLimitError):
@@ -247,7 +247,7 @@ async def test_views_share_the_gate_and_other_clients_do_not(api: ScriptedServer
         ({"timeout": 49}, "deadline"),
     ],
 )
-async def test_a_wait_that_cannot_fit_is_an_error_and_no_request(
+async def test_wait_beyond_the_deadline_is_an_error_without_request(
     api: ScriptedServer, options: dict[str, Any], because: str
 ) -> None:
     clock = FakeClock()
@@ -268,16 +268,16 @@ async def test_a_wait_that_cannot_fit_is_an_error_and_no_request(
     [(refusal(3), "rejected"), (reply(503), "unknown"), (drop(), "unknown")],
     ids=["429", "503", "drop"],
 )
-async def test_what_was_sent_before_is_not_unsent(api: ScriptedServer, first: Response, request_outcome: str) -> None:
+async def test_outcome_after_an_earlier_attempt(api: ScriptedServer, first: Response, request_outcome: str) -> None:
     api.script([first])
-    async with client_on(api, FakeClock(), rate_limiter=Notebook(None, 70.0)) as client:
+    async with client_on(api, FakeClock(), rate_limiter=RecordingLimiter(None, 70.0)) as client:
         with pytest.raises(RateLimitError) as caught:
             await me(client)
     assert (caught.value.request_outcome, caught.value.attempts, len(api.requests)) == (request_outcome, 1, 1)
 
 
-async def test_an_impatient_call_is_not_held_by_a_patient_one(api: ScriptedServer) -> None:
-    """A pause that grows while the line waits: whoever stands behind still leaves at his own deadline."""
+async def test_short_deadline_is_independent_of_the_queue(api: ScriptedServer) -> None:
+    """The pause grows during the wait: a queued call still fails at its own deadline."""
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     caught: list[RateLimitError] = []
@@ -300,8 +300,8 @@ async def test_an_impatient_call_is_not_held_by_a_patient_one(api: ScriptedServe
     assert api.requests == []
 
 
-async def test_cancelled_in_line(api: ScriptedServer) -> None:
-    """95 of 100 give up while they wait; the five others leave at once one after the other."""
+async def test_cancelled_in_the_queue(api: ScriptedServer) -> None:
+    """95 of 100 calls are cancelled while they wait; the other five proceed at once, one by one."""
     clock = FakeClock(held=True)
     api.script([reply(json=USER, headers=NOTHING_LEFT | {"X-RateLimit-Reset": "10"})])
     async with client_on(api, clock) as client:
@@ -334,10 +334,10 @@ async def test_client_rate_limit_is_a_snapshot(api: ScriptedServer) -> None:
         responded = await client.raw_response(client.v2.users.me)
     first = RateLimit(limit=4, remaining=0, reset=1.0, window=1.0)
     assert seen == [None, None, first, first, RateLimit(remaining=3, window=3600.0)]
-    assert responded.rate_limit is None  # what its own response said
+    assert responded.rate_limit is None  # from its own response
 
 
-async def test_the_error_of_a_refusal_in_plain_text(api: ScriptedServer) -> None:
+async def test_plain_text_429(api: ScriptedServer) -> None:
     api.script([refusal(7, NOTHING_LEFT)])
     async with client_on(api, FakeClock(), max_retries=0) as client:
         with pytest.raises(RateLimitError, match=r"429 Too Many Requests: Rate limited\.") as caught:
@@ -347,7 +347,7 @@ async def test_the_error_of_a_refusal_in_plain_text(api: ScriptedServer) -> None
 
 
 @pytest.mark.parametrize("options", [{}, {"max_retries": 0}], ids=["patient", "max_retries=0"])
-async def test_a_refusal_without_a_word_pauses_the_group_too(api: ScriptedServer, options: dict[str, Any]) -> None:
+async def test_429_without_headers_pauses_the_group(api: ScriptedServer, options: dict[str, Any]) -> None:
     clock = FakeClock()
     api.script([reply(429)])
     async with client_on(api, clock, **options) as client:
@@ -358,11 +358,11 @@ async def test_a_refusal_without_a_word_pauses_the_group_too(api: ScriptedServer
     assert clock.slept == [0.25]
 
 
-# A limiter of the application's own.
+# A custom rate limiter.
 
 
-class Notebook:
-    """Writes down what it is asked and told, and lets pass or not."""
+class RecordingLimiter:
+    """Records its calls, and admits or rejects requests."""
 
     def __init__(self, *responses: float | None) -> None:
         self.responses = list(responses)
@@ -378,8 +378,8 @@ class Notebook:
         self.told.append((rate_limit, retry_after))
 
 
-async def test_a_limiter_of_the_application(api: ScriptedServer) -> None:
-    limiter = Notebook()
+async def test_custom_limiter(api: ScriptedServer) -> None:
+    limiter = RecordingLimiter()
     api.script([refusal(3), reply(503), reply(json=USER, headers=NOTHING_LEFT), reply(json=USER), refusal(500)])
     async with client_on(api, FakeClock(), rate_limiter=limiter, timeout=30) as client:
         await me(client)
@@ -393,8 +393,8 @@ async def test_a_limiter_of_the_application(api: ScriptedServer) -> None:
     assert limiter.told == [(None, 3), (RateLimit(4, 0, 1.0, 1.0), None), (None, 500)]
 
 
-async def test_a_limiter_of_the_application_may_refuse(api: ScriptedServer) -> None:
-    async with client_on(api, FakeClock(), rate_limiter=Notebook(None, 70.0, 9.0), timeout=8) as client:
+async def test_custom_limiter_rejects(api: ScriptedServer) -> None:
+    async with client_on(api, FakeClock(), rate_limiter=RecordingLimiter(None, 70.0, 9.0), timeout=8) as client:
         await me(client)
         for because in ("retry_after_too_long", "deadline"):
             with pytest.raises(RateLimitError) as caught:
@@ -403,8 +403,8 @@ async def test_a_limiter_of_the_application_may_refuse(api: ScriptedServer) -> N
     assert len(api.requests) == 1
 
 
-async def test_a_limiter_that_never_comes_back_is_left_at_the_deadline(api: ScriptedServer) -> None:
-    class Stuck(Notebook):
+async def test_blocking_custom_limiter_ends_at_the_deadline(api: ScriptedServer) -> None:
+    class Stuck(RecordingLimiter):
         async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
             await anyio.sleep_forever()
             return None
@@ -419,7 +419,7 @@ async def test_a_limiter_that_never_comes_back_is_left_at_the_deadline(api: Scri
     )
 
 
-async def test_a_lost_connection_teaches_the_gate_nothing(api: ScriptedServer) -> None:
+async def test_lost_connection_does_not_update_the_limiter(api: ScriptedServer) -> None:
     clock = FakeClock()
     api.script([drop()])
     async with client_on(api, clock, max_retries=0) as client:

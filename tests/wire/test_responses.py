@@ -1,4 +1,4 @@
-"""Responses become what the signature says, or a `DecodeError` that says where they do not; nothing else."""
+"""Responses are decoded to the annotated type, or raise `DecodeError` with the location of the difference."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
         yield client
 
 
-# What is taken
+# Accepted responses
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 226, 299])
@@ -36,7 +36,7 @@ async def test_any_2xx_is_a_success(client: AsyncCircleCI, server: ScriptedServe
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-async def test_no_body_where_none_is_needed(
+async def test_missing_body_without_a_result(
     client: AsyncCircleCI, server: ScriptedServer, status: int, framing: Framing
 ) -> None:
     server.on("PUT", THING, reply(status, framing=framing))
@@ -46,7 +46,7 @@ async def test_no_body_where_none_is_needed(
 
 
 @pytest.mark.parametrize("body", [b'""', b"{}", b"<html>", b"\xff", b'{"message": "ok"}', b"x" * 100_000])
-async def test_a_body_of_no_use_is_not_looked_at(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
+async def test_unused_body_is_ignored(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
     server.on("PUT", THING, reply(body=body))
     await things(client).touch("a")
 
@@ -63,7 +63,7 @@ async def test_a_body_of_no_use_is_not_looked_at(client: AsyncCircleCI, server: 
         "nonsense",
     ],
 )
-async def test_json_under_any_label(client: AsyncCircleCI, server: ScriptedServer, content_type: str) -> None:
+async def test_json_with_any_content_type(client: AsyncCircleCI, server: ScriptedServer, content_type: str) -> None:
     server.on("GET", THING, reply(json={"id": "1"}, content_type=content_type))
     assert (await things(client).get("a")).id == "1"
 
@@ -84,7 +84,7 @@ async def test_one_of_several_responses(client: AsyncCircleCI, server: ScriptedS
     assert await things(client).create() == Notice(message="nothing to do")
 
 
-async def test_a_trigger_that_starts_nothing(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_trigger_without_a_pipeline(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.script([reply(201, json=CREATED), reply(200, json={"message": "No workflow matched."})])
     created = await client.v2.pipelines.trigger_run("gh/acme/web")
     assert isinstance(created, PipelineCreation)
@@ -94,7 +94,7 @@ async def test_a_trigger_that_starts_nothing(client: AsyncCircleCI, server: Scri
     assert skipped.message == "No workflow matched."
 
 
-# What does not fit
+# Invalid responses
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ async def test_a_trigger_that_starts_nothing(client: AsyncCircleCI, server: Scri
     ],
     ids=lambda value: repr(value)[:40],
 )
-async def test_what_does_not_fit(
+async def test_invalid_responses(
     client: AsyncCircleCI, server: ScriptedServer, body: bytes, field: str, words: str
 ) -> None:
     server.on("GET", THING, reply(body=body))
@@ -138,20 +138,20 @@ async def test_what_does_not_fit(
     assert (error.__cause__, error.__context__) == (None, None)
 
 
-async def test_what_fits_none_of_several(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_response_matches_no_variant(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("POST", "/api/v2/thing", reply(201, json={"id": 5}))
     with pytest.raises(DecodeError, match=r"does not fit Thing \| Notice: field id: ") as caught:
         await things(client).create()
     assert (caught.value.field, caught.value.status) == ("id", 201)
 
 
-async def test_html_where_json_should_be(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_html_instead_of_json(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(text="<html>", content_type="text/html"))
     with pytest.raises(DecodeError, match="not the JSON it should be, but text/html, 6 bytes"):
         await things(client).get("a")
 
 
-async def test_a_place_in_a_list(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_location_in_a_list(client: AsyncCircleCI, server: ScriptedServer) -> None:
     items = [{"path": "a", "node_index": 0, "url": "https://example.com"}, {"path": "a", "node_index": "x", "url": "b"}]
     server.on("GET", "/api/v2/project/gh/acme/web/1/artifacts", reply(json={"items": items}))
     with pytest.raises(
@@ -161,16 +161,14 @@ async def test_a_place_in_a_list(client: AsyncCircleCI, server: ScriptedServer) 
     assert caught.value.field == "items.1.node_index"
 
 
-async def test_a_broken_compression(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_invalid_compression(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(body=b"not compressed", headers={"Content-Encoding": "gzip"}))
     with pytest.raises(DecodeError) as caught:
         await things(client).get("a")
     assert caught.value.request_outcome == "processed"
 
 
-async def test_secrets_of_a_response_that_does_not_fit_are_not_shown(
-    client: AsyncCircleCI, server: ScriptedServer
-) -> None:
+async def test_secrets_of_an_invalid_response_are_hidden(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", f"{THING}/password", reply(json={"id": 5, "password": "hunter2"}))
     with pytest.raises(DecodeError) as caught:
         await things(client).reveal("a")
@@ -178,7 +176,7 @@ async def test_secrets_of_a_response_that_does_not_fit_are_not_shown(
     assert "hunter2" not in str(caught.value) + repr(caught.value)
 
 
-# The open door
+# Raw requests
 
 
 @pytest.mark.parametrize(
@@ -199,7 +197,7 @@ async def test_secrets_of_a_response_that_does_not_fit_are_not_shown(
     ],
     ids=range(12),
 )
-async def test_request_gives_plain_data(
+async def test_request_returns_plain_data(
     client: AsyncCircleCI, server: ScriptedServer, response: Response, data: object
 ) -> None:
     server.on("GET", "/api/v3/x", response)
@@ -209,17 +207,17 @@ async def test_request_gives_plain_data(
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"a": ', b"\xff", b"[" * 100_000])
-async def test_request_and_broken_json(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
+async def test_request_with_invalid_json(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
     server.on("GET", "/api/v3/x", reply(body=body))
     with pytest.raises(DecodeError, match=r"client\.request: the response") as caught:
         await client.request("GET", "/api/v3/x")
     assert (caught.value.body, caught.value.request_outcome) == (body, "processed")
 
 
-# What the server and the table say of the end of an operation
+# Deprecations in headers and in the table of operations
 
 
-async def test_what_headers_announce_is_logged_once(
+async def test_deprecation_headers_are_logged_once(
     client: AsyncCircleCI, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "circleci_sdk")
@@ -236,7 +234,7 @@ async def test_what_headers_announce_is_logged_once(
     ]
 
 
-async def test_a_success_stays_a_success_under_w_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_deprecation_header_raises_nothing_with_w_error(client: AsyncCircleCI, server: ScriptedServer) -> None:
     headers = [("Deprecation", "true"), ("Sunset", "nonsense"), ("Warning", '299 - "old"'), ("Retry-After", "x")]
     server.on("GET", THING, reply(json={"id": "1", "colour": "green", "new": 1}, headers=headers))
     with warnings.catch_warnings():
@@ -244,7 +242,7 @@ async def test_a_success_stays_a_success_under_w_error(client: AsyncCircleCI, se
         assert (await things(client).get("a")).id == "1"
 
 
-async def test_deprecated_operations_warn_at_the_line_of_the_caller(
+async def test_deprecated_operations_warn_with_the_line_of_the_caller(
     client: AsyncCircleCI, server: ScriptedServer
 ) -> None:
     server.on("POST", "/api/v1.1/project/github/acme/web/1/retry", reply(410))
@@ -265,7 +263,7 @@ async def test_deprecated_operations_warn_at_the_line_of_the_caller(
         )
 
 
-async def test_a_warning_that_is_an_error_is_raised_before_sending(
+async def test_deprecation_warning_as_error_is_raised_before_sending(
     client: AsyncCircleCI, server: ScriptedServer
 ) -> None:
     with warnings.catch_warnings():
@@ -275,7 +273,7 @@ async def test_a_warning_that_is_an_error_is_raised_before_sending(
     assert server.requests == []
 
 
-def test_deprecated_functions_stay_coroutine_functions() -> None:
+def test_deprecated_methods_are_coroutine_functions() -> None:
     client = AsyncCircleCI("token")
     assert inspect.iscoroutinefunction(client.v1.builds.retry)
     assert "2027-02-01" in client.v1.builds.retry.__deprecated__  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Tests of applications that mock httpx see our calls like any other: below our own transport and a borrowed client.
+"""respx, a mock of httpx, intercepts our calls: those of our own transport and those of a borrowed client.
 
-`using="httpx"` replaces what `httpx.AsyncClient` does, so it sees the calls of a borrowed client only.
+`using="httpx"` patches `httpx.AsyncClient`, so it intercepts only calls of a borrowed client.
 """
 
 from __future__ import annotations

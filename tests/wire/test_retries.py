@@ -1,6 +1,6 @@
-"""Retries: what is sent again, how often and after how long; and what an error says of it.
+"""Retries: which calls are retried, how often and after which delays; and the attributes of the final error.
 
-Time is the test's (`FakeClock`), so waits are exact and cost nothing. Limits on the network are real and short.
+The tests use a `FakeClock`, so waits are exact and take no time. Timeouts of network I/O are real and short.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from tests.support.scripted_server import Response, ScriptedServer, closed_port,
 Call: TypeAlias = Callable[[AsyncCircleCI], Awaitable[Any]]
 
 HALF: Final = 0.25
-"""The first pause with a chance of one half, out of half a second at most; the second is twice as long."""
-IMPATIENT: Final = Timeout(read=0.5)
+"""The first delay with a random value of 0.5, of at most half a second; the second is twice as long."""
+SHORT_TIMEOUT: Final = Timeout(read=0.5)
 
 
 async def get(client: AsyncCircleCI) -> object:
@@ -100,7 +100,7 @@ def after(value: str, status: int = 503, date: str | None = None) -> Response:
 
 
 ROWS: Final = [
-    # Statuses, and who is replayed.
+    # Statuses, and which calls are retried.
     *(
         Row(f"GET {status}, {status}, 200", get, [reply(status), reply(status), GOOD[get]], 3, slept=[HALF, 2 * HALF])
         for status in (408, 429, 500, 502, 503, 504)
@@ -120,19 +120,19 @@ ROWS: Final = [
         Row(f"any other {method} is not", free(method), [reply(503)], 1, ServerError, "unknown_outcome")
         for method in ("POST", "PATCH")
     ),
-    # A trigger: exactly one request, unless the server refused it.
+    # A trigger: exactly one request, unless the server rejected it.
     *(
         Row(f"POST {status}", trigger, [reply(status)], 1, error, "unknown_outcome")
         for status, error in ((408, StatusError), (500, ServerError), (502, ServerError), (503, ServerError))
     ),
-    Row("POST hangs", trigger, [hang()], 1, RequestTimeoutError, "unknown_outcome", options={"timeout": IMPATIENT}),
+    Row("POST hangs", trigger, [hang()], 1, RequestTimeoutError, "unknown_outcome", options={"timeout": SHORT_TIMEOUT}),
     Row("POST dropped", trigger, [drop()], 1, ConnectionFailedError, "unknown_outcome"),
     Row("POST reset", trigger, [drop(reset=True)], 1, ConnectionFailedError, "unknown_outcome"),
     Row("POST dropped in the body", trigger, [drop().reading(3)], 1, ConnectionFailedError, "unknown_outcome"),
     Row("POST 429, 201", trigger, [reply(429), GOOD[trigger]], 2, slept=[HALF]),
     Row("POST 429, 503", trigger, [reply(429), reply(503)], 2, ServerError, "unknown_outcome"),
     Row("POST 429, 429, 429", trigger, [reply(429)] * 3, 3, RateLimitError, "attempts_exhausted", "rejected"),
-    # A response that broke off. With a success status the thing is done.
+    # A truncated response. With a success status the call was processed.
     Row("POST 201 cut", trigger, [GOOD[trigger].cut()], 1, ConnectionFailedError, "not_retryable", "processed"),
     Row(
         "POST 201 reset",
@@ -167,16 +167,16 @@ ROWS: Final = [
         "not_retryable",
         "rejected",
     ),
-    # The worst over all attempts counts.
+    # The worst outcome of all attempts counts.
     Row("DELETE 503, 404", delete, [reply(503), reply(404)], 2, NotFoundError, "not_retryable", "unknown"),
     Row("DELETE 429, 404", delete, [reply(429), reply(404)], 2, NotFoundError, "not_retryable", "rejected"),
     Row("DELETE drop, 409", delete, [drop(), reply(409)], 2, StatusError, "not_retryable", "unknown"),
     Row(
         "DELETE 200 cut, 404", delete, [GOOD[delete].cut(), reply(404)], 2, NotFoundError, "not_retryable", "processed"
     ),
-    # Connections that end.
+    # Closed connections.
     Row("GET drop, reset, 200", get, [drop(), drop(reset=True), GOOD[get]], 3, slept=[HALF, 2 * HALF]),
-    Row("GET hangs, 200", get, [hang(), GOOD[get]], 2, options={"timeout": IMPATIENT}),
+    Row("GET hangs, 200", get, [hang(), GOOD[get]], 2, options={"timeout": SHORT_TIMEOUT}),
     Row(
         "GET hangs",
         get,
@@ -184,9 +184,9 @@ ROWS: Final = [
         2,
         RequestTimeoutError,
         "attempts_exhausted",
-        options={"timeout": IMPATIENT, "max_retries": 1},
+        options={"timeout": SHORT_TIMEOUT, "max_retries": 1},
     ),
-    # How often.
+    # Number of attempts.
     Row("max_retries=0", get, [reply(503)], 1, ServerError, "attempts_exhausted", options={"max_retries": 0}),
     Row("POST max_retries=0", trigger, [reply(503)], 1, ServerError, "unknown_outcome", options={"max_retries": 0}),
     Row(
@@ -200,7 +200,7 @@ ROWS: Final = [
         options={"max_retries": 0},
     ),
     Row("max_retries=4", get, [*[reply(503)] * 4, GOOD[get]], 5, slept=[0.25, 0.5, 1, 2], options={"max_retries": 4}),
-    # How long: as told, else with jitter.
+    # Delays: from the headers, otherwise with jitter.
     Row("Retry-After: 2", get, [after("2"), GOOD[get]], 2, slept=[2]),
     Row("Retry-After: 2 on 429", get, [after("2", 429), GOOD[get]], 2, slept=[2]),
     Row("Retry-After: 2 on POST 429", trigger, [after("2", 429), GOOD[trigger]], 2, slept=[2]),
@@ -238,7 +238,7 @@ ROWS: Final = [
         slept=[3600],
         options={"max_retry_after": 3600, "timeout": None},
     ),
-    # One deadline over all.
+    # One deadline for all attempts.
     Row("the pause does not fit", get, [after("30")], 1, ServerError, "deadline", slept=[], options={"timeout": 20}),
     Row(
         "the second pause does not fit",
@@ -261,7 +261,7 @@ ROWS: Final = [
         [],
         {"timeout": 20},
     ),
-    # Redirects: GET and HEAD on the same server; nothing else.
+    # Redirects: GET and HEAD to the same origin only.
     Row("GET 302", get, [redirect("/api/v2/me?x=1"), GOOD[get]], 2, slept=[]),
     Row("GET 302, 503, 200", get, [redirect("/elsewhere"), reply(503), GOOD[get]], 3, slept=[HALF]),
     Row("POST 307", trigger, [redirect("/elsewhere", 307)], 1, StatusError, "not_retryable", "rejected"),
@@ -286,7 +286,7 @@ async def test_row(server: ScriptedServer, row: Row) -> None:
             with pytest.raises(row.error) as caught:
                 await row.call(client)
             error = caught.value
-            # Redirects that were followed belong to the attempt that met them.
+            # Followed redirects belong to the attempt of the original request.
             redirects = sum(response.head.startswith(b"HTTP/1.1 3") for response in row.responses[: row.sent - 1])
             assert (error.retry_stop_reason, error.request_outcome) == (row.because, row.request_outcome)
             assert error.attempts == row.sent - redirects
@@ -298,7 +298,7 @@ async def test_row(server: ScriptedServer, row: Row) -> None:
 
 
 @pytest.mark.parametrize("call", [get, trigger], ids=["GET", "POST"])
-async def test_what_never_left_is_sent_again(call: Call) -> None:
+async def test_unsent_requests_are_retried(call: Call) -> None:
     clock = FakeClock()
     with closed_port() as url:
         async with client_on(url, clock) as client:
@@ -309,8 +309,8 @@ async def test_what_never_left_is_sent_again(call: Call) -> None:
     assert clock.slept == pytest.approx([HALF, 2 * HALF])
 
 
-async def test_a_refused_connection_and_then_a_server(server: ScriptedServer) -> None:
-    """A POST whose first connection was refused reaches the server that returns the second time."""
+async def test_refused_connection_then_success(server: ScriptedServer) -> None:
+    """A POST with a refused first connection is sent on the second one."""
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", GOOD[trigger])
     with closed_port() as url:
         attempts: list[httpx.URL] = []
@@ -326,7 +326,7 @@ async def test_a_refused_connection_and_then_a_server(server: ScriptedServer) ->
 
 
 @pytest.mark.parametrize("call", [get, trigger], ids=["GET", "POST"])
-async def test_a_pool_timeout_is_sent_again_and_names_the_defect(server: ScriptedServer, call: Call) -> None:
+async def test_pool_timeout_is_retried_and_names_the_defect(server: ScriptedServer, call: Call) -> None:
     clock = FakeClock()
     server.otherwise(GOOD[call])
     async with httpx.AsyncClient(limits=httpx.Limits(max_connections=1)) as borrowed:
@@ -353,7 +353,7 @@ async def test_jitter_is_full_and_bounded(server: ScriptedServer, chance: float)
     assert clock.slept == pytest.approx([chance * most for most in (0.5, 1, 2, 4, 8, 8, 8)])
 
 
-async def test_a_view_overrides_and_the_client_does_not_change(server: ScriptedServer) -> None:
+async def test_view_overrides_retries_without_changing_the_client(server: ScriptedServer) -> None:
     server.otherwise(reply(503))
     async with client_on(server, FakeClock(), max_retries=1) as client:
         for caller, sent in ((client, 2), (client.with_options(max_retries=0), 1), (client, 2)):
@@ -369,8 +369,8 @@ async def test_a_view_overrides_and_the_client_does_not_change(server: ScriptedS
         assert caught.value.retry_stop_reason == "retry_after_too_long"
 
 
-async def test_a_retried_call_reuses_its_connection(server: ScriptedServer) -> None:
-    """Error bodies are read to their end, whatever their framing."""
+async def test_retry_reuses_the_connection(server: ScriptedServer) -> None:
+    """Error bodies are read completely, for each framing."""
     body = "x" * 100_000
     server.script(
         [reply(503, text=body), reply(429, text=body, framing="chunked"), GOOD[get], reply(404, text=body), GOOD[get]]
@@ -383,7 +383,7 @@ async def test_a_retried_call_reuses_its_connection(server: ScriptedServer) -> N
     assert server.connections == 1
 
 
-async def test_an_idle_connection_that_is_gone_costs_no_attempt(server: ScriptedServer) -> None:
+async def test_closed_idle_connection_is_no_attempt(server: ScriptedServer) -> None:
     server.script([GOOD[get].then_close(), GOOD[trigger]])
     async with client_on(server, FakeClock(), max_retries=0) as client:
         await get(client)
@@ -392,7 +392,7 @@ async def test_an_idle_connection_that_is_gone_costs_no_attempt(server: Scripted
     assert server.connections == 2
 
 
-async def test_success_after_retries_says_so(server: ScriptedServer) -> None:
+async def test_attempts_of_a_successful_response(server: ScriptedServer) -> None:
     clock = FakeClock()
     server.script([reply(503), after("3", 429), GOOD[get]])
     async with client_on(server, clock) as client:
@@ -401,7 +401,7 @@ async def test_success_after_retries_says_so(server: ScriptedServer) -> None:
     assert responded.elapsed == pytest.approx(HALF + 3)
 
 
-async def test_the_message_tells_what_to_think(server: ScriptedServer) -> None:
+async def test_message_explains_the_outcome(server: ScriptedServer) -> None:
     server.script([reply(503), reply(404, json={"message": "Context not found."}), drop(), GOOD[trigger].cut()])
     async with client_on(server, FakeClock()) as client:
         with pytest.raises(NotFoundError, match="An earlier attempt of this call may have done it already"):
@@ -415,8 +415,8 @@ async def test_the_message_tells_what_to_think(server: ScriptedServer) -> None:
 # Tokens from a callable.
 
 
-async def test_a_new_token_after_401_is_no_retry(server: ScriptedServer) -> None:
-    """It is asked for once more, and the retries are all still there."""
+async def test_new_token_after_401_is_no_retry(server: ScriptedServer) -> None:
+    """The callable is called once more, and no retry is used."""
     tokens = iter(f"token-{number}" for number in range(9))
 
     async def source() -> str:
@@ -433,7 +433,7 @@ async def test_a_new_token_after_401_is_no_retry(server: ScriptedServer) -> None
     assert [request.headers["circle-token"] for request in server.requests] == [f"token-{n}" for n in range(5)]
 
 
-async def test_a_new_token_after_401_leaves_all_retries(server: ScriptedServer) -> None:
+async def test_new_token_after_401_leaves_all_retries(server: ScriptedServer) -> None:
     async def source() -> str:
         return "token"
 
@@ -442,7 +442,7 @@ async def test_a_new_token_after_401_leaves_all_retries(server: ScriptedServer) 
         await get(client)
 
 
-async def test_a_fixed_token_is_not_tried_twice(server: ScriptedServer) -> None:
+async def test_fixed_token_is_not_retried_after_401(server: ScriptedServer) -> None:
     server.script([reply(401)])
     async with client_on(server) as client:
         with pytest.raises(AuthenticationError):
@@ -450,7 +450,7 @@ async def test_a_fixed_token_is_not_tried_twice(server: ScriptedServer) -> None:
     assert len(server.requests) == 1
 
 
-# What is not ours passes through.
+# Exceptions of user code propagate.
 
 
 class OwnError(Exception):
@@ -458,7 +458,7 @@ class OwnError(Exception):
 
 
 class Inside:
-    """Raises `error` in the place named `place`; the request reaches the server unless that place comes before."""
+    """Raises `error` at `place`; the request is sent unless that place is before sending."""
 
     def __init__(self, place: str, error: Exception) -> None:
         self.error = error
@@ -474,8 +474,8 @@ class Inside:
     ids=lambda error: type(error).__name__,
 )
 @pytest.mark.parametrize(("place", "sent"), [("on_request", 0), ("auth", 0), ("on_response", 1)])
-async def test_errors_of_hooks_pass_untouched(server: ScriptedServer, place: str, sent: int, error: Exception) -> None:
-    """Above all a hook that itself speaks HTTP and fails: its trouble must not send our POST twice."""
+async def test_errors_of_hooks_propagate(server: ScriptedServer, place: str, sent: int, error: Exception) -> None:
+    """In particular those of a hook with its own HTTP request: its failure must not repeat our POST."""
     server.otherwise(GOOD[trigger])
     clock = FakeClock()
     async with client_on(server, clock, **Inside(place, error).options) as client:
@@ -486,13 +486,13 @@ async def test_errors_of_hooks_pass_untouched(server: ScriptedServer, place: str
 
 
 @pytest.mark.parametrize("error", [TypeError("mine"), OwnError("mine"), OSError("mine")], ids=repr)
-async def test_errors_of_a_foreign_transport_pass_untouched(error: Exception) -> None:
+async def test_errors_of_a_custom_transport_propagate(error: Exception) -> None:
     class Foreign(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             raise error
 
     async with client_on("http://localhost", FakeClock(), transport=Foreign(), max_concurrency=1) as client:
-        for _ in range(3):  # and no slot is lost
+        for _ in range(3):  # no slot is lost
             with pytest.raises(type(error)) as caught:
                 await get(client)
             assert caught.value is error
@@ -510,10 +510,10 @@ async def test_errors_of_a_foreign_transport_pass_untouched(error: Exception) ->
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
-async def test_a_foreign_transport_that_fails_like_httpx(
+async def test_httpx_errors_of_a_custom_transport(
     error: httpx.TransportError, raised: type[CallError], request_outcome: str, attempts: int
 ) -> None:
-    """It does not say when a request leaves, so only the errors that prove it count as not sent."""
+    """It does not report sending, so only errors that prove it count as not sent."""
 
     class Foreign(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -525,7 +525,7 @@ async def test_a_foreign_transport_that_fails_like_httpx(
     assert (caught.value.request_outcome, caught.value.attempts) == (request_outcome, attempts)
 
 
-async def test_hooks_run_once_for_each_attempt(server: ScriptedServer) -> None:
+async def test_hooks_run_once_per_attempt(server: ScriptedServer) -> None:
     seen: list[object] = []
 
     async def asked(request: httpx.Request) -> None:
@@ -563,7 +563,7 @@ def _made(name: str, values: Mapping[str, Any]) -> object:
 @pytest.mark.parametrize("operation", operations(places.facts()), ids=lambda operation: operation.label)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_every_operation(api: ScriptedServer, operation: Operation) -> None:
-    """On a 503 a call that is safe to repeat goes out three times, any other once; on a 429 all go out again."""
+    """On 503 an idempotent call is sent three times, any other once; on 429 all are sent three times."""
     method_name = operation.label.split(".")
     call = calls(operation, _made)[-1]
     safe = operation.method in ("GET", "PUT", "PATCH", "DELETE") or operation.label in REPLAYED_POSTS

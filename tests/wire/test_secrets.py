@@ -1,8 +1,8 @@
-"""Nothing that the SDK says shows the token, a secret that was sent, or one that was responded.
+"""No output of the SDK contains the token, a sent secret, or a secret of a response.
 
-Each way to fail is gone through with each way to carry the token; whatever is said on the way is searched: values
-and exceptions as text, their attributes, causes, notes and pickles, logs at DEBUG (httpx and httpcore included),
-warnings, and tracebacks with the locals of every frame below the public method.
+Each failure is tested with each kind of authentication, and all output is searched: values and exceptions as strings,
+their attributes, causes, notes and pickles, logs at DEBUG (httpx and httpcore included), warnings, and tracebacks with
+the locals of every frame below the public method.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tests.support.scripted_server import Response, ScriptedServer, closed_port,
 
 TOKEN: Final = "CCIPAT_0123456789abcdefghijkl_secret"
 SENT: Final = "hunter2-was-sent"
-SECRET_RETURNED: Final = "hunter3-was-answered"
+SECRET_RETURNED: Final = "hunter3-was-returned"
 SECRETS: Final = (
     TOKEN,
     base64.b64encode(f"{TOKEN}:".encode()).decode(),
@@ -42,12 +42,12 @@ ENVVAR: Final = "/api/v2/project/gh/acme/web/envvar"
 AUTHS: Final = ("circle-token", "bearer", "basic", "callable")
 
 
-# What was said
+# Collected output
 
 
 @dataclass
 class Said:
-    """All that was said, each piece with where."""
+    """All output, each part with its origin."""
 
     pieces: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
@@ -60,7 +60,7 @@ class Said:
             where = type(one).__name__
             self.add(f"{where} itself", one, one.args)
             for name, value in vars(one).items():
-                if name != "body":  # the raw response is there for those who ask for it by name
+                if name != "body":  # the raw response is available by name
                     self.add(f"{where}.{name}", value, getattr(value, "__dict__", None))
             request = getattr(one, "_request", None)
             if isinstance(request, httpx.Request):
@@ -69,7 +69,7 @@ class Said:
             self.frames(one)
 
     def frames(self, error: BaseException) -> None:
-        """The frames below this file: what called in is the caller's own."""
+        """The frames below this file; those above belong to the caller."""
         for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), capture_locals=True):
             if frame.filename != __file__:
                 for name, text in (frame.locals or {}).items():
@@ -132,7 +132,7 @@ async def set_env_var(client: AsyncCircleCI) -> Any:
 
 
 async def set_env_vars(client: AsyncCircleCI) -> Any:
-    """A body that no socket takes at once, so that it is cut in the middle."""
+    """A body larger than the socket buffer, so that sending is interrupted in the middle."""
     return await client.v2.projects.set_env_var(SLUG, name="A", value=SecretStr(SENT + "x" * 20_000_000))
 
 
@@ -150,7 +150,7 @@ async def request(client: AsyncCircleCI) -> Any:
     return await client.request("POST", "/api/v2/project/gh/acme/web/envvar", json={"value": SecretStr(SENT)})
 
 
-# Each way to fail
+# Failures
 
 
 Call = Callable[[AsyncCircleCI], Awaitable[Any]]
@@ -199,7 +199,7 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
 
 
 @pytest.mark.parametrize("way", [way for way in WAYS if "quotes" in way and way[:1] == "4"])
-async def test_a_refusal_that_quotes_a_secret_says_why_it_is_silent(server: ScriptedServer, way: str) -> None:
+async def test_message_with_a_secret_is_replaced_by_a_reason(server: ScriptedServer, way: str) -> None:
     call, response, _ = WAYS[way]
     server.otherwise(response)
     async with client_of(server, "bearer") as client:
@@ -208,7 +208,7 @@ async def test_a_refusal_that_quotes_a_secret_says_why_it_is_silent(server: Scri
     assert (caught.value.message, caught.value.body) == ("", b"")
 
 
-async def test_a_refusal_that_quotes_nothing_keeps_its_words(server: ScriptedServer) -> None:
+async def test_message_without_a_secret_is_kept(server: ScriptedServer) -> None:
     server.otherwise(reply(400, json={"message": "Too short."}))
     async with client_of(server, "bearer") as client:
         with pytest.raises(StatusError, match=r"Too short\.") as caught:
@@ -217,7 +217,7 @@ async def test_a_refusal_that_quotes_nothing_keeps_its_words(server: ScriptedSer
 
 
 @pytest.mark.parametrize("auth", AUTHS)
-async def test_nobody_there(server: ScriptedServer, said: Said, auth: str) -> None:
+async def test_connection_refused(server: ScriptedServer, said: Said, auth: str) -> None:
     with closed_port() as address:
         async with client_of(server, auth, address) as client:
             with pytest.raises(CircleCIError) as caught:
@@ -254,7 +254,7 @@ async def test_cancelled(server: ScriptedServer, said: Said, auth: str, step: st
 
 
 @pytest.mark.parametrize("hook", ["on_request", "on_response"])
-async def test_a_hook_that_fails(server: ScriptedServer, said: Said, hook: str) -> None:
+async def test_failing_hook(server: ScriptedServer, said: Said, hook: str) -> None:
     server.otherwise(reply(json={"id": "1", "password": SECRET_RETURNED}))
 
     async def fail(message: object) -> None:
@@ -269,7 +269,7 @@ async def test_a_hook_that_fails(server: ScriptedServer, said: Said, hook: str) 
             logging.getLogger("circleci_sdk").debug("nothing was sent")
 
 
-async def test_a_source_of_tokens_that_fails(server: ScriptedServer, said: Said) -> None:
+async def test_failing_token_callable(server: ScriptedServer, said: Said) -> None:
     async def broken() -> str:
         raise LookupError("no token today")
 
@@ -285,7 +285,7 @@ async def test_a_source_of_tokens_that_fails(server: ScriptedServer, said: Said)
     assert server.requests == []
 
 
-async def test_arguments_that_are_refused(server: ScriptedServer, said: Said) -> None:
+async def test_invalid_arguments(server: ScriptedServer, said: Said) -> None:
     logging.getLogger("circleci_sdk").debug("nothing is sent")
     wrong: Any = 5
     calls: list[Callable[[AsyncCircleCI], Awaitable[Any]]] = [
@@ -327,8 +327,8 @@ async def test_successes(server: ScriptedServer, said: Said) -> None:
         said.add("responses", thing, created, looked_at, [thing], {"a": created})
 
 
-async def test_a_plain_string_shows_in_arguments_only(server: ScriptedServer, said: Said) -> None:
-    """A secret given as `str` stands in the frames that it was passed through, and is said nowhere else."""
+async def test_plain_string_is_visible_in_arguments_only(server: ScriptedServer, said: Said) -> None:
+    """A secret passed as `str` is in the frames of the call, and nowhere else."""
     server.script([drop(), reply(400), reply(text="<html>")])
     async with client_of(server, "circle-token") as client:
         for _ in range(3):
@@ -340,7 +340,7 @@ async def test_a_plain_string_shows_in_arguments_only(server: ScriptedServer, sa
         said.error(caught.value.with_traceback(None))
 
 
-async def test_the_token_reaches_the_server_in_its_header_only(server: ScriptedServer) -> None:
+async def test_token_is_sent_in_its_header_only(server: ScriptedServer) -> None:
     expected = {
         "circle-token": ("circle-token", TOKEN),
         "callable": ("circle-token", TOKEN),
@@ -358,7 +358,7 @@ async def test_the_token_reaches_the_server_in_its_header_only(server: ScriptedS
         assert TOKEN not in request.target
 
 
-async def test_no_token_leaves_with_auth_none(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_token_with_auth_none(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCLECI_TOKEN", TOKEN)
     server.otherwise(reply(418))
     async with AsyncCircleCI(auth="none", base_url=server.url) as client:
@@ -367,7 +367,7 @@ async def test_no_token_leaves_with_auth_none(server: ScriptedServer, monkeypatc
     assert not {"circle-token", "authorization"} & set(server.requests[0].headers)
 
 
-async def test_hooks_of_the_sdk_do_not_see_the_token(server: ScriptedServer) -> None:
+async def test_hooks_do_not_receive_the_token(server: ScriptedServer) -> None:
     server.otherwise(reply(418))
     seen: list[list[tuple[bytes, bytes]]] = []
 
@@ -384,7 +384,7 @@ async def test_hooks_of_the_sdk_do_not_see_the_token(server: ScriptedServer) -> 
     assert TOKEN not in str(seen)
 
 
-async def test_a_redirect_takes_the_token_nowhere_else(server: ScriptedServer) -> None:
+async def test_redirect_to_another_origin_has_no_token(server: ScriptedServer) -> None:
     with ScriptedServer() as other:
         other.otherwise(reply(json={"id": "stolen"}))
         for location in (f"{other.url}/api/v2/thing/a", f"//{other.host}/x", f"{server.url}@{other.host}/x"):
@@ -395,7 +395,7 @@ async def test_a_redirect_takes_the_token_nowhere_else(server: ScriptedServer) -
         assert other.requests == []
 
 
-async def test_a_redirect_on_the_same_server_keeps_it(server: ScriptedServer) -> None:
+async def test_redirect_to_the_same_origin_has_the_token(server: ScriptedServer) -> None:
     server.on("GET", "/api/v2/thing/a", redirect("/api/v2/thing/b"))
     server.on("GET", "/api/v2/thing/b", reply(json={"id": "b"}))
     async with client_of(server, "circle-token") as client:
@@ -404,7 +404,7 @@ async def test_a_redirect_on_the_same_server_keeps_it(server: ScriptedServer) ->
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_no_redirect_repeats_a_change(server: ScriptedServer, status: int) -> None:
+async def test_redirect_of_a_change_is_not_followed(server: ScriptedServer, status: int) -> None:
     server.on("POST", ENVVAR, redirect("/api/v2/elsewhere", status))
     async with client_of(server, "circle-token") as client:
         with pytest.raises(CircleCIError):
@@ -430,14 +430,12 @@ async def test_no_redirect_repeats_a_change(server: ScriptedServer, status: int)
     ids=ascii,
 )
 @pytest.mark.parametrize("where", ["argument", "CIRCLECI_TOKEN", "CIRCLE_TOKEN"])
-def test_a_token_that_no_header_carries_is_refused_unquoted(
-    token: str, where: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_invalid_token_is_refused_without_quoting(token: str, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CIRCLECI_TOKEN", "CIRCLE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     if where != "argument":
         if "\0" in token or "\ud800" in token:
-            return  # no environment can hold it
+            return  # not possible in an environment variable
         monkeypatch.setenv(where, token)
     with pytest.raises(ConfigError) as caught:
         AsyncCircleCI(token if where == "argument" else None)
@@ -450,7 +448,7 @@ def test_a_token_that_no_header_carries_is_refused_unquoted(
     "wrong",
     [{"base_url": "no url at all"}, {"timeout": -1}, {"max_concurrency": 0}, {"auth": "nonsense"}, {"auth": "none"}],
 )
-def test_other_wrong_configuration_does_not_show_the_token(wrong: dict[str, Any]) -> None:
+def test_other_config_errors_do_not_contain_the_token(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         AsyncCircleCI(TOKEN, **wrong)
     said = Said()
@@ -466,7 +464,7 @@ def test_tokens_are_never_pickled() -> None:
         pickle.dumps(client._session.credential)
 
 
-# The search itself finds what is planted
+# The search finds planted secrets
 
 
 def planted_error(**attributes: object) -> CircleCIError:
@@ -511,7 +509,7 @@ def with_request() -> CircleCIError:
     ],
     ids=["message", "attribute", "cause", "context in a group", "local", "note", "request"],
 )
-def test_a_planted_leak_is_found(plant: Callable[[], CircleCIError]) -> None:
+def test_planted_leak_is_found(plant: Callable[[], CircleCIError]) -> None:
     said = Said()
     said.error(planted_error())
     assert said.leaks() == []
