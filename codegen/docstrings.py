@@ -12,11 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from .shapes import Scalar
+from .tables import record_names
 
 if TYPE_CHECKING:
     from .operations import Operation, Resource, Rule
     from .parameters import Parameter
     from .responses import Failure, Outcome
+    from .shapes import Components
 
 _MODEL_WIDTH: Final = 110  # leaves room for the indent and the quotes, on one line as on several
 _CLASS_WIDTH: Final = 116
@@ -49,14 +51,14 @@ def resource_docstring(resource: Resource) -> str:
     return _quoted(lines)
 
 
-def method_docstring(operation: Operation) -> str:
+def method_docstring(operation: Operation, components: Components) -> str:
     """The docstring of the method of an operation, quotes included."""
     lines = [_sentence(operation.summary), ""]
     if operation.description:
         lines += [*_wrapped(_sentence(operation.description), _METHOD_WIDTH), ""]
     if notes := " ".join(_notes(operation)):
         lines += [*_wrapped(notes, _METHOD_WIDTH), ""]
-    lines += _section("Args", (_argument(parameter) for parameter in operation.parameters))
+    lines += _section("Args", (_argument(parameter, components) for parameter in operation.parameters))
     lines += _section("Returns", _returns(operation))
     lines += _section("Raises", _raises(operation.failures))
     return _quoted(lines)
@@ -93,13 +95,16 @@ def _rule(rule: Rule) -> str:
             return f"Takes {first} only together with {' or '.join(others)}."
 
 
-def _argument(parameter: Parameter) -> str | None:
+def _argument(parameter: Parameter, components: Components) -> str | None:
     text = _with_marks(parameter.description, undocumented=parameter.undocumented, deprecated=parameter.deprecated)
     parts = [text] if text else []
     if isinstance(parameter.shape, Scalar):
         parts += _bounds(parameter.shape)
     if parameter.assumed is not None:
         parts.append(f"Defaults to `{_literal(parameter.assumed)}` on the server.")
+    if names := [*record_names(parameter.shape, components)]:
+        validated = " or ".join(f"`{name}.model_validate(mapping)`" for name in names)
+        parts.append(f"Other spellings of the keys: {validated}.")
     return f"{parameter.name}: {' '.join(parts)}" if parts else None
 
 

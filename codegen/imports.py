@@ -12,12 +12,12 @@ _CORE: Final = "circleci_sdk._core"
 _AT_RUN_TIME: Final = {
     "typing": ("Any", "Final", "Literal"),
     "datetime": ("date",),
-    "typing_extensions": ("deprecated",),
+    "typing_extensions": ("NotRequired", "TypedDict", "deprecated"),
     f"{_CORE}.operation": (
-        *("ANY", "BOOLEAN", "DATE", "DATE_TIME", "ID", "INTEGER", "LONG_ORG_SLUG", "LONG_PROJECT_SLUG", "NUMBER"),
+        *("ANY", "BOOLEAN", "DATE_TIME", "ID", "INTEGER", "LONG_ORG_SLUG", "LONG_PROJECT_SLUG", "NUMBER"),
         *("ORG_SLUG", "PROJECT_SLUG", "SECRET", "STRING"),
-        *("Response", "Operation", "Paging", "Parameter", "Rule"),
-        *("choice", "integer", "many", "mapping", "model", "nullable"),
+        *("Operation", "Paging", "Parameter", "ResponseBody", "Rule"),
+        *("choice", "integer", "many", "mapping", "model", "nullable", "one_of"),
     ),
     f"{_CORE}.resource": ("Resource",),
     f"{_CORE}.unset": ("UNSET",),
@@ -41,15 +41,26 @@ TAKEN_NAMES: Final = frozenset(
 """Names that no model can have: modules use them for something else."""
 
 
+def run_time_imports(code: str, modules: Mapping[str, str]) -> str:
+    """The import statements that a module of models needs; `modules` are those of the names of models."""
+    used = _names(code)
+    models = {f".{module}": [name for name in modules if modules[name] == module] for module in modules.values()}
+    return "\n".join((*_statements(_AT_RUN_TIME, used), *_statements(_FOR_TYPES, used), *_statements(models, used)))
+
+
 def import_lines(code: str, package: str, models: Collection[str]) -> str:
     """The import statements that `code` needs; those that only type-checkers need stand apart."""
-    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    used = _names(code)
     at_run_time = _statements({**_AT_RUN_TIME, f"{package}._api": ("API",)}, used)
     for_types = _statements({**_FOR_TYPES, package: ("models",), f"{package}.models": models}, used)
     if not for_types:
         return "\n".join(at_run_time)
     guarded = [f"    {statement}" for statement in for_types]
     return "\n".join(["from typing import TYPE_CHECKING", *at_run_time, "if TYPE_CHECKING:", *guarded])
+
+
+def _names(code: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
 
 
 def _statements(table: Mapping[str, Collection[str]], used: Collection[str]) -> list[str]:

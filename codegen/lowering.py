@@ -141,8 +141,6 @@ def _scalar(scalar: Scalar) -> JsonObject:
     match scalar.format:
         case "date-time":
             return _TIMESTAMP
-        case "date":
-            return {"type": "string", "format": "date"}
         case _:
             return {"type": scalar.type}
 

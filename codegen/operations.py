@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .imports import TAKEN_NAMES
-from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case, snake_case
+from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case
 from .nodes import Node, Problems
 from .parameters import Parameter, body_parameter, read_parameters
 from .responses import (
@@ -24,6 +24,7 @@ from .responses import (
 )
 from .schemas import read_shape
 from .shapes import Components, Record, Reference
+from .tables import constant
 
 if TYPE_CHECKING:
     from .spec import Spec
@@ -175,7 +176,7 @@ def _operation(
     else:
         response, pagination = read_response(spec, node, components), None
     return Operation(
-        id=_id(node),
+        id=_id(node, components),
         resource=resource,
         name=_method_name(node, is_list=pagination is not None),
         method=method.upper(),
@@ -208,10 +209,14 @@ def _tag(node: Node, tags: Mapping[str, _Tag]) -> _Tag:
     return tags[names[0]]
 
 
-def _id(node: Node) -> str:
+def _id(node: Node, components: Components) -> str:
     child = node.need("operationId")
     if not _ID.fullmatch(child.text()):
         raise child.refusal(f"`{child.text()}` is no operation id; write it in letters and digits, as getJobDetails.")
+    if constant(child.text()) in map(constant, components):
+        raise child.refusal(
+            f"`{child.text()}` and a schema would have the constant `{constant(child.text())}`; rename one."
+        )
     return child.text()
 
 
@@ -325,7 +330,7 @@ def _check_unique(operations: Sequence[Operation]) -> None:
     for operation in operations:
         method = f"{operation.resource}.{operation.name}"
         # Ids that differ in case only would share a constant.
-        for kind, name in (("operation id", snake_case(operation.id)), ("method", method)):
+        for kind, name in (("operation id", constant(operation.id)), ("method", method)):
             with problems.caught():
                 other = seen.setdefault((kind, name), operation)
                 if other is not operation:

@@ -11,7 +11,22 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from .names import bad_parameter_name, one_of, snake_case
 from .nodes import Node, Problems
 from .schemas import read_shape
-from .shapes import Anything, Choice, Components, Field, Many, Map, Record, Reference, Scalar, Shape, Union, resolved
+from .shapes import (
+    Anything,
+    Choice,
+    Components,
+    Field,
+    Many,
+    Map,
+    Record,
+    Reference,
+    Scalar,
+    Shape,
+    Union,
+    all_fields,
+    resolved,
+)
+from .tables import record_names
 
 if TYPE_CHECKING:
     from .spec import Spec
@@ -86,8 +101,7 @@ def read_parameters(spec: Spec, operation: Node, path: str, components: Componen
 
 def body_parameter(field: Field, components: Components) -> Parameter:
     """A property of a whole request body as an argument."""
-    if not _fits_body(field.shape, components):
-        raise field.node.refusal("No argument can hold this; use a text, a number, a list, a map or a named object.")
+    _check_field(field, components, ())
     parameter = Parameter(
         name=field.name,
         wire=field.wire,
@@ -104,6 +118,18 @@ def body_parameter(field: Field, components: Components) -> Parameter:
     )
     _check(parameter, components)
     return parameter
+
+
+def _check_field(field: Field, components: Components, holders: tuple[str, ...]) -> None:
+    """Refuses what no argument can hold, at any depth; `holders` are the objects around the field."""
+    if not _fits_body(field.shape, components):
+        raise field.node.refusal("No argument can hold this; use a string, a number, a list, a map or a named object.")
+    for name in record_names(field.shape, components):
+        content = components[name].content
+        if name in holders:
+            raise field.node.refusal(f"`{name}` holds itself, which no argument can; break the circle.")
+        for inner in all_fields(content, components) if isinstance(content, Record) else ():
+            _check_field(inner, components, (*holders, name))
 
 
 def _add_path_node(known: dict[str, Node], node: Node) -> None:

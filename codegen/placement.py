@@ -67,6 +67,10 @@ def _check_names(modules: Iterable[str], components: Components, resources: Sequ
         with problems.caught():
             if name in TAKEN_NAMES:
                 raise components[name].node.refusal(f"`{name}` means something else in generated modules; rename it.")
+            if name.endswith("Dict"):
+                raise components[name].node.refusal(
+                    f"`{name}` ends like the `TypedDict` of a nested request object; rename it."
+                )
     for resource in resources:
         for parameter in (parameter for operation in resource.operations for parameter in operation.parameters):
             with problems.caught():

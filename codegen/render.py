@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,9 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .docstrings import deprecation_text, method_docstring, resource_docstring
 from .imports import import_lines
-from .names import pascal_case, snake_case
+from .names import pascal_case
 from .placement import Placement, responses_secret
-from .signatures import kind, named_choices, response_type, signature
+from .signatures import dict_name, response_type, signature
+from .tables import constant, constants, parameter_type
+from .typed_dicts import MODULE, dict_module, dict_records
 
 if TYPE_CHECKING:
     from .operations import Operation, Resource
@@ -54,44 +56,46 @@ def package_files(
         "title": spec.head["info"].need("title").text(),
         "resources": [(resource.name, pascal_case(resource.name)) for resource in resources],
     }
-    constants = [
-        (resource.name, operation.id, constant(operation))
-        for resource in resources
-        for operation in resource.operations
-    ]
+    records = dict_records(resources, components)
+    modules = _models_by_module({**placement.modules, **{dict_name(name): MODULE for name in records}})
     files = {
         "__init__.py": _render("package.py.j2", **facts),
         "_api.py": _render("api.py.j2", **facts),
         "_client.py": _render("client.py.j2", **facts),
-        "_operations.py": _render("operations.py.j2", **facts, constants=sorted(constants, key=lambda item: item[1])),
+        "_operations.py": _render("operations.py.j2", **facts),
         "resources/__init__.py": _render("resources.py.j2", **facts),
-        "models/__init__.py": _render("models.py.j2", **facts, modules=_models_by_module(placement)),
+        "models/__init__.py": _render("models.py.j2", **facts, modules=modules),
         "openapi.json": json.dumps(spec.bundle(), indent=1, ensure_ascii=False) + "\n",
     }
+    if records:
+        header = f'{HEADER}\n"""Nested request objects as mappings, public as `{package}.models`."""'
+        files[f"models/{MODULE}.py"] = dict_module(records, components, placement.modules, header)
+    importable = [*placement.modules, *map(dict_name, records)]
     for resource in resources:
-        files[f"resources/{resource.name}.py"] = resource_module(resource, components, placement, package, api_name)
+        files[f"resources/{resource.name}.py"] = resource_module(resource, components, importable, package, api_name)
     return files
 
 
 def resource_module(
-    resource: Resource, components: Components, placement: Placement, package: str, api_name: str
+    resource: Resource, components: Components, models: Sequence[str], package: str, api_name: str
 ) -> str:
     """The module of one resource: its tables, and the class with a method for each of them."""
+    shapes = [parameter.shape for operation in resource.operations for parameter in operation.parameters]
     body = _render(
         "resource.py.j2",
         class_name=pascal_case(resource.name),
         docstring=resource_docstring(resource),
-        choices=named_choices(resource.operations, components),
+        constants=constants(shapes, components),
         operations=[
             {
-                "constant": constant(operation),
+                "constant": constant(operation.id),
                 "response_type": response_type(operation),
                 "table": _table(operation, components, api_name),
                 "name": operation.name,
                 "signature": signature(operation, components),
                 "returns": returns(operation),
                 "paged": operation.pagination is not None,
-                "docstring": method_docstring(operation),
+                "docstring": method_docstring(operation, components),
                 "deprecation": deprecation_text(operation) if operation.deprecated else None,
                 "arguments": _arguments(operation),
             }
@@ -99,17 +103,12 @@ def resource_module(
         ],
     )
     title = f'"""`{api_name}.{resource.name}`: the tables of its operations, and a method for each."""'
-    imports = import_lines(body, package, placement.modules)
+    imports = import_lines(body, package, models)
     return "\n".join((HEADER, title, "from __future__ import annotations", imports, body))
 
 
-def constant(operation: Operation) -> str:
-    """The name of the table of an operation."""
-    return snake_case(operation.id).upper()
-
-
 def returns(operation: Operation) -> str:
-    """The annotation of what the method gives."""
+    """The annotation of what the method returns."""
     return response_type(operation) if operation.pagination is None else f"AsyncPager[{response_type(operation)}]"
 
 
@@ -117,15 +116,15 @@ def _render(template: str, **facts: object) -> str:
     return _TEMPLATES.get_template(template).render(**facts)
 
 
-def _models_by_module(placement: Placement) -> list[tuple[str, list[str]]]:
+def _models_by_module(module_of: Mapping[str, str]) -> list[tuple[str, list[str]]]:
     modules: dict[str, list[str]] = {}
-    for name, module in placement.modules.items():
+    for name, module in module_of.items():
         modules.setdefault(module, []).append(name)
     return [(module, sorted(names)) for module, names in sorted(modules.items())]
 
 
 def _table(operation: Operation, components: Components, api_name: str) -> list[tuple[str, str]]:
-    """The arguments of `Operation(...)`; what has its default is left out."""
+    """The arguments of `Operation(...)`; those with their defaults are left out."""
     entries: list[tuple[str, object]] = [
         ("api", "API"),
         ("id", repr(operation.id)),
@@ -136,7 +135,7 @@ def _table(operation: Operation, components: Components, api_name: str) -> list[
         ("query_parameters", _parameters(operation.parameters_in("query"), components)),
         ("body", operation.body and (_parameters(operation.parameters_in("body"), components) or "()")),
         ("body_required", operation.body and operation.body.required),
-        ("response", _response(operation.response)),
+        ("response_body", _response_body(operation.response)),
         ("paging", operation.pagination and _paging(operation.pagination)),
         ("rules", _tuple(f"Rule({rule.kind!r}, {rule.names!r})" for rule in operation.rules)),
         ("replayable", repr(operation.replayable)),
@@ -157,7 +156,7 @@ def _parameters(parameters: Iterable[Parameter], components: Components) -> str:
 
 def _parameter(parameter: Parameter, components: Components) -> str:
     parts = [repr(parameter.name), repr(parameter.wire)]
-    parts.append(kind(parameter.shape, components, long_vcs=parameter.long_vcs))
+    parts.append(parameter_type(parameter.shape, components, long_vcs=parameter.long_vcs))
     if parameter.required:
         parts.append("required=True")
     if parameter.default is not None:
@@ -173,10 +172,10 @@ def _day(day: date) -> str:
     return f"date({day.year}, {day.month}, {day.day})"
 
 
-def _response(response: Response) -> str:
+def _response_body(response: Response) -> str:
     if not response.models:
         return ""
-    return f"Response({response.models!r}{', may_be_empty=True' if response.may_be_empty else ''})"
+    return f"ResponseBody({response.models!r}{', may_be_empty=True' if response.may_be_empty else ''})"
 
 
 def _paging(pagination: Pagination) -> str:
@@ -188,8 +187,8 @@ def _paging(pagination: Pagination) -> str:
 
 
 def _arguments(operation: Operation) -> str:
-    """What the method hands on: the table, then the values by wire name and place."""
-    parts = [constant(operation)]
+    """The arguments of the call: the table, then the values by place and wire name."""
+    parts = [constant(operation.id)]
     for place in ("path", "query", "body"):
         values = [f"{parameter.wire!r}: {parameter.name}" for parameter in operation.parameters_in(place)]
         if values:

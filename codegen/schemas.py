@@ -36,7 +36,7 @@ _ANNOTATIONS: Final = frozenset({"description"})
 _COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
 _OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf", "x-open"}
 _TYPES: Final[tuple[ScalarType, ...]] = ("string", "integer", "number", "boolean")
-_FORMATS: Final[tuple[StringFormat, ...]] = ("uuid", "date-time", "date", "uri", "project-slug", "org-slug")
+_FORMATS: Final[tuple[StringFormat, ...]] = ("uuid", "date-time", "uri", "project-slug", "org-slug")
 _SCALAR_KEYS: Final[dict[ScalarType, frozenset[str]]] = {
     "string": frozenset({"format", "x-secret"}),
     "integer": frozenset({"minimum", "maximum"}),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .nodes import Node
 
 ScalarType: TypeAlias = Literal["string", "integer", "number", "boolean"]
-StringFormat: TypeAlias = Literal["uuid", "date-time", "date", "uri", "project-slug", "org-slug"]
+StringFormat: TypeAlias = Literal["uuid", "date-time", "uri", "project-slug", "org-slug"]
 
 
 @dataclass(frozen=True, slots=True)

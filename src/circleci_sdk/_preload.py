@@ -26,7 +26,7 @@ def preload() -> None:
     transport.preload()
     for api in (v1, v2):
         for operation in api.OPERATIONS.values():
-            if operation.response.models:
+            if operation.response_body.models:
                 decoder(operation)
         _build(import_module(f"{api.__name__}.models"))
 

@@ -19,7 +19,7 @@ RESOURCE = ("resources/things.py",)
 MODELS = ("models/_things.py",)
 CASES: dict[str, tuple[str, ...] | None] = {
     "parameters": RESOURCE,
-    "bodies": RESOURCE + MODELS,
+    "bodies": (*RESOURCE, *MODELS, "models/_dicts.py", "models/__init__.py"),
     "paging": RESOURCE,
     "responses": RESOURCE,
     "lifecycle": RESOURCE,

@@ -6,7 +6,7 @@ The operations have the form of generated ones, so they use the same path throug
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -16,7 +16,6 @@ from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Operation, ProjectSlu
 from circleci_sdk._core.operation import (
     ANY,
     BOOLEAN,
-    DATE,
     DATE_TIME,
     ID,
     INTEGER,
@@ -28,7 +27,7 @@ from circleci_sdk._core.operation import (
     Api,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     Rule,
     choice,
     integer,
@@ -36,6 +35,7 @@ from circleci_sdk._core.operation import (
     mapping,
     model,
     nullable,
+    one_of,
 )
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp
@@ -82,6 +82,18 @@ class Bag(Model):
 _COLOUR: Final = choice("red", "blue")
 _SIZE: Final = choice("small", "large", closed=True)
 
+PART: Final = model("Part", Parameter("name", "name", STRING, required=True), Parameter("count", "count", INTEGER))
+BOX: Final = model(
+    "Box",
+    Parameter("inner_size", "inner_size", nullable(_SIZE)),
+    Parameter("colour", "colour", _COLOUR),
+    Parameter("parts", "parts", many(PART)),
+    Parameter("labels", "labels", mapping(STRING)),
+    Parameter("ids", "ids", many(ID)),
+    Parameter("anything", "anything", ANY),
+)
+BAG: Final = model("Bag", Parameter("handles", "handles", INTEGER, required=True))
+
 LIST_BY_OFFSET: Final[Operation[Thing]] = Operation(
     api=API,
     id="listByOffset",
@@ -92,7 +104,7 @@ LIST_BY_OFFSET: Final[Operation[Thing]] = Operation(
         Parameter("page_size", "limit", integer(minimum=1, maximum=100)),
         Parameter("offset", "offset", INTEGER),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v2.things",
@@ -104,7 +116,7 @@ LIST_BY_NUMBER: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/by-number",
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", INTEGER)),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("number", start="page", size="per-page", items=None),
     replayable=True,
     rate_group="v2.things",
@@ -116,7 +128,7 @@ GET: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/thing/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v2.things",
 )
@@ -137,7 +149,6 @@ FIND: Final[Operation[Thing]] = Operation(
         Parameter("text_filter", "text-filter", STRING),
         Parameter("yes", "yes", BOOLEAN),
         Parameter("at", "at", DATE_TIME),
-        Parameter("day", "day", DATE),
         Parameter("ratio", "ratio", NUMBER),
         Parameter("colour", "colour", _COLOUR),
         Parameter("size", "size", _SIZE),
@@ -146,7 +157,7 @@ FIND: Final[Operation[Thing]] = Operation(
         Parameter("twice", "twice", STRING, also=("two-ce",)),
         Parameter("fixed", "fixed", STRING, default="always"),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v2.things",
 )
@@ -169,12 +180,12 @@ CREATE: Final[Operation[Thing | Notice]] = Operation(
         Parameter("secrets", "secrets", mapping(SECRET)),
         Parameter("parameters", "parameters", mapping()),
         Parameter("anything", "anything", ANY),
-        Parameter("box", "box", model("Box")),
-        Parameter("holder", "holder", model("Box", "Bag")),
+        Parameter("box", "box", BOX),
+        Parameter("holder", "holder", one_of(BOX, BAG)),
         Parameter("twice", "twice", STRING, also=("two-ce",)),
     ),
     rules=(Rule("at_most_one", ("count", "ratio")), Rule("needs", ("yes", "count", "ratio"))),
-    response=Response(("Thing", "Notice")),
+    response_body=ResponseBody(("Thing", "Notice")),
     replayable=False,
     rate_group="v2.things",
 )
@@ -185,7 +196,7 @@ DELETE: Final[Operation[Notice | None]] = Operation(
     method="DELETE",
     path="/thing/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    response=Response(("Notice",), may_be_empty=True),
+    response_body=ResponseBody(("Notice",), may_be_empty=True),
     replayable=True,
     rate_group="v2.things",
 )
@@ -206,7 +217,7 @@ REVEAL: Final[Operation[Thing]] = Operation(
     method="GET",
     path="/thing/{id}/password",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v2.things",
     secret=True,
@@ -236,7 +247,6 @@ class Things(Resource):
         text_filter: str | Unset = UNSET,
         yes: bool | Unset = UNSET,
         at: datetime | Unset = UNSET,
-        day: date | Unset = UNSET,
         ratio: float | Unset = UNSET,
         colour: Colour | Unset = UNSET,
         size: Size | Unset = UNSET,
@@ -251,7 +261,6 @@ class Things(Resource):
                 "text-filter": text_filter,
                 "yes": yes,
                 "at": at,
-                "day": day,
                 "ratio": ratio,
                 "colour": colour,
                 "size": size,

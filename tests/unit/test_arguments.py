@@ -16,8 +16,9 @@ from pydantic import SecretBytes, SecretStr
 
 from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
 from circleci_sdk._core.messages import build_url
-from circleci_sdk._core.operation import LONG_ORG_SLUG, LONG_PROJECT_SLUG, Api, Operation, Parameter, Rule
-from circleci_sdk._core.serialization.encode import check_rules, encode_body, encode_path, encode_query, free_json
+from circleci_sdk._core.operation import ANY, LONG_ORG_SLUG, LONG_PROJECT_SLUG, Api, Operation, Parameter, Rule
+from circleci_sdk._core.serialization.arguments import checked
+from circleci_sdk._core.serialization.encode import check_rules, encode_body, encode_path, encode_query
 from tests.support.handmade import CREATE, FIND
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -215,7 +216,6 @@ def test_the_old_api_wants_the_long_name_of_the_vcs(slug: str, sent: str) -> Non
         ({"at": NOON}, [("at", "2026-01-02T12:00:00Z")]),
         ({"at": NOON.replace(microsecond=5)}, [("at", "2026-01-02T12:00:00.000005Z")]),
         ({"at": NOON.astimezone(timezone(timedelta(hours=-7)))}, [("at", "2026-01-02T12:00:00Z")]),
-        ({"day": date(2026, 1, 2)}, [("day", "2026-01-02")]),
         ({"colour": "red"}, [("colour", "red")]),
         ({"colour": OldText.BLUE}, [("colour", "blue")]),
         ({"colour": UnknownStr("green")}, [("colour", "green")]),
@@ -235,29 +235,34 @@ def test_queries(values: dict[str, object], pairs: list[tuple[str, str]]) -> Non
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"text_filter": None}, "text_filter: it takes a string, not None."),
-        ({"text_filter": 5}, "text_filter: it takes a string, not int."),
-        ({"text_filter": b"a"}, "text_filter: it takes a string, not bytes."),
-        ({"text_filter": "\ud800"}, "text_filter: it holds half a character"),
-        ({"yes": 1}, "yes: it takes True or False, not int."),
-        ({"yes": "true"}, "yes: it takes True or False, not str."),
-        ({"ratio": True}, "ratio: it takes a number, not bool."),
-        ({"ratio": float("inf")}, "ratio: JSON has no inf."),
-        ({"at": NOON.replace(tzinfo=None)}, "at: the datetime has no time zone"),
-        ({"at": "2026-01-02T12:00:00Z"}, "at: it takes a datetime with a time zone, not str."),
-        ({"at": date(2026, 1, 2)}, "at: it takes a datetime with a time zone, not date."),
-        ({"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))}, "at: in UTC it lies outside"),
-        ({"day": NOON}, "day: it takes a date, not datetime."),
-        ({"colour": "green"}, "colour: 'green' is not one of red, blue. Wrap it in UnknownStr(...)"),
-        ({"size": "tiny"}, "size: 'tiny' is not one of small, large."),
-        ({"size": UnknownStr("tiny")}, "size: 'tiny' is not one of small, large."),
-        ({"names": "abc"}, "names: it takes a list, not str."),
-        ({"names": {"a"}}, "names: it takes a list, not set."),
-        ({"names": {"a": 1}.keys()}, "names: it takes a list, not dict_keys."),
-        ({"names": ["a", 5]}, "names[1]: it takes a string, not int."),
-        ({"names": ["a", "\ud800"]}, "names[1]: it holds half a character"),
-        ({"joined": ["a,b"]}, "joined: its items are joined by commas, so none may hold one."),
-        ({"joined": []}, "joined: it is empty; name at least one."),
+        ({"text_filter": None}, "text_filter: expected str, got None; leave it out instead."),
+        ({"text_filter": 5}, "text_filter: expected str, got int."),
+        ({"text_filter": b"a"}, "text_filter: expected str, got bytes."),
+        ({"text_filter": "\ud800"}, "text_filter: expected Unicode, got a lone surrogate"),
+        ({"yes": 1}, "yes: expected bool, got int."),
+        ({"yes": "true"}, "yes: expected bool, got str."),
+        ({"ratio": True}, "ratio: expected int or float, got bool."),
+        ({"ratio": float("inf")}, "ratio: expected a finite number, got inf."),
+        (
+            {"at": NOON.replace(tzinfo=None)},
+            "at: expected datetime with a time zone, got datetime without a time zone; give it one",
+        ),
+        ({"at": "2026-01-02T12:00:00Z"}, "at: expected datetime with a time zone, got str."),
+        ({"at": date(2026, 1, 2)}, "at: expected datetime with a time zone, got date."),
+        (
+            {"at": datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))},
+            "at: expected a year from 1 to 9999 in UTC",
+        ),
+        ({"colour": "green"}, "colour: expected one of red, blue, got 'green'. Wrap it in UnknownStr(...)"),
+        ({"size": "tiny"}, "size: expected one of small, large, got 'tiny'."),
+        ({"size": UnknownStr("tiny")}, "size: expected one of small, large, got 'tiny'."),
+        ({"names": "abc"}, "names: expected a list, got str."),
+        ({"names": {"a"}}, "names: expected a list, got set."),
+        ({"names": {"a": 1}.keys()}, "names: expected a list, got dict_keys."),
+        ({"names": ["a", 5]}, "names[1]: expected str, got int."),
+        ({"names": ["a", "\ud800"]}, "names[1]: expected Unicode, got a lone surrogate"),
+        ({"joined": ["a,b"]}, "joined: expected items without commas"),
+        ({"joined": []}, "joined: expected at least one item, got none."),
     ],
     ids=repr,
 )
@@ -315,27 +320,30 @@ def test_bodies(values: dict[str, object], expected: object) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"count": None}, "count: None is sent as null, which this field does not take. Leave it out instead."),
-        ({"count": True}, "count: it takes a whole number, not bool."),
-        ({"count": 1.0}, "count: it takes a whole number, not float."),
-        ({"name": 5}, "name: it takes a string, not int."),
-        ({"name": "\udfff"}, "name: it holds half a character"),
-        ({"secret": 5}, "secret: it takes a string, not int."),
-        ({"secret": SecretBytes(b"s")}, "secret: it takes a string, not bytes."),
-        ({"secrets": {"a": 5}}, "secrets.a: it takes a string, not int."),
-        ({"secrets": {5: "a"}}, "secrets: its keys are strings, not int."),
-        ({"secrets": [("a", "b")]}, "secrets: it takes a mapping, not list."),
-        ({"owner": 5}, "owner: it takes a string, not int."),
-        ({"names": "abc"}, "names: it takes a list, not str."),
-        ({"names": [None]}, "names[0]: None is sent as null"),
-        ({"parameters": {"a": {"b": [...]}}}, "parameters.a.b[0]: JSON has no form for ellipsis."),
-        ({"parameters": {"a": {1: 2}}}, "parameters.a: its keys are strings, not int."),
-        ({"parameters": {"\ud800": 1}}, "parameters: it holds half a character"),
-        ({"parameters": {"a": float("nan")}}, "parameters.a: JSON has no nan."),
-        ({"parameters": {"a": NOON.replace(tzinfo=None)}}, "parameters.a: the datetime has no time zone"),
-        ({"anything": {1, 2}}, "anything: JSON has no form for set."),
-        ({"box": {"size": 1}}, "box.size: Box has no such key."),
-        ({"box": None}, "box: None is sent as null"),
+        ({"count": None}, "count: expected int, got None; leave it out instead."),
+        ({"count": True}, "count: expected int, got bool."),
+        ({"count": 1.0}, "count: expected int, got float."),
+        ({"name": 5}, "name: expected str, got int."),
+        ({"name": "\udfff"}, "name: expected Unicode, got a lone surrogate"),
+        ({"secret": 5}, "secret: expected str or SecretStr, got int."),
+        ({"secret": SecretBytes(b"s")}, "secret: expected str or SecretStr, got bytes."),
+        ({"secrets": {"a": 5}}, "secrets.a: expected str or SecretStr, got int."),
+        ({"secrets": {5: "a"}}, "secrets: expected keys of type str, got int."),
+        ({"secrets": [("a", "b")]}, "secrets: expected a mapping, got list."),
+        ({"owner": 5}, "owner: expected str or UUID, got int."),
+        ({"names": "abc"}, "names: expected a list, got str."),
+        ({"names": [None]}, "names[0]: expected str, got None."),
+        ({"parameters": {"a": {"b": [...]}}}, "parameters.a.b[0]: expected a JSON value, got ellipsis."),
+        ({"parameters": {"a": {1: 2}}}, "parameters.a: expected keys of type str, got int."),
+        ({"parameters": {"\ud800": 1}}, "parameters: expected Unicode, got a lone surrogate"),
+        ({"parameters": {"a": float("nan")}}, "parameters.a: expected a finite number, got nan."),
+        (
+            {"parameters": {"a": NOON.replace(tzinfo=None)}},
+            "parameters.a: expected a JSON value, got datetime without a time zone",
+        ),
+        ({"anything": {1, 2}}, "anything: expected a JSON value, got set."),
+        ({"box": {"size": 1}}, "box: Box has no key 'size'. It has inner_size, colour"),
+        ({"box": None}, "box: expected Box or a mapping, got None; leave it out instead."),
     ],
     ids=repr,
 )
@@ -361,16 +369,16 @@ def test_what_is_required_must_be_given(place: str) -> None:
     required = (Parameter("name", "the-name", STRING, required=True),)
     operation = replace(CREATE, query_parameters=(), body=())
     encode = encode_query if place == "query_parameters" else encode_body
-    with pytest.raises(InvalidArgumentError, match="name: it must be given"):
+    with pytest.raises(InvalidArgumentError, match="name: expected str, got nothing"):
         encode(replace(operation, **{place: required}), {})  # type: ignore[operator]
     listed = replace(operation, query_parameters=(Parameter("names", "names", many(STRING), required=True),))
-    with pytest.raises(InvalidArgumentError, match="names: it is empty"):
+    with pytest.raises(InvalidArgumentError, match="names: expected at least one item, got none"):
         encode_query(listed, {"names": []})
 
 
 @pytest.mark.parametrize("value", [None, True, 0, -1.5, "", "a", [], {}, {"a": [{"b": None}]}], ids=repr)
 def test_json_stays_as_it_is(value: object) -> None:
-    assert free_json(value, "json") == value
+    assert checked(ANY, value, "json") == value
 
 
 # Combinations
@@ -388,11 +396,11 @@ RULES = (Rule("exactly_one", ("a", "b")), Rule("at_most_one", ("c", "d", "e")), 
         ("afg", None),
         ("afh", None),
         ("ag", None),
-        ("", "a and b: give exactly one of them, not 0."),
-        ("ab", "a and b: give exactly one of them, not 2."),
-        ("acd", "c and d: they exclude each other, give one of them."),
-        ("acde", "c and d and e: they exclude each other"),
-        ("af", "f: it is only taken together with g or h."),
+        ("", "a and b: expected exactly one of them, got 0."),
+        ("ab", "a and b: expected exactly one of them, got 2."),
+        ("acd", "c and d: expected at most one of them, got 2."),
+        ("acde", "c and d and e: expected at most one of them, got 3."),
+        ("af", "f: expected g or h with it, got none."),
     ],
 )
 def test_forbidden_combinations(given: str, sentence: str | None) -> None:

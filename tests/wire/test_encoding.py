@@ -82,11 +82,11 @@ class Call:
 
 def calls(operation: Operation[Any], text: Text) -> Iterator[Call]:
     """One call, or where arguments exclude each other as many as it takes to give each of them."""
-    exclusive = [rule.names for rule in operation.rules if rule.rule != "needs"]
+    exclusive = [rule.names for rule in operation.rules if rule.kind != "needs"]
     for turn in range(max([len(names) for names in exclusive], default=1)):
         left_out = {name for names in exclusive for name in names if name != names[turn % len(names)]}
         for rule in operation.rules:
-            if rule.rule == "needs" and left_out.issuperset(rule.names[1:]):
+            if rule.kind == "needs" and left_out.issuperset(rule.names[1:]):
                 left_out.add(rule.names[0])
         yield build(operation, left_out, text)
 
@@ -110,21 +110,21 @@ def build(operation: Operation[Any], left_out: set[str], text: Text) -> Call:
     for parameter in operation.body or ():
         if parameter.name in left_out:
             continue
-        call.arguments[parameter.name], ready = in_body(parameter.kind, text, operation.api.models)
+        call.arguments[parameter.name], ready = in_body(parameter.type, text, operation.api.models)
         call.body.update((name, ready) for name in (parameter.wire, *parameter.also))
     return call
 
 
 def in_path(parameter: Parameter, text: Text) -> tuple[Any, list[str]]:
-    match parameter.kind.name:
+    match parameter.type.name:
         case "project-slug" | "org-slug":
-            parts = [text("slug") for _ in range(2 if parameter.kind.name == "project-slug" else 1)]
-            vcs = "github" if parameter.kind.long_vcs else "gh"
+            parts = [text("slug") for _ in range(2 if parameter.type.name == "project-slug" else 1)]
+            vcs = "github" if parameter.type.long_vcs else "gh"
             return "/".join(["gh", *parts]), [vcs, *parts]
         case "integer":
             return 7, ["7"]
-        case "choice" if parameter.kind.closed:
-            return parameter.kind.values[0], [parameter.kind.values[0]]
+        case "choice" if parameter.type.closed:
+            return parameter.type.values[0], [parameter.type.values[0]]
         case "choice":
             value = UnknownStr(text("segment"))
             return value, [value]
@@ -134,7 +134,7 @@ def in_path(parameter: Parameter, text: Text) -> tuple[Any, list[str]]:
 
 
 def in_query(parameter: Parameter, text: Text) -> tuple[Any, list[str]]:
-    kind = parameter.kind
+    kind = parameter.type
     if kind.name != "list":
         value, sent = scalar(kind, text, "query")
         return value, [sent if isinstance(sent, str) else json.dumps(sent)]
@@ -155,8 +155,6 @@ def scalar(kind: ParameterType, text: Text, place: Place) -> tuple[Any, Any]:
             return True, True
         case "date-time":
             return NOON, "2026-01-02T12:00:00Z"
-        case "date":
-            return NOON.date(), "2026-01-02"
         case "choice" if kind.closed:
             return kind.values[0], kind.values[0]
         case "choice":
@@ -183,8 +181,8 @@ def in_body(kind: ParameterType, text: Text, models: str) -> tuple[Any, Any]:
         case "any":
             value = text("body")
             return {"text": [value]}, {"text": [value]}
-        case "model":
-            return nested(getattr(import_module(models), kind.models[0]), text)
+        case "object":
+            return nested(getattr(import_module(models), kind.members[0].name), text)
         case _:
             return scalar(kind, text, "body")
 
@@ -287,7 +285,7 @@ def test_few_operations_are_left_out() -> None:
     assert len(left_out) < 10
     for operation in left_out:
         kinds = {
-            parameter.kind.name
+            parameter.type.name
             for parameter in (*operation.path_parameters, *operation.query_parameters, *(operation.body or ()))
         }
         assert kinds <= {"integer", "number", "boolean", "date-time", "choice"}

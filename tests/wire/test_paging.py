@@ -312,7 +312,7 @@ async def test_by_offset(
 
 
 async def test_page_size_above_the_maximum_is_refused(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    with pytest.raises(InvalidArgumentError, match="page_size: it is at most 100, not 101"):
+    with pytest.raises(InvalidArgumentError, match="page_size: expected at most 100, got 101"):
         await client.v1.builds.list(page_size=101)
     assert server.requests == []
 

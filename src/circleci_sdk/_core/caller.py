@@ -13,11 +13,12 @@ from circleci_sdk._public import public
 from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
+from .operation import ANY
 from .pagination import AsyncPager, Cursor, Fetched
+from .serialization.arguments import checked
 from .serialization.decode import decode_anything, decode_page, decode_response
-from .serialization.encode import check_rules, encode_body, encode_path, encode_query, free_json, json_bytes, secrets_in
+from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
 from .serialization.error_body import repeats
-from .serialization.raw_request import free_operation, free_query
 from .session import user_agent
 from .unset import UNSET
 
@@ -100,11 +101,13 @@ class Caller:
 
     async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
         """Carry out a call that no operation describes. `json` is UNSET for no body."""
-        operation = free_operation(method, path)
+        from .serialization.raw_request import raw_operation, raw_query
+
+        operation = raw_operation(method, path)
 
         def encode() -> Prepared:
-            content = None if json is UNSET else json_bytes(free_json(json, "json"))
-            return self._request(operation, operation.path, free_query(query), content)
+            content = None if json is UNSET else json_bytes(checked(ANY, json, "json"))
+            return self._request(operation, operation.path, raw_query(query), content)
 
         prepared = _checked(operation, encode)
         result = await self._execute(operation, prepared)

@@ -1,19 +1,19 @@
 """An endpoint as data.
 
-Every method of `circleci.v1` and `circleci.v2` is backed by one `Operation`: where it goes, what it takes,
-what it returns, how it pages and whether it may be sent twice. Requests, retries, rate limits, errors, the
-fake server and the tests all read this one table, so no fact about an endpoint lives in two places.
+Every method of `circleci.v1` and `circleci.v2` is backed by one `Operation`: its path, its parameters, the body of
+its response, its paging and whether it may be sent twice. Requests, retries, rate limits, errors, the fake server
+and the tests all read this one table, so that no fact about an endpoint is written down twice.
 
-Nothing here awaits and nothing here imports a model: types of responses are given by name. The parts are named
-tuples: a frozen dataclass takes fifteen times as long to define, and these are defined before anything else happens.
+Nothing here awaits and nothing here imports a model: models are given by name. The parts are named tuples: a frozen
+dataclass takes fifteen times as long to define, and every import of the package defines these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from circleci_sdk._public import public
 
@@ -21,42 +21,32 @@ from .unset import UNSET, Unset
 
 T_co = TypeVar("T_co", covariant=True)
 
-ParameterTypeName = Literal[
-    "string",
-    "secret",
-    "integer",
-    "number",
-    "boolean",
-    "id",
-    "date-time",
-    "date",
-    "project-slug",
-    "org-slug",
-    "choice",
-    "list",
-    "map",
-    "model",
-    "any",
-]
-
 
 class ParameterType(NamedTuple):
-    """What a parameter takes. Build one with the constants and functions of this module.
+    """The values that a parameter takes. Build one with the constants and functions of this module.
 
-    `values` are the known values of a choice, `closed` refuses all others. `items` is the kind of what a
-    list or a map holds. `models` names the models that a nested object may be. `nullable` admits `None`,
-    which is sent as JSON null. `long_vcs` spells the first segment of a slug out (`gh` becomes `github`).
+    `values` are the known values of a choice, `closed` refuses all others. `items` is the type of the items of a
+    list or of the values of a map. `members` are what a nested object may be. `nullable` admits `None`, which is
+    sent as JSON null. `long_vcs` spells the first segment of a slug out (`gh` becomes `github`).
     """
 
-    name: ParameterTypeName
+    name: str
     values: tuple[str, ...] = ()
     closed: bool = False
     items: ParameterType | None = None
-    models: tuple[str, ...] = ()
+    members: tuple[ObjectType, ...] = ()
     nullable: bool = False
     long_vcs: bool = False
     minimum: int | None = None
     maximum: int | None = None
+
+
+class ObjectType(NamedTuple):
+    """A nested object: the name of its model, its fields, and the same fields by each spelling of their keys."""
+
+    name: str
+    fields: tuple[Parameter, ...]
+    spellings: Mapping[Any, Parameter]
 
 
 STRING: Final = ParameterType("string")
@@ -66,7 +56,6 @@ NUMBER: Final = ParameterType("number")
 BOOLEAN: Final = ParameterType("boolean")
 ID: Final = ParameterType("id")
 DATE_TIME: Final = ParameterType("date-time")
-DATE: Final = ParameterType("date")
 ANY: Final = ParameterType("any")
 PROJECT_SLUG: Final = ParameterType("project-slug")
 ORG_SLUG: Final = ParameterType("org-slug")
@@ -75,7 +64,7 @@ LONG_ORG_SLUG: Final = ParameterType("org-slug", long_vcs=True)
 
 
 def integer(*, minimum: int | None = None, maximum: int | None = None) -> ParameterType:
-    """A whole number with bounds that the API enforces."""
+    """An integer with bounds that the API enforces."""
     return ParameterType("integer", minimum=minimum, maximum=maximum)
 
 
@@ -94,33 +83,39 @@ def mapping(values: ParameterType = ANY) -> ParameterType:
     return ParameterType("map", items=values)
 
 
-def model(*names: str) -> ParameterType:
-    """A nested object: one of the named models, or a mapping that fits one of them."""
-    return ParameterType("model", models=names)
+def model(name: str, *fields: Parameter) -> ParameterType:
+    """A nested object: a model, or a mapping with the Python names or the wire names of its fields as keys."""
+    spellings = {key: field for field in fields for key in (field.name, field.wire, field.name.replace("_", "-"))}
+    return ParameterType("object", members=(ObjectType(name, fields, spellings),))
 
 
-def nullable(kind: ParameterType) -> ParameterType:
-    """The same kind, or `None`."""
-    return kind._replace(nullable=True)
+def one_of(*models: ParameterType) -> ParameterType:
+    """A nested object that fits one of `models`, which are tried from left to right."""
+    return ParameterType("object", members=tuple(member for one in models for member in one.members))
 
 
-def holds_secret(kind: ParameterType) -> bool:
-    """Whether values of this kind are secrets, or lists or maps of such."""
-    return kind.name == "secret" or (kind.items is not None and holds_secret(kind.items))
+def nullable(expected: ParameterType) -> ParameterType:
+    """The same type, or `None`."""
+    return expected._replace(nullable=True)
+
+
+def holds_secret(expected: ParameterType) -> bool:
+    """Whether values of this type are secrets, or lists or maps of such."""
+    return expected.name == "secret" or (expected.items is not None and holds_secret(expected.items))
 
 
 class Parameter(NamedTuple):
-    """One parameter in the path, the query or the first level of the body.
+    """One parameter in the path or the query, or one field of the body or of a nested object.
 
-    `name` is the Python name, `wire` the name on the wire. A slug that fills several places of the path has
-    all of them in `wire`, joined by slashes (`"provider/organization/project"`). `default` is sent unless
+    `name` is the Python name, `wire` the name on the wire. A slug that fills several segments of the path has all
+    of their names in `wire`, joined by slashes (`"provider/organization/project"`). `default` is sent unless
     another value is given. `exploded` lists repeat their key; others are joined by commas. `also` are further
-    spellings that the value is sent under, where readers of the API disagree about the right one.
+    names that the value is sent under, where the documentation of the API is inconsistent.
     """
 
     name: str
     wire: str
-    kind: ParameterType
+    type: ParameterType
     required: bool = False
     default: str | int | bool | Unset = UNSET
     exploded: bool = True
@@ -130,35 +125,37 @@ class Parameter(NamedTuple):
 class Rule(NamedTuple):
     """A combination of parameters that the API refuses; `names` are Python names.
 
-    `exactly_one` and `at_most_one` speak of all names; `needs` says that the first name is only taken
-    together with one of the others.
+    `exactly_one` and `at_most_one` apply to all names; `needs` admits the first name only together with one of
+    the others.
     """
 
-    rule: Literal["exactly_one", "at_most_one", "needs"]
+    kind: Literal["exactly_one", "at_most_one", "needs"]
     names: tuple[str, ...]
 
 
-class Response(NamedTuple):
-    """What a successful response holds.
+class ResponseBody(NamedTuple):
+    """The body of a successful response.
 
-    `models` names what the body may be, tried from left to right; with none the body holds nothing of use and
-    is not decoded. `may_be_empty` admits a response without a body, read as `None`.
+    `models` are the names of the models that it may be, tried from left to right; without any it holds nothing of
+    use and is not decoded. `may_be_empty` admits a response without a body, read as `None`.
     """
 
     models: tuple[str, ...] = ()
     may_be_empty: bool = False
 
 
-PagingStyle = Literal["token", "offset", "number", "all"]
+NOTHING_OF_USE: Final = ResponseBody()
+
+PagingStyle: TypeAlias = Literal["token", "offset", "number", "all"]
 
 
 class Paging(NamedTuple):
-    """How a list goes on.
+    """How a list is paged.
 
-    `style` is `token` (the response names the next page), `offset` (skip this many items), `number` (pages are
-    counted from 1) or `all` (everything comes in one response). `start` is the query parameter that says where
-    to start, `size` the one for the page size and `default_size` the number of items when it is not given.
-    `items` is the key that holds the items, or None when the response is the array itself.
+    `style` is `token` (the response names the next page), `offset` (the number of items to skip), `number` (pages
+    are counted from 1) or `all` (one response holds everything). `start` is the query parameter for the start of a
+    page, `size` the one for its size and `default_size` the number of items without it. `items` is the key of the
+    items, or None when the response is the array itself; `next` is the key of the next token.
     """
 
     style: PagingStyle
@@ -182,10 +179,10 @@ class Api(NamedTuple):
 class Operation(Generic[T_co]):
     """One endpoint of the API, as data.
 
-    `T_co` is what a call returns: a model, None, or for a list its items. `replayable` says whether the call
-    may be sent again after an earlier attempt may have been carried out. `rate_group` names the operations
-    that share one rate limit. `secret` marks operations whose responses hold secrets. `sunset` is the day from
-    which the API refuses the operation, `replacement` what to use instead.
+    `T_co` is the type that a call returns: a model, None, or for a list the type of its items. A `replayable` call
+    may be sent again when the server may have processed an earlier attempt. Operations of one `rate_group` share
+    one rate limit. `secret` marks operations whose responses hold secrets. `sunset` is the day from which the API
+    refuses the operation, `replacement` the method to use instead.
     """
 
     api: Api
@@ -197,7 +194,7 @@ class Operation(Generic[T_co]):
     query_parameters: tuple[Parameter, ...] = ()
     body: tuple[Parameter, ...] | None = None
     body_required: bool = False
-    response: Response = field(default_factory=Response)
+    response_body: ResponseBody = NOTHING_OF_USE
     paging: Paging | None = None
     rules: tuple[Rule, ...] = ()
     replayable: bool
@@ -211,8 +208,8 @@ class Operation(Generic[T_co]):
 
     @property
     def is_private(self) -> bool:
-        """Whether secrets are in what it sends or in what it returns."""
-        return self.secret or any(holds_secret(parameter.kind) for parameter in self.body or ())
+        """Whether its request or its response holds secrets."""
+        return self.secret or any(holds_secret(parameter.type) for parameter in self.body or ())
 
     @property
     def label(self) -> str:
@@ -220,5 +217,5 @@ class Operation(Generic[T_co]):
         return f"{self.api.name}.{self.python_name}"
 
 
-Operations = Mapping[str, Operation[Any]]
+Operations: TypeAlias = Mapping[str, Operation[Any]]
 """All operations of one version of the API, by operation id."""

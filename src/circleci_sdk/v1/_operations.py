@@ -13,48 +13,14 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.operation import Operation
 
-OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
-    {
-        "addEnvVar": projects.ADD_ENV_VAR,
-        "addHerokuKey": users.ADD_HEROKU_KEY,
-        "addSshKey": projects.ADD_SSH_KEY,
-        "addSshUser": builds.ADD_SSH_USER,
-        "addUserSshKey": users.ADD_USER_SSH_KEY,
-        "cancelBuild": builds.CANCEL_BUILD,
-        "clearBuildCache": projects.CLEAR_BUILD_CACHE,
-        "createCheckoutKey": projects.CREATE_CHECKOUT_KEY,
-        "createProjectToken": projects.CREATE_PROJECT_TOKEN,
-        "deleteCheckoutKey": projects.DELETE_CHECKOUT_KEY,
-        "deleteEnvVar": projects.DELETE_ENV_VAR,
-        "deleteSshKey": projects.DELETE_SSH_KEY,
-        "disableProject": projects.DISABLE_PROJECT,
-        "enableProject": projects.ENABLE_PROJECT,
-        "followProject": projects.FOLLOW_PROJECT,
-        "getBuild": builds.GET_BUILD,
-        "getCheckoutKey": projects.GET_CHECKOUT_KEY,
-        "getEnvVar": projects.GET_ENV_VAR,
-        "getMe": users.GET_ME,
-        "getOrgSettings": organizations.GET_ORG_SETTINGS,
-        "getProjectSettings": projects.GET_PROJECT_SETTINGS,
-        "getTestMetadata": builds.GET_TEST_METADATA,
-        "listArtifacts": builds.LIST_ARTIFACTS,
-        "listBranchBuilds": builds.LIST_BRANCH_BUILDS,
-        "listCheckoutKeys": projects.LIST_CHECKOUT_KEYS,
-        "listEnvVars": projects.LIST_ENV_VARS,
-        "listLatestArtifacts": builds.LIST_LATEST_ARTIFACTS,
-        "listProjectBuilds": builds.LIST_PROJECT_BUILDS,
-        "listProjectTokens": projects.LIST_PROJECT_TOKENS,
-        "listProjects": projects.LIST_PROJECTS,
-        "listRecentBuilds": builds.LIST_RECENT_BUILDS,
-        "listUserRepos": users.LIST_USER_REPOS,
-        "retryBuild": builds.RETRY_BUILD,
-        "retryBuildWithSsh": builds.RETRY_BUILD_WITH_SSH,
-        "triggerBranchBuild": builds.TRIGGER_BRANCH_BUILD,
-        "triggerBuild": builds.TRIGGER_BUILD,
-        "triggerProjectPipeline": builds.TRIGGER_PROJECT_PIPELINE,
-        "unfollowProject": projects.UNFOLLOW_PROJECT,
-        "updateOrgSettings": organizations.UPDATE_ORG_SETTINGS,
-        "updateProjectSettings": projects.UPDATE_PROJECT_SETTINGS,
-    }
+_BY_RESOURCE: Final = (
+    builds.OPERATIONS,
+    organizations.OPERATIONS,
+    projects.OPERATIONS,
+    users.OPERATIONS,
 )
-"""Where each goes, what it takes and responses, how it pages and whether it may be sent twice."""
+
+OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
+    dict(sorted((operation.id, operation) for operations in _BY_RESOURCE for operation in operations))
+)
+"""The method, path, parameters, response, paging and replay of each operation."""

@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 def decode_response(operation: Operation[T], response: Received, facts: CallFacts) -> T:
     """The response of an operation that is no list."""
-    if not operation.response.models:
+    if not operation.response_body.models:
         return cast("T", None)  # such an operation is an Operation[None]
-    if not response.content.strip() and operation.response.may_be_empty:
+    if not response.content.strip() and operation.response_body.may_be_empty:
         return cast("T", None)  # such an operation is an Operation[... | None]
     data: T = _validated(decoder(operation), operation, response, facts)
     return data
@@ -66,7 +66,7 @@ def decoder(operation: Operation[Any]) -> TypeAdapter[Any]:
     from pydantic import TypeAdapter
 
     module = import_module(operation.api.models)
-    models = tuple(getattr(module, name) for name in operation.response.models)
+    models = tuple(getattr(module, name) for name in operation.response_body.models)
     union: Any = models[0]
     for other in models[1:]:
         union = union | other
@@ -106,11 +106,11 @@ def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], response: R
         raise _not_json(operation, response, facts)
     from .model import readable_place
 
-    place = readable_place(tuple(part for part in details[0]["loc"] if part not in operation.response.models))
+    place = readable_place(tuple(part for part in details[0]["loc"] if part not in operation.response_body.models))
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     where = f"field {place}: " if place else ""
     raise DecodeError(
-        f"{facts.operation}: the response does not fit {' | '.join(operation.response.models)}: "
+        f"{facts.operation}: the response does not fit {' | '.join(operation.response_body.models)}: "
         f"{where}{details[0]['msg']}{more}. {_carried_out(facts)}",
         facts=facts,
         field=place,

@@ -1,30 +1,20 @@
-"""The base class of all generated models, and the types that make reading tolerant.
+"""The base class of all generated models, and the types of fields that make reading tolerant.
 
-Reading: unknown fields are kept, both spellings of a key are taken, unknown values of an open set read as
-`UnknownStr`, timestamps are read in every form the API has been seen to use. Writing is strict: see
-`nested_json`.
+Unknown fields are kept, both spellings of a key are read, unknown values of an open set are read as `UnknownStr`, and
+timestamps in every form that the API has been seen to use. Writing is strict, and does without models: see
+`arguments`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, cast
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import (
-    AliasChoices,
-    AliasGenerator,
-    BaseModel,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    ValidationError,
-)
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
-
-from .encode import free_json, json_key
 
 
 @public("circleci_sdk")
@@ -143,68 +133,3 @@ def _fields(location: tuple[int | str, ...]) -> Iterator[int | str]:
 
 
 _UNION_MEMBERS: Final = frozenset({"str", "int", "float", "bool", "none", "any", "datetime", "is-instance", "nullable"})
-
-
-def nested_json(models: tuple[type[Model], ...], value: object, place: str) -> Any:
-    """The JSON of a nested request object, given as one of `models` or as a mapping with Python or wire names.
-
-    Strict: a wrong type, an unknown key and an unknown value (unless wrapped in `UnknownStr`) are refused.
-    """
-    if isinstance(value, models):
-        models = (type(value),)
-    elif isinstance(value, BaseModel) or not isinstance(value, Mapping):
-        names = " or ".join(model.__name__ for model in models)
-        raise InvalidArgumentError(f"{place}: it takes {names} or a mapping, not {type(value).__name__}.")
-    plain = _plain(cast("object", value), place)
-    problems: list[str] = []
-    for candidate in models:
-        try:
-            read = candidate.model_validate(plain, strict=True)
-            _refuse_unknown(read, place)
-        except ValidationError as error:
-            problems += (
-                f"{place}{''.join(_step(part) for part in _fields(detail['loc']))}: {detail['msg']}."
-                for detail in error.errors(include_input=False, include_url=False)
-            )
-        except InvalidArgumentError as error:
-            problems.append(str(error))
-        else:
-            return read.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    raise InvalidArgumentError(" ".join(dict.fromkeys(problems[:4])))
-
-
-def _step(part: int | str) -> str:
-    return f"[{part}]" if isinstance(part, int) else f".{part}"
-
-
-def _plain(value: object, place: str) -> object:
-    """The same data without models, so that what was set on them later is checked as well."""
-    if isinstance(value, BaseModel):
-        value = {name: getattr(value, name) for name in value.model_fields_set}
-    if isinstance(value, Mapping):
-        items = cast("Mapping[object, object]", value).items()
-        return {json_key(key, place): _plain(item, f"{place}.{key}") for key, item in items}
-    if isinstance(value, list | tuple):
-        return [_plain(item, f"{place}[{i}]") for i, item in enumerate(cast("Sequence[object]", value))]
-    return free_json(value, place)
-
-
-def _refuse_unknown(value: object, place: str) -> None:
-    if isinstance(value, _Unconfirmed):
-        raise InvalidArgumentError(
-            f"{place}: {str(value)!r} is not a value that this version knows. "
-            "Wrap it in UnknownStr(...) to send it all the same."
-        )
-    if isinstance(value, BaseModel):
-        if value.model_extra:
-            known = ", ".join(type(value).model_fields)
-            extra = next(iter(value.model_extra))
-            raise InvalidArgumentError(f"{place}.{extra}: {type(value).__name__} has no such key. It has: {known}.")
-        for name in value.model_fields_set:
-            _refuse_unknown(getattr(value, name), f"{place}.{name}")
-    elif isinstance(value, Mapping):
-        for key, item in cast("Mapping[object, object]", value).items():
-            _refuse_unknown(item, f"{place}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(cast("list[object]", value)):
-            _refuse_unknown(item, f"{place}[{index}]")

@@ -1,4 +1,4 @@
-"""`request`: the door to paths that no operation describes."""
+"""`client.request`: requests to paths that no operation describes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.operation import BOOLEAN, NUMBER, STRING, Api, Operation
 from circleci_sdk._core.options import is_text
 
-from .encode import json_key, wire_value
+from .arguments import checked, json_key
+from .encode import as_text
 from .slugs import check_segment
 
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -20,16 +21,17 @@ _ESCAPED: Final = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.A
 _API: Final = Api(name="client", base="", models="")
 
 
-def free_operation(method: str, path: str) -> Operation[Any]:
-    """An operation for one call to a path that the user wrote out."""
+def raw_operation(method: str, path: str) -> Operation[Any]:
+    """An operation for one request to a path that the user wrote out."""
     if method not in _METHODS:
-        raise InvalidArgumentError(f"request: method is one of {', '.join(_METHODS)}, not {method!r}.")
+        raise InvalidArgumentError(f"client.request: method: expected one of {', '.join(_METHODS)}, got {method!r}.")
+    place = "client.request: path"
     if not is_text(path) or not path.startswith("/api/"):
-        raise InvalidArgumentError("request: path starts with /api/, such as /api/v2/me; the host is the client's own.")
+        raise InvalidArgumentError(f"{place}: expected a path such as /api/v2/me, without a host, got {path!r}.")
     if not _ESCAPED.fullmatch(path):
-        raise InvalidArgumentError("request: path holds a character that must be escaped; parameters go into query=.")
+        raise InvalidArgumentError(f"{place}: expected an escaped path, with its parameters in query=.")
     for segment in path.removesuffix("/").split("/")[1:]:
-        check_segment(unquote(segment), "request: path")
+        check_segment(unquote(segment), place)
     return Operation(
         api=_API,
         id="request",
@@ -38,22 +40,15 @@ def free_operation(method: str, path: str) -> Operation[Any]:
         path=path,
         replayable=method in _REPLAYABLE,
         rate_group="client." + path.split("/")[2],
-        secret=False,
     )
 
 
-def free_query(query: Mapping[str, object]) -> list[tuple[str, str]]:
+def raw_query(query: Mapping[str, object]) -> list[tuple[str, str]]:
     """Pairs out of strings, numbers, booleans and lists of them."""
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
-        json_key(name, "request: query")
-        values = cast("list[object]", value) if isinstance(value, list | tuple) else [value]
-        pairs += ((name, _text(item, f"request: query {name}")) for item in values)
+        json_key(name, "query")
+        for item in cast("list[object]", value) if isinstance(value, list | tuple) else [value]:
+            expected = BOOLEAN if isinstance(item, bool) else NUMBER if isinstance(item, int | float) else STRING
+            pairs.append((name, as_text(checked(expected, item, f"query {name}"))))
     return pairs
-
-
-def _text(value: object, place: str) -> str:
-    if isinstance(value, bool):
-        return "true" if wire_value(BOOLEAN, value, place, "") else "false"
-    kind = NUMBER if isinstance(value, int | float) else STRING
-    return str(wire_value(kind, value, place, ""))

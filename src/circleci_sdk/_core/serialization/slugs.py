@@ -108,13 +108,14 @@ def check_segment(text: str, place: str) -> None:
         raise InvalidArgumentError(f"{place}: it holds a control character ({char!r}).")
 
 
-def slug_segments(text: str, place: str, *, count: int, example: str, long_vcs: bool = False) -> list[str]:
+def slug_segments(text: str, place: str, *, count: int, long_vcs: bool = False) -> list[str]:
     """The segments of a slug that a user gave as a string, checked, with `gh` spelt as this API wants it."""
     segments = text.split("/")
     if len(segments) != count:
-        raise InvalidArgumentError(
-            f"{place}: {_quote(text)} has {len(segments)} parts, not {count}. Write it as {example}."
-        )
+        example, remedy = "gh/acme", ""
+        if count == 3:
+            example, remedy = "gh/acme/web", " ProjectSlug.parse reads app URLs and git remotes."
+        raise InvalidArgumentError(f"{place}: expected a slug such as {example}, got {_quote(text)}.{remedy}")
     for segment in segments:
         check_segment(segment, place)
     if long_vcs:

@@ -79,7 +79,7 @@ def check_project_slug(method: str, value: object, name: str = "project_slug") -
     if is_id(text):
         return text
     try:
-        return "/".join(slug_segments(text, f"{method}: {name}", count=3, example="gh/acme/web"))
+        return "/".join(slug_segments(text, f"{method}: {name}", count=3))
     except InvalidArgumentError as error:
         reason = str(error)
     if "ProjectSlug.parse" not in reason:
@@ -99,7 +99,7 @@ def check_org(method: str, value: object, name: str = "org") -> str:
         raise InvalidArgumentError(
             f"{method}: {name}: {text!r} is the slug of a project; the organization is {'/'.join(parts[:2])!r}."
         )
-    return "/".join(slug_segments(text, f"{method}: {name}", count=2, example="gh/acme"))
+    return "/".join(slug_segments(text, f"{method}: {name}", count=2))
 
 
 def given(value: str | Unset) -> str | None:

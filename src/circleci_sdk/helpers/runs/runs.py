@@ -100,6 +100,8 @@ class Runs:
         if definition_id is UNSET and not config and not slug.startswith("circleci/"):
             response = await v2.pipelines.trigger(slug, branch=branch, tag=tag, parameters=parameters)
         else:
+            from circleci_sdk.v2.models import PipelineRunCheckout, PipelineRunConfig
+
             if definition_id is UNSET:
                 definition = await self._only_definition(slug)
             else:
@@ -107,8 +109,8 @@ class Runs:
             response = await v2.pipelines.trigger_run(
                 slug,
                 pipeline_definition_id=definition,
-                checkout=checkout or UNSET,
-                config=config or UNSET,
+                checkout=PipelineRunCheckout(**checkout) if checkout else UNSET,
+                config=PipelineRunConfig(**config) if config else UNSET,
                 parameters=parameters,
             )
         from circleci_sdk.v2.models import MessageResponse

@@ -216,5 +216,5 @@ def _since(moment: datetime | None, now: datetime) -> timedelta | None:
 def _project(slug: str | ProjectSlug) -> SecretTarget:
     text = str(slug)
     if not is_id(text):
-        slug_segments(text, "secrets: projects", count=3, example="gh/acme/web")
+        slug_segments(text, "secrets: projects", count=3)
     return SecretTarget("project", text, text)

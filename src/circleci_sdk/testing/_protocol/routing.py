@@ -70,7 +70,7 @@ class _Route:
 
 
 def _pattern(operation: Operation[Any], parameter: Parameter) -> str:
-    match parameter.kind.name:
+    match parameter.type.name:
         case "project-slug" if "/" in parameter.wire:
             whole = f"{_PLAIN}/{_PLAIN}/{_PLAIN}"
             literal = operation.id in _LITERAL_SLASHES_ONLY or operation.api.name == "v1"

@@ -191,11 +191,11 @@ def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, A
     given = [name for name in rule.names if arguments.get(name, False) is not False]
     wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
     words = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
-    if rule.rule == "exactly_one" and len(given) != 1:
+    if rule.kind == "exactly_one" and len(given) != 1:
         raise ErrorResponse(400, f"Give exactly one of {words}.")
-    if rule.rule == "at_most_one" and len(given) > 1:
+    if rule.kind == "at_most_one" and len(given) > 1:
         raise ErrorResponse(400, f"Give only one of {words}.")
-    if rule.rule == "needs" and given == [rule.names[0]]:
+    if rule.kind == "needs" and given == [rule.names[0]]:
         raise ErrorResponse(400, f"'{wires.get(given[0], given[0])}' requires another of these fields: {words}.")
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import deprecated
 
@@ -16,7 +16,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     Rule,
     choice,
     integer,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _BUILD_STATUS_FILTER: Final = choice("completed", "successful", "failed", "running")
 
-LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
+_LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
     api=API,
     id="listRecentBuilds",
     python_name="builds.list",
@@ -47,12 +47,12 @@ LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
-LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
+_LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
     api=API,
     id="listProjectBuilds",
     python_name="builds.list_for_project",
@@ -65,12 +65,12 @@ LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
-TRIGGER_BUILD: Final[Operation[Build]] = Operation(
+_TRIGGER_BUILD: Final[Operation[Build]] = Operation(
     api=API,
     id="triggerBuild",
     python_name="builds.trigger",
@@ -85,7 +85,7 @@ TRIGGER_BUILD: Final[Operation[Build]] = Operation(
         Parameter("parallel", "parallel", INTEGER),
         Parameter("build_parameters", "build_parameters", mapping(STRING)),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     rules=(Rule("at_most_one", ("revision", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -93,7 +93,7 @@ TRIGGER_BUILD: Final[Operation[Build]] = Operation(
     sunset=date(2027, 2, 1),
     replacement="v2.pipelines.trigger",
 )
-LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
+_LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
     api=API,
     id="listBranchBuilds",
     python_name="builds.list_for_branch",
@@ -109,12 +109,12 @@ LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("page_size", "limit", integer(maximum=100)),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
-TRIGGER_BRANCH_BUILD: Final[Operation[Build]] = Operation(
+_TRIGGER_BRANCH_BUILD: Final[Operation[Build]] = Operation(
     api=API,
     id="triggerBranchBuild",
     python_name="builds.trigger_for_branch",
@@ -130,7 +130,7 @@ TRIGGER_BRANCH_BUILD: Final[Operation[Build]] = Operation(
         Parameter("parallel", "parallel", INTEGER),
         Parameter("build_parameters", "build_parameters", mapping(STRING)),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     rules=(Rule("at_most_one", ("revision", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -138,7 +138,7 @@ TRIGGER_BRANCH_BUILD: Final[Operation[Build]] = Operation(
     sunset=date(2027, 2, 1),
     replacement="v2.pipelines.trigger",
 )
-GET_BUILD: Final[Operation[BuildDetails]] = Operation(
+_GET_BUILD: Final[Operation[BuildDetails]] = Operation(
     api=API,
     id="getBuild",
     python_name="builds.get",
@@ -148,11 +148,11 @@ GET_BUILD: Final[Operation[BuildDetails]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("BuildDetails",)),
+    response_body=ResponseBody(("BuildDetails",)),
     replayable=True,
     rate_group="v1.builds",
 )
-LIST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
+_LIST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
     api=API,
     id="listArtifacts",
     python_name="builds.list_artifacts",
@@ -162,12 +162,12 @@ LIST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("Artifact",)),
+    response_body=ResponseBody(("Artifact",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.builds",
 )
-LIST_LATEST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
+_LIST_LATEST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
     api=API,
     id="listLatestArtifacts",
     python_name="builds.list_latest_artifacts",
@@ -178,12 +178,12 @@ LIST_LATEST_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("branch", "branch", STRING),
         Parameter("status_filter", "filter", _BUILD_STATUS_FILTER),
     ),
-    response=Response(("Artifact",)),
+    response_body=ResponseBody(("Artifact",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.builds",
 )
-GET_TEST_METADATA: Final[Operation[BuildTests]] = Operation(
+_GET_TEST_METADATA: Final[Operation[BuildTests]] = Operation(
     api=API,
     id="getTestMetadata",
     python_name="builds.get_tests",
@@ -193,11 +193,11 @@ GET_TEST_METADATA: Final[Operation[BuildTests]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("BuildTests",)),
+    response_body=ResponseBody(("BuildTests",)),
     replayable=True,
     rate_group="v1.builds",
 )
-TRIGGER_PROJECT_PIPELINE: Final[Operation[BuildCreated]] = Operation(
+_TRIGGER_PROJECT_PIPELINE: Final[Operation[BuildCreated]] = Operation(
     api=API,
     id="triggerProjectPipeline",
     python_name="builds.trigger_pipeline",
@@ -209,7 +209,7 @@ TRIGGER_PROJECT_PIPELINE: Final[Operation[BuildCreated]] = Operation(
         Parameter("revision", "revision", STRING),
         Parameter("tag", "tag", STRING),
     ),
-    response=Response(("BuildCreated",)),
+    response_body=ResponseBody(("BuildCreated",)),
     rules=(Rule("at_most_one", ("branch", "tag")),),
     replayable=False,
     rate_group="v1.builds",
@@ -217,7 +217,7 @@ TRIGGER_PROJECT_PIPELINE: Final[Operation[BuildCreated]] = Operation(
     sunset=date(2027, 2, 1),
     replacement="v2.pipelines.trigger",
 )
-RETRY_BUILD: Final[Operation[Build]] = Operation(
+_RETRY_BUILD: Final[Operation[Build]] = Operation(
     api=API,
     id="retryBuild",
     python_name="builds.retry",
@@ -228,14 +228,14 @@ RETRY_BUILD: Final[Operation[Build]] = Operation(
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
     body=(Parameter("no_cache", "no-cache", STRING),),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     replayable=False,
     rate_group="v1.builds",
     deprecated=True,
     sunset=date(2027, 2, 1),
     replacement="v2.workflows.rerun",
 )
-RETRY_BUILD_WITH_SSH: Final[Operation[Build]] = Operation(
+_RETRY_BUILD_WITH_SSH: Final[Operation[Build]] = Operation(
     api=API,
     id="retryBuildWithSsh",
     python_name="builds.retry_with_ssh",
@@ -245,14 +245,14 @@ RETRY_BUILD_WITH_SSH: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     replayable=False,
     rate_group="v1.builds",
     deprecated=True,
     sunset=date(2027, 2, 1),
     replacement="v2.workflows.rerun",
 )
-CANCEL_BUILD: Final[Operation[Build]] = Operation(
+_CANCEL_BUILD: Final[Operation[Build]] = Operation(
     api=API,
     id="cancelBuild",
     python_name="builds.cancel",
@@ -262,11 +262,11 @@ CANCEL_BUILD: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     replayable=True,
     rate_group="v1.builds",
 )
-ADD_SSH_USER: Final[Operation[Build]] = Operation(
+_ADD_SSH_USER: Final[Operation[Build]] = Operation(
     api=API,
     id="addSshUser",
     python_name="builds.add_ssh_user",
@@ -276,9 +276,26 @@ ADD_SSH_USER: Final[Operation[Build]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("build_num", "build_num", INTEGER, required=True),
     ),
-    response=Response(("Build",)),
+    response_body=ResponseBody(("Build",)),
     replayable=False,
     rate_group="v1.builds",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_RECENT_BUILDS,
+    _LIST_PROJECT_BUILDS,
+    _TRIGGER_BUILD,
+    _LIST_BRANCH_BUILDS,
+    _TRIGGER_BRANCH_BUILD,
+    _GET_BUILD,
+    _LIST_ARTIFACTS,
+    _LIST_LATEST_ARTIFACTS,
+    _GET_TEST_METADATA,
+    _TRIGGER_PROJECT_PIPELINE,
+    _RETRY_BUILD,
+    _RETRY_BUILD_WITH_SSH,
+    _CANCEL_BUILD,
+    _ADD_SSH_USER,
 )
 
 
@@ -302,7 +319,7 @@ class Builds(Resource):
         Returns:
             `Build` items, page by page.
         """
-        return self._pages(LIST_RECENT_BUILDS, query={"shallow": shallow, "limit": page_size, "offset": offset})
+        return self._pages(_LIST_RECENT_BUILDS, query={"shallow": shallow, "limit": page_size, "offset": offset})
 
     def list_for_project(
         self,
@@ -332,7 +349,7 @@ class Builds(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_PROJECT_BUILDS,
+            _LIST_PROJECT_BUILDS,
             path={"vcs-type/username/project": project_slug},
             query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
         )
@@ -374,7 +391,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            TRIGGER_BUILD,
+            _TRIGGER_BUILD,
             path={"vcs-type/username/project": project_slug},
             body={
                 "job": job,
@@ -416,7 +433,7 @@ class Builds(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_BRANCH_BUILDS,
+            _LIST_BRANCH_BUILDS,
             path={"vcs-type/username/project": project_slug, "branch": branch},
             query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
         )
@@ -456,7 +473,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            TRIGGER_BRANCH_BUILD,
+            _TRIGGER_BRANCH_BUILD,
             path={"vcs-type/username/project": project_slug, "branch": branch},
             body={"revision": revision, "tag": tag, "parallel": parallel, "build_parameters": build_parameters},
         )
@@ -477,7 +494,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(GET_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_GET_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
 
     def list_artifacts(self, project_slug: str | ProjectSlug, build_num: int) -> AsyncPager[Artifact]:
         """List the artifacts of a build.
@@ -495,7 +512,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return self._pages(LIST_ARTIFACTS, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return self._pages(_LIST_ARTIFACTS, path={"vcs-type/username/project": project_slug, "build_num": build_num})
 
     def list_latest_artifacts(
         self,
@@ -521,7 +538,7 @@ class Builds(Resource):
             NotFoundError: The project is missing or hidden from this token, or its latest build has no artifacts.
         """
         return self._pages(
-            LIST_LATEST_ARTIFACTS,
+            _LIST_LATEST_ARTIFACTS,
             path={"vcs-type/username/project": project_slug},
             query={"branch": branch, "filter": status_filter},
         )
@@ -543,7 +560,7 @@ class Builds(Resource):
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_TEST_METADATA, path={"vcs-type/username/project": project_slug, "build_num": build_num}
+            _GET_TEST_METADATA, path={"vcs-type/username/project": project_slug, "build_num": build_num}
         )
 
     @deprecated("the API refuses it from 2027-02-01; use v2.pipelines.trigger", category=None)
@@ -577,7 +594,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            TRIGGER_PROJECT_PIPELINE,
+            _TRIGGER_PROJECT_PIPELINE,
             path={"vcs-type/username/project": project_slug},
             body={"branch": branch, "revision": revision, "tag": tag},
         )
@@ -605,7 +622,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            RETRY_BUILD,
+            _RETRY_BUILD,
             path={"vcs-type/username/project": project_slug, "build_num": build_num},
             body={"no-cache": no_cache},
         )
@@ -632,7 +649,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            RETRY_BUILD_WITH_SSH, path={"vcs-type/username/project": project_slug, "build_num": build_num}
+            _RETRY_BUILD_WITH_SSH, path={"vcs-type/username/project": project_slug, "build_num": build_num}
         )
 
     async def cancel(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
@@ -653,7 +670,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(CANCEL_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_CANCEL_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
 
     async def add_ssh_user(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
         """Add the user of the token to the SSH users of a build.
@@ -673,4 +690,4 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(ADD_SSH_USER, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_ADD_SSH_USER, path={"vcs-type/username/project": project_slug, "build_num": build_num})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import LONG_ORG_SLUG, Operation, Parameter, Response, mapping
+from circleci_sdk._core.operation import LONG_ORG_SLUG, Operation, Parameter, ResponseBody, mapping
 from circleci_sdk._core.resource import Resource
 from circleci_sdk.v1._api import API
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import OrgSettings
 
 
-GET_ORG_SETTINGS: Final[Operation[OrgSettings]] = Operation(
+_GET_ORG_SETTINGS: Final[Operation[OrgSettings]] = Operation(
     api=API,
     id="getOrgSettings",
     python_name="organizations.get_settings",
     method="GET",
     path="/organization/{vcs-type}/{username}/settings",
     path_parameters=(Parameter("org_slug", "vcs-type/username", LONG_ORG_SLUG, required=True),),
-    response=Response(("OrgSettings",)),
+    response_body=ResponseBody(("OrgSettings",)),
     replayable=True,
     rate_group="v1.organizations",
     undocumented=True,
 )
-UPDATE_ORG_SETTINGS: Final[Operation[None]] = Operation(
+_UPDATE_ORG_SETTINGS: Final[Operation[None]] = Operation(
     api=API,
     id="updateOrgSettings",
     python_name="organizations.update_settings",
@@ -39,6 +39,11 @@ UPDATE_ORG_SETTINGS: Final[Operation[None]] = Operation(
     replayable=True,
     rate_group="v1.organizations",
     undocumented=True,
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ORG_SETTINGS,
+    _UPDATE_ORG_SETTINGS,
 )
 
 
@@ -63,7 +68,7 @@ class Organizations(Resource):
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(GET_ORG_SETTINGS, path={"vcs-type/username": org_slug})
+        return await self._call(_GET_ORG_SETTINGS, path={"vcs-type/username": org_slug})
 
     async def update_settings(self, org_slug: str, *, feature_flags: Mapping[str, Any]) -> None:
         """Change settings of an organization.
@@ -80,5 +85,5 @@ class Organizations(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         await self._call(
-            UPDATE_ORG_SETTINGS, path={"vcs-type/username": org_slug}, body={"feature_flags": feature_flags}
+            _UPDATE_ORG_SETTINGS, path={"vcs-type/username": org_slug}, body={"feature_flags": feature_flags}
         )

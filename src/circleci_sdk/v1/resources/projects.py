@@ -12,7 +12,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     mapping,
 )
@@ -46,68 +46,68 @@ _CHECKOUT_KEY_TYPE: Final = choice("deploy-key", "github-user-key")
 _KEY_DIGEST: Final = choice("md5", "sha256")
 _PROJECT_TOKEN_SCOPE: Final = choice("status", "view-builds", "all")
 
-LIST_PROJECTS: Final[Operation[Project]] = Operation(
+_LIST_PROJECTS: Final[Operation[Project]] = Operation(
     api=API,
     id="listProjects",
     python_name="projects.list",
     method="GET",
     path="/projects",
-    response=Response(("Project",)),
+    response_body=ResponseBody(("Project",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
 )
-FOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
+_FOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
     api=API,
     id="followProject",
     python_name="projects.follow",
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/follow",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("FollowResult",)),
+    response_body=ResponseBody(("FollowResult",)),
     replayable=True,
     rate_group="v1.projects",
 )
-UNFOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
+_UNFOLLOW_PROJECT: Final[Operation[FollowResult]] = Operation(
     api=API,
     id="unfollowProject",
     python_name="projects.unfollow",
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/unfollow",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("FollowResult",)),
+    response_body=ResponseBody(("FollowResult",)),
     replayable=True,
     rate_group="v1.projects",
     undocumented=True,
 )
-ENABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
+_ENABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="enableProject",
     python_name="projects.enable",
     method="POST",
     path="/project/{vcs-type}/{username}/{project}/enable",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
     undocumented=True,
 )
-DISABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
+_DISABLE_PROJECT: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="disableProject",
     python_name="projects.disable",
     method="DELETE",
     path="/project/{vcs-type}/{username}/{project}/enable",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
     undocumented=True,
 )
-GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
+_GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="getProjectSettings",
     python_name="projects.get_settings",
@@ -115,13 +115,13 @@ GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     path="/project/{vcs-type}/{username}/{project}/settings",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("ssh_key_digest", "ssh-key-digest", _KEY_DIGEST),),
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
     undocumented=True,
 )
-UPDATE_PROJECT_SETTINGS: Final[Operation[None]] = Operation(
+_UPDATE_PROJECT_SETTINGS: Final[Operation[None]] = Operation(
     api=API,
     id="updateProjectSettings",
     python_name="projects.update_settings",
@@ -134,19 +134,19 @@ UPDATE_PROJECT_SETTINGS: Final[Operation[None]] = Operation(
     rate_group="v1.projects",
     undocumented=True,
 )
-LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
+_LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="listEnvVars",
     python_name="projects.list_env_vars",
     method="GET",
     path="/project/{vcs-type}/{username}/{project}/envvar",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
 )
-ADD_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
+_ADD_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="addEnvVar",
     python_name="projects.set_env_var",
@@ -155,11 +155,11 @@ ADD_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("value", "value", SECRET, required=True)),
     body_required=True,
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v1.projects",
 )
-GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
+_GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="getEnvVar",
     python_name="projects.get_env_var",
@@ -169,11 +169,11 @@ GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v1.projects",
 )
-DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
+_DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteEnvVar",
     python_name="projects.delete_env_var",
@@ -183,11 +183,11 @@ DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v1.projects",
 )
-LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
+_LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="listCheckoutKeys",
     python_name="projects.list_checkout_keys",
@@ -195,12 +195,12 @@ LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     path="/project/{vcs-type}/{username}/{project}/checkout-key",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("digest", "digest", _KEY_DIGEST),),
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
 )
-CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
+_CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="createCheckoutKey",
     python_name="projects.create_checkout_key",
@@ -209,11 +209,11 @@ CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
     body=(Parameter("key_type", "type", _CHECKOUT_KEY_TYPE, required=True),),
     body_required=True,
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     replayable=False,
     rate_group="v1.projects",
 )
-GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
+_GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="getCheckoutKey",
     python_name="projects.get_checkout_key",
@@ -223,11 +223,11 @@ GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     replayable=True,
     rate_group="v1.projects",
 )
-DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
+_DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteCheckoutKey",
     python_name="projects.delete_checkout_key",
@@ -237,11 +237,11 @@ DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v1.projects",
 )
-ADD_SSH_KEY: Final[Operation[None]] = Operation(
+_ADD_SSH_KEY: Final[Operation[None]] = Operation(
     api=API,
     id="addSshKey",
     python_name="projects.create_ssh_key",
@@ -253,7 +253,7 @@ ADD_SSH_KEY: Final[Operation[None]] = Operation(
     replayable=False,
     rate_group="v1.projects",
 )
-DELETE_SSH_KEY: Final[Operation[None]] = Operation(
+_DELETE_SSH_KEY: Final[Operation[None]] = Operation(
     api=API,
     id="deleteSshKey",
     python_name="projects.delete_ssh_key",
@@ -265,21 +265,21 @@ DELETE_SSH_KEY: Final[Operation[None]] = Operation(
     replayable=True,
     rate_group="v1.projects",
 )
-LIST_PROJECT_TOKENS: Final[Operation[ProjectToken]] = Operation(
+_LIST_PROJECT_TOKENS: Final[Operation[ProjectToken]] = Operation(
     api=API,
     id="listProjectTokens",
     python_name="projects.list_tokens",
     method="GET",
     path="/project/{vcs-type}/{username}/{project}/token",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("ProjectToken",)),
+    response_body=ResponseBody(("ProjectToken",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v1.projects",
     secret=True,
     undocumented=True,
 )
-CREATE_PROJECT_TOKEN: Final[Operation[ProjectToken]] = Operation(
+_CREATE_PROJECT_TOKEN: Final[Operation[ProjectToken]] = Operation(
     api=API,
     id="createProjectToken",
     python_name="projects.create_token",
@@ -291,22 +291,45 @@ CREATE_PROJECT_TOKEN: Final[Operation[ProjectToken]] = Operation(
         Parameter("label", "label", STRING, required=True),
     ),
     body_required=True,
-    response=Response(("ProjectToken",)),
+    response_body=ResponseBody(("ProjectToken",)),
     replayable=False,
     rate_group="v1.projects",
     secret=True,
     undocumented=True,
 )
-CLEAR_BUILD_CACHE: Final[Operation[StatusResponse]] = Operation(
+_CLEAR_BUILD_CACHE: Final[Operation[StatusResponse]] = Operation(
     api=API,
     id="clearBuildCache",
     python_name="projects.delete_build_cache",
     method="DELETE",
     path="/project/{vcs-type}/{username}/{project}/build-cache",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    response=Response(("StatusResponse",)),
+    response_body=ResponseBody(("StatusResponse",)),
     replayable=True,
     rate_group="v1.projects",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_PROJECTS,
+    _FOLLOW_PROJECT,
+    _UNFOLLOW_PROJECT,
+    _ENABLE_PROJECT,
+    _DISABLE_PROJECT,
+    _GET_PROJECT_SETTINGS,
+    _UPDATE_PROJECT_SETTINGS,
+    _LIST_ENV_VARS,
+    _ADD_ENV_VAR,
+    _GET_ENV_VAR,
+    _DELETE_ENV_VAR,
+    _LIST_CHECKOUT_KEYS,
+    _CREATE_CHECKOUT_KEY,
+    _GET_CHECKOUT_KEY,
+    _DELETE_CHECKOUT_KEY,
+    _ADD_SSH_KEY,
+    _DELETE_SSH_KEY,
+    _LIST_PROJECT_TOKENS,
+    _CREATE_PROJECT_TOKEN,
+    _CLEAR_BUILD_CACHE,
 )
 
 
@@ -327,7 +350,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The server does not support this operation.
         """
-        return self._pages(LIST_PROJECTS)
+        return self._pages(_LIST_PROJECTS)
 
     async def follow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Follow a project.
@@ -346,7 +369,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The repository is missing, or hidden from this token.
         """
-        return await self._call(FOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_FOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def unfollow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Unfollow a project.
@@ -363,7 +386,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(UNFOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_UNFOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def enable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Enable builds of a project.
@@ -381,7 +404,7 @@ class Projects(Resource):
             PermissionDeniedError: The code host rejected the request. The message may be its response as a JSON string.
             NotFoundError: The repository is missing, or hidden from this token.
         """
-        return await self._call(ENABLE_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_ENABLE_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def disable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Disable builds of a project.
@@ -398,7 +421,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(DISABLE_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_DISABLE_PROJECT, path={"vcs-type/username/project": project_slug})
 
     async def get_settings(
         self, project_slug: str | ProjectSlug, *, ssh_key_digest: KeyDigest | Unset = UNSET
@@ -421,7 +444,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_PROJECT_SETTINGS,
+            _GET_PROJECT_SETTINGS,
             path={"vcs-type/username/project": project_slug},
             query={"ssh-key-digest": ssh_key_digest},
         )
@@ -440,7 +463,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         await self._call(
-            UPDATE_PROJECT_SETTINGS,
+            _UPDATE_PROJECT_SETTINGS,
             path={"vcs-type/username/project": project_slug},
             body={"feature_flags": feature_flags},
         )
@@ -460,7 +483,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(LIST_ENV_VARS, path={"vcs-type/username/project": project_slug})
+        return self._pages(_LIST_ENV_VARS, path={"vcs-type/username/project": project_slug})
 
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
@@ -482,7 +505,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            ADD_ENV_VAR, path={"vcs-type/username/project": project_slug}, body={"name": name, "value": value}
+            _ADD_ENV_VAR, path={"vcs-type/username/project": project_slug}, body={"name": name, "value": value}
         )
 
     async def get_env_var(self, project_slug: str | ProjectSlug, name: str) -> ProjectEnvVar:
@@ -501,7 +524,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(GET_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
+        return await self._call(_GET_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
 
     async def delete_env_var(self, project_slug: str | ProjectSlug, name: str) -> MessageResponse:
         """Delete an environment variable of a project.
@@ -519,7 +542,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(DELETE_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
+        return await self._call(_DELETE_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
 
     def list_checkout_keys(
         self, project_slug: str | ProjectSlug, *, digest: KeyDigest | Unset = UNSET
@@ -540,7 +563,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_CHECKOUT_KEYS, path={"vcs-type/username/project": project_slug}, query={"digest": digest}
+            _LIST_CHECKOUT_KEYS, path={"vcs-type/username/project": project_slug}, query={"digest": digest}
         )
 
     async def create_checkout_key(self, project_slug: str | ProjectSlug, *, key_type: CheckoutKeyType) -> CheckoutKey:
@@ -564,7 +587,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug}, body={"type": key_type}
+            _CREATE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug}, body={"type": key_type}
         )
 
     async def get_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> CheckoutKey:
@@ -584,7 +607,7 @@ class Projects(Resource):
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
+            _GET_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
         )
 
     async def delete_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> MessageResponse:
@@ -604,7 +627,7 @@ class Projects(Resource):
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
         return await self._call(
-            DELETE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
+            _DELETE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
         )
 
     async def create_ssh_key(
@@ -628,7 +651,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         await self._call(
-            ADD_SSH_KEY,
+            _ADD_SSH_KEY,
             path={"vcs-type/username/project": project_slug},
             body={"private_key": private_key, "hostname": hostname},
         )
@@ -650,7 +673,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         await self._call(
-            DELETE_SSH_KEY,
+            _DELETE_SSH_KEY,
             path={"vcs-type/username/project": project_slug},
             body={"fingerprint": fingerprint, "hostname": hostname},
         )
@@ -672,7 +695,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(LIST_PROJECT_TOKENS, path={"vcs-type/username/project": project_slug})
+        return self._pages(_LIST_PROJECT_TOKENS, path={"vcs-type/username/project": project_slug})
 
     async def create_token(
         self, project_slug: str | ProjectSlug, *, scope: ProjectTokenScope, label: str
@@ -696,7 +719,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_PROJECT_TOKEN,
+            _CREATE_PROJECT_TOKEN,
             path={"vcs-type/username/project": project_slug},
             body={"scope": scope, "label": label},
         )
@@ -716,4 +739,4 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(CLEAR_BUILD_CACHE, path={"vcs-type/username/project": project_slug})
+        return await self._call(_CLEAR_BUILD_CACHE, path={"vcs-type/username/project": project_slug})

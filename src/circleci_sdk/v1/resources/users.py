@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Operation, Paging, Parameter, Response, integer
+from circleci_sdk._core.operation import INTEGER, SECRET, STRING, Operation, Paging, Parameter, ResponseBody, integer
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v1._api import API
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import User, UserRepo
 
 
-GET_ME: Final[Operation[User]] = Operation(
+_GET_ME: Final[Operation[User]] = Operation(
     api=API,
     id="getMe",
     python_name="users.me",
     method="GET",
     path="/me",
-    response=Response(("User",)),
+    response_body=ResponseBody(("User",)),
     replayable=True,
     rate_group="v1.users",
 )
-LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
+_LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
     api=API,
     id="listUserRepos",
     python_name="users.list_repos",
@@ -36,13 +36,13 @@ LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
     path="/user/repos/{vcs-type}",
     path_parameters=(Parameter("vcs_type", "vcs-type", STRING, required=True),),
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", integer(minimum=1))),
-    response=Response(("UserRepo",)),
+    response_body=ResponseBody(("UserRepo",)),
     paging=Paging("number", start="page", size="per-page", items=None),
     replayable=True,
     rate_group="v1.users",
     undocumented=True,
 )
-ADD_USER_SSH_KEY: Final[Operation[None]] = Operation(
+_ADD_USER_SSH_KEY: Final[Operation[None]] = Operation(
     api=API,
     id="addUserSshKey",
     python_name="users.create_ssh_key",
@@ -52,7 +52,7 @@ ADD_USER_SSH_KEY: Final[Operation[None]] = Operation(
     rate_group="v1.users",
     undocumented=True,
 )
-ADD_HEROKU_KEY: Final[Operation[None]] = Operation(
+_ADD_HEROKU_KEY: Final[Operation[None]] = Operation(
     api=API,
     id="addHerokuKey",
     python_name="users.set_heroku_key",
@@ -62,6 +62,13 @@ ADD_HEROKU_KEY: Final[Operation[None]] = Operation(
     body_required=True,
     replayable=True,
     rate_group="v1.users",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ME,
+    _LIST_USER_REPOS,
+    _ADD_USER_SSH_KEY,
+    _ADD_HEROKU_KEY,
 )
 
 
@@ -78,7 +85,7 @@ class Users(Resource):
         Returns:
             The user.
         """
-        return await self._call(GET_ME)
+        return await self._call(_GET_ME)
 
     def list_repos(
         self, vcs_type: str, *, page_size: int | Unset = UNSET, page: int | Unset = UNSET
@@ -95,7 +102,7 @@ class Users(Resource):
         Returns:
             `UserRepo` items, page by page.
         """
-        return self._pages(LIST_USER_REPOS, path={"vcs-type": vcs_type}, query={"per-page": page_size, "page": page})
+        return self._pages(_LIST_USER_REPOS, path={"vcs-type": vcs_type}, query={"per-page": page_size, "page": page})
 
     async def create_ssh_key(self) -> None:
         """Add a CircleCI key to the GitHub account of the user.
@@ -104,7 +111,7 @@ class Users(Resource):
 
         Undocumented: the API reference does not contain it. Not retried if the server may have processed the request.
         """
-        await self._call(ADD_USER_SSH_KEY)
+        await self._call(_ADD_USER_SSH_KEY)
 
     async def set_heroku_key(self, *, apikey: str | SecretStr) -> None:
         """Store the Heroku API key of the user.
@@ -119,4 +126,4 @@ class Users(Resource):
         Raises:
             PermissionDeniedError: The key is invalid.
         """
-        await self._call(ADD_HEROKU_KEY, body={"apikey": apikey})
+        await self._call(_ADD_HEROKU_KEY, body={"apikey": apikey})

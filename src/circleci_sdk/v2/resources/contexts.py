@@ -13,17 +13,17 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     Rule,
     choice,
     model,
+    one_of,
 )
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from pydantic import SecretStr
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import (
         Context,
         ContextEnvVar,
-        ContextOwner,
+        ContextOwnerById,
+        ContextOwnerByIdDict,
+        ContextOwnerBySlug,
+        ContextOwnerBySlugDict,
         ContextRestriction,
         MessageResponse,
         OwnerType,
@@ -42,8 +45,16 @@ if TYPE_CHECKING:
 
 _OWNER_TYPE: Final = choice("organization", "account")
 _RESTRICTION_TYPE: Final = choice("project", "expression", "group")
+_CONTEXT_OWNER_BY_ID: Final = model(
+    "ContextOwnerById", Parameter("id", "id", ID, required=True), Parameter("type", "type", _OWNER_TYPE)
+)
+_CONTEXT_OWNER_BY_SLUG: Final = model(
+    "ContextOwnerBySlug",
+    Parameter("slug", "slug", STRING, required=True),
+    Parameter("type", "type", choice("organization", closed=True)),
+)
 
-LIST_CONTEXTS: Final[Operation[Context]] = Operation(
+_LIST_CONTEXTS: Final[Operation[Context]] = Operation(
     api=API,
     id="listContexts",
     python_name="contexts.list",
@@ -57,13 +68,13 @@ LIST_CONTEXTS: Final[Operation[Context]] = Operation(
         Parameter("include_env_vars", "include-env-vars", BOOLEAN),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("Context",)),
+    response_body=ResponseBody(("Context",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("exactly_one", ("owner_id", "owner_slug")),),
     replayable=True,
     rate_group="v2.contexts",
 )
-CREATE_CONTEXT: Final[Operation[Context]] = Operation(
+_CREATE_CONTEXT: Final[Operation[Context]] = Operation(
     api=API,
     id="createContext",
     python_name="contexts.create",
@@ -71,36 +82,36 @@ CREATE_CONTEXT: Final[Operation[Context]] = Operation(
     path="/context",
     body=(
         Parameter("name", "name", STRING, required=True),
-        Parameter("owner", "owner", model("ContextOwnerById", "ContextOwnerBySlug"), required=True),
+        Parameter("owner", "owner", one_of(_CONTEXT_OWNER_BY_ID, _CONTEXT_OWNER_BY_SLUG), required=True),
     ),
     body_required=True,
-    response=Response(("Context",)),
+    response_body=ResponseBody(("Context",)),
     replayable=False,
     rate_group="v2.contexts",
 )
-GET_CONTEXT: Final[Operation[Context]] = Operation(
+_GET_CONTEXT: Final[Operation[Context]] = Operation(
     api=API,
     id="getContext",
     python_name="contexts.get",
     method="GET",
     path="/context/{context_id}",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
-    response=Response(("Context",)),
+    response_body=ResponseBody(("Context",)),
     replayable=True,
     rate_group="v2.contexts",
 )
-DELETE_CONTEXT: Final[Operation[MessageResponse]] = Operation(
+_DELETE_CONTEXT: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteContext",
     python_name="contexts.delete",
     method="DELETE",
     path="/context/{context_id}",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
 )
-LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Operation(
+_LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Operation(
     api=API,
     id="listEnvironmentVariablesFromContext",
     python_name="contexts.list_env_vars",
@@ -108,12 +119,12 @@ LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Opera
     path="/context/{context_id}/environment-variable",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("ContextEnvVar",)),
+    response_body=ResponseBody(("ContextEnvVar",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.contexts",
 )
-ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operation(
+_ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operation(
     api=API,
     id="addEnvironmentVariableToContext",
     python_name="contexts.set_env_var",
@@ -125,11 +136,11 @@ ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operation
     ),
     body=(Parameter("value", "value", SECRET, required=True),),
     body_required=True,
-    response=Response(("ContextEnvVar",)),
+    response_body=ResponseBody(("ContextEnvVar",)),
     replayable=True,
     rate_group="v2.contexts",
 )
-DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT: Final[Operation[MessageResponse]] = Operation(
+_DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteEnvironmentVariableFromContext",
     python_name="contexts.delete_env_var",
@@ -139,11 +150,11 @@ DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT: Final[Operation[MessageResponse]] = Op
         Parameter("context_id", "context_id", ID, required=True),
         Parameter("name", "env_var_name", STRING, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
 )
-GET_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
+_GET_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
     api=API,
     id="getContextRestrictions",
     python_name="contexts.list_restrictions",
@@ -151,12 +162,12 @@ GET_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
     path="/context/{context_id}/restrictions",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("ContextRestriction",)),
+    response_body=ResponseBody(("ContextRestriction",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.contexts",
 )
-CREATE_CONTEXT_RESTRICTION: Final[Operation[ContextRestriction]] = Operation(
+_CREATE_CONTEXT_RESTRICTION: Final[Operation[ContextRestriction]] = Operation(
     api=API,
     id="createContextRestriction",
     python_name="contexts.create_restriction",
@@ -169,11 +180,11 @@ CREATE_CONTEXT_RESTRICTION: Final[Operation[ContextRestriction]] = Operation(
         Parameter("project_id", "project_id", ID),
     ),
     body_required=True,
-    response=Response(("ContextRestriction",)),
+    response_body=ResponseBody(("ContextRestriction",)),
     replayable=False,
     rate_group="v2.contexts",
 )
-DELETE_CONTEXT_RESTRICTION: Final[Operation[MessageResponse]] = Operation(
+_DELETE_CONTEXT_RESTRICTION: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteContextRestriction",
     python_name="contexts.delete_restriction",
@@ -183,9 +194,22 @@ DELETE_CONTEXT_RESTRICTION: Final[Operation[MessageResponse]] = Operation(
         Parameter("context_id", "context_id", ID, required=True),
         Parameter("restriction_id", "restriction_id", ID, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.contexts",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_CONTEXTS,
+    _CREATE_CONTEXT,
+    _GET_CONTEXT,
+    _DELETE_CONTEXT,
+    _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT,
+    _ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT,
+    _DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT,
+    _GET_CONTEXT_RESTRICTIONS,
+    _CREATE_CONTEXT_RESTRICTION,
+    _DELETE_CONTEXT_RESTRICTION,
 )
 
 
@@ -226,7 +250,7 @@ class Contexts(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_CONTEXTS,
+            _LIST_CONTEXTS,
             query={
                 "owner-id": owner_id,
                 "owner-slug": owner_slug,
@@ -237,14 +261,17 @@ class Contexts(Resource):
             },
         )
 
-    async def create(self, *, name: str, owner: ContextOwner | Mapping[str, Any]) -> Context:
+    async def create(
+        self, *, name: str, owner: ContextOwnerById | ContextOwnerBySlug | ContextOwnerByIdDict | ContextOwnerBySlugDict
+    ) -> Context:
         """Create a context.
 
         Not retried if the server may have processed the request.
 
         Args:
             name: The name of the context.
-            owner: The organization that owns the context.
+            owner: The organization that owns the context. Other spellings of the keys:
+                `ContextOwnerById.model_validate(mapping)` or `ContextOwnerBySlug.model_validate(mapping)`.
 
         Returns:
             The new context.
@@ -253,7 +280,7 @@ class Contexts(Resource):
             BadRequestError: The owner is invalid; on circleci.com it must be an organization.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(CREATE_CONTEXT, body={"name": name, "owner": owner})
+        return await self._call(_CREATE_CONTEXT, body={"name": name, "owner": owner})
 
     async def get(self, context_id: str | UUID) -> Context:
         """Get one context.
@@ -268,7 +295,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return await self._call(GET_CONTEXT, path={"context_id": context_id})
+        return await self._call(_GET_CONTEXT, path={"context_id": context_id})
 
     async def delete(self, context_id: str | UUID) -> MessageResponse:
         """Delete a context and its variables.
@@ -283,7 +310,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return await self._call(DELETE_CONTEXT, path={"context_id": context_id})
+        return await self._call(_DELETE_CONTEXT, path={"context_id": context_id})
 
     def list_env_vars(self, context_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[ContextEnvVar]:
         """List the environment variables of a context.
@@ -303,7 +330,7 @@ class Contexts(Resource):
             NotFoundError: The context is missing; usually the response is 403.
         """
         return self._pages(
-            LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, path={"context_id": context_id}, query={"page-token": page_token}
+            _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, path={"context_id": context_id}, query={"page-token": page_token}
         )
 
     async def set_env_var(self, context_id: str | UUID, name: str, *, value: str | SecretStr) -> ContextEnvVar:
@@ -324,7 +351,7 @@ class Contexts(Resource):
             NotFoundError: The context is missing; usually the response is 403.
         """
         return await self._call(
-            ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT,
+            _ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT,
             path={"context_id": context_id, "env_var_name": name},
             body={"value": value},
         )
@@ -344,7 +371,7 @@ class Contexts(Resource):
             NotFoundError: The variable or the context is missing.
         """
         return await self._call(
-            DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT, path={"context_id": context_id, "env_var_name": name}
+            _DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT, path={"context_id": context_id, "env_var_name": name}
         )
 
     def list_restrictions(
@@ -365,7 +392,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return self._pages(GET_CONTEXT_RESTRICTIONS, path={"context_id": context_id}, query={"page-token": page_token})
+        return self._pages(_GET_CONTEXT_RESTRICTIONS, path={"context_id": context_id}, query={"page-token": page_token})
 
     async def create_restriction(
         self,
@@ -397,7 +424,7 @@ class Contexts(Resource):
             ConflictError: The context has this restriction already.
         """
         return await self._call(
-            CREATE_CONTEXT_RESTRICTION,
+            _CREATE_CONTEXT_RESTRICTION,
             path={"context_id": context_id},
             body={
                 "restriction_type": restriction_type,
@@ -422,5 +449,5 @@ class Contexts(Resource):
             NotFoundError: The restriction or the context is missing.
         """
         return await self._call(
-            DELETE_CONTEXT_RESTRICTION, path={"context_id": context_id, "restriction_id": restriction_id}
+            _DELETE_CONTEXT_RESTRICTION, path={"context_id": context_id, "restriction_id": restriction_id}
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, Response, mapping
+from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, ResponseBody, mapping
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import DeployComponent, DeployComponentVersion, DeployEnvironment, Rollback
 
 
-LIST_COMPONENTS: Final[Operation[DeployComponent]] = Operation(
+_LIST_COMPONENTS: Final[Operation[DeployComponent]] = Operation(
     api=API,
     id="listComponents",
     python_name="deploys.list_components",
@@ -32,23 +32,23 @@ LIST_COMPONENTS: Final[Operation[DeployComponent]] = Operation(
         Parameter("page_size", "page-size", INTEGER, default=20),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("DeployComponent",)),
+    response_body=ResponseBody(("DeployComponent",)),
     paging=Paging("token", start="page-token", size="page-size"),
     replayable=True,
     rate_group="v2.deploys",
 )
-GET_COMPONENT: Final[Operation[DeployComponent]] = Operation(
+_GET_COMPONENT: Final[Operation[DeployComponent]] = Operation(
     api=API,
     id="getComponent",
     python_name="deploys.get_component",
     method="GET",
     path="/deploy/components/{component_id}",
     path_parameters=(Parameter("component_id", "component_id", ID, required=True),),
-    response=Response(("DeployComponent",)),
+    response_body=ResponseBody(("DeployComponent",)),
     replayable=True,
     rate_group="v2.deploys",
 )
-LIST_COMPONENT_VERSIONS: Final[Operation[DeployComponentVersion]] = Operation(
+_LIST_COMPONENT_VERSIONS: Final[Operation[DeployComponentVersion]] = Operation(
     api=API,
     id="listComponentVersions",
     python_name="deploys.list_component_versions",
@@ -56,12 +56,12 @@ LIST_COMPONENT_VERSIONS: Final[Operation[DeployComponentVersion]] = Operation(
     path="/deploy/components/{component_id}/versions",
     path_parameters=(Parameter("component_id", "component_id", ID, required=True),),
     query_parameters=(Parameter("environment_id", "environment-id", ID), Parameter("page_token", "page-token", STRING)),
-    response=Response(("DeployComponentVersion",)),
+    response_body=ResponseBody(("DeployComponentVersion",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.deploys",
 )
-LIST_ENVIRONMENTS: Final[Operation[DeployEnvironment]] = Operation(
+_LIST_ENVIRONMENTS: Final[Operation[DeployEnvironment]] = Operation(
     api=API,
     id="listEnvironments",
     python_name="deploys.list_environments",
@@ -72,23 +72,23 @@ LIST_ENVIRONMENTS: Final[Operation[DeployEnvironment]] = Operation(
         Parameter("page_size", "page-size", INTEGER, default=20),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("DeployEnvironment",)),
+    response_body=ResponseBody(("DeployEnvironment",)),
     paging=Paging("token", start="page-token", size="page-size"),
     replayable=True,
     rate_group="v2.deploys",
 )
-GET_ENVIRONMENT: Final[Operation[DeployEnvironment]] = Operation(
+_GET_ENVIRONMENT: Final[Operation[DeployEnvironment]] = Operation(
     api=API,
     id="getEnvironment",
     python_name="deploys.get_environment",
     method="GET",
     path="/deploy/environments/{environment_id}",
     path_parameters=(Parameter("environment_id", "environment_id", ID, required=True),),
-    response=Response(("DeployEnvironment",)),
+    response_body=ResponseBody(("DeployEnvironment",)),
     replayable=True,
     rate_group="v2.deploys",
 )
-ROLLBACK_PROJECT: Final[Operation[Rollback]] = Operation(
+_ROLLBACK_PROJECT: Final[Operation[Rollback]] = Operation(
     api=API,
     id="rollbackProject",
     python_name="deploys.rollback",
@@ -105,9 +105,18 @@ ROLLBACK_PROJECT: Final[Operation[Rollback]] = Operation(
         Parameter("reason", "reason", STRING),
     ),
     body_required=True,
-    response=Response(("Rollback",)),
+    response_body=ResponseBody(("Rollback",)),
     replayable=False,
     rate_group="v2.deploys",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_COMPONENTS,
+    _GET_COMPONENT,
+    _LIST_COMPONENT_VERSIONS,
+    _LIST_ENVIRONMENTS,
+    _GET_ENVIRONMENT,
+    _ROLLBACK_PROJECT,
 )
 
 
@@ -148,7 +157,7 @@ class Deploys(Resource):
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_COMPONENTS,
+            _LIST_COMPONENTS,
             query={
                 "org-id": org_id,
                 "project-id": project_id,
@@ -173,7 +182,7 @@ class Deploys(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The component is missing, or hidden from this token.
         """
-        return await self._call(GET_COMPONENT, path={"component_id": component_id})
+        return await self._call(_GET_COMPONENT, path={"component_id": component_id})
 
     def list_component_versions(
         self, component_id: str | UUID, *, environment_id: str | UUID | Unset = UNSET, page_token: str | Unset = UNSET
@@ -196,7 +205,7 @@ class Deploys(Resource):
             NotFoundError: The component is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_COMPONENT_VERSIONS,
+            _LIST_COMPONENT_VERSIONS,
             path={"component_id": component_id},
             query={"environment-id": environment_id, "page-token": page_token},
         )
@@ -222,7 +231,7 @@ class Deploys(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_ENVIRONMENTS, query={"org-id": org_id, "page-size": page_size, "page-token": page_token}
+            _LIST_ENVIRONMENTS, query={"org-id": org_id, "page-size": page_size, "page-token": page_token}
         )
 
     async def get_environment(self, environment_id: str | UUID) -> DeployEnvironment:
@@ -240,7 +249,7 @@ class Deploys(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The environment is missing, or hidden from this token.
         """
-        return await self._call(GET_ENVIRONMENT, path={"environment_id": environment_id})
+        return await self._call(_GET_ENVIRONMENT, path={"environment_id": environment_id})
 
     async def rollback(
         self,
@@ -280,7 +289,7 @@ class Deploys(Resource):
             ConflictError: The rollback conflicts with the current state.
         """
         return await self._call(
-            ROLLBACK_PROJECT,
+            _ROLLBACK_PROJECT,
             path={"project_id": project_id},
             body={
                 "component_name": component_name,

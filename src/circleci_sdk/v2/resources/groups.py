@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, Response
+from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Group, MessageResponse
 
 
-GET_ORGANIZATION_GROUPS: Final[Operation[Group]] = Operation(
+_GET_ORGANIZATION_GROUPS: Final[Operation[Group]] = Operation(
     api=API,
     id="getOrganizationGroups",
     python_name="groups.list",
@@ -26,12 +26,12 @@ GET_ORGANIZATION_GROUPS: Final[Operation[Group]] = Operation(
     path="/organizations/{org_id}/groups",
     path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("page_token", "page-token", STRING)),
-    response=Response(("Group",)),
+    response_body=ResponseBody(("Group",)),
     paging=Paging("token", start="page-token", size="limit"),
     replayable=True,
     rate_group="v2.groups",
 )
-CREATE_ORGANIZATION_GROUP: Final[Operation[Group]] = Operation(
+_CREATE_ORGANIZATION_GROUP: Final[Operation[Group]] = Operation(
     api=API,
     id="createOrganizationGroup",
     python_name="groups.create",
@@ -40,11 +40,11 @@ CREATE_ORGANIZATION_GROUP: Final[Operation[Group]] = Operation(
     path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("description", "description", STRING)),
     body_required=True,
-    response=Response(("Group",)),
+    response_body=ResponseBody(("Group",)),
     replayable=False,
     rate_group="v2.groups",
 )
-GET_GROUP: Final[Operation[Group]] = Operation(
+_GET_GROUP: Final[Operation[Group]] = Operation(
     api=API,
     id="getGroup",
     python_name="groups.get",
@@ -54,11 +54,11 @@ GET_GROUP: Final[Operation[Group]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("group_id", "group_id", ID, required=True),
     ),
-    response=Response(("Group",)),
+    response_body=ResponseBody(("Group",)),
     replayable=True,
     rate_group="v2.groups",
 )
-DELETE_GROUP: Final[Operation[MessageResponse | None]] = Operation(
+_DELETE_GROUP: Final[Operation[MessageResponse | None]] = Operation(
     api=API,
     id="deleteGroup",
     python_name="groups.delete",
@@ -68,9 +68,16 @@ DELETE_GROUP: Final[Operation[MessageResponse | None]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("group_id", "group_id", ID, required=True),
     ),
-    response=Response(("MessageResponse",), may_be_empty=True),
+    response_body=ResponseBody(("MessageResponse",), may_be_empty=True),
     replayable=True,
     rate_group="v2.groups",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ORGANIZATION_GROUPS,
+    _CREATE_ORGANIZATION_GROUP,
+    _GET_GROUP,
+    _DELETE_GROUP,
 )
 
 
@@ -100,7 +107,7 @@ class Groups(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            GET_ORGANIZATION_GROUPS, path={"org_id": org_id}, query={"limit": page_size, "page-token": page_token}
+            _GET_ORGANIZATION_GROUPS, path={"org_id": org_id}, query={"limit": page_size, "page-token": page_token}
         )
 
     async def create(self, org_id: str | UUID, *, name: str, description: str | Unset = UNSET) -> Group:
@@ -123,7 +130,7 @@ class Groups(Resource):
             ConflictError: The organization already has a group of this name, or 100 groups.
         """
         return await self._call(
-            CREATE_ORGANIZATION_GROUP, path={"org_id": org_id}, body={"name": name, "description": description}
+            _CREATE_ORGANIZATION_GROUP, path={"org_id": org_id}, body={"name": name, "description": description}
         )
 
     async def get(self, org_id: str | UUID, group_id: str | UUID) -> Group:
@@ -140,7 +147,7 @@ class Groups(Resource):
             PermissionDeniedError: The token may not see the group, or the group is missing.
             NotFoundError: The group is missing; usually the response is 403.
         """
-        return await self._call(GET_GROUP, path={"org_id": org_id, "group_id": group_id})
+        return await self._call(_GET_GROUP, path={"org_id": org_id, "group_id": group_id})
 
     async def delete(self, org_id: str | UUID, group_id: str | UUID) -> MessageResponse | None:
         """Delete a group of an organization.
@@ -157,4 +164,4 @@ class Groups(Resource):
             PermissionDeniedError: The token may not delete the group, or the group is missing.
             NotFoundError: The group is missing; usually the response is 403.
         """
-        return await self._call(DELETE_GROUP, path={"org_id": org_id, "group_id": group_id})
+        return await self._call(_DELETE_GROUP, path={"org_id": org_id, "group_id": group_id})

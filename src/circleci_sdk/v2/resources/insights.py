@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.operation import (
     BOOLEAN,
@@ -14,7 +14,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     Rule,
     choice,
     many,
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _GRANULARITY: Final = choice("daily", "hourly")
 _REPORTING_WINDOW: Final = choice("last-24-hours", "last-7-days", "last-30-days", "last-60-days", "last-90-days")
 
-GET_ORG_SUMMARY_DATA: Final[Operation[InsightsOrgSummary]] = Operation(
+_GET_ORG_SUMMARY_DATA: Final[Operation[InsightsOrgSummary]] = Operation(
     api=API,
     id="getOrgSummaryData",
     python_name="insights.get_org_summary",
@@ -59,11 +59,11 @@ GET_ORG_SUMMARY_DATA: Final[Operation[InsightsOrgSummary]] = Operation(
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
         Parameter("project_names", "project-names", many(STRING)),
     ),
-    response=Response(("InsightsOrgSummary",)),
+    response_body=ResponseBody(("InsightsOrgSummary",)),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_PROJECT_WORKFLOWS_PAGE_DATA: Final[Operation[InsightsProjectSummary]] = Operation(
+_GET_PROJECT_WORKFLOWS_PAGE_DATA: Final[Operation[InsightsProjectSummary]] = Operation(
     api=API,
     id="getProjectWorkflowsPageData",
     python_name="insights.get_project_summary",
@@ -75,11 +75,11 @@ GET_PROJECT_WORKFLOWS_PAGE_DATA: Final[Operation[InsightsProjectSummary]] = Oper
         Parameter("workflow_names", "workflow-names", many(STRING)),
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
     ),
-    response=Response(("InsightsProjectSummary",)),
+    response_body=ResponseBody(("InsightsProjectSummary",)),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_WORKFLOW_SUMMARY: Final[Operation[InsightsWorkflowSummary]] = Operation(
+_GET_WORKFLOW_SUMMARY: Final[Operation[InsightsWorkflowSummary]] = Operation(
     api=API,
     id="getWorkflowSummary",
     python_name="insights.get_workflow_summary",
@@ -90,12 +90,12 @@ GET_WORKFLOW_SUMMARY: Final[Operation[InsightsWorkflowSummary]] = Operation(
         Parameter("workflow_name", "workflow-name", STRING, required=True),
     ),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("all_branches", "all-branches", BOOLEAN)),
-    response=Response(("InsightsWorkflowSummary",)),
+    response_body=ResponseBody(("InsightsWorkflowSummary",)),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_ALL_INSIGHTS_BRANCHES: Final[Operation[InsightsBranches]] = Operation(
+_GET_ALL_INSIGHTS_BRANCHES: Final[Operation[InsightsBranches]] = Operation(
     api=API,
     id="getAllInsightsBranches",
     python_name="insights.get_branches",
@@ -103,22 +103,22 @@ GET_ALL_INSIGHTS_BRANCHES: Final[Operation[InsightsBranches]] = Operation(
     path="/insights/{project-slug}/branches",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("workflow_name", "workflow-name", STRING),),
-    response=Response(("InsightsBranches",)),
+    response_body=ResponseBody(("InsightsBranches",)),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_FLAKY_TESTS: Final[Operation[FlakyTests]] = Operation(
+_GET_FLAKY_TESTS: Final[Operation[FlakyTests]] = Operation(
     api=API,
     id="getFlakyTests",
     python_name="insights.get_flaky_tests",
     method="GET",
     path="/insights/{project-slug}/flaky-tests",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    response=Response(("FlakyTests",)),
+    response_body=ResponseBody(("FlakyTests",)),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_PROJECT_WORKFLOW_TEST_METRICS: Final[Operation[WorkflowTestMetrics]] = Operation(
+_GET_PROJECT_WORKFLOW_TEST_METRICS: Final[Operation[WorkflowTestMetrics]] = Operation(
     api=API,
     id="getProjectWorkflowTestMetrics",
     python_name="insights.get_test_metrics",
@@ -129,12 +129,12 @@ GET_PROJECT_WORKFLOW_TEST_METRICS: Final[Operation[WorkflowTestMetrics]] = Opera
         Parameter("workflow_name", "workflow-name", STRING, required=True),
     ),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("all_branches", "all-branches", BOOLEAN)),
-    response=Response(("WorkflowTestMetrics",)),
+    response_body=ResponseBody(("WorkflowTestMetrics",)),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_PROJECT_WORKFLOW_METRICS: Final[Operation[WorkflowMetrics]] = Operation(
+_GET_PROJECT_WORKFLOW_METRICS: Final[Operation[WorkflowMetrics]] = Operation(
     api=API,
     id="getProjectWorkflowMetrics",
     python_name="insights.list_workflow_metrics",
@@ -147,13 +147,13 @@ GET_PROJECT_WORKFLOW_METRICS: Final[Operation[WorkflowMetrics]] = Operation(
         Parameter("reporting_window", "reporting-window", _REPORTING_WINDOW),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("WorkflowMetrics",)),
+    response_body=ResponseBody(("WorkflowMetrics",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
+_GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
     api=API,
     id="getProjectWorkflowRuns",
     python_name="insights.list_workflow_runs",
@@ -170,13 +170,13 @@ GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
         Parameter("end_date", "end-date", DATE_TIME),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("WorkflowRun",)),
+    response_body=ResponseBody(("WorkflowRun",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")), Rule("needs", ("end_date", "start_date"))),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operation(
+_GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operation(
     api=API,
     id="getProjectWorkflowJobMetrics",
     python_name="insights.list_job_metrics",
@@ -193,13 +193,13 @@ GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operati
         Parameter("job_name", "job-name", STRING),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("WorkflowJobMetrics",)),
+    response_body=ResponseBody(("WorkflowJobMetrics",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
 )
-GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
+_GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
     api=API,
     id="getJobTimeseries",
     python_name="insights.list_job_timeseries",
@@ -216,11 +216,24 @@ GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
         Parameter("end_date", "end-date", DATE_TIME),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("JobTimeseriesPoint",)),
+    response_body=ResponseBody(("JobTimeseriesPoint",)),
     paging=Paging("token", start="page-token"),
     rules=(Rule("needs", ("end_date", "start_date")),),
     replayable=True,
     rate_group="v2.insights",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ORG_SUMMARY_DATA,
+    _GET_PROJECT_WORKFLOWS_PAGE_DATA,
+    _GET_WORKFLOW_SUMMARY,
+    _GET_ALL_INSIGHTS_BRANCHES,
+    _GET_FLAKY_TESTS,
+    _GET_PROJECT_WORKFLOW_TEST_METRICS,
+    _GET_PROJECT_WORKFLOW_METRICS,
+    _GET_PROJECT_WORKFLOW_RUNS,
+    _GET_PROJECT_WORKFLOW_JOB_METRICS,
+    _GET_JOB_TIMESERIES,
 )
 
 
@@ -253,7 +266,7 @@ class Insights(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            GET_ORG_SUMMARY_DATA,
+            _GET_ORG_SUMMARY_DATA,
             path={"org-slug": org_slug},
             query={"reporting-window": reporting_window, "project-names": project_names},
         )
@@ -285,7 +298,7 @@ class Insights(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_PROJECT_WORKFLOWS_PAGE_DATA,
+            _GET_PROJECT_WORKFLOWS_PAGE_DATA,
             path={"project-slug": project_slug},
             query={"branches": branches, "workflow-names": workflow_names, "reporting-window": reporting_window},
         )
@@ -316,7 +329,7 @@ class Insights(Resource):
             NotFoundError: The project or the workflow is missing, or hidden from this token.
         """
         return await self._call(
-            GET_WORKFLOW_SUMMARY,
+            _GET_WORKFLOW_SUMMARY,
             path={"project-slug": project_slug, "workflow-name": workflow_name},
             query={"branch": branch, "all-branches": all_branches},
         )
@@ -340,7 +353,7 @@ class Insights(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_ALL_INSIGHTS_BRANCHES, path={"project-slug": project_slug}, query={"workflow-name": workflow_name}
+            _GET_ALL_INSIGHTS_BRANCHES, path={"project-slug": project_slug}, query={"workflow-name": workflow_name}
         )
 
     async def get_flaky_tests(self, project_slug: str | ProjectSlug) -> FlakyTests:
@@ -358,7 +371,7 @@ class Insights(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(GET_FLAKY_TESTS, path={"project-slug": project_slug})
+        return await self._call(_GET_FLAKY_TESTS, path={"project-slug": project_slug})
 
     async def get_test_metrics(
         self,
@@ -388,7 +401,7 @@ class Insights(Resource):
             NotFoundError: The project or the workflow is missing, or hidden from this token.
         """
         return await self._call(
-            GET_PROJECT_WORKFLOW_TEST_METRICS,
+            _GET_PROJECT_WORKFLOW_TEST_METRICS,
             path={"project-slug": project_slug, "workflow-name": workflow_name},
             query={"branch": branch, "all-branches": all_branches},
         )
@@ -425,7 +438,7 @@ class Insights(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            GET_PROJECT_WORKFLOW_METRICS,
+            _GET_PROJECT_WORKFLOW_METRICS,
             path={"project-slug": project_slug},
             query={
                 "branch": branch,
@@ -470,7 +483,7 @@ class Insights(Resource):
             NotFoundError: The project or the workflow is missing, or hidden from this token.
         """
         return self._pages(
-            GET_PROJECT_WORKFLOW_RUNS,
+            _GET_PROJECT_WORKFLOW_RUNS,
             path={"project-slug": project_slug, "workflow-name": workflow_name},
             query={
                 "branch": branch,
@@ -517,7 +530,7 @@ class Insights(Resource):
             NotFoundError: The project or the workflow is missing, or hidden from this token.
         """
         return self._pages(
-            GET_PROJECT_WORKFLOW_JOB_METRICS,
+            _GET_PROJECT_WORKFLOW_JOB_METRICS,
             path={"project-slug": project_slug, "workflow-name": workflow_name},
             query={
                 "branch": branch,
@@ -563,7 +576,7 @@ class Insights(Resource):
             NotFoundError: The project or the workflow is missing, or hidden from this token.
         """
         return self._pages(
-            GET_JOB_TIMESERIES,
+            _GET_JOB_TIMESERIES,
             path={"project-slug": project_slug, "workflow-name": workflow_name},
             query={
                 "branch": branch,

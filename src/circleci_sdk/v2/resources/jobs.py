@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, INTEGER, PROJECT_SLUG, STRING, Operation, Paging, Parameter, Response
+from circleci_sdk._core.operation import ID, INTEGER, PROJECT_SLUG, STRING, Operation, Paging, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Artifact, JobDetails, JobTest, MessageResponse
 
 
-GET_JOB_DETAILS: Final[Operation[JobDetails]] = Operation(
+_GET_JOB_DETAILS: Final[Operation[JobDetails]] = Operation(
     api=API,
     id="getJobDetails",
     python_name="jobs.get",
@@ -29,11 +29,11 @@ GET_JOB_DETAILS: Final[Operation[JobDetails]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
-    response=Response(("JobDetails",)),
+    response_body=ResponseBody(("JobDetails",)),
     replayable=True,
     rate_group="v2.jobs",
 )
-CANCEL_JOB_BY_JOB_NUMBER: Final[Operation[MessageResponse]] = Operation(
+_CANCEL_JOB_BY_JOB_NUMBER: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="cancelJobByJobNumber",
     python_name="jobs.cancel",
@@ -43,22 +43,22 @@ CANCEL_JOB_BY_JOB_NUMBER: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.jobs",
 )
-CANCEL_JOB_BY_JOB_ID: Final[Operation[MessageResponse]] = Operation(
+_CANCEL_JOB_BY_JOB_ID: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="cancelJobByJobID",
     python_name="jobs.cancel_by_id",
     method="POST",
     path="/jobs/{job-id}/cancel",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.jobs",
 )
-GET_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
+_GET_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
     api=API,
     id="getJobArtifacts",
     python_name="jobs.list_artifacts",
@@ -69,12 +69,12 @@ GET_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("Artifact",)),
+    response_body=ResponseBody(("Artifact",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.jobs",
 )
-GET_TESTS: Final[Operation[JobTest]] = Operation(
+_GET_TESTS: Final[Operation[JobTest]] = Operation(
     api=API,
     id="getTests",
     python_name="jobs.list_tests",
@@ -85,10 +85,18 @@ GET_TESTS: Final[Operation[JobTest]] = Operation(
         Parameter("job_number", "job-number", INTEGER, required=True),
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("JobTest",)),
+    response_body=ResponseBody(("JobTest",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.jobs",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_JOB_DETAILS,
+    _CANCEL_JOB_BY_JOB_NUMBER,
+    _CANCEL_JOB_BY_JOB_ID,
+    _GET_JOB_ARTIFACTS,
+    _GET_TESTS,
 )
 
 
@@ -111,7 +119,7 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
-        return await self._call(GET_JOB_DETAILS, path={"project-slug": project_slug, "job-number": job_number})
+        return await self._call(_GET_JOB_DETAILS, path={"project-slug": project_slug, "job-number": job_number})
 
     async def cancel(self, project_slug: str | ProjectSlug, job_number: int) -> MessageResponse:
         """Cancel a job by its number.
@@ -129,7 +137,9 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
-        return await self._call(CANCEL_JOB_BY_JOB_NUMBER, path={"project-slug": project_slug, "job-number": job_number})
+        return await self._call(
+            _CANCEL_JOB_BY_JOB_NUMBER, path={"project-slug": project_slug, "job-number": job_number}
+        )
 
     async def cancel_by_id(self, job_id: str | UUID) -> MessageResponse:
         """Cancel a job by its id.
@@ -147,7 +157,7 @@ class Jobs(Resource):
             PermissionDeniedError: This token may not cancel the job.
             NotFoundError: The job is missing, or hidden from this token.
         """
-        return await self._call(CANCEL_JOB_BY_JOB_ID, path={"job-id": job_id})
+        return await self._call(_CANCEL_JOB_BY_JOB_ID, path={"job-id": job_id})
 
     def list_artifacts(
         self, project_slug: str | ProjectSlug, job_number: int, *, page_token: str | Unset = UNSET
@@ -170,7 +180,7 @@ class Jobs(Resource):
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
         return self._pages(
-            GET_JOB_ARTIFACTS,
+            _GET_JOB_ARTIFACTS,
             path={"project-slug": project_slug, "job-number": job_number},
             query={"page-token": page_token},
         )
@@ -196,5 +206,5 @@ class Jobs(Resource):
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
         return self._pages(
-            GET_TESTS, path={"project-slug": project_slug, "job-number": job_number}, query={"page-token": page_token}
+            _GET_TESTS, path={"project-slug": project_slug, "job-number": job_number}, query={"page-token": page_token}
         )

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, STRING, Operation, Parameter, Response, choice, many
+from circleci_sdk._core.operation import ID, STRING, Operation, Parameter, ResponseBody, choice, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 _OIDC_CLAIM: Final = choice("audience", "ttl")
 
-GET_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_GET_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="getOrgClaims",
     python_name="oidc_claims.get_for_org",
     method="GET",
     path="/org/{orgID}/oidc-custom-claims",
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
-PATCH_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_PATCH_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="patchOrgClaims",
     python_name="oidc_claims.update_for_org",
@@ -40,11 +40,11 @@ PATCH_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
     body=(Parameter("audience", "audience", many(STRING)), Parameter("ttl", "ttl", STRING)),
     body_required=True,
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
-DELETE_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_DELETE_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="deleteOrgClaims",
     python_name="oidc_claims.delete_for_org",
@@ -52,11 +52,11 @@ DELETE_ORG_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     path="/org/{orgID}/oidc-custom-claims",
     path_parameters=(Parameter("org_id", "orgID", ID, required=True),),
     query_parameters=(Parameter("claims", "claims", many(_OIDC_CLAIM), required=True, exploded=False),),
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
-GET_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_GET_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="getProjectClaims",
     python_name="oidc_claims.get_for_project",
@@ -66,11 +66,11 @@ GET_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
         Parameter("org_id", "orgID", ID, required=True),
         Parameter("project_id", "projectID", ID, required=True),
     ),
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
-PATCH_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_PATCH_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="patchProjectClaims",
     python_name="oidc_claims.update_for_project",
@@ -82,11 +82,11 @@ PATCH_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     ),
     body=(Parameter("audience", "audience", many(STRING)), Parameter("ttl", "ttl", STRING)),
     body_required=True,
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
 )
-DELETE_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_DELETE_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="deleteProjectClaims",
     python_name="oidc_claims.delete_for_project",
@@ -97,9 +97,18 @@ DELETE_PROJECT_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
         Parameter("project_id", "projectID", ID, required=True),
     ),
     query_parameters=(Parameter("claims", "claims", many(_OIDC_CLAIM), required=True, exploded=False),),
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v2.oidc_claims",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ORG_CLAIMS,
+    _PATCH_ORG_CLAIMS,
+    _DELETE_ORG_CLAIMS,
+    _GET_PROJECT_CLAIMS,
+    _PATCH_PROJECT_CLAIMS,
+    _DELETE_PROJECT_CLAIMS,
 )
 
 
@@ -124,7 +133,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not read these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(GET_ORG_CLAIMS, path={"orgID": org_id})
+        return await self._call(_GET_ORG_CLAIMS, path={"orgID": org_id})
 
     async def update_for_org(
         self, org_id: str | UUID, *, audience: Sequence[str] | Unset = UNSET, ttl: str | Unset = UNSET
@@ -147,7 +156,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not change these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(PATCH_ORG_CLAIMS, path={"orgID": org_id}, body={"audience": audience, "ttl": ttl})
+        return await self._call(_PATCH_ORG_CLAIMS, path={"orgID": org_id}, body={"audience": audience, "ttl": ttl})
 
     async def delete_for_org(self, org_id: str | UUID, *, claims: Sequence[OidcClaim]) -> models.OidcClaims:
         """Delete custom OIDC claims of an organization.
@@ -164,7 +173,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not change these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(DELETE_ORG_CLAIMS, path={"orgID": org_id}, query={"claims": claims})
+        return await self._call(_DELETE_ORG_CLAIMS, path={"orgID": org_id}, query={"claims": claims})
 
     async def get_for_project(self, org_id: str | UUID, project_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of a project.
@@ -183,7 +192,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not read these claims.
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
-        return await self._call(GET_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id})
+        return await self._call(_GET_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id})
 
     async def update_for_project(
         self,
@@ -213,7 +222,7 @@ class OidcClaims(Resource):
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
         return await self._call(
-            PATCH_PROJECT_CLAIMS,
+            _PATCH_PROJECT_CLAIMS,
             path={"orgID": org_id, "projectID": project_id},
             body={"audience": audience, "ttl": ttl},
         )
@@ -237,5 +246,5 @@ class OidcClaims(Resource):
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
         return await self._call(
-            DELETE_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id}, query={"claims": claims}
+            _DELETE_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id}, query={"claims": claims}
         )

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, Response, choice
+from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, ResponseBody, choice
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ORB_ALLOW_LIST_AUTH: Final = choice("bitbucket-oauth", "github-oauth", "github-app", "none")
 _VCS_TYPE: Final = choice("github", "bitbucket", "circleci")
 
-CREATE_ORGANIZATION: Final[Operation[Organization]] = Operation(
+_CREATE_ORGANIZATION: Final[Operation[Organization]] = Operation(
     api=API,
     id="createOrganization",
     python_name="organizations.create",
@@ -38,33 +38,33 @@ CREATE_ORGANIZATION: Final[Operation[Organization]] = Operation(
         Parameter("vcs_type", "vcs_type", _VCS_TYPE, required=True),
     ),
     body_required=True,
-    response=Response(("Organization",)),
+    response_body=ResponseBody(("Organization",)),
     replayable=False,
     rate_group="v2.organizations",
 )
-GET_ORGANIZATION: Final[Operation[Organization]] = Operation(
+_GET_ORGANIZATION: Final[Operation[Organization]] = Operation(
     api=API,
     id="getOrganization",
     python_name="organizations.get",
     method="GET",
     path="/organization/{org-slug-or-id}",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
-    response=Response(("Organization",)),
+    response_body=ResponseBody(("Organization",)),
     replayable=True,
     rate_group="v2.organizations",
 )
-DELETE_ORGANIZATION: Final[Operation[MessageResponse]] = Operation(
+_DELETE_ORGANIZATION: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteOrganization",
     python_name="organizations.delete",
     method="DELETE",
     path="/organization/{org-slug-or-id}",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.organizations",
 )
-LIST_URL_ORB_ALLOW_LIST_ENTRIES: Final[Operation[OrbAllowListEntry]] = Operation(
+_LIST_URL_ORB_ALLOW_LIST_ENTRIES: Final[Operation[OrbAllowListEntry]] = Operation(
     api=API,
     id="listURLOrbAllowListEntries",
     python_name="organizations.list_orb_allow_list_entries",
@@ -72,12 +72,12 @@ LIST_URL_ORB_ALLOW_LIST_ENTRIES: Final[Operation[OrbAllowListEntry]] = Operation
     path="/organization/{org-slug-or-id}/url-orb-allow-list",
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("OrbAllowListEntry",)),
+    response_body=ResponseBody(("OrbAllowListEntry",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.organizations",
 )
-CREATE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operation(
+_CREATE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operation(
     api=API,
     id="createURLOrbAllowListEntry",
     python_name="organizations.create_orb_allow_list_entry",
@@ -90,11 +90,11 @@ CREATE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operatio
         Parameter("auth", "auth", _ORB_ALLOW_LIST_AUTH, required=True),
     ),
     body_required=True,
-    response=Response(("OrbAllowListChange",)),
+    response_body=ResponseBody(("OrbAllowListChange",)),
     replayable=False,
     rate_group="v2.organizations",
 )
-REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operation(
+_REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operation(
     api=API,
     id="removeURLOrbAllowListEntry",
     python_name="organizations.delete_orb_allow_list_entry",
@@ -104,9 +104,18 @@ REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operatio
         Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),
         Parameter("allow_list_entry_id", "allow-list-entry-id", ID, required=True),
     ),
-    response=Response(("OrbAllowListChange",)),
+    response_body=ResponseBody(("OrbAllowListChange",)),
     replayable=True,
     rate_group="v2.organizations",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _CREATE_ORGANIZATION,
+    _GET_ORGANIZATION,
+    _DELETE_ORGANIZATION,
+    _LIST_URL_ORB_ALLOW_LIST_ENTRIES,
+    _CREATE_URL_ORB_ALLOW_LIST_ENTRY,
+    _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
 )
 
 
@@ -130,7 +139,7 @@ class Organizations(Resource):
         Returns:
             The organization.
         """
-        return await self._call(CREATE_ORGANIZATION, body={"name": name, "vcs_type": vcs_type})
+        return await self._call(_CREATE_ORGANIZATION, body={"name": name, "vcs_type": vcs_type})
 
     async def get(self, org_slug_or_id: str) -> Organization:
         """Get one organization.
@@ -144,7 +153,7 @@ class Organizations(Resource):
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(GET_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
+        return await self._call(_GET_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
 
     async def delete(self, org_slug_or_id: str) -> MessageResponse:
         """Delete an organization and everything in it.
@@ -161,7 +170,7 @@ class Organizations(Resource):
             PermissionDeniedError: The organization has an active paid plan.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(DELETE_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
+        return await self._call(_DELETE_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
 
     def list_orb_allow_list_entries(
         self, org_slug_or_id: str, *, page_token: str | Unset = UNSET
@@ -182,7 +191,7 @@ class Organizations(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_URL_ORB_ALLOW_LIST_ENTRIES, path={"org-slug-or-id": org_slug_or_id}, query={"page-token": page_token}
+            _LIST_URL_ORB_ALLOW_LIST_ENTRIES, path={"org-slug-or-id": org_slug_or_id}, query={"page-token": page_token}
         )
 
     async def create_orb_allow_list_entry(
@@ -207,7 +216,7 @@ class Organizations(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_URL_ORB_ALLOW_LIST_ENTRY,
+            _CREATE_URL_ORB_ALLOW_LIST_ENTRY,
             path={"org-slug-or-id": org_slug_or_id},
             body={"name": name, "prefix": prefix, "auth": auth},
         )
@@ -228,6 +237,6 @@ class Organizations(Resource):
             NotFoundError: The entry or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
+            _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
             path={"org-slug-or-id": org_slug_or_id, "allow-list-entry-id": allow_list_entry_id},
         )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.operation import (
     BOOLEAN,
@@ -13,7 +13,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     mapping,
 )
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
 
 _OTEL_PROTOCOL: Final = choice("grpc", "http")
 
-LIST_OTEL_EXPORTERS: Final[Operation[OtelExporter]] = Operation(
+_LIST_OTEL_EXPORTERS: Final[Operation[OtelExporter]] = Operation(
     api=API,
     id="listOtelExporters",
     python_name="otel_exporters.list",
     method="GET",
     path="/otel/exporters",
     query_parameters=(Parameter("org_id", "org-id", ID, required=True),),
-    response=Response(("OtelExporter",)),
+    response_body=ResponseBody(("OtelExporter",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v2.otel_exporters",
     experimental=True,
 )
-CREATE_OTEL_EXPORTER: Final[Operation[OtelExporter]] = Operation(
+_CREATE_OTEL_EXPORTER: Final[Operation[OtelExporter]] = Operation(
     api=API,
     id="createOtelExporter",
     python_name="otel_exporters.create",
@@ -60,22 +60,28 @@ CREATE_OTEL_EXPORTER: Final[Operation[OtelExporter]] = Operation(
         Parameter("headers", "headers", mapping(SECRET)),
     ),
     body_required=True,
-    response=Response(("OtelExporter",)),
+    response_body=ResponseBody(("OtelExporter",)),
     replayable=False,
     rate_group="v2.otel_exporters",
     experimental=True,
 )
-DELETE_OTEL_EXPORTER: Final[Operation[MessageResponse | None]] = Operation(
+_DELETE_OTEL_EXPORTER: Final[Operation[MessageResponse | None]] = Operation(
     api=API,
     id="deleteOtelExporter",
     python_name="otel_exporters.delete",
     method="DELETE",
     path="/otel/exporters/{otel_exporter_id}",
     path_parameters=(Parameter("otel_exporter_id", "otel_exporter_id", ID, required=True),),
-    response=Response(("MessageResponse",), may_be_empty=True),
+    response_body=ResponseBody(("MessageResponse",), may_be_empty=True),
     replayable=True,
     rate_group="v2.otel_exporters",
     experimental=True,
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_OTEL_EXPORTERS,
+    _CREATE_OTEL_EXPORTER,
+    _DELETE_OTEL_EXPORTER,
 )
 
 
@@ -97,7 +103,7 @@ class OtelExporters(Resource):
         Returns:
             `OtelExporter` items, all of them in one page.
         """
-        return self._pages(LIST_OTEL_EXPORTERS, query={"org-id": org_id})
+        return self._pages(_LIST_OTEL_EXPORTERS, query={"org-id": org_id})
 
     async def create(
         self,
@@ -127,7 +133,7 @@ class OtelExporters(Resource):
             The new exporter.
         """
         return await self._call(
-            CREATE_OTEL_EXPORTER,
+            _CREATE_OTEL_EXPORTER,
             body={
                 "org_id": org_id,
                 "endpoint": endpoint,
@@ -154,4 +160,4 @@ class OtelExporters(Resource):
         Raises:
             NotFoundError: The exporter is missing, or hidden from this token.
         """
-        return await self._call(DELETE_OTEL_EXPORTER, path={"otel_exporter_id": otel_exporter_id})
+        return await self._call(_DELETE_OTEL_EXPORTER, path={"otel_exporter_id": otel_exporter_id})

@@ -5,40 +5,66 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, Response, model
+from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, ResponseBody, choice, model, one_of
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import (
         CheckoutSourceInput,
+        CheckoutSourceInputDict,
         CheckoutSourceUpdate,
-        ConfigSourceInput,
+        CheckoutSourceUpdateDict,
+        CircleciConfigSourceInput,
+        CircleciConfigSourceInputDict,
         ConfigSourceUpdate,
+        ConfigSourceUpdateDict,
         MessageResponse,
         PipelineDefinition,
+        RepoConfigSourceInput,
+        RepoConfigSourceInputDict,
     )
 
+_REPO_REF_INPUT: Final = model("RepoRefInput", Parameter("external_id", "external_id", STRING, required=True))
+_REPO_CONFIG_SOURCE_INPUT: Final = model(
+    "RepoConfigSourceInput",
+    Parameter("provider", "provider", choice("github_app"), required=True),
+    Parameter("repo", "repo", _REPO_REF_INPUT, required=True),
+    Parameter("file_path", "file_path", STRING, required=True),
+)
+_CIRCLECI_CONFIG_SOURCE_INPUT: Final = model(
+    "CircleciConfigSourceInput",
+    Parameter("provider", "provider", choice("circleci", closed=True), required=True),
+    Parameter("file_path", "file_path", STRING, required=True),
+)
+_CHECKOUT_SOURCE_INPUT: Final = model(
+    "CheckoutSourceInput",
+    Parameter("provider", "provider", choice("github_app"), required=True),
+    Parameter("repo", "repo", _REPO_REF_INPUT, required=True),
+)
+_CONFIG_SOURCE_UPDATE: Final = model("ConfigSourceUpdate", Parameter("file_path", "file_path", STRING))
+_CHECKOUT_SOURCE_UPDATE: Final = model(
+    "CheckoutSourceUpdate", Parameter("provider", "provider", STRING), Parameter("repo", "repo", _REPO_REF_INPUT)
+)
 
-LIST_PIPELINE_DEFINITIONS: Final[Operation[PipelineDefinition]] = Operation(
+_LIST_PIPELINE_DEFINITIONS: Final[Operation[PipelineDefinition]] = Operation(
     api=API,
     id="listPipelineDefinitions",
     python_name="pipeline_definitions.list",
     method="GET",
     path="/projects/{project_id}/pipeline-definitions",
     path_parameters=(Parameter("project_id", "project_id", ID, required=True),),
-    response=Response(("PipelineDefinition",)),
+    response_body=ResponseBody(("PipelineDefinition",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )
-CREATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
+_CREATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
     api=API,
     id="createPipelineDefinition",
     python_name="pipeline_definitions.create",
@@ -48,17 +74,20 @@ CREATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
     body=(
         Parameter("name", "name", STRING, required=True),
         Parameter(
-            "config_source", "config_source", model("RepoConfigSourceInput", "CircleciConfigSourceInput"), required=True
+            "config_source",
+            "config_source",
+            one_of(_REPO_CONFIG_SOURCE_INPUT, _CIRCLECI_CONFIG_SOURCE_INPUT),
+            required=True,
         ),
-        Parameter("checkout_source", "checkout_source", model("CheckoutSourceInput"), required=True),
+        Parameter("checkout_source", "checkout_source", _CHECKOUT_SOURCE_INPUT, required=True),
         Parameter("description", "description", STRING),
     ),
     body_required=True,
-    response=Response(("PipelineDefinition",)),
+    response_body=ResponseBody(("PipelineDefinition",)),
     replayable=False,
     rate_group="v2.pipeline_definitions",
 )
-GET_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
+_GET_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
     api=API,
     id="getPipelineDefinition",
     python_name="pipeline_definitions.get",
@@ -68,11 +97,11 @@ GET_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    response=Response(("PipelineDefinition",)),
+    response_body=ResponseBody(("PipelineDefinition",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )
-UPDATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
+_UPDATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
     api=API,
     id="updatePipelineDefinition",
     python_name="pipeline_definitions.update",
@@ -84,16 +113,16 @@ UPDATE_PIPELINE_DEFINITION: Final[Operation[PipelineDefinition]] = Operation(
     ),
     body=(
         Parameter("name", "name", STRING),
-        Parameter("config_source", "config_source", model("ConfigSourceUpdate")),
-        Parameter("checkout_source", "checkout_source", model("CheckoutSourceUpdate")),
+        Parameter("config_source", "config_source", _CONFIG_SOURCE_UPDATE),
+        Parameter("checkout_source", "checkout_source", _CHECKOUT_SOURCE_UPDATE),
         Parameter("description", "description", STRING),
     ),
     body_required=True,
-    response=Response(("PipelineDefinition",)),
+    response_body=ResponseBody(("PipelineDefinition",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
 )
-DELETE_PIPELINE_DEFINITION: Final[Operation[MessageResponse]] = Operation(
+_DELETE_PIPELINE_DEFINITION: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deletePipelineDefinition",
     python_name="pipeline_definitions.delete",
@@ -103,9 +132,17 @@ DELETE_PIPELINE_DEFINITION: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.pipeline_definitions",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_PIPELINE_DEFINITIONS,
+    _CREATE_PIPELINE_DEFINITION,
+    _GET_PIPELINE_DEFINITION,
+    _UPDATE_PIPELINE_DEFINITION,
+    _DELETE_PIPELINE_DEFINITION,
 )
 
 
@@ -127,15 +164,18 @@ class PipelineDefinitions(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The project is missing or hidden from this token, or this is CircleCI Server.
         """
-        return self._pages(LIST_PIPELINE_DEFINITIONS, path={"project_id": project_id})
+        return self._pages(_LIST_PIPELINE_DEFINITIONS, path={"project_id": project_id})
 
     async def create(
         self,
         project_id: str | UUID,
         *,
         name: str,
-        config_source: ConfigSourceInput | Mapping[str, Any],
-        checkout_source: CheckoutSourceInput | Mapping[str, Any],
+        config_source: RepoConfigSourceInput
+        | CircleciConfigSourceInput
+        | RepoConfigSourceInputDict
+        | CircleciConfigSourceInputDict,
+        checkout_source: CheckoutSourceInput | CheckoutSourceInputDict,
         description: str | Unset = UNSET,
     ) -> PipelineDefinition:
         """Create a pipeline definition.
@@ -147,8 +187,10 @@ class PipelineDefinitions(Resource):
         Args:
             project_id: Id of the project, a UUID.
             name: Name of the definition.
-            config_source: Location of the config file.
-            checkout_source: Repository to check out in jobs.
+            config_source: Location of the config file. Other spellings of the keys:
+                `RepoConfigSourceInput.model_validate(mapping)` or `CircleciConfigSourceInput.model_validate(mapping)`.
+            checkout_source: Repository to check out in jobs. Other spellings of the keys:
+                `CheckoutSourceInput.model_validate(mapping)`.
             description: Purpose of the definition.
 
         Returns:
@@ -159,7 +201,7 @@ class PipelineDefinitions(Resource):
             NotFoundError: The project is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            CREATE_PIPELINE_DEFINITION,
+            _CREATE_PIPELINE_DEFINITION,
             path={"project_id": project_id},
             body={
                 "name": name,
@@ -184,7 +226,7 @@ class PipelineDefinitions(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            GET_PIPELINE_DEFINITION, path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id}
+            _GET_PIPELINE_DEFINITION, path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id}
         )
 
     async def update(
@@ -193,8 +235,8 @@ class PipelineDefinitions(Resource):
         pipeline_definition_id: str | UUID,
         *,
         name: str | Unset = UNSET,
-        config_source: ConfigSourceUpdate | Mapping[str, Any] | Unset = UNSET,
-        checkout_source: CheckoutSourceUpdate | Mapping[str, Any] | Unset = UNSET,
+        config_source: ConfigSourceUpdate | ConfigSourceUpdateDict | Unset = UNSET,
+        checkout_source: CheckoutSourceUpdate | CheckoutSourceUpdateDict | Unset = UNSET,
         description: str | Unset = UNSET,
     ) -> PipelineDefinition:
         """Change a pipeline definition.
@@ -205,8 +247,10 @@ class PipelineDefinitions(Resource):
             project_id: Id of the project, a UUID.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
             name: New name.
-            config_source: New path of the file. The repository cannot change.
-            checkout_source: New repository to check out.
+            config_source: New path of the file. The repository cannot change. Other spellings of the keys:
+                `ConfigSourceUpdate.model_validate(mapping)`.
+            checkout_source: New repository to check out. Other spellings of the keys:
+                `CheckoutSourceUpdate.model_validate(mapping)`.
             description: New description.
 
         Returns:
@@ -217,7 +261,7 @@ class PipelineDefinitions(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            UPDATE_PIPELINE_DEFINITION,
+            _UPDATE_PIPELINE_DEFINITION,
             path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
             body={
                 "name": name,
@@ -242,6 +286,6 @@ class PipelineDefinitions(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            DELETE_PIPELINE_DEFINITION,
+            _DELETE_PIPELINE_DEFINITION,
             path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
         )

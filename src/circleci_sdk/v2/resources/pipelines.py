@@ -15,7 +15,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     Rule,
     mapping,
     model,
@@ -39,13 +39,24 @@ if TYPE_CHECKING:
         PipelineConfig,
         PipelineCreation,
         PipelineRunCheckout,
+        PipelineRunCheckoutDict,
         PipelineRunConfig,
+        PipelineRunConfigDict,
         PipelineValues,
         Workflow,
     )
 
+_PIPELINE_RUN_CHECKOUT: Final = model(
+    "PipelineRunCheckout", Parameter("branch", "branch", STRING), Parameter("tag", "tag", STRING)
+)
+_PIPELINE_RUN_CONFIG: Final = model(
+    "PipelineRunConfig",
+    Parameter("branch", "branch", STRING),
+    Parameter("tag", "tag", STRING),
+    Parameter("content", "content", STRING),
+)
 
-LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
+_LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
     api=API,
     id="listPipelines",
     python_name="pipelines.list",
@@ -56,12 +67,12 @@ LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
         Parameter("mine", "mine", BOOLEAN),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("Pipeline",)),
+    response_body=ResponseBody(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
-LIST_PIPELINES_FOR_PROJECT: Final[Operation[Pipeline]] = Operation(
+_LIST_PIPELINES_FOR_PROJECT: Final[Operation[Pipeline]] = Operation(
     api=API,
     id="listPipelinesForProject",
     python_name="pipelines.list_for_project",
@@ -69,12 +80,12 @@ LIST_PIPELINES_FOR_PROJECT: Final[Operation[Pipeline]] = Operation(
     path="/project/{project-slug}/pipeline",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("page_token", "page-token", STRING)),
-    response=Response(("Pipeline",)),
+    response_body=ResponseBody(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
-TRIGGER_PIPELINE: Final[Operation[PipelineCreation | MessageResponse]] = Operation(
+_TRIGGER_PIPELINE: Final[Operation[PipelineCreation | MessageResponse]] = Operation(
     api=API,
     id="triggerPipeline",
     python_name="pipelines.trigger",
@@ -87,12 +98,12 @@ TRIGGER_PIPELINE: Final[Operation[PipelineCreation | MessageResponse]] = Operati
         Parameter("parameters", "parameters", mapping()),
         Parameter("config", "config", STRING),
     ),
-    response=Response(("PipelineCreation", "MessageResponse")),
+    response_body=ResponseBody(("PipelineCreation", "MessageResponse")),
     rules=(Rule("at_most_one", ("branch", "tag")),),
     replayable=False,
     rate_group="v2.pipelines",
 )
-LIST_MY_PIPELINES: Final[Operation[Pipeline]] = Operation(
+_LIST_MY_PIPELINES: Final[Operation[Pipeline]] = Operation(
     api=API,
     id="listMyPipelines",
     python_name="pipelines.list_mine",
@@ -100,23 +111,23 @@ LIST_MY_PIPELINES: Final[Operation[Pipeline]] = Operation(
     path="/project/{project-slug}/pipeline/mine",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("Pipeline",)),
+    response_body=ResponseBody(("Pipeline",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
-GET_PIPELINE_BY_ID: Final[Operation[Pipeline]] = Operation(
+_GET_PIPELINE_BY_ID: Final[Operation[Pipeline]] = Operation(
     api=API,
     id="getPipelineById",
     python_name="pipelines.get",
     method="GET",
     path="/pipeline/{pipeline-id}",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    response=Response(("Pipeline",)),
+    response_body=ResponseBody(("Pipeline",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
-GET_PIPELINE_BY_NUMBER: Final[Operation[Pipeline]] = Operation(
+_GET_PIPELINE_BY_NUMBER: Final[Operation[Pipeline]] = Operation(
     api=API,
     id="getPipelineByNumber",
     python_name="pipelines.get_by_number",
@@ -126,33 +137,33 @@ GET_PIPELINE_BY_NUMBER: Final[Operation[Pipeline]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("pipeline_number", "pipeline-number", INTEGER, required=True),
     ),
-    response=Response(("Pipeline",)),
+    response_body=ResponseBody(("Pipeline",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
-GET_PIPELINE_CONFIG_BY_ID: Final[Operation[PipelineConfig]] = Operation(
+_GET_PIPELINE_CONFIG_BY_ID: Final[Operation[PipelineConfig]] = Operation(
     api=API,
     id="getPipelineConfigById",
     python_name="pipelines.get_config",
     method="GET",
     path="/pipeline/{pipeline-id}/config",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    response=Response(("PipelineConfig",)),
+    response_body=ResponseBody(("PipelineConfig",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
-GET_PIPELINE_VALUES_BY_ID: Final[Operation[PipelineValues]] = Operation(
+_GET_PIPELINE_VALUES_BY_ID: Final[Operation[PipelineValues]] = Operation(
     api=API,
     id="getPipelineValuesById",
     python_name="pipelines.get_values",
     method="GET",
     path="/pipeline/{pipeline-id}/values",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
-    response=Response(("PipelineValues",)),
+    response_body=ResponseBody(("PipelineValues",)),
     replayable=True,
     rate_group="v2.pipelines",
 )
-LIST_WORKFLOWS_BY_PIPELINE_ID: Final[Operation[Workflow]] = Operation(
+_LIST_WORKFLOWS_BY_PIPELINE_ID: Final[Operation[Workflow]] = Operation(
     api=API,
     id="listWorkflowsByPipelineId",
     python_name="pipelines.list_workflows",
@@ -160,12 +171,12 @@ LIST_WORKFLOWS_BY_PIPELINE_ID: Final[Operation[Workflow]] = Operation(
     path="/pipeline/{pipeline-id}/workflow",
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("Workflow",)),
+    response_body=ResponseBody(("Workflow",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
-TRIGGER_PIPELINE_RUN: Final[Operation[PipelineCreation | MessageResponse]] = Operation(
+_TRIGGER_PIPELINE_RUN: Final[Operation[PipelineCreation | MessageResponse]] = Operation(
     api=API,
     id="triggerPipelineRun",
     python_name="pipelines.trigger_run",
@@ -174,15 +185,15 @@ TRIGGER_PIPELINE_RUN: Final[Operation[PipelineCreation | MessageResponse]] = Ope
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
     body=(
         Parameter("pipeline_definition_id", "definition_id", ID),
-        Parameter("checkout", "checkout", model("PipelineRunCheckout")),
-        Parameter("config", "config", model("PipelineRunConfig")),
+        Parameter("checkout", "checkout", _PIPELINE_RUN_CHECKOUT),
+        Parameter("config", "config", _PIPELINE_RUN_CONFIG),
         Parameter("parameters", "parameters", mapping()),
     ),
-    response=Response(("PipelineCreation", "MessageResponse")),
+    response_body=ResponseBody(("PipelineCreation", "MessageResponse")),
     replayable=False,
     rate_group="v2.pipelines",
 )
-CONTINUE_PIPELINE: Final[Operation[MessageResponse]] = Operation(
+_CONTINUE_PIPELINE: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="continuePipeline",
     python_name="pipelines.continue_",
@@ -194,9 +205,23 @@ CONTINUE_PIPELINE: Final[Operation[MessageResponse]] = Operation(
         Parameter("parameters", "parameters", mapping()),
     ),
     body_required=True,
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=False,
     rate_group="v2.pipelines",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_PIPELINES,
+    _LIST_PIPELINES_FOR_PROJECT,
+    _TRIGGER_PIPELINE,
+    _LIST_MY_PIPELINES,
+    _GET_PIPELINE_BY_ID,
+    _GET_PIPELINE_BY_NUMBER,
+    _GET_PIPELINE_CONFIG_BY_ID,
+    _GET_PIPELINE_VALUES_BY_ID,
+    _LIST_WORKFLOWS_BY_PIPELINE_ID,
+    _TRIGGER_PIPELINE_RUN,
+    _CONTINUE_PIPELINE,
 )
 
 
@@ -221,7 +246,7 @@ class Pipelines(Resource):
         Returns:
             `Pipeline` items, page by page.
         """
-        return self._pages(LIST_PIPELINES, query={"org-slug": org_slug, "mine": mine, "page-token": page_token})
+        return self._pages(_LIST_PIPELINES, query={"org-slug": org_slug, "mine": mine, "page-token": page_token})
 
     def list_for_project(
         self, project_slug: str | ProjectSlug, *, branch: str | Unset = UNSET, page_token: str | Unset = UNSET
@@ -244,7 +269,7 @@ class Pipelines(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_PIPELINES_FOR_PROJECT,
+            _LIST_PIPELINES_FOR_PROJECT,
             path={"project-slug": project_slug},
             query={"branch": branch, "page-token": page_token},
         )
@@ -284,7 +309,7 @@ class Pipelines(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            TRIGGER_PIPELINE,
+            _TRIGGER_PIPELINE,
             path={"project-slug": project_slug},
             body={"branch": branch, "tag": tag, "parameters": parameters, "config": config},
         )
@@ -304,7 +329,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(LIST_MY_PIPELINES, path={"project-slug": project_slug}, query={"page-token": page_token})
+        return self._pages(_LIST_MY_PIPELINES, path={"project-slug": project_slug}, query={"page-token": page_token})
 
     async def get(self, pipeline_id: str | UUID) -> Pipeline:
         """Get one pipeline.
@@ -318,7 +343,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(GET_PIPELINE_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_BY_ID, path={"pipeline-id": pipeline_id})
 
     async def get_by_number(self, project_slug: str | ProjectSlug, pipeline_number: int) -> Pipeline:
         """Get one pipeline of a project by its number.
@@ -335,7 +360,7 @@ class Pipelines(Resource):
             NotFoundError: The pipeline or the project is missing, or hidden from this token.
         """
         return await self._call(
-            GET_PIPELINE_BY_NUMBER, path={"project-slug": project_slug, "pipeline-number": pipeline_number}
+            _GET_PIPELINE_BY_NUMBER, path={"project-slug": project_slug, "pipeline-number": pipeline_number}
         )
 
     async def get_config(self, pipeline_id: str | UUID) -> PipelineConfig:
@@ -352,7 +377,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(GET_PIPELINE_CONFIG_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_CONFIG_BY_ID, path={"pipeline-id": pipeline_id})
 
     async def get_values(self, pipeline_id: str | UUID) -> PipelineValues:
         """Get the pipeline values of a pipeline.
@@ -368,7 +393,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(GET_PIPELINE_VALUES_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_VALUES_BY_ID, path={"pipeline-id": pipeline_id})
 
     def list_workflows(self, pipeline_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[Workflow]:
         """List the workflows of a pipeline.
@@ -387,7 +412,7 @@ class Pipelines(Resource):
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_WORKFLOWS_BY_PIPELINE_ID, path={"pipeline-id": pipeline_id}, query={"page-token": page_token}
+            _LIST_WORKFLOWS_BY_PIPELINE_ID, path={"pipeline-id": pipeline_id}, query={"page-token": page_token}
         )
 
     async def trigger_run(
@@ -395,8 +420,8 @@ class Pipelines(Resource):
         project_slug: str | ProjectSlug,
         *,
         pipeline_definition_id: str | UUID | Unset = UNSET,
-        checkout: PipelineRunCheckout | Mapping[str, Any] | Unset = UNSET,
-        config: PipelineRunConfig | Mapping[str, Any] | Unset = UNSET,
+        checkout: PipelineRunCheckout | PipelineRunCheckoutDict | Unset = UNSET,
+        config: PipelineRunConfig | PipelineRunConfigDict | Unset = UNSET,
         parameters: Mapping[str, Any] | Unset = UNSET,
     ) -> PipelineCreation | MessageResponse:
         """Start a pipeline from a pipeline definition.
@@ -410,8 +435,10 @@ class Pipelines(Resource):
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
                 id is not accepted.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
-            checkout: Branch or tag of the code.
-            config: Branch or tag of the config.
+            checkout: Branch or tag of the code. Other spellings of the keys:
+                `PipelineRunCheckout.model_validate(mapping)`.
+            config: Branch or tag of the config. Other spellings of the keys:
+                `PipelineRunConfig.model_validate(mapping)`.
             parameters: Pipeline parameters: strings, integers or booleans. At most 100, with names of up to 128 and
                 values of up to 512 characters.
 
@@ -424,7 +451,7 @@ class Pipelines(Resource):
             NotFoundError: The project or the definition is missing, or hidden from this token.
         """
         return await self._call(
-            TRIGGER_PIPELINE_RUN,
+            _TRIGGER_PIPELINE_RUN,
             path={"provider/organization/project": project_slug},
             body={
                 "definition_id": pipeline_definition_id,
@@ -453,6 +480,6 @@ class Pipelines(Resource):
             A confirmation.
         """
         return await self._call(
-            CONTINUE_PIPELINE,
+            _CONTINUE_PIPELINE,
             body={"continuation-key": continuation_key, "configuration": configuration, "parameters": parameters},
         )

@@ -13,7 +13,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     integer,
     mapping,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _POLICY_CONTEXT: Final = choice("config")
 
-GET_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
+_GET_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
     api=API,
     id="getPolicyBundle",
     python_name="policies.get_bundle",
@@ -51,11 +51,11 @@ GET_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
         Parameter("org_id", "ownerID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    response=Response(("PolicyBundle",)),
+    response_body=ResponseBody(("PolicyBundle",)),
     replayable=True,
     rate_group="v2.policies",
 )
-CREATE_POLICY_BUNDLE: Final[Operation[PolicyBundleDiff]] = Operation(
+_CREATE_POLICY_BUNDLE: Final[Operation[PolicyBundleDiff]] = Operation(
     api=API,
     id="createPolicyBundle",
     python_name="policies.set_bundle",
@@ -68,11 +68,11 @@ CREATE_POLICY_BUNDLE: Final[Operation[PolicyBundleDiff]] = Operation(
     query_parameters=(Parameter("dry", "dry", BOOLEAN),),
     body=(Parameter("policies", "policies", mapping(STRING), required=True),),
     body_required=True,
-    response=Response(("PolicyBundleDiff",)),
+    response_body=ResponseBody(("PolicyBundleDiff",)),
     replayable=True,
     rate_group="v2.policies",
 )
-GET_POLICY_DOCUMENT: Final[Operation[Policy]] = Operation(
+_GET_POLICY_DOCUMENT: Final[Operation[Policy]] = Operation(
     api=API,
     id="getPolicyDocument",
     python_name="policies.get",
@@ -83,11 +83,11 @@ GET_POLICY_DOCUMENT: Final[Operation[Policy]] = Operation(
         Parameter("policy_name", "policyName", STRING, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    response=Response(("Policy",)),
+    response_body=ResponseBody(("Policy",)),
     replayable=True,
     rate_group="v2.policies",
 )
-GET_DECISION_LOGS: Final[Operation[PolicyDecisionLog]] = Operation(
+_GET_DECISION_LOGS: Final[Operation[PolicyDecisionLog]] = Operation(
     api=API,
     id="getDecisionLogs",
     python_name="policies.list_decisions",
@@ -106,12 +106,12 @@ GET_DECISION_LOGS: Final[Operation[PolicyDecisionLog]] = Operation(
         Parameter("build_number", "build_number", STRING),
         Parameter("offset", "offset", integer(minimum=0)),
     ),
-    response=Response(("PolicyDecisionLog",)),
+    response_body=ResponseBody(("PolicyDecisionLog",)),
     paging=Paging("offset", start="offset", items=None),
     replayable=True,
     rate_group="v2.policies",
 )
-MAKE_DECISION: Final[Operation[PolicyDecision]] = Operation(
+_MAKE_DECISION: Final[Operation[PolicyDecision]] = Operation(
     api=API,
     id="makeDecision",
     python_name="policies.make_decision",
@@ -123,11 +123,11 @@ MAKE_DECISION: Final[Operation[PolicyDecision]] = Operation(
     ),
     body=(Parameter("config", "input", STRING, required=True), Parameter("metadata", "metadata", mapping())),
     body_required=True,
-    response=Response(("PolicyDecision",)),
+    response_body=ResponseBody(("PolicyDecision",)),
     replayable=False,
     rate_group="v2.policies",
 )
-GET_DECISION_LOG: Final[Operation[PolicyDecisionLog]] = Operation(
+_GET_DECISION_LOG: Final[Operation[PolicyDecisionLog]] = Operation(
     api=API,
     id="getDecisionLog",
     python_name="policies.get_decision",
@@ -138,11 +138,11 @@ GET_DECISION_LOG: Final[Operation[PolicyDecisionLog]] = Operation(
         Parameter("decision_id", "decisionID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    response=Response(("PolicyDecisionLog",)),
+    response_body=ResponseBody(("PolicyDecisionLog",)),
     replayable=True,
     rate_group="v2.policies",
 )
-GET_DECISION_LOG_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
+_GET_DECISION_LOG_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
     api=API,
     id="getDecisionLogPolicyBundle",
     python_name="policies.get_decision_bundle",
@@ -153,11 +153,11 @@ GET_DECISION_LOG_POLICY_BUNDLE: Final[Operation[PolicyBundle]] = Operation(
         Parameter("decision_id", "decisionID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    response=Response(("PolicyBundle",)),
+    response_body=ResponseBody(("PolicyBundle",)),
     replayable=True,
     rate_group="v2.policies",
 )
-GET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
+_GET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
     api=API,
     id="getDecisionSettings",
     python_name="policies.get_settings",
@@ -167,11 +167,11 @@ GET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
         Parameter("org_id", "ownerID", ID, required=True),
         Parameter("policy_context", "context", _POLICY_CONTEXT, required=True, default="config"),
     ),
-    response=Response(("PolicySettings",)),
+    response_body=ResponseBody(("PolicySettings",)),
     replayable=True,
     rate_group="v2.policies",
 )
-SET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
+_SET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
     api=API,
     id="setDecisionSettings",
     python_name="policies.update_settings",
@@ -183,9 +183,21 @@ SET_DECISION_SETTINGS: Final[Operation[PolicySettings]] = Operation(
     ),
     body=(Parameter("enabled", "enabled", BOOLEAN, required=True),),
     body_required=True,
-    response=Response(("PolicySettings",)),
+    response_body=ResponseBody(("PolicySettings",)),
     replayable=True,
     rate_group="v2.policies",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_POLICY_BUNDLE,
+    _CREATE_POLICY_BUNDLE,
+    _GET_POLICY_DOCUMENT,
+    _GET_DECISION_LOGS,
+    _MAKE_DECISION,
+    _GET_DECISION_LOG,
+    _GET_DECISION_LOG_POLICY_BUNDLE,
+    _GET_DECISION_SETTINGS,
+    _SET_DECISION_SETTINGS,
 )
 
 
@@ -211,7 +223,7 @@ class Policies(Resource):
             PermissionDeniedError: The token may not read policies.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(GET_POLICY_BUNDLE, path={"ownerID": org_id, "context": policy_context})
+        return await self._call(_GET_POLICY_BUNDLE, path={"ownerID": org_id, "context": policy_context})
 
     async def set_bundle(
         self,
@@ -243,7 +255,7 @@ class Policies(Resource):
             StatusError: 413: The policies are larger than about 2.5 MiB together.
         """
         return await self._call(
-            CREATE_POLICY_BUNDLE,
+            _CREATE_POLICY_BUNDLE,
             path={"ownerID": org_id, "context": policy_context},
             query={"dry": dry},
             body={"policies": policies},
@@ -268,7 +280,7 @@ class Policies(Resource):
             NotFoundError: The policy or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            GET_POLICY_DOCUMENT, path={"ownerID": org_id, "policyName": policy_name, "context": policy_context}
+            _GET_POLICY_DOCUMENT, path={"ownerID": org_id, "policyName": policy_name, "context": policy_context}
         )
 
     def list_decisions(
@@ -308,7 +320,7 @@ class Policies(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            GET_DECISION_LOGS,
+            _GET_DECISION_LOGS,
             path={"ownerID": org_id, "context": policy_context},
             query={
                 "status": status,
@@ -349,7 +361,7 @@ class Policies(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            MAKE_DECISION,
+            _MAKE_DECISION,
             path={"ownerID": org_id, "context": policy_context},
             body={"input": config, "metadata": metadata},
         )
@@ -375,7 +387,7 @@ class Policies(Resource):
             NotFoundError: The decision or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            GET_DECISION_LOG, path={"ownerID": org_id, "decisionID": decision_id, "context": policy_context}
+            _GET_DECISION_LOG, path={"ownerID": org_id, "decisionID": decision_id, "context": policy_context}
         )
 
     async def get_decision_bundle(
@@ -399,7 +411,7 @@ class Policies(Resource):
             NotFoundError: The decision or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            GET_DECISION_LOG_POLICY_BUNDLE,
+            _GET_DECISION_LOG_POLICY_BUNDLE,
             path={"ownerID": org_id, "decisionID": decision_id, "context": policy_context},
         )
 
@@ -420,7 +432,7 @@ class Policies(Resource):
             PermissionDeniedError: The token may not read these settings.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(GET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context})
+        return await self._call(_GET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context})
 
     async def update_settings(
         self, org_id: str | UUID, *, enabled: bool, policy_context: PolicyContext = "config"
@@ -443,5 +455,5 @@ class Policies(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            SET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context}, body={"enabled": enabled}
+            _SET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context}, body={"enabled": enabled}
         )

@@ -6,14 +6,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.operation import (
+    BOOLEAN,
     PROJECT_SLUG,
     SECRET,
     STRING,
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
+    many,
     model,
 )
 from circleci_sdk._core.resource import Resource
@@ -21,8 +23,6 @@ from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pydantic import SecretStr
 
     from circleci_sdk._core.pagination import AsyncPager
@@ -35,14 +35,28 @@ if TYPE_CHECKING:
         MessageResponse,
         Project,
         ProjectAdvancedSettings,
+        ProjectAdvancedSettingsDict,
         ProjectEnvVar,
         ProjectSettings,
     )
 
 _CHECKOUT_KEY_TYPE_INPUT: Final = choice("user-key", "deploy-key")
 _KEY_DIGEST: Final = choice("sha256", "md5")
+_PROJECT_ADVANCED_SETTINGS: Final = model(
+    "ProjectAdvancedSettings",
+    Parameter("autocancel_builds", "autocancel_builds", BOOLEAN),
+    Parameter("build_fork_prs", "build_fork_prs", BOOLEAN),
+    Parameter("build_prs_only", "build_prs_only", BOOLEAN),
+    Parameter("disable_ssh", "disable_ssh", BOOLEAN),
+    Parameter("forks_receive_secret_env_vars", "forks_receive_secret_env_vars", BOOLEAN),
+    Parameter("oss", "oss", BOOLEAN),
+    Parameter("set_github_status", "set_github_status", BOOLEAN),
+    Parameter("setup_workflows", "setup_workflows", BOOLEAN),
+    Parameter("write_settings_requires_admin", "write_settings_requires_admin", BOOLEAN),
+    Parameter("pr_only_branch_overrides", "pr_only_branch_overrides", many(STRING)),
+)
 
-CREATE_PROJECT: Final[Operation[Project]] = Operation(
+_CREATE_PROJECT: Final[Operation[Project]] = Operation(
     api=API,
     id="createProject",
     python_name="projects.create",
@@ -51,68 +65,68 @@ CREATE_PROJECT: Final[Operation[Project]] = Operation(
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
     body=(Parameter("name", "name", STRING, required=True),),
     body_required=True,
-    response=Response(("Project",)),
+    response_body=ResponseBody(("Project",)),
     replayable=False,
     rate_group="v2.projects",
 )
-CREATE_PROJECT_FROM_REPO: Final[Operation[ProjectSettings]] = Operation(
+_CREATE_PROJECT_FROM_REPO: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="createProjectFromRepo",
     python_name="projects.create_from_repo",
     method="POST",
     path="/project/{provider}/{organization}/{project}",
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=False,
     rate_group="v2.projects",
 )
-GET_PROJECT_BY_SLUG: Final[Operation[Project]] = Operation(
+_GET_PROJECT_BY_SLUG: Final[Operation[Project]] = Operation(
     api=API,
     id="getProjectBySlug",
     python_name="projects.get",
     method="GET",
     path="/project/{project-slug}",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    response=Response(("Project",)),
+    response_body=ResponseBody(("Project",)),
     replayable=True,
     rate_group="v2.projects",
 )
-DELETE_PROJECT_BY_SLUG: Final[Operation[MessageResponse | None]] = Operation(
+_DELETE_PROJECT_BY_SLUG: Final[Operation[MessageResponse | None]] = Operation(
     api=API,
     id="deleteProjectBySlug",
     python_name="projects.delete",
     method="DELETE",
     path="/project/{project-slug}",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
-    response=Response(("MessageResponse",), may_be_empty=True),
+    response_body=ResponseBody(("MessageResponse",), may_be_empty=True),
     replayable=True,
     rate_group="v2.projects",
 )
-GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
+_GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="getProjectSettings",
     python_name="projects.get_settings",
     method="GET",
     path="/project/{provider}/{organization}/{project}/settings",
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v2.projects",
 )
-PATCH_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
+_PATCH_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     api=API,
     id="patchProjectSettings",
     python_name="projects.update_settings",
     method="PATCH",
     path="/project/{provider}/{organization}/{project}/settings",
     path_parameters=(Parameter("project_slug", "provider/organization/project", PROJECT_SLUG, required=True),),
-    body=(Parameter("advanced", "advanced", model("ProjectAdvancedSettings"), required=True),),
+    body=(Parameter("advanced", "advanced", _PROJECT_ADVANCED_SETTINGS, required=True),),
     body_required=True,
-    response=Response(("ProjectSettings",)),
+    response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v2.projects",
 )
-LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
+_LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="listEnvVars",
     python_name="projects.list_env_vars",
@@ -120,12 +134,12 @@ LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     path="/project/{project-slug}/envvar",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.projects",
 )
-CREATE_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
+_CREATE_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="createEnvVar",
     python_name="projects.set_env_var",
@@ -134,11 +148,11 @@ CREATE_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     body=(Parameter("name", "name", STRING, required=True), Parameter("value", "value", SECRET, required=True)),
     body_required=True,
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v2.projects",
 )
-GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
+_GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
     api=API,
     id="getEnvVar",
     python_name="projects.get_env_var",
@@ -148,11 +162,11 @@ GET_ENV_VAR: Final[Operation[ProjectEnvVar]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    response=Response(("ProjectEnvVar",)),
+    response_body=ResponseBody(("ProjectEnvVar",)),
     replayable=True,
     rate_group="v2.projects",
 )
-DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
+_DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteEnvVar",
     python_name="projects.delete_env_var",
@@ -162,11 +176,11 @@ DELETE_ENV_VAR: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("name", "name", STRING, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.projects",
 )
-LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
+_LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="listCheckoutKeys",
     python_name="projects.list_checkout_keys",
@@ -174,12 +188,12 @@ LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     path="/project/{project-slug}/checkout-key",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("digest", "digest", _KEY_DIGEST), Parameter("page_token", "page-token", STRING)),
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.projects",
 )
-CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
+_CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="createCheckoutKey",
     python_name="projects.create_checkout_key",
@@ -188,11 +202,11 @@ CREATE_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     body=(Parameter("key_type", "type", _CHECKOUT_KEY_TYPE_INPUT, required=True),),
     body_required=True,
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     replayable=False,
     rate_group="v2.projects",
 )
-GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
+_GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
     api=API,
     id="getCheckoutKey",
     python_name="projects.get_checkout_key",
@@ -202,11 +216,11 @@ GET_CHECKOUT_KEY: Final[Operation[CheckoutKey]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    response=Response(("CheckoutKey",)),
+    response_body=ResponseBody(("CheckoutKey",)),
     replayable=True,
     rate_group="v2.projects",
 )
-DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
+_DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteCheckoutKey",
     python_name="projects.delete_checkout_key",
@@ -216,9 +230,26 @@ DELETE_CHECKOUT_KEY: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("fingerprint", "fingerprint", STRING, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.projects",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _CREATE_PROJECT,
+    _CREATE_PROJECT_FROM_REPO,
+    _GET_PROJECT_BY_SLUG,
+    _DELETE_PROJECT_BY_SLUG,
+    _GET_PROJECT_SETTINGS,
+    _PATCH_PROJECT_SETTINGS,
+    _LIST_ENV_VARS,
+    _CREATE_ENV_VAR,
+    _GET_ENV_VAR,
+    _DELETE_ENV_VAR,
+    _LIST_CHECKOUT_KEYS,
+    _CREATE_CHECKOUT_KEY,
+    _GET_CHECKOUT_KEY,
+    _DELETE_CHECKOUT_KEY,
 )
 
 
@@ -245,7 +276,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The organization or its repository is missing, or hidden from this token.
         """
-        return await self._call(CREATE_PROJECT, path={"org-slug-or-id": org_slug_or_id}, body={"name": name})
+        return await self._call(_CREATE_PROJECT, path={"org-slug-or-id": org_slug_or_id}, body={"name": name})
 
     async def create_from_repo(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Set up a repository on GitHub OAuth or Bitbucket as a project.
@@ -267,7 +298,7 @@ class Projects(Resource):
             NotFoundError: The repository is missing, or hidden from this token.
             StatusError: 405: The repository is not on GitHub OAuth or Bitbucket.
         """
-        return await self._call(CREATE_PROJECT_FROM_REPO, path={"provider/organization/project": project_slug})
+        return await self._call(_CREATE_PROJECT_FROM_REPO, path={"provider/organization/project": project_slug})
 
     async def get(self, project_slug: str | ProjectSlug) -> Project:
         """Get one project.
@@ -285,7 +316,7 @@ class Projects(Resource):
             BadRequestError: The slug is malformed.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(GET_PROJECT_BY_SLUG, path={"project-slug": project_slug})
+        return await self._call(_GET_PROJECT_BY_SLUG, path={"project-slug": project_slug})
 
     async def delete(self, project_slug: str | ProjectSlug) -> MessageResponse | None:
         """Delete a project.
@@ -301,7 +332,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(DELETE_PROJECT_BY_SLUG, path={"project-slug": project_slug})
+        return await self._call(_DELETE_PROJECT_BY_SLUG, path={"project-slug": project_slug})
 
     async def get_settings(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Get the advanced settings of a project.
@@ -317,10 +348,10 @@ class Projects(Resource):
             PermissionDeniedError: The token may not read these settings.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(GET_PROJECT_SETTINGS, path={"provider/organization/project": project_slug})
+        return await self._call(_GET_PROJECT_SETTINGS, path={"provider/organization/project": project_slug})
 
     async def update_settings(
-        self, project_slug: str | ProjectSlug, *, advanced: ProjectAdvancedSettings | Mapping[str, Any]
+        self, project_slug: str | ProjectSlug, *, advanced: ProjectAdvancedSettings | ProjectAdvancedSettingsDict
     ) -> ProjectSettings:
         """Change advanced settings of a project.
 
@@ -329,7 +360,8 @@ class Projects(Resource):
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
                 id is not accepted.
-            advanced: The settings to change, at least one.
+            advanced: The settings to change, at least one. Other spellings of the keys:
+                `ProjectAdvancedSettings.model_validate(mapping)`.
 
         Returns:
             All settings after the change.
@@ -340,7 +372,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            PATCH_PROJECT_SETTINGS, path={"provider/organization/project": project_slug}, body={"advanced": advanced}
+            _PATCH_PROJECT_SETTINGS, path={"provider/organization/project": project_slug}, body={"advanced": advanced}
         )
 
     def list_env_vars(
@@ -362,7 +394,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(LIST_ENV_VARS, path={"project-slug": project_slug}, query={"page-token": page_token})
+        return self._pages(_LIST_ENV_VARS, path={"project-slug": project_slug}, query={"page-token": page_token})
 
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
@@ -384,7 +416,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_ENV_VAR, path={"project-slug": project_slug}, body={"name": name, "value": value}
+            _CREATE_ENV_VAR, path={"project-slug": project_slug}, body={"name": name, "value": value}
         )
 
     async def get_env_var(self, project_slug: str | ProjectSlug, name: str) -> ProjectEnvVar:
@@ -403,7 +435,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(GET_ENV_VAR, path={"project-slug": project_slug, "name": name})
+        return await self._call(_GET_ENV_VAR, path={"project-slug": project_slug, "name": name})
 
     async def delete_env_var(self, project_slug: str | ProjectSlug, name: str) -> MessageResponse:
         """Delete an environment variable of a project.
@@ -419,7 +451,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(DELETE_ENV_VAR, path={"project-slug": project_slug, "name": name})
+        return await self._call(_DELETE_ENV_VAR, path={"project-slug": project_slug, "name": name})
 
     def list_checkout_keys(
         self, project_slug: str | ProjectSlug, *, digest: KeyDigest | Unset = UNSET, page_token: str | Unset = UNSET
@@ -443,7 +475,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_CHECKOUT_KEYS, path={"project-slug": project_slug}, query={"digest": digest, "page-token": page_token}
+            _LIST_CHECKOUT_KEYS, path={"project-slug": project_slug}, query={"digest": digest, "page-token": page_token}
         )
 
     async def create_checkout_key(
@@ -468,7 +500,7 @@ class Projects(Resource):
             BadRequestError: The project is on GitLab or the GitHub App.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(CREATE_CHECKOUT_KEY, path={"project-slug": project_slug}, body={"type": key_type})
+        return await self._call(_CREATE_CHECKOUT_KEY, path={"project-slug": project_slug}, body={"type": key_type})
 
     async def get_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> CheckoutKey:
         """Get one checkout key of a project.
@@ -484,7 +516,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(GET_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})
+        return await self._call(_GET_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})
 
     async def delete_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> MessageResponse:
         """Delete a checkout key of a project.
@@ -500,4 +532,4 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(DELETE_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})
+        return await self._call(_DELETE_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})

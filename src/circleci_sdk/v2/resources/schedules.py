@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.operation import (
     ID,
+    INTEGER,
     PROJECT_SLUG,
     STRING,
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
+    integer,
+    many,
     mapping,
     model,
     nullable,
@@ -29,11 +32,37 @@ if TYPE_CHECKING:
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.unset import Unset
-    from circleci_sdk.v2.models import AttributionActor, MessageResponse, Schedule, Timetable, TimetableUpdate
+    from circleci_sdk.v2.models import (
+        AttributionActor,
+        MessageResponse,
+        Schedule,
+        Timetable,
+        TimetableDict,
+        TimetableUpdate,
+        TimetableUpdateDict,
+    )
 
 _ATTRIBUTION_ACTOR: Final = choice("current", "system")
+_MONTH: Final = choice("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC", closed=True)
+_WEEKDAY: Final = choice("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN", closed=True)
+_TIMETABLE: Final = model(
+    "Timetable",
+    Parameter("per_hour", "per-hour", integer(minimum=1, maximum=60), required=True),
+    Parameter("hours_of_day", "hours-of-day", many(INTEGER), required=True),
+    Parameter("days_of_week", "days-of-week", many(_WEEKDAY)),
+    Parameter("days_of_month", "days-of-month", many(INTEGER)),
+    Parameter("months", "months", many(_MONTH)),
+)
+_TIMETABLE_UPDATE: Final = model(
+    "TimetableUpdate",
+    Parameter("per_hour", "per-hour", integer(minimum=1, maximum=60)),
+    Parameter("hours_of_day", "hours-of-day", many(INTEGER)),
+    Parameter("days_of_week", "days-of-week", many(_WEEKDAY)),
+    Parameter("days_of_month", "days-of-month", many(INTEGER)),
+    Parameter("months", "months", many(_MONTH)),
+)
 
-LIST_SCHEDULES_FOR_PROJECT: Final[Operation[Schedule]] = Operation(
+_LIST_SCHEDULES_FOR_PROJECT: Final[Operation[Schedule]] = Operation(
     api=API,
     id="listSchedulesForProject",
     python_name="schedules.list",
@@ -41,12 +70,12 @@ LIST_SCHEDULES_FOR_PROJECT: Final[Operation[Schedule]] = Operation(
     path="/project/{project-slug}/schedule",
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("Schedule",)),
+    response_body=ResponseBody(("Schedule",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.schedules",
 )
-CREATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
+_CREATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
     api=API,
     id="createSchedule",
     python_name="schedules.create",
@@ -55,28 +84,28 @@ CREATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     body=(
         Parameter("name", "name", STRING, required=True),
-        Parameter("timetable", "timetable", model("Timetable"), required=True),
+        Parameter("timetable", "timetable", _TIMETABLE, required=True),
         Parameter("attribution_actor", "attribution-actor", _ATTRIBUTION_ACTOR, required=True),
         Parameter("parameters", "parameters", mapping(), required=True),
         Parameter("description", "description", nullable(STRING)),
     ),
     body_required=True,
-    response=Response(("Schedule",)),
+    response_body=ResponseBody(("Schedule",)),
     replayable=False,
     rate_group="v2.schedules",
 )
-GET_SCHEDULE_BY_ID: Final[Operation[Schedule]] = Operation(
+_GET_SCHEDULE_BY_ID: Final[Operation[Schedule]] = Operation(
     api=API,
     id="getScheduleById",
     python_name="schedules.get",
     method="GET",
     path="/schedule/{schedule-id}",
     path_parameters=(Parameter("schedule_id", "schedule-id", ID, required=True),),
-    response=Response(("Schedule",)),
+    response_body=ResponseBody(("Schedule",)),
     replayable=True,
     rate_group="v2.schedules",
 )
-UPDATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
+_UPDATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
     api=API,
     id="updateSchedule",
     python_name="schedules.update",
@@ -85,26 +114,34 @@ UPDATE_SCHEDULE: Final[Operation[Schedule]] = Operation(
     path_parameters=(Parameter("schedule_id", "schedule-id", ID, required=True),),
     body=(
         Parameter("name", "name", STRING),
-        Parameter("timetable", "timetable", model("TimetableUpdate")),
+        Parameter("timetable", "timetable", _TIMETABLE_UPDATE),
         Parameter("attribution_actor", "attribution-actor", _ATTRIBUTION_ACTOR),
         Parameter("parameters", "parameters", mapping()),
         Parameter("description", "description", nullable(STRING)),
     ),
     body_required=True,
-    response=Response(("Schedule",)),
+    response_body=ResponseBody(("Schedule",)),
     replayable=True,
     rate_group="v2.schedules",
 )
-DELETE_SCHEDULE_BY_ID: Final[Operation[MessageResponse]] = Operation(
+_DELETE_SCHEDULE_BY_ID: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteScheduleById",
     python_name="schedules.delete",
     method="DELETE",
     path="/schedule/{schedule-id}",
     path_parameters=(Parameter("schedule_id", "schedule-id", ID, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.schedules",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_SCHEDULES_FOR_PROJECT,
+    _CREATE_SCHEDULE,
+    _GET_SCHEDULE_BY_ID,
+    _UPDATE_SCHEDULE,
+    _DELETE_SCHEDULE_BY_ID,
 )
 
 
@@ -129,7 +166,7 @@ class Schedules(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            LIST_SCHEDULES_FOR_PROJECT, path={"project-slug": project_slug}, query={"page-token": page_token}
+            _LIST_SCHEDULES_FOR_PROJECT, path={"project-slug": project_slug}, query={"page-token": page_token}
         )
 
     async def create(
@@ -137,7 +174,7 @@ class Schedules(Resource):
         project_slug: str | ProjectSlug,
         *,
         name: str,
-        timetable: Timetable | Mapping[str, Any],
+        timetable: Timetable | TimetableDict,
         attribution_actor: AttributionActor,
         parameters: Mapping[str, Any],
         description: str | None | Unset = UNSET,
@@ -152,7 +189,8 @@ class Schedules(Resource):
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
                 operations accept the project id instead.
             name: The name of the schedule.
-            timetable: Times of the schedule. Requires either days of the week or days of the month.
+            timetable: Times of the schedule. Requires either days of the week or days of the month. Other spellings of
+                the keys: `Timetable.model_validate(mapping)`.
             attribution_actor: The actor of the pipelines: `current` is the user of the token, `system` is CircleCI.
             parameters: The pipeline parameters. Must contain `branch` or `tag`.
             description: Purpose of the schedule.
@@ -164,7 +202,7 @@ class Schedules(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_SCHEDULE,
+            _CREATE_SCHEDULE,
             path={"project-slug": project_slug},
             body={
                 "name": name,
@@ -187,14 +225,14 @@ class Schedules(Resource):
         Raises:
             NotFoundError: The schedule is missing, or hidden from this token.
         """
-        return await self._call(GET_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})
+        return await self._call(_GET_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})
 
     async def update(
         self,
         schedule_id: str | UUID,
         *,
         name: str | Unset = UNSET,
-        timetable: TimetableUpdate | Mapping[str, Any] | Unset = UNSET,
+        timetable: TimetableUpdate | TimetableUpdateDict | Unset = UNSET,
         attribution_actor: AttributionActor | Unset = UNSET,
         parameters: Mapping[str, Any] | Unset = UNSET,
         description: str | None | Unset = UNSET,
@@ -206,7 +244,7 @@ class Schedules(Resource):
         Args:
             schedule_id: Id of the schedule, a UUID.
             name: The new name.
-            timetable: Changes to the timetable.
+            timetable: Changes to the timetable. Other spellings of the keys: `TimetableUpdate.model_validate(mapping)`.
             attribution_actor: The actor of the pipelines: `current` is the user of the token, `system` is CircleCI.
             parameters: The new pipeline parameters. Must contain `branch` or `tag`.
             description: Purpose of the schedule.
@@ -218,7 +256,7 @@ class Schedules(Resource):
             NotFoundError: The schedule is missing, or hidden from this token.
         """
         return await self._call(
-            UPDATE_SCHEDULE,
+            _UPDATE_SCHEDULE,
             path={"schedule-id": schedule_id},
             body={
                 "name": name,
@@ -241,4 +279,4 @@ class Schedules(Resource):
         Raises:
             NotFoundError: The schedule is missing, or hidden from this token.
         """
-        return await self._call(DELETE_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})
+        return await self._call(_DELETE_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})

@@ -12,7 +12,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     mapping,
     model,
@@ -32,9 +32,12 @@ if TYPE_CHECKING:
         MessageResponse,
         Trigger,
         TriggerEventSourceInput,
+        TriggerEventSourceInputDict,
         TriggerEventSourceUpdate,
+        TriggerEventSourceUpdateDict,
     )
 
+_ATTRIBUTION_ACTOR: Final = choice("current", "system")
 _EVENT_PRESET: Final = choice(
     "all-pushes",
     "only-tags",
@@ -51,8 +54,30 @@ _EVENT_PRESET: Final = choice(
     "non-draft-pr-opened",
     "pushes-to-merge-queues",
 )
+_EVENT_SOURCE_PROVIDER: Final = choice(
+    "github_app", "github_oauth", "webhook", "github_server", "schedule", "bitbucket_dc"
+)
+_REPO_REF_INPUT: Final = model("RepoRefInput", Parameter("external_id", "external_id", STRING, required=True))
+_TRIGGER_WEBHOOK_INPUT: Final = model("TriggerWebhookInput", Parameter("sender", "sender", STRING))
+_TRIGGER_SCHEDULE_INPUT: Final = model(
+    "TriggerScheduleInput",
+    Parameter("cron_expression", "cron_expression", STRING),
+    Parameter("attribution_actor", "attribution_actor", _ATTRIBUTION_ACTOR),
+)
+_TRIGGER_EVENT_SOURCE_INPUT: Final = model(
+    "TriggerEventSourceInput",
+    Parameter("provider", "provider", _EVENT_SOURCE_PROVIDER, required=True),
+    Parameter("repo", "repo", _REPO_REF_INPUT),
+    Parameter("webhook", "webhook", _TRIGGER_WEBHOOK_INPUT),
+    Parameter("schedule", "schedule", _TRIGGER_SCHEDULE_INPUT),
+)
+_TRIGGER_EVENT_SOURCE_UPDATE: Final = model(
+    "TriggerEventSourceUpdate",
+    Parameter("webhook", "webhook", _TRIGGER_WEBHOOK_INPUT),
+    Parameter("schedule", "schedule", _TRIGGER_SCHEDULE_INPUT),
+)
 
-LIST_PIPELINE_DEFINITION_TRIGGERS: Final[Operation[Trigger]] = Operation(
+_LIST_PIPELINE_DEFINITION_TRIGGERS: Final[Operation[Trigger]] = Operation(
     api=API,
     id="listPipelineDefinitionTriggers",
     python_name="triggers.list",
@@ -62,13 +87,13 @@ LIST_PIPELINE_DEFINITION_TRIGGERS: Final[Operation[Trigger]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
-    response=Response(("Trigger",)),
+    response_body=ResponseBody(("Trigger",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v2.triggers",
     secret=True,
 )
-CREATE_TRIGGER: Final[Operation[Trigger]] = Operation(
+_CREATE_TRIGGER: Final[Operation[Trigger]] = Operation(
     api=API,
     id="createTrigger",
     python_name="triggers.create",
@@ -79,7 +104,7 @@ CREATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("pipeline_definition_id", "pipeline_definition_id", ID, required=True),
     ),
     body=(
-        Parameter("event_source", "event_source", model("TriggerEventSourceInput"), required=True),
+        Parameter("event_source", "event_source", _TRIGGER_EVENT_SOURCE_INPUT, required=True),
         Parameter("event_preset", "event_preset", _EVENT_PRESET),
         Parameter("checkout_ref", "checkout_ref", STRING),
         Parameter("config_ref", "config_ref", STRING),
@@ -88,12 +113,12 @@ CREATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("parameters", "parameters", mapping()),
     ),
     body_required=True,
-    response=Response(("Trigger",)),
+    response_body=ResponseBody(("Trigger",)),
     replayable=False,
     rate_group="v2.triggers",
     secret=True,
 )
-GET_TRIGGER: Final[Operation[Trigger]] = Operation(
+_GET_TRIGGER: Final[Operation[Trigger]] = Operation(
     api=API,
     id="getTrigger",
     python_name="triggers.get",
@@ -103,12 +128,12 @@ GET_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("trigger_id", "trigger_id", ID, required=True),
     ),
-    response=Response(("Trigger",)),
+    response_body=ResponseBody(("Trigger",)),
     replayable=True,
     rate_group="v2.triggers",
     secret=True,
 )
-UPDATE_TRIGGER: Final[Operation[Trigger]] = Operation(
+_UPDATE_TRIGGER: Final[Operation[Trigger]] = Operation(
     api=API,
     id="updateTrigger",
     python_name="triggers.update",
@@ -119,7 +144,7 @@ UPDATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("trigger_id", "trigger_id", ID, required=True),
     ),
     body=(
-        Parameter("event_source", "event_source", model("TriggerEventSourceUpdate")),
+        Parameter("event_source", "event_source", _TRIGGER_EVENT_SOURCE_UPDATE),
         Parameter("event_preset", "event_preset", _EVENT_PRESET),
         Parameter("checkout_ref", "checkout_ref", STRING),
         Parameter("config_ref", "config_ref", STRING),
@@ -127,12 +152,12 @@ UPDATE_TRIGGER: Final[Operation[Trigger]] = Operation(
         Parameter("disabled", "disabled", BOOLEAN),
     ),
     body_required=True,
-    response=Response(("Trigger",)),
+    response_body=ResponseBody(("Trigger",)),
     replayable=True,
     rate_group="v2.triggers",
     secret=True,
 )
-DELETE_TRIGGER: Final[Operation[MessageResponse]] = Operation(
+_DELETE_TRIGGER: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteTrigger",
     python_name="triggers.delete",
@@ -142,9 +167,17 @@ DELETE_TRIGGER: Final[Operation[MessageResponse]] = Operation(
         Parameter("project_id", "project_id", ID, required=True),
         Parameter("trigger_id", "trigger_id", ID, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.triggers",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_PIPELINE_DEFINITION_TRIGGERS,
+    _CREATE_TRIGGER,
+    _GET_TRIGGER,
+    _UPDATE_TRIGGER,
+    _DELETE_TRIGGER,
 )
 
 
@@ -168,7 +201,7 @@ class Triggers(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return self._pages(
-            LIST_PIPELINE_DEFINITION_TRIGGERS,
+            _LIST_PIPELINE_DEFINITION_TRIGGERS,
             path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
         )
 
@@ -177,7 +210,7 @@ class Triggers(Resource):
         project_id: str | UUID,
         pipeline_definition_id: str | UUID,
         *,
-        event_source: TriggerEventSourceInput | Mapping[str, Any],
+        event_source: TriggerEventSourceInput | TriggerEventSourceInputDict,
         event_preset: EventPreset | Unset = UNSET,
         checkout_ref: str | Unset = UNSET,
         config_ref: str | Unset = UNSET,
@@ -195,7 +228,8 @@ class Triggers(Resource):
         Args:
             project_id: Id of the project, a UUID.
             pipeline_definition_id: Id of the pipeline definition, a UUID.
-            event_source: Source of the events.
+            event_source: Source of the events. Other spellings of the keys:
+                `TriggerEventSourceInput.model_validate(mapping)`.
             event_preset: The repository events that start a pipeline. `github_app` accepts all but
                 `only-branch-delete`, `github_oauth` accepts `all-pushes` and `only-build-prs`.
             checkout_ref: Branch or tag to check out. Required for webhooks and schedules.
@@ -212,7 +246,7 @@ class Triggers(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            CREATE_TRIGGER,
+            _CREATE_TRIGGER,
             path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
             body={
                 "event_source": event_source,
@@ -239,14 +273,14 @@ class Triggers(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
-        return await self._call(GET_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})
+        return await self._call(_GET_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})
 
     async def update(
         self,
         project_id: str | UUID,
         trigger_id: str | UUID,
         *,
-        event_source: TriggerEventSourceUpdate | Mapping[str, Any] | Unset = UNSET,
+        event_source: TriggerEventSourceUpdate | TriggerEventSourceUpdateDict | Unset = UNSET,
         event_preset: EventPreset | Unset = UNSET,
         checkout_ref: str | Unset = UNSET,
         config_ref: str | Unset = UNSET,
@@ -260,7 +294,8 @@ class Triggers(Resource):
         Args:
             project_id: Id of the project, a UUID.
             trigger_id: Id of the trigger.
-            event_source: New sender of the webhook, or new schedule.
+            event_source: New sender of the webhook, or new schedule. Other spellings of the keys:
+                `TriggerEventSourceUpdate.model_validate(mapping)`.
             event_preset: Events that start a pipeline.
             checkout_ref: Branch or tag to check out.
             config_ref: Branch or tag of the config.
@@ -275,7 +310,7 @@ class Triggers(Resource):
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            UPDATE_TRIGGER,
+            _UPDATE_TRIGGER,
             path={"project_id": project_id, "trigger_id": trigger_id},
             body={
                 "event_source": event_source,
@@ -301,4 +336,4 @@ class Triggers(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
-        return await self._call(DELETE_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})
+        return await self._call(_DELETE_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import DATE_TIME, ID, Operation, Parameter, Response, many
+from circleci_sdk._core.operation import DATE_TIME, ID, Operation, Parameter, ResponseBody, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import UsageExport
 
 
-CREATE_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
+_CREATE_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
     api=API,
     id="createUsageExport",
     python_name="usage_exports.create",
@@ -32,11 +32,11 @@ CREATE_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
         Parameter("shared_org_ids", "shared_org_ids", many(ID)),
     ),
     body_required=True,
-    response=Response(("UsageExport",)),
+    response_body=ResponseBody(("UsageExport",)),
     replayable=False,
     rate_group="v2.usage_exports",
 )
-GET_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
+_GET_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
     api=API,
     id="getUsageExport",
     python_name="usage_exports.get",
@@ -46,9 +46,14 @@ GET_USAGE_EXPORT: Final[Operation[UsageExport]] = Operation(
         Parameter("org_id", "org_id", ID, required=True),
         Parameter("usage_export_job_id", "usage_export_job_id", ID, required=True),
     ),
-    response=Response(("UsageExport",)),
+    response_body=ResponseBody(("UsageExport",)),
     replayable=True,
     rate_group="v2.usage_exports",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _CREATE_USAGE_EXPORT,
+    _GET_USAGE_EXPORT,
 )
 
 
@@ -86,7 +91,7 @@ class UsageExports(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            CREATE_USAGE_EXPORT,
+            _CREATE_USAGE_EXPORT,
             path={"org_id": org_id},
             body={"start": start, "end": end, "shared_org_ids": shared_org_ids},
         )
@@ -107,4 +112,4 @@ class UsageExports(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The export or the organization is missing, or hidden from this token.
         """
-        return await self._call(GET_USAGE_EXPORT, path={"org_id": org_id, "usage_export_job_id": usage_export_job_id})
+        return await self._call(_GET_USAGE_EXPORT, path={"org_id": org_id, "usage_export_job_id": usage_export_job_id})

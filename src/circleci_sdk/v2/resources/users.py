@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, Operation, Paging, Parameter, Response
+from circleci_sdk._core.operation import ID, Operation, Paging, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from circleci_sdk.v2._api import API
 
@@ -16,37 +16,43 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Collaboration, User
 
 
-GET_CURRENT_USER: Final[Operation[User]] = Operation(
+_GET_CURRENT_USER: Final[Operation[User]] = Operation(
     api=API,
     id="getCurrentUser",
     python_name="users.me",
     method="GET",
     path="/me",
-    response=Response(("User",)),
+    response_body=ResponseBody(("User",)),
     replayable=True,
     rate_group="v2.users",
 )
-GET_USER: Final[Operation[User]] = Operation(
+_GET_USER: Final[Operation[User]] = Operation(
     api=API,
     id="getUser",
     python_name="users.get",
     method="GET",
     path="/user/{id}",
     path_parameters=(Parameter("user_id", "id", ID, required=True),),
-    response=Response(("User",)),
+    response_body=ResponseBody(("User",)),
     replayable=True,
     rate_group="v2.users",
 )
-GET_COLLABORATIONS: Final[Operation[Collaboration]] = Operation(
+_GET_COLLABORATIONS: Final[Operation[Collaboration]] = Operation(
     api=API,
     id="getCollaborations",
     python_name="users.list_collaborations",
     method="GET",
     path="/me/collaborations",
-    response=Response(("Collaboration",)),
+    response_body=ResponseBody(("Collaboration",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v2.users",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_CURRENT_USER,
+    _GET_USER,
+    _GET_COLLABORATIONS,
 )
 
 
@@ -61,7 +67,7 @@ class Users(Resource):
         Returns:
             The user.
         """
-        return await self._call(GET_CURRENT_USER)
+        return await self._call(_GET_CURRENT_USER)
 
     async def get(self, user_id: str | UUID) -> User:
         """Get one user.
@@ -75,7 +81,7 @@ class Users(Resource):
         Raises:
             NotFoundError: The user is missing, or hidden from this token.
         """
-        return await self._call(GET_USER, path={"id": user_id})
+        return await self._call(_GET_USER, path={"id": user_id})
 
     def list_collaborations(self) -> AsyncPager[Collaboration]:
         """List the organizations of the user.
@@ -85,4 +91,4 @@ class Users(Resource):
         Returns:
             `Collaboration` items, all of them in one page.
         """
-        return self._pages(GET_COLLABORATIONS)
+        return self._pages(_GET_COLLABORATIONS)

@@ -13,7 +13,7 @@ from circleci_sdk._core.operation import (
     Operation,
     Paging,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     many,
     model,
@@ -23,19 +23,31 @@ from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from uuid import UUID
 
     from pydantic import SecretStr
 
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.unset import Unset
-    from circleci_sdk.v2.models import MessageResponse, Webhook, WebhookEvent, WebhookScope, WebhookScopeType
+    from circleci_sdk.v2.models import (
+        MessageResponse,
+        Webhook,
+        WebhookEvent,
+        WebhookScope,
+        WebhookScopeDict,
+        WebhookScopeType,
+    )
 
 _WEBHOOK_EVENT: Final = choice("workflow-completed", "job-completed")
 _WEBHOOK_SCOPE_TYPE: Final = choice("project")
+_WEBHOOK_SCOPE: Final = model(
+    "WebhookScope",
+    Parameter("id", "id", ID, required=True),
+    Parameter("type", "type", _WEBHOOK_SCOPE_TYPE, required=True),
+)
 
-GET_WEBHOOKS: Final[Operation[Webhook]] = Operation(
+_GET_WEBHOOKS: Final[Operation[Webhook]] = Operation(
     api=API,
     id="getWebhooks",
     python_name="webhooks.list",
@@ -46,12 +58,12 @@ GET_WEBHOOKS: Final[Operation[Webhook]] = Operation(
         Parameter("scope_type", "scope-type", _WEBHOOK_SCOPE_TYPE, required=True, default="project"),
         Parameter("page_token", "page-token", STRING),
     ),
-    response=Response(("Webhook",)),
+    response_body=ResponseBody(("Webhook",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.webhooks",
 )
-CREATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
+_CREATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
     api=API,
     id="createWebhook",
     python_name="webhooks.create",
@@ -63,25 +75,25 @@ CREATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
         Parameter("url", "url", STRING, required=True),
         Parameter("verify_tls", "verify-tls", BOOLEAN, required=True, also=("verify_tls",)),
         Parameter("signing_secret", "signing-secret", SECRET, required=True, also=("signing_secret",)),
-        Parameter("scope", "scope", model("WebhookScope"), required=True),
+        Parameter("scope", "scope", _WEBHOOK_SCOPE, required=True),
     ),
     body_required=True,
-    response=Response(("Webhook",)),
+    response_body=ResponseBody(("Webhook",)),
     replayable=False,
     rate_group="v2.webhooks",
 )
-GET_WEBHOOK_BY_ID: Final[Operation[Webhook]] = Operation(
+_GET_WEBHOOK_BY_ID: Final[Operation[Webhook]] = Operation(
     api=API,
     id="getWebhookById",
     python_name="webhooks.get",
     method="GET",
     path="/webhook/{webhook-id}",
     path_parameters=(Parameter("webhook_id", "webhook-id", ID, required=True),),
-    response=Response(("Webhook",)),
+    response_body=ResponseBody(("Webhook",)),
     replayable=True,
     rate_group="v2.webhooks",
 )
-UPDATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
+_UPDATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
     api=API,
     id="updateWebhook",
     python_name="webhooks.update",
@@ -96,20 +108,28 @@ UPDATE_WEBHOOK: Final[Operation[Webhook]] = Operation(
         Parameter("signing_secret", "signing-secret", SECRET, also=("signing_secret",)),
     ),
     body_required=True,
-    response=Response(("Webhook",)),
+    response_body=ResponseBody(("Webhook",)),
     replayable=True,
     rate_group="v2.webhooks",
 )
-DELETE_WEBHOOK: Final[Operation[MessageResponse]] = Operation(
+_DELETE_WEBHOOK: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="deleteWebhook",
     python_name="webhooks.delete",
     method="DELETE",
     path="/webhook/{webhook-id}",
     path_parameters=(Parameter("webhook_id", "webhook-id", ID, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.webhooks",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_WEBHOOKS,
+    _CREATE_WEBHOOK,
+    _GET_WEBHOOK_BY_ID,
+    _UPDATE_WEBHOOK,
+    _DELETE_WEBHOOK,
 )
 
 
@@ -136,7 +156,7 @@ class Webhooks(Resource):
             BadRequestError: The scope is malformed.
         """
         return self._pages(
-            GET_WEBHOOKS, query={"scope-id": scope_id, "scope-type": scope_type, "page-token": page_token}
+            _GET_WEBHOOKS, query={"scope-id": scope_id, "scope-type": scope_type, "page-token": page_token}
         )
 
     async def create(
@@ -147,7 +167,7 @@ class Webhooks(Resource):
         url: str,
         verify_tls: bool,
         signing_secret: str | SecretStr,
-        scope: WebhookScope | Mapping[str, Any],
+        scope: WebhookScope | WebhookScopeDict,
     ) -> Webhook:
         """Create an outbound webhook.
 
@@ -161,13 +181,13 @@ class Webhooks(Resource):
             url: URL of the receiver; `https` only.
             verify_tls: Whether the TLS certificate of the receiver is verified.
             signing_secret: The key used to sign deliveries. With an empty string they are not signed.
-            scope: The project of the webhook.
+            scope: The project of the webhook. Other spellings of the keys: `WebhookScope.model_validate(mapping)`.
 
         Returns:
             The new webhook.
         """
         return await self._call(
-            CREATE_WEBHOOK,
+            _CREATE_WEBHOOK,
             body={
                 "name": name,
                 "events": events,
@@ -190,7 +210,7 @@ class Webhooks(Resource):
         Raises:
             NotFoundError: The webhook is missing, or hidden from this token.
         """
-        return await self._call(GET_WEBHOOK_BY_ID, path={"webhook-id": webhook_id})
+        return await self._call(_GET_WEBHOOK_BY_ID, path={"webhook-id": webhook_id})
 
     async def update(
         self,
@@ -221,7 +241,7 @@ class Webhooks(Resource):
             NotFoundError: The webhook is missing, or hidden from this token.
         """
         return await self._call(
-            UPDATE_WEBHOOK,
+            _UPDATE_WEBHOOK,
             path={"webhook-id": webhook_id},
             body={
                 "name": name,
@@ -244,4 +264,4 @@ class Webhooks(Resource):
         Raises:
             NotFoundError: The webhook is missing, or hidden from this token.
         """
-        return await self._call(DELETE_WEBHOOK, path={"webhook-id": webhook_id})
+        return await self._call(_DELETE_WEBHOOK, path={"webhook-id": webhook_id})

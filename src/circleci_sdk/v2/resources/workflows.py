@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import BOOLEAN, ID, STRING, Operation, Paging, Parameter, Response, Rule, many
+from circleci_sdk._core.operation import BOOLEAN, ID, STRING, Operation, Paging, Parameter, ResponseBody, Rule, many
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import MessageResponse, Workflow, WorkflowJob, WorkflowRerun
 
 
-GET_WORKFLOW_BY_ID: Final[Operation[Workflow]] = Operation(
+_GET_WORKFLOW_BY_ID: Final[Operation[Workflow]] = Operation(
     api=API,
     id="getWorkflowById",
     python_name="workflows.get",
     method="GET",
     path="/workflow/{id}",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
-    response=Response(("Workflow",)),
+    response_body=ResponseBody(("Workflow",)),
     replayable=True,
     rate_group="v2.workflows",
 )
-LIST_WORKFLOW_JOBS: Final[Operation[WorkflowJob]] = Operation(
+_LIST_WORKFLOW_JOBS: Final[Operation[WorkflowJob]] = Operation(
     api=API,
     id="listWorkflowJobs",
     python_name="workflows.list_jobs",
@@ -38,12 +38,12 @@ LIST_WORKFLOW_JOBS: Final[Operation[WorkflowJob]] = Operation(
     path="/workflow/{id}/job",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
-    response=Response(("WorkflowJob",)),
+    response_body=ResponseBody(("WorkflowJob",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v2.workflows",
 )
-APPROVE_PENDING_APPROVAL_JOB_BY_ID: Final[Operation[MessageResponse]] = Operation(
+_APPROVE_PENDING_APPROVAL_JOB_BY_ID: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="approvePendingApprovalJobById",
     python_name="workflows.approve",
@@ -53,22 +53,22 @@ APPROVE_PENDING_APPROVAL_JOB_BY_ID: Final[Operation[MessageResponse]] = Operatio
         Parameter("workflow_id", "id", ID, required=True),
         Parameter("approval_request_id", "approval_request_id", ID, required=True),
     ),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=False,
     rate_group="v2.workflows",
 )
-CANCEL_WORKFLOW: Final[Operation[MessageResponse]] = Operation(
+_CANCEL_WORKFLOW: Final[Operation[MessageResponse]] = Operation(
     api=API,
     id="cancelWorkflow",
     python_name="workflows.cancel",
     method="POST",
     path="/workflow/{id}/cancel",
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
-    response=Response(("MessageResponse",)),
+    response_body=ResponseBody(("MessageResponse",)),
     replayable=True,
     rate_group="v2.workflows",
 )
-RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
+_RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
     api=API,
     id="rerunWorkflow",
     python_name="workflows.rerun",
@@ -81,7 +81,7 @@ RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
         Parameter("enable_ssh", "enable_ssh", BOOLEAN),
         Parameter("sparse_tree", "sparse_tree", BOOLEAN),
     ),
-    response=Response(("WorkflowRerun",)),
+    response_body=ResponseBody(("WorkflowRerun",)),
     rules=(
         Rule("at_most_one", ("jobs", "from_failed")),
         Rule("needs", ("enable_ssh", "jobs")),
@@ -89,6 +89,14 @@ RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
     ),
     replayable=False,
     rate_group="v2.workflows",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_WORKFLOW_BY_ID,
+    _LIST_WORKFLOW_JOBS,
+    _APPROVE_PENDING_APPROVAL_JOB_BY_ID,
+    _CANCEL_WORKFLOW,
+    _RERUN_WORKFLOW,
 )
 
 
@@ -109,7 +117,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return await self._call(GET_WORKFLOW_BY_ID, path={"id": workflow_id})
+        return await self._call(_GET_WORKFLOW_BY_ID, path={"id": workflow_id})
 
     def list_jobs(self, workflow_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[WorkflowJob]:
         """List the jobs of a workflow.
@@ -127,7 +135,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return self._pages(LIST_WORKFLOW_JOBS, path={"id": workflow_id}, query={"page-token": page_token})
+        return self._pages(_LIST_WORKFLOW_JOBS, path={"id": workflow_id}, query={"page-token": page_token})
 
     async def approve(self, workflow_id: str | UUID, approval_request_id: str | UUID) -> MessageResponse:
         """Approve a job that is on hold.
@@ -147,7 +155,7 @@ class Workflows(Resource):
             NotFoundError: The workflow or the approval is missing, or hidden from this token.
         """
         return await self._call(
-            APPROVE_PENDING_APPROVAL_JOB_BY_ID, path={"id": workflow_id, "approval_request_id": approval_request_id}
+            _APPROVE_PENDING_APPROVAL_JOB_BY_ID, path={"id": workflow_id, "approval_request_id": approval_request_id}
         )
 
     async def cancel(self, workflow_id: str | UUID) -> MessageResponse:
@@ -166,7 +174,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return await self._call(CANCEL_WORKFLOW, path={"id": workflow_id})
+        return await self._call(_CANCEL_WORKFLOW, path={"id": workflow_id})
 
     async def rerun(
         self,
@@ -199,7 +207,7 @@ class Workflows(Resource):
             NotFoundError: The workflow is missing, or hidden from this token.
         """
         return await self._call(
-            RERUN_WORKFLOW,
+            _RERUN_WORKFLOW,
             path={"id": workflow_id},
             body={"jobs": jobs, "from_failed": from_failed, "enable_ssh": enable_ssh, "sparse_tree": sparse_tree},
         )

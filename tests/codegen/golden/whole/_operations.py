@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.operation import Operation
 
-OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
-    {
-        "deleteJob": jobs.DELETE_JOB,
-        "getClaims": oidc_claims.GET_CLAIMS,
-        "getJob": jobs.GET_JOB,
-        "getJobClaims": oidc_claims.GET_JOB_CLAIMS,
-    }
+_BY_RESOURCE: Final = (
+    jobs.OPERATIONS,
+    oidc_claims.OPERATIONS,
 )
-"""Where each goes, what it takes and responses, how it pages and whether it may be sent twice."""
+
+OPERATIONS: Final[Mapping[str, Operation[Any]]] = MappingProxyType(
+    dict(sorted((operation.id, operation) for operations in _BY_RESOURCE for operation in operations))
+)
+"""The method, path, parameters, response, paging and replay of each operation."""

@@ -10,17 +10,19 @@ from circleci_sdk._core.operation import (
     BOOLEAN,
     DATE_TIME,
     ID,
+    NUMBER,
     SECRET,
     STRING,
     Operation,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     integer,
     many,
     mapping,
     model,
     nullable,
+    one_of,
 )
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
@@ -35,11 +37,36 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.serialization.model import UnknownStr
     from circleci_sdk._core.unset import Unset
-    from things_sdk.v9.models import Color, OwnerById, OwnerInput, Shape, Thing
+    from things_sdk.v9.models import (
+        Color,
+        OwnerById,
+        OwnerByIdDict,
+        OwnerBySlug,
+        OwnerBySlugDict,
+        Shape,
+        ShapeDict,
+        Thing,
+    )
 
 _COLOR: Final = choice("red", "green")
+_POINT: Final = model(
+    "Point", Parameter("x", "x", NUMBER, required=True), Parameter("y", "y", NUMBER), Parameter("more", "more", ANY)
+)
+_OWNER_BY_ID: Final = model("OwnerById", Parameter("id", "id", ID, required=True))
+_OWNER_BY_SLUG: Final = model("OwnerBySlug", Parameter("slug", "slug", STRING, required=True))
+_SHAPE: Final = model(
+    "Shape",
+    Parameter("edge_count", "edge-count", integer(minimum=1), required=True),
+    Parameter("color", "color", nullable(_COLOR)),
+    Parameter("kinds", "kinds", many(choice("round", "flat"))),
+    Parameter("center", "center", _POINT),
+    Parameter("points", "points", many(_POINT)),
+    Parameter("owner", "owner", one_of(_OWNER_BY_ID, _OWNER_BY_SLUG)),
+    Parameter("made_at", "made_at", DATE_TIME),
+    Parameter("labels", "labels", mapping(STRING)),
+)
 
-CREATE_THING: Final[Operation[Thing]] = Operation(
+_CREATE_THING: Final[Operation[Thing]] = Operation(
     api=API,
     id="createThing",
     python_name="things.create",
@@ -49,7 +76,7 @@ CREATE_THING: Final[Operation[Thing]] = Operation(
     body=(
         Parameter("name", "name", STRING, required=True),
         Parameter("kind", "type", choice("big", "small"), required=True),
-        Parameter("shape", "shape", model("Shape"), required=True),
+        Parameter("shape", "shape", _SHAPE, required=True),
         Parameter("nick_name", "nick-name", nullable(STRING)),
         Parameter("color", "color", _COLOR),
         Parameter("other_color", "other_color", nullable(_COLOR)),
@@ -59,31 +86,31 @@ CREATE_THING: Final[Operation[Thing]] = Operation(
         Parameter("headers", "headers", mapping(SECRET)),
         Parameter("parameters", "parameters", mapping()),
         Parameter("labels", "labels", many(STRING)),
-        Parameter("shapes", "shapes", many(model("Shape"))),
-        Parameter("owner", "owner", model("OwnerById", "OwnerBySlug")),
-        Parameter("either", "either", model("Shape", "OwnerById")),
+        Parameter("shapes", "shapes", many(_SHAPE)),
+        Parameter("owner", "owner", one_of(_OWNER_BY_ID, _OWNER_BY_SLUG)),
+        Parameter("either", "either", one_of(_SHAPE, _OWNER_BY_ID)),
         Parameter("anything", "anything", ANY),
         Parameter("at", "at", DATE_TIME),
         Parameter("ids", "ids", many(ID)),
     ),
     body_required=True,
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=False,
     rate_group="v9.things",
 )
-UPDATE_THING: Final[Operation[Thing]] = Operation(
+_UPDATE_THING: Final[Operation[Thing]] = Operation(
     api=API,
     id="updateThing",
     python_name="things.update",
     method="PATCH",
     path="/things/{id}",
     path_parameters=(Parameter("thing_id", "id", STRING, required=True),),
-    body=(Parameter("name", "name", STRING), Parameter("shape", "shape", model("Shape"))),
-    response=Response(("Thing",)),
+    body=(Parameter("name", "name", STRING), Parameter("shape", "shape", _SHAPE)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
-DELETE_THING: Final[Operation[None]] = Operation(
+_DELETE_THING: Final[Operation[None]] = Operation(
     api=API,
     id="deleteThing",
     python_name="things.delete",
@@ -93,6 +120,12 @@ DELETE_THING: Final[Operation[None]] = Operation(
     body=(Parameter("reason", "reason", STRING, required=True),),
     replayable=True,
     rate_group="v9.things",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _CREATE_THING,
+    _UPDATE_THING,
+    _DELETE_THING,
 )
 
 
@@ -106,7 +139,7 @@ class Things(Resource):
         *,
         name: str,
         kind: Literal["big", "small"] | UnknownStr,
-        shape: Shape | Mapping[str, Any],
+        shape: Shape | ShapeDict,
         dry: bool | Unset = UNSET,
         nick_name: str | None | Unset = UNSET,
         color: Color | Unset = UNSET,
@@ -117,9 +150,9 @@ class Things(Resource):
         headers: Mapping[str, str | SecretStr] | Unset = UNSET,
         parameters: Mapping[str, Any] | Unset = UNSET,
         labels: Sequence[str] | Unset = UNSET,
-        shapes: Sequence[Shape | Mapping[str, Any]] | Unset = UNSET,
-        owner: OwnerInput | Mapping[str, Any] | Unset = UNSET,
-        either: Shape | OwnerById | Mapping[str, Any] | Unset = UNSET,
+        shapes: Sequence[Shape | ShapeDict] | Unset = UNSET,
+        owner: OwnerById | OwnerBySlug | OwnerByIdDict | OwnerBySlugDict | Unset = UNSET,
+        either: Shape | OwnerById | ShapeDict | OwnerByIdDict | Unset = UNSET,
         anything: Any | Unset = UNSET,
         at: datetime | Unset = UNSET,
         ids: Sequence[str | UUID] | Unset = UNSET,
@@ -130,18 +163,23 @@ class Things(Resource):
 
         Args:
             name: What to call it.
+            shape: Other spellings of the keys: `Shape.model_validate(mapping)`.
             nick_name: Null takes it away.
             color: How it looks. Defaults to `red` on the server.
             size: At least 1.
             verify_tls: Deprecated.
             password: Undocumented.
+            shapes: Other spellings of the keys: `Shape.model_validate(mapping)`.
+            owner: Other spellings of the keys: `OwnerById.model_validate(mapping)` or
+                `OwnerBySlug.model_validate(mapping)`.
+            either: Other spellings of the keys: `Shape.model_validate(mapping)` or `OwnerById.model_validate(mapping)`.
             anything: Whatever it is.
 
         Returns:
             The thing.
         """
         return await self._call(
-            CREATE_THING,
+            _CREATE_THING,
             query={"dry": dry},
             body={
                 "name": name,
@@ -166,15 +204,18 @@ class Things(Resource):
         )
 
     async def update(
-        self, thing_id: str, *, name: str | Unset = UNSET, shape: Shape | Mapping[str, Any] | Unset = UNSET
+        self, thing_id: str, *, name: str | Unset = UNSET, shape: Shape | ShapeDict | Unset = UNSET
     ) -> Thing:
         """Change a thing.
+
+        Args:
+            shape: Other spellings of the keys: `Shape.model_validate(mapping)`.
 
         Returns:
             The thing.
         """
-        return await self._call(UPDATE_THING, path={"id": thing_id}, body={"name": name, "shape": shape})
+        return await self._call(_UPDATE_THING, path={"id": thing_id}, body={"name": name, "shape": shape})
 
     async def delete(self, thing_id: str, *, reason: str) -> None:
         """Delete a thing."""
-        await self._call(DELETE_THING, path={"id": thing_id}, body={"reason": reason})
+        await self._call(_DELETE_THING, path={"id": thing_id}, body={"reason": reason})

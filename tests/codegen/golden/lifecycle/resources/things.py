@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import deprecated
 
-from circleci_sdk._core.operation import STRING, Operation, Paging, Parameter, Response, Rule
+from circleci_sdk._core.operation import STRING, Operation, Paging, Parameter, ResponseBody, Rule
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from things_sdk.v9._api import API
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from things_sdk.v9.models import Thing
 
 
-GET_EXPERIMENTAL: Final[Operation[None]] = Operation(
+_GET_EXPERIMENTAL: Final[Operation[None]] = Operation(
     api=API,
     id="getExperimental",
     python_name="things.get_experimental",
@@ -29,7 +29,7 @@ GET_EXPERIMENTAL: Final[Operation[None]] = Operation(
     rate_group="v9.things",
     experimental=True,
 )
-POST_UNDOCUMENTED: Final[Operation[None]] = Operation(
+_POST_UNDOCUMENTED: Final[Operation[None]] = Operation(
     api=API,
     id="postUndocumented",
     python_name="things.post_undocumented",
@@ -39,7 +39,7 @@ POST_UNDOCUMENTED: Final[Operation[None]] = Operation(
     rate_group="v9.things",
     undocumented=True,
 )
-RUN_OLD: Final[Operation[None]] = Operation(
+_RUN_OLD: Final[Operation[None]] = Operation(
     api=API,
     id="runOld",
     python_name="things.run_old",
@@ -51,19 +51,19 @@ RUN_OLD: Final[Operation[None]] = Operation(
     sunset=date(2027, 2, 1),
     replacement="v2.things.run",
 )
-LIST_OLD: Final[Operation[Thing]] = Operation(
+_LIST_OLD: Final[Operation[Thing]] = Operation(
     api=API,
     id="listOld",
     python_name="things.list_old",
     method="GET",
     path="/old",
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("all", items=None),
     replayable=True,
     rate_group="v9.things",
     deprecated=True,
 )
-SET_BY_RULES: Final[Operation[None]] = Operation(
+_SET_BY_RULES: Final[Operation[None]] = Operation(
     api=API,
     id="setByRules",
     python_name="things.set_by_rules",
@@ -84,6 +84,14 @@ SET_BY_RULES: Final[Operation[None]] = Operation(
     rate_group="v9.rules",
 )
 
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_EXPERIMENTAL,
+    _POST_UNDOCUMENTED,
+    _RUN_OLD,
+    _LIST_OLD,
+    _SET_BY_RULES,
+)
+
 
 class Things(Resource):
     """What there is."""
@@ -95,14 +103,14 @@ class Things(Resource):
 
         Experimental: the API may change it without notice.
         """
-        await self._call(GET_EXPERIMENTAL)
+        await self._call(_GET_EXPERIMENTAL)
 
     async def post_undocumented(self) -> None:
         """Post what nobody wrote down.
 
         Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
         """
-        await self._call(POST_UNDOCUMENTED)
+        await self._call(_POST_UNDOCUMENTED)
 
     @deprecated("the API refuses it from 2027-02-01; use v2.things.run", category=None)
     async def run_old(self) -> None:
@@ -111,7 +119,7 @@ class Things(Resource):
         Deprecated: the API refuses it from 2027-02-01; use v2.things.run. Not retried if the server may have processed
         the request.
         """
-        await self._call(RUN_OLD)
+        await self._call(_RUN_OLD)
 
     @deprecated("it may go away", category=None)
     def list_old(self) -> AsyncPager[Thing]:
@@ -122,7 +130,7 @@ class Things(Resource):
         Returns:
             `Thing` items, all of them in one page.
         """
-        return self._pages(LIST_OLD)
+        return self._pages(_LIST_OLD)
 
     async def set_by_rules(
         self,
@@ -144,5 +152,5 @@ class Things(Resource):
         `fourth_one` only together with `first` or `second`. Not retried if the server may have processed the request.
         """
         await self._call(
-            SET_BY_RULES, query={"first": first, "second": second, "third": third, "fourth-one": fourth_one}
+            _SET_BY_RULES, query={"first": first, "second": second, "third": third, "fourth-one": fourth_one}
         )

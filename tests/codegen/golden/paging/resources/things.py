@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import INTEGER, STRING, Operation, Paging, Parameter, Response
+from circleci_sdk._core.operation import INTEGER, STRING, Operation, Paging, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from things_sdk.v9._api import API
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from things_sdk.v9.models import Thing
 
 
-LIST_THINGS: Final[Operation[Thing]] = Operation(
+_LIST_THINGS: Final[Operation[Thing]] = Operation(
     api=API,
     id="listThings",
     python_name="things.list",
     method="GET",
     path="/by-token",
     query_parameters=(Parameter("name", "name", STRING), Parameter("page_token", "page-token", STRING)),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("token", start="page-token"),
     replayable=True,
     rate_group="v9.things",
 )
-LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
+_LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
     api=API,
     id="listThingsByCursor",
     python_name="things.list_by_cursor",
@@ -39,45 +39,53 @@ LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
         Parameter("page_size", "limit", INTEGER),
         Parameter("cursor", "cursor", STRING),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("token", start="cursor", size="limit"),
     replayable=True,
     rate_group="v9.things",
 )
-LIST_THINGS_BY_OFFSET: Final[Operation[Thing]] = Operation(
+_LIST_THINGS_BY_OFFSET: Final[Operation[Thing]] = Operation(
     api=API,
     id="listThingsByOffset",
     python_name="things.list_by_offset",
     method="GET",
     path="/by-offset",
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("offset", "offset", INTEGER)),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
     replayable=True,
     rate_group="v9.things",
 )
-LIST_THINGS_BY_NUMBER: Final[Operation[Thing]] = Operation(
+_LIST_THINGS_BY_NUMBER: Final[Operation[Thing]] = Operation(
     api=API,
     id="listThingsByNumber",
     python_name="things.list_by_number",
     method="GET",
     path="/by-number",
     query_parameters=(Parameter("page", "page", INTEGER),),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("number", start="page", items=None),
     replayable=True,
     rate_group="v9.things",
 )
-LIST_ALL_THINGS: Final[Operation[Thing]] = Operation(
+_LIST_ALL_THINGS: Final[Operation[Thing]] = Operation(
     api=API,
     id="listAllThings",
     python_name="things.list_all",
     method="GET",
     path="/all",
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     paging=Paging("all"),
     replayable=True,
     rate_group="v9.things",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _LIST_THINGS,
+    _LIST_THINGS_BY_CURSOR,
+    _LIST_THINGS_BY_OFFSET,
+    _LIST_THINGS_BY_NUMBER,
+    _LIST_ALL_THINGS,
 )
 
 
@@ -95,7 +103,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(LIST_THINGS, query={"name": name, "page-token": page_token})
+        return self._pages(_LIST_THINGS, query={"name": name, "page-token": page_token})
 
     def list_by_cursor(
         self, *, wanted: str, page_size: int | Unset = UNSET, cursor: str | Unset = UNSET
@@ -105,7 +113,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(LIST_THINGS_BY_CURSOR, query={"wanted": wanted, "limit": page_size, "cursor": cursor})
+        return self._pages(_LIST_THINGS_BY_CURSOR, query={"wanted": wanted, "limit": page_size, "cursor": cursor})
 
     def list_by_offset(self, *, page_size: int | Unset = UNSET, offset: int | Unset = UNSET) -> AsyncPager[Thing]:
         """List the things from an offset.
@@ -113,7 +121,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(LIST_THINGS_BY_OFFSET, query={"limit": page_size, "offset": offset})
+        return self._pages(_LIST_THINGS_BY_OFFSET, query={"limit": page_size, "offset": offset})
 
     def list_by_number(self, *, page: int | Unset = UNSET) -> AsyncPager[Thing]:
         """List the things of a page.
@@ -121,7 +129,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(LIST_THINGS_BY_NUMBER, query={"page": page})
+        return self._pages(_LIST_THINGS_BY_NUMBER, query={"page": page})
 
     def list_all(self) -> AsyncPager[Thing]:
         """List every thing.
@@ -129,4 +137,4 @@ class Things(Resource):
         Returns:
             `Thing` items, all of them in one page.
         """
-        return self._pages(LIST_ALL_THINGS)
+        return self._pages(_LIST_ALL_THINGS)

@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from circleci_sdk._core.operation import (
     BOOLEAN,
-    DATE,
     DATE_TIME,
     ID,
     INTEGER,
@@ -19,7 +17,7 @@ from circleci_sdk._core.operation import (
     STRING,
     Operation,
     Parameter,
-    Response,
+    ResponseBody,
     choice,
     integer,
     many,
@@ -43,7 +41,7 @@ if TYPE_CHECKING:
 _OWNER: Final = choice("me", "all")
 _TAG: Final = choice("red", "green", closed=True)
 
-GET_THING: Final[Operation[Thing]] = Operation(
+_GET_THING: Final[Operation[Thing]] = Operation(
     api=API,
     id="getThing",
     python_name="things.get",
@@ -58,7 +56,6 @@ GET_THING: Final[Operation[Thing]] = Operation(
         Parameter("needed", "needed", STRING, required=True),
         Parameter("page_size", "page-size", integer(minimum=1, maximum=100), default=20),
         Parameter("since", "since", DATE_TIME),
-        Parameter("day", "day", DATE),
         Parameter("ratio", "ratio", NUMBER),
         Parameter("dry", "dry", BOOLEAN),
         Parameter("at_least", "atLeast", integer(minimum=1)),
@@ -71,11 +68,11 @@ GET_THING: Final[Operation[Thing]] = Operation(
         Parameter("key", "key", SECRET),
         Parameter("hint", "hint", STRING),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_BY_PROJECT: Final[Operation[Thing]] = Operation(
+_GET_BY_PROJECT: Final[Operation[Thing]] = Operation(
     api=API,
     id="getByProject",
     python_name="things.get_by_project",
@@ -85,22 +82,22 @@ GET_BY_PROJECT: Final[Operation[Thing]] = Operation(
         Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
         Parameter("branch", "branch", STRING, required=True),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_BY_ORG: Final[Operation[Thing]] = Operation(
+_GET_BY_ORG: Final[Operation[Thing]] = Operation(
     api=API,
     id="getByOrg",
     python_name="things.get_by_org",
     method="GET",
     path="/org/{org-slug}",
     path_parameters=(Parameter("org_slug", "org-slug", LONG_ORG_SLUG, required=True),),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_BY_PARTS: Final[Operation[Thing]] = Operation(
+_GET_BY_PARTS: Final[Operation[Thing]] = Operation(
     api=API,
     id="getByParts",
     python_name="things.get_by_parts",
@@ -110,9 +107,16 @@ GET_BY_PARTS: Final[Operation[Thing]] = Operation(
         Parameter("project_slug", "vcs/org/project", PROJECT_SLUG, required=True),
         Parameter("org_slug", "vcs-type/username", LONG_ORG_SLUG, required=True),
     ),
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_THING,
+    _GET_BY_PROJECT,
+    _GET_BY_ORG,
+    _GET_BY_PARTS,
 )
 
 
@@ -129,7 +133,6 @@ class Things(Resource):
         needed: str,
         page_size: int = 20,
         since: datetime | Unset = UNSET,
-        day: date | Unset = UNSET,
         ratio: float | Unset = UNSET,
         dry: bool | Unset = UNSET,
         at_least: int | Unset = UNSET,
@@ -159,13 +162,12 @@ class Things(Resource):
             The thing.
         """
         return await self._call(
-            GET_THING,
+            _GET_THING,
             path={"thing-id": thing_id, "number": number, "owner": owner},
             query={
                 "needed": needed,
                 "page-size": page_size,
                 "since": since,
-                "day": day,
                 "ratio": ratio,
                 "dry": dry,
                 "atLeast": at_least,
@@ -186,7 +188,7 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(GET_BY_PROJECT, path={"project-slug": project_slug, "branch": branch})
+        return await self._call(_GET_BY_PROJECT, path={"project-slug": project_slug, "branch": branch})
 
     async def get_by_org(self, org_slug: str) -> Thing:
         """Get the thing of an organization.
@@ -194,7 +196,7 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(GET_BY_ORG, path={"org-slug": org_slug})
+        return await self._call(_GET_BY_ORG, path={"org-slug": org_slug})
 
     async def get_by_parts(self, project_slug: str | ProjectSlug, org_slug: str) -> Thing:
         """Get the thing between a project and an organization.
@@ -205,4 +207,4 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(GET_BY_PARTS, path={"vcs/org/project": project_slug, "vcs-type/username": org_slug})
+        return await self._call(_GET_BY_PARTS, path={"vcs/org/project": project_slug, "vcs-type/username": org_slug})

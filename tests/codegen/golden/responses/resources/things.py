@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import Operation, Response
+from circleci_sdk._core.operation import Operation, ResponseBody
 from circleci_sdk._core.resource import Resource
 from things_sdk.v9._api import API
 
@@ -14,47 +14,47 @@ if TYPE_CHECKING:
     from things_sdk.v9.models import Message, SecretHolder, Thing, ThingMap
 
 
-GET_ONE: Final[Operation[Thing]] = Operation(
+_GET_ONE: Final[Operation[Thing]] = Operation(
     api=API,
     id="getOne",
     python_name="things.get",
     method="GET",
     path="/one",
-    response=Response(("Thing",)),
+    response_body=ResponseBody(("Thing",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_EITHER: Final[Operation[Thing | Message]] = Operation(
+_GET_EITHER: Final[Operation[Thing | Message]] = Operation(
     api=API,
     id="getEither",
     python_name="things.get_either",
     method="POST",
     path="/one-of-two",
-    response=Response(("Thing", "Message")),
+    response_body=ResponseBody(("Thing", "Message")),
     replayable=False,
     rate_group="v9.things",
 )
-GET_UNION: Final[Operation[Message | Thing]] = Operation(
+_GET_UNION: Final[Operation[Message | Thing]] = Operation(
     api=API,
     id="getUnion",
     python_name="things.get_union",
     method="GET",
     path="/union",
-    response=Response(("Message", "Thing")),
+    response_body=ResponseBody(("Message", "Thing")),
     replayable=True,
     rate_group="v9.things",
 )
-DELETE_MAYBE: Final[Operation[Message | None]] = Operation(
+_DELETE_MAYBE: Final[Operation[Message | None]] = Operation(
     api=API,
     id="deleteMaybe",
     python_name="things.delete",
     method="DELETE",
     path="/maybe",
-    response=Response(("Message",), may_be_empty=True),
+    response_body=ResponseBody(("Message",), may_be_empty=True),
     replayable=True,
     rate_group="v9.things",
 )
-SET_NOTHING: Final[Operation[None]] = Operation(
+_SET_NOTHING: Final[Operation[None]] = Operation(
     api=API,
     id="setNothing",
     python_name="things.set_nothing",
@@ -63,36 +63,47 @@ SET_NOTHING: Final[Operation[None]] = Operation(
     replayable=True,
     rate_group="v9.things",
 )
-GET_MAP: Final[Operation[ThingMap]] = Operation(
+_GET_MAP: Final[Operation[ThingMap]] = Operation(
     api=API,
     id="getMap",
     python_name="things.get_map",
     method="GET",
     path="/map",
-    response=Response(("ThingMap",)),
+    response_body=ResponseBody(("ThingMap",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_THINGS: Final[Operation[models.Things]] = Operation(
+_GET_THINGS: Final[Operation[models.Things]] = Operation(
     api=API,
     id="getThings",
     python_name="things.get_things",
     method="GET",
     path="/own-name",
-    response=Response(("Things",)),
+    response_body=ResponseBody(("Things",)),
     replayable=True,
     rate_group="v9.things",
 )
-GET_SECRET: Final[Operation[SecretHolder]] = Operation(
+_GET_SECRET: Final[Operation[SecretHolder]] = Operation(
     api=API,
     id="getSecret",
     python_name="things.get_secret",
     method="GET",
     path="/secret",
-    response=Response(("SecretHolder",)),
+    response_body=ResponseBody(("SecretHolder",)),
     replayable=True,
     rate_group="v9.things",
     secret=True,
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_ONE,
+    _GET_EITHER,
+    _GET_UNION,
+    _DELETE_MAYBE,
+    _SET_NOTHING,
+    _GET_MAP,
+    _GET_THINGS,
+    _GET_SECRET,
 )
 
 
@@ -114,7 +125,7 @@ class Things(Resource):
             RateLimitError: Ten calls a minute.
             ServerError: 503: The things are being counted.
         """
-        return await self._call(GET_ONE)
+        return await self._call(_GET_ONE)
 
     async def get_either(self) -> Thing | Message:
         """Get a thing or a message.
@@ -125,7 +136,7 @@ class Things(Resource):
             `Thing`: The thing.
             `Message`: A message.
         """
-        return await self._call(GET_EITHER)
+        return await self._call(_GET_EITHER)
 
     async def get_union(self) -> Message | Thing:
         """Get a thing or a message under one status.
@@ -133,7 +144,7 @@ class Things(Resource):
         Returns:
             One of them.
         """
-        return await self._call(GET_UNION)
+        return await self._call(_GET_UNION)
 
     async def delete(self) -> Message | None:
         """Delete a thing.
@@ -142,11 +153,11 @@ class Things(Resource):
             `Message`: A message.
             `None`: Nothing to say.
         """
-        return await self._call(DELETE_MAYBE)
+        return await self._call(_DELETE_MAYBE)
 
     async def set_nothing(self) -> None:
         """Set nothing."""
-        await self._call(SET_NOTHING)
+        await self._call(_SET_NOTHING)
 
     async def get_map(self) -> ThingMap:
         """Get things by name.
@@ -154,7 +165,7 @@ class Things(Resource):
         Returns:
             The things.
         """
-        return await self._call(GET_MAP)
+        return await self._call(_GET_MAP)
 
     async def get_things(self) -> models.Things:
         """Get what is called like the class.
@@ -162,7 +173,7 @@ class Things(Resource):
         Returns:
             All.
         """
-        return await self._call(GET_THINGS)
+        return await self._call(_GET_THINGS)
 
     async def get_secret(self) -> SecretHolder:
         """Get a secret.
@@ -170,4 +181,4 @@ class Things(Resource):
         Returns:
             It.
         """
-        return await self._call(GET_SECRET)
+        return await self._call(_GET_SECRET)

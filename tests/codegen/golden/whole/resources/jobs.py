@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, Operation, Parameter, Response
+from circleci_sdk._core.operation import ID, Operation, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from things_sdk.v9._api import API
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from things_sdk.v9.models import Job
 
 
-GET_JOB: Final[Operation[Job]] = Operation(
+_GET_JOB: Final[Operation[Job]] = Operation(
     api=API,
     id="getJob",
     python_name="jobs.get",
     method="GET",
     path="/jobs/{job-id}",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    response=Response(("Job",)),
+    response_body=ResponseBody(("Job",)),
     replayable=True,
     rate_group="v9.jobs",
 )
-DELETE_JOB: Final[Operation[None]] = Operation(
+_DELETE_JOB: Final[Operation[None]] = Operation(
     api=API,
     id="deleteJob",
     python_name="jobs.delete",
@@ -35,6 +35,11 @@ DELETE_JOB: Final[Operation[None]] = Operation(
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
     replayable=True,
     rate_group="v9.jobs",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_JOB,
+    _DELETE_JOB,
 )
 
 
@@ -52,8 +57,8 @@ class Jobs(Resource):
         Returns:
             The job.
         """
-        return await self._call(GET_JOB, path={"job-id": job_id})
+        return await self._call(_GET_JOB, path={"job-id": job_id})
 
     async def delete(self, job_id: str | UUID) -> None:
         """Delete a job."""
-        await self._call(DELETE_JOB, path={"job-id": job_id})
+        await self._call(_DELETE_JOB, path={"job-id": job_id})

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, Operation, Parameter, Response
+from circleci_sdk._core.operation import ID, Operation, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from things_sdk.v9._api import API
 
@@ -15,26 +15,31 @@ if TYPE_CHECKING:
     from things_sdk.v9 import models
 
 
-GET_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_GET_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="getClaims",
     python_name="oidc_claims.get",
     method="GET",
     path="/claims",
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v9.oidc_claims",
 )
-GET_JOB_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
+_GET_JOB_CLAIMS: Final[Operation[models.OidcClaims]] = Operation(
     api=API,
     id="getJobClaims",
     python_name="oidc_claims.get_for_job",
     method="GET",
     path="/jobs/{job-id}/claims",
     path_parameters=(Parameter("job_id", "job-id", ID, required=True),),
-    response=Response(("OidcClaims",)),
+    response_body=ResponseBody(("OidcClaims",)),
     replayable=True,
     rate_group="v9.oidc_claims",
+)
+
+OPERATIONS: Final[tuple[Operation[Any], ...]] = (
+    _GET_CLAIMS,
+    _GET_JOB_CLAIMS,
 )
 
 
@@ -49,7 +54,7 @@ class OidcClaims(Resource):
         Returns:
             The claims.
         """
-        return await self._call(GET_CLAIMS)
+        return await self._call(_GET_CLAIMS)
 
     async def get_for_job(self, job_id: str | UUID) -> models.OidcClaims:
         """Get the claims of a job.
@@ -57,4 +62,4 @@ class OidcClaims(Resource):
         Returns:
             The claims.
         """
-        return await self._call(GET_JOB_CLAIMS, path={"job-id": job_id})
+        return await self._call(_GET_JOB_CLAIMS, path={"job-id": job_id})
