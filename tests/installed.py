@@ -1,7 +1,6 @@
-"""What `nox -s build` runs in an environment that holds nothing but the installed package.
+"""The check of `nox -s build` in an environment with nothing but the installed package.
 
-Every module imports without the tools of its developers, and a call goes through. Only the rooms that an extra
-of the package furnishes may ask for it.
+Every module imports without the development tools, and a call works. Only modules that need an extra may miss it.
 """
 
 from __future__ import annotations

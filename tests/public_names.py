@@ -1,13 +1,13 @@
-"""Everything that users can lean on, one line each, kept in `public_names.txt`.
+"""The public names, one line each, in `public_names.txt`.
 
     python -m tests.public_names            compare; what CI does
     python -m tests.public_names --write    bring the file up to date
 
-The names are read from the source, not from the running package: annotations come out as they were written and
-the same on every Python. A package offers what a literal `__all__` lists, else what it imports in the form
+The names are read from the source, not from the imported package: annotations are listed as written, equally on
+every Python. A package offers what a literal `__all__` lists, else what it imports in the form
 `import name as name`; each name is followed through the imports to where it is defined. A property that returns a
-class of ours which no package offers is a door (`client.runs`, `v2.jobs`), and what lies behind it is listed under
-its path.
+class of the package that has no public name of its own (`client.runs`, `v2.jobs`) is followed, and the members of that
+class are listed under the path of the property.
 
 The comparison fails on three grounds: the file is not what the code says; the file was changed and CHANGELOG.md
 has not been touched since; something changed since the last release and CHANGELOG.md does not name it.
@@ -33,7 +33,7 @@ SOURCE = ROOT / "src"
 FILE = ROOT / "tests" / "public_names.txt"
 CHANGELOG = ROOT / "CHANGELOG.md"
 PACKAGE = "circleci_sdk"
-ROOMS = ("", "v1", "v1.models", "v2", "v2.models", "helpers", "webhooks", "testing")
+PACKAGES = ("", "v1", "v1.models", "v2", "v2.models", "helpers", "webhooks", "testing")
 HEADER = (
     "# Every public name below circleci_sdk, written by `python -m tests.public_names --write`.\n"
     "# What changes here is explained in CHANGELOG.md.\n"
@@ -115,25 +115,25 @@ def offered(module: Module) -> list[str]:
 
 
 class Listing:
-    """All lines, in a stable order: rooms, names by alphabet, members as they stand in the source."""
+    """All lines, in a stable order: packages, names by alphabet, members in the order of the source."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.public: set[tuple[str, str]] = set()
         self.bases: dict[tuple[str, str], tuple[Module, ast.ClassDef]] = {}
         roots: list[tuple[str, str, tuple[Module, Definition] | None]] = []
-        for room in ROOMS:
-            if module := load(f"{PACKAGE}.{room}".rstrip(".")):
+        for package in PACKAGES:
+            if module := load(f"{PACKAGE}.{package}".rstrip(".")):
                 for name in offered(module):
                     found = find(module, name)
-                    roots.append((room, name, found))
+                    roots.append((package, name, found))
                     if found:
                         self.public.add((found[0].name, name))
-        for room, name, found in roots:
-            path = f"{room}.{name}".lstrip(".")
+        for package, name, found in roots:
+            path = f"{package}.{name}".lstrip(".")
             if found is None:
                 raise SystemExit(f"{PACKAGE}.{path} is offered in __all__, but nothing says where it comes from.")
-            self.definition(path, *found, inside=room if name in {"V1", "V2"} else path)
+            self.definition(path, *found, inside=package if name in {"V1", "V2"} else path)
         done: set[tuple[str, str]] = set()
         while waiting := sorted(self.bases.keys() - done):
             for key in waiting:

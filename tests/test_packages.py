@@ -12,9 +12,10 @@ from typing import Final
 import pytest
 
 import circleci_sdk
+from tests import public_names
 
-PACKAGES: Final = ["", ".helpers", ".testing", ".v1", ".v1.models", ".v2", ".v2.models", ".webhooks"]
-every_package = pytest.mark.parametrize("package", [f"circleci_sdk{name}" for name in PACKAGES])
+PACKAGES: Final = [f"circleci_sdk.{name}".rstrip(".") for name in public_names.PACKAGES]
+every_package = pytest.mark.parametrize("package", PACKAGES)
 
 
 def imports_seen_by_checkers(package: str) -> dict[str, str]:
@@ -60,11 +61,10 @@ def test_the_module_of_a_class_is_a_public_package(package: str) -> None:
     module = import_module(package)
     classes = [value for name in module.__all__ if isinstance(value := getattr(module, name), type)]
     assert not [cls for cls in classes if getattr(sys.modules.get(cls.__module__), cls.__qualname__, None) is not cls]
-    private = {cls.__module__ for cls in classes} - {f"circleci_sdk{name}" for name in PACKAGES}
-    assert not private
+    assert {cls.__module__ for cls in classes} <= set(PACKAGES)
 
 
 def test_no_other_package_is_public() -> None:
     root = Path(circleci_sdk.__file__).parent
     lazy = {file.parent for file in root.rglob("__init__.py") if "__getattr__" in file.read_text(encoding="utf-8")}
-    assert lazy == {root.joinpath(*name.split(".")) for name in PACKAGES}
+    assert lazy == {root.parent.joinpath(*name.split(".")) for name in PACKAGES}
