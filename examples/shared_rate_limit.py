@@ -67,15 +67,15 @@ class RedisRateLimiter:
         self._redis = redis
         self._unavailable = unavailable
 
-    async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+    async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
         while True:
-            wait: int = await self._run(TAKE_PLACE, key, max_wait, max_line)
+            wait: int = await self._run(TAKE_PLACE, key, max_wait, max_total)
             if wait < 0:
                 return -wait / 1000
             if wait == 0:
                 return None
             await anyio.sleep(wait / 1000)
-            max_line -= wait / 1000
+            max_total -= wait / 1000
             if not await self._run(STILL_PAUSED, key):  # a later refusal may have moved the pause
                 return None
 

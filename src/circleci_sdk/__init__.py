@@ -38,11 +38,12 @@ if TYPE_CHECKING:
         TransportError,
         UnprocessableEntityError,
     )
+    from ._core.limiter import RateLimiter
     from ._core.messages import Headers
     from ._core.operation import Operation
     from ._core.options import Hook, Method, Timeout
     from ._core.pagination import AsyncPager, Cursor, Page
-    from ._core.policy.rate_limit import RateKey, RateLimit, RateLimiter
+    from ._core.policy.rate_limit import RateKey, RateLimit
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
     from ._core.transport.auth import AuthScheme, TokenSource
@@ -68,7 +69,8 @@ else:
             "._core.operation": "Operation",
             "._core.options": "Hook Method Timeout",
             "._core.pagination": "AsyncPager Cursor Page",
-            "._core.policy.rate_limit": "RateKey RateLimit RateLimiter",
+            "._core.limiter": "RateLimiter",
+            "._core.policy.rate_limit": "RateKey RateLimit",
             "._core.serialization.model": "UnknownStr",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",

@@ -1,4 +1,4 @@
-"""`AsyncCircleCI`: configuration and the doors to v1 and v2. It decides nothing."""
+"""`AsyncCircleCI`: configuration and entry points. It makes no decision."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from circleci_sdk._public import public
 
-from ._core.caller import Caller, RecordingCaller, Reply
+from ._core.caller import Caller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
-from ._core.options import Options, Timeout
+from ._core.options import Hook, Network, Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ._core.options import Hook, Method
-    from ._core.policy.rate_limit import RateLimit, RateLimiter
+    from ._core.limiter import RateLimiter
+    from ._core.options import Method
+    from ._core.policy.rate_limit import RateLimit
     from .helpers.artifacts import Artifacts
     from .helpers.history.history import History
     from .helpers.logs.logs import Logs
@@ -48,24 +49,25 @@ class AsyncCircleCI:
         auth: how the token is sent: `"circle-token"` (works everywhere), `"bearer"` or `"basic"`; `"none"` sends
             none (v1.1 lets anyone read open projects). Or an async callable that returns a token; it is awaited for
             each attempt, and once more after a 401.
-        base_url: the server, in any form people paste. Default: `CIRCLECI_BASE_URL`, then `CIRCLECI_HOST`, then
-            circleci.com.
-        timeout: seconds for a whole call, waiting and retries included; a `Timeout` sets the parts, None takes the
-            limits away. A list counts it per page.
-        max_retries: further attempts after the first. A call that the server may have carried out is only repeated
+        base_url: the server: a host name, or any URL of its API. Default: `CIRCLECI_BASE_URL`, then `CIRCLECI_HOST`,
+            then circleci.com.
+        timeout: seconds for a whole call, waiting and retries included; a `Timeout` sets the parts, None means no
+            limits. For a list it counts per page.
+        max_retries: further attempts after the first. A call that the server may have processed is only repeated
             when that is harmless.
         max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once.
-        max_concurrency: calls on the network at once; further ones wait their turn.
-        rate_limiter: a gate of your own, for instance one that several processes share.
+        max_concurrency: requests in flight at once in each event loop; further ones wait.
+        rate_limiter: a custom rate limiter, for instance one that several processes share.
         http_client: an `httpx.AsyncClient` to borrow, for instance one with HTTP/2. It is never closed. Its pool has
             the limits of httpx; see `PoolExhaustedError`.
-        transport: an httpx transport to use instead of our own, for tests or other HTTP libraries. Never closed.
-        verify: False trusts any certificate; an `ssl.SSLContext` brings your own authorities.
-        proxy: the address of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
+        transport: an httpx transport to use instead of the built-in one, for tests or other HTTP libraries. It is never
+            closed.
+        verify: False disables TLS verification; an `ssl.SSLContext` brings your own CA certificates.
+        proxy: the URL of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
         allow_http: permit plain http to other machines than this one.
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
-        on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. What hooks
-            raise passes through untouched. Hooks, borrowed clients and transports see what is sent.
+        on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. Exceptions of
+            hooks pass through unchanged. Hooks, borrowed clients and transports see what is sent.
 
     Raises:
         ConfigError: wrong, missing or contradicting configuration; nothing was opened.
@@ -99,20 +101,8 @@ class AsyncCircleCI:
         finally:
             del token  # no frame of ours holds a token while an error passes through it
         options = Options(Timeout.of(timeout), max_retries, max_retry_after)
-        session = Session(
-            credential=credential,
-            base_url=base_url,
-            allow_http=allow_http,
-            rate_limiter=rate_limiter,
-            http_client=http_client,
-            transport=transport,
-            verify=verify,
-            proxy=proxy,
-            max_concurrency=max_concurrency,
-            on_request=on_request,
-            on_response=on_response,
-            clock=None,
-        )
+        network = Network(http_client, transport, verify, proxy, max_concurrency, on_request, on_response)
+        session = Session(credential, network, base_url=base_url, allow_http=allow_http, rate_limiter=rate_limiter)
         self._attach(session, options, owner=True)
 
     def _attach(self, session: Session, options: Options, *, owner: bool) -> None:
@@ -155,14 +145,14 @@ class AsyncCircleCI:
 
     @cached_property
     def history(self) -> History:
-        """What ran in a project, as flat records."""
+        """The runs of a project, as flat records."""
         from .helpers.history.history import History
 
         return History(self._caller)
 
     @cached_property
     def artifacts(self) -> Artifacts:
-        """The files that jobs leave behind."""
+        """The files that jobs store."""
         from .helpers.artifacts import Artifacts
 
         return Artifacts(self._caller)
@@ -176,7 +166,7 @@ class AsyncCircleCI:
 
     @cached_property
     def usage(self) -> Usage:
-        """What jobs have cost, row by row."""
+        """The credits that jobs used, row by row."""
         from .helpers.usage.usage import Usage
 
         return Usage(self._caller)
@@ -188,7 +178,7 @@ class AsyncCircleCI:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """The budget that the last response told, for people who plan; None before the first."""
+        """The state of the rate limit in the last response that had one; None before."""
         return self._session.rate_limit
 
     def with_options(
@@ -200,21 +190,21 @@ class AsyncCircleCI:
         headers: Mapping[str, str] | Unset = UNSET,
         query: Mapping[str, str] | Unset = UNSET,
     ) -> AsyncCircleCI:
-        """A view with other options on the same connections, rate limits and closing. Closing a view closes nothing.
+        """A copy with other options that shares connections and rate limits. Closing the copy closes nothing.
 
-        `headers` and `query` are added to each request. Raises `ConfigError` for values that make no sense.
+        `headers` and `query` are added to each request. Raises `ConfigError` for invalid values.
         """
         options = self._options.changed(
             timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=headers, query=query
         )
-        view = object.__new__(AsyncCircleCI)
-        view._attach(self._session, options, owner=False)
-        return view
+        copy = object.__new__(AsyncCircleCI)
+        copy._attach(self._session, options, owner=False)
+        return copy
 
     async def raw_response(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Reply[T]:
-        """Call one operation and see how its response came: status, headers, rate limit, attempts, raw body.
+        """Call one operation and return its response too: status, headers, rate limit, attempts, raw body.
 
-        `await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. Of a list it gives the first page.
+        `await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. For a list it returns the first page.
         The options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`
         or `v2`.
         """
@@ -224,12 +214,13 @@ class AsyncCircleCI:
             raise TypeError(
                 "raw_response takes one method of v1 or v2, such as circleci.v2.jobs.get, and its arguments."
             )
-        caller = RecordingCaller(self._session, self._options)
+        replies: list[Reply[Any]] = []
+        caller = Caller(self._session, self._options, replies)
         bound = getattr(type(resource)(caller), function.__name__)
-        response: object = await bound(*before, *args, **{**named, **kwargs})
-        if caller.reply is None or caller.reply.data is not response:
+        data: object = await bound(*before, *args, **{**named, **kwargs})
+        if len(replies) != 1 or replies[0].data is not data:
             raise TypeError(f"raw_response takes one operation; {function.__name__} makes no call, or several.")
-        return cast("Reply[T]", caller.reply)
+        return cast("Reply[T]", replies[0])
 
     async def request(
         self,
@@ -242,23 +233,22 @@ class AsyncCircleCI:
     ) -> Reply[Any]:
         """Call any path of the API, also those that this package does not know (`/api/v3/...`).
 
-        `path` starts with `/api/` and is sent as it is; escape its values yourself. Values of `query` are strings,
+        `path` starts with `/api/` and is sent unchanged; escape its values yourself. Values of `query` are strings,
         numbers, booleans, or lists of them, which repeat the key. `json` is the body; None is sent as null. JSON
         responses come as plain data. GET, HEAD, PUT and DELETE are retried like other calls, POST and PATCH only when
-        the server refused them or they never left. Raises `InvalidArgumentError` before sending, otherwise the
+        the server rejected them or they were not sent. Raises `InvalidArgumentError` before sending, otherwise the
         errors of any call.
         """
         try:
             options = self._options.changed(headers=headers or UNSET)
         except ConfigError as error:
             raise InvalidArgumentError(f"client.request: {error}") from None
-        caller = RecordingCaller(self._session, options)
-        await caller.anything(method, path, query or {}, json)
-        assert caller.reply is not None
-        return caller.reply
+        replies: list[Reply[Any]] = []
+        await Caller(self._session, options, replies).anything(method, path, query or {}, json)
+        return replies[0]
 
     async def aclose(self) -> None:
-        """Close the connections that this client opened. On a view it does nothing. Safe to call twice."""
+        """Close the connections that this client opened. On a copy it does nothing. Safe to call twice."""
         if self._owner:
             await self._session.aclose()
 
@@ -272,7 +262,7 @@ class AsyncCircleCI:
 
 
 def _unwrapped(method: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """A method out of `functools.partial`, with the arguments that it holds."""
+    """The method in a `functools.partial`, with the arguments that it holds."""
     before: tuple[Any, ...] = ()
     named: dict[str, Any] = {}
     while isinstance(method, functools.partial):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from circleci_sdk._core.limiter import LocalRateLimiter
 from circleci_sdk._core.policy.rate_limit import (
     DEFAULT_SPACING,
     LONGEST_GUESS,
     LONGEST_PAUSE,
-    LocalRateLimiter,
     RateKey,
     RateLimit,
     read_rate_limit,
@@ -129,14 +129,14 @@ class Line:
         self.scopes: dict[str, anyio.CancelScope] = {}
 
     async def join(
-        self, name: str, key: RateKey = KEY, *, max_wait: float = FOREVER, max_line: float = FOREVER
+        self, name: str, key: RateKey = KEY, *, max_wait: float = FOREVER, max_total: float = FOREVER
     ) -> None:
-        self.tasks.start_soon(self._wait, name, key, max_wait, max_line)
+        self.tasks.start_soon(self._wait, name, key, max_wait, max_total)
         await run_until_idle()
 
-    async def _wait(self, name: str, key: RateKey, max_wait: float, max_line: float) -> None:
+    async def _wait(self, name: str, key: RateKey, max_wait: float, max_total: float) -> None:
         with anyio.CancelScope() as self.scopes[name]:
-            seconds = await self.limiter.acquire(key, max_wait, max_line)
+            seconds = await self.limiter.acquire(key, max_wait, max_total)
             if seconds is None:
                 self.left.append((name, round(self.clock.now - self.start, 6)))
             else:
@@ -168,7 +168,7 @@ async def test_an_open_gate_holds_nobody_back() -> None:
     ],
 )
 async def test_what_is_left_belongs_to_the_calls_under_way(remaining: int, reset: float | None, waits: bool) -> None:
-    limiter = LocalRateLimiter(FakeClock(), {KEY: 5, OTHER: 50})
+    limiter = LocalRateLimiter(FakeClock(), {KEY: range(5), OTHER: range(50)})
     await limiter.observe(KEY, RateLimit(limit=100, remaining=remaining, reset=reset, window=1.0), None)
     assert (await limiter.acquire(KEY, 0, 0) is not None) == waits
     assert await limiter.acquire(OTHER, 0, 0) is None
@@ -177,7 +177,7 @@ async def test_what_is_left_belongs_to_the_calls_under_way(remaining: int, reset
 async def test_those_who_leave_a_line_claim_nothing() -> None:
     """They leave at a pace that the limit bears."""
     clock = FakeClock()
-    limiter = LocalRateLimiter(clock, {KEY: 5})
+    limiter = LocalRateLimiter(clock, {KEY: range(5)})
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
     await limiter.observe(KEY, RateLimit(limit=4, remaining=1, reset=1.0, window=1.0), None)
@@ -244,7 +244,7 @@ async def test_those_who_give_up_delay_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("max_wait", "max_line", "told"),
+    ("max_wait", "max_total", "told"),
     [
         (9.0, FOREVER, 10.5),  # the pause itself is too long
         (FOREVER, 10.0, 10.5),
@@ -252,7 +252,7 @@ async def test_those_who_give_up_delay_nobody() -> None:
         (10.0, 10.51, None),
     ],
 )
-async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_line: float, told: float | None) -> None:
+async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_total: float, told: float | None) -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
@@ -260,7 +260,7 @@ async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_line
         line = Line(limiter, clock, tasks)
         await line.join("a")
         await line.join("b")
-        await line.join("c", max_wait=max_wait, max_line=max_line)
+        await line.join("c", max_wait=max_wait, max_total=max_total)
         assert line.refused == ({} if told is None else {"c": told})
         await clock.advance(20)
     assert [name for name, _ in line.left] == (["a", "b", "c"] if told is None else ["a", "b"])
@@ -272,7 +272,7 @@ async def test_who_waits_is_told_when_the_wait_grows_too_long() -> None:
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
         line = Line(limiter, clock, tasks)
-        await line.join("in a hurry", max_line=15.0)
+        await line.join("in a hurry", max_total=15.0)
         await line.join("modest", max_wait=14.0)
         await line.join("patient")
         await clock.advance(5)
@@ -310,15 +310,15 @@ async def test_a_second_limited_group_pauses_all() -> None:
 async def test_a_pause_also_holds_for_those_who_had_passed() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
-    assert not limiter.is_limited(KEY)
+    assert not limiter.is_paused(KEY)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
-    assert (limiter.is_limited(KEY), limiter.is_limited(THIRD)) == (True, False)
+    assert (limiter.is_paused(KEY), limiter.is_paused(THIRD)) == (True, False)
     await limiter.observe(OTHER, None, 15.0)
-    assert limiter.is_limited(THIRD)  # a second limited group: the limit is the credential's
-    assert not limiter.is_limited(RateKey("you", KEY.origin, THIRD.group))
+    assert limiter.is_paused(THIRD)  # a second limited group: the limit is the credential's
+    assert not limiter.is_paused(RateKey("you", KEY.origin, THIRD.group))
     clock.now += 15
     assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
-    assert not limiter.is_limited(KEY)  # those who leave one by one are not held back
+    assert not limiter.is_paused(KEY)  # those who leave one by one are not held back
 
 
 async def test_a_second_group_limited_later_pauses_only_itself() -> None:

@@ -6,24 +6,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from circleci_sdk._core.policy.retry import (
-    Attempt,
-    Delivered,
-    RetryPolicy,
-    decide,
-    delivered_by,
-    parse_retry_after,
-    pause,
-)
+from circleci_sdk._core.errors import OUTCOMES, RequestOutcome, outcome_of
+from circleci_sdk._core.options import Options, Timeout
+from circleci_sdk._core.policy.retry import Attempt, decide, parse_retry_after, pause
 
-NO, REFUSED, MAYBE, YES = Delivered.NO, Delivered.REFUSED, Delivered.MAYBE, Delivered.YES
-POLICY = RetryPolicy(max_retries=2, max_retry_after=60.0, deadline=100.0)
+NO, REFUSED, MAYBE, YES = OUTCOMES
+OPTIONS = Options(Timeout(), max_retries=2, max_retry_after=60.0)
+DEADLINE = 100.0
 
 
 @pytest.mark.parametrize(
-    ("number", "replayable", "retryable", "delivered", "status", "retry_after", "due", "reason"),
+    ("number", "replayable", "retryable", "outcome", "status", "retry_after", "due", "reason"),
     [
-        # number, replayable, retryable, delivered, status, Retry-After, due, why not again
+        # number, replayable, retryable, outcome, status, Retry-After, due, why not again
         (1, True, True, MAYBE, 503, None, 0, None),
         (2, True, True, MAYBE, 503, None, 0, None),
         (3, True, True, MAYBE, 503, None, 0, "attempts_exhausted"),
@@ -50,43 +45,43 @@ def test_deciding(
     number: int,
     replayable: bool,
     retryable: bool,
-    delivered: Delivered,
+    outcome: RequestOutcome,
     status: int | None,
     retry_after: float | None,
     due: float,
     reason: str | None,
 ) -> None:
-    attempt = Attempt(number, replayable, retryable, delivered, status, retry_after)
-    assert decide(attempt, POLICY, due) == reason
+    attempt = Attempt(number, replayable, retryable, outcome, status, retry_after)
+    assert decide(attempt, OPTIONS, DEADLINE, due) == reason
 
 
 def test_without_a_deadline_any_moment_will_do() -> None:
-    assert decide(Attempt(1, True, True, MAYBE), RetryPolicy(1, 0.0, None), 1e12) is None
+    assert decide(Attempt(1, True, True, MAYBE), Options(Timeout(), 1, 0.0), None, 1e12) is None
 
 
-@given(st.booleans(), st.sampled_from(Delivered), st.integers(400, 599) | st.none(), st.integers(1, 5))
+@given(st.booleans(), st.sampled_from(OUTCOMES), st.integers(400, 599) | st.none(), st.integers(1, 5))
 def test_what_may_have_been_done_is_never_repeated_blindly(
-    retryable: bool, delivered: Delivered, status: int | None, number: int
+    retryable: bool, outcome: RequestOutcome, status: int | None, number: int
 ) -> None:
-    reason = decide(Attempt(number, False, retryable, delivered, status), POLICY, 0)
+    reason = decide(Attempt(number, False, retryable, outcome, status), OPTIONS, DEADLINE, 0)
     if reason is None:
-        assert delivered is NO or status == 429
+        assert outcome == NO or status == 429
 
 
 @pytest.mark.parametrize(
-    ("status", "delivered"),
+    ("status", "outcome"),
     [
         *((status, YES) for status in (200, 201, 202, 204, 299)),
         *((status, REFUSED) for status in (301, 307, 400, 401, 403, 404, 409, 422, 429, 499)),
         *((status, MAYBE) for status in (408, 500, 501, 502, 503, 504, 599)),
     ],
 )
-def test_what_a_status_says(status: int, delivered: Delivered) -> None:
-    assert delivered_by(status) is delivered
+def test_what_a_status_says(status: int, outcome: RequestOutcome) -> None:
+    assert outcome_of(status) == outcome
 
 
 def test_the_worst_counts() -> None:
-    assert sorted([MAYBE, NO, YES, REFUSED]) == [NO, REFUSED, MAYBE, YES]
+    assert OUTCOMES == ("not_sent", "rejected", "unknown", "processed")
 
 
 @pytest.mark.parametrize(("number", "longest"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (10**6, 8)])

@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk._core.transport.connections import ConnectionOptions, _context
+from circleci_sdk._core.options import Network
+from circleci_sdk._core.transport.connections import _context
 from circleci_sdk._core.transport.request import _Content
 
 USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'
@@ -60,7 +61,7 @@ class Work:
 def instant(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network of the client's own transport, gone."""
 
-    def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
+    def open_transport(network: Network) -> httpx.AsyncBaseTransport:
         return _Instant()
 
     monkeypatch.setattr("circleci_sdk._core.transport.http.open_transport", open_transport)

@@ -74,7 +74,7 @@ async def test_cancelled_at_every_io_step(api: ScriptedServer, anyio_backend: st
                         steps.again()
                         with anyio.fail_after(SOON):
                             await client.v2.users.me()
-                    assert client._session.http()._places.value == 1
+                    assert client._session.resources().slots.value == 1
                 if not cancelled:
                     break
             assert not cancelled, "the call never came to its end"
@@ -106,7 +106,7 @@ async def test_concurrent_calls_cancelled(api: ScriptedServer) -> None:
                     for _ in range(9):
                         tasks.start_soon(client.v2.users.me)
                 steps.again()
-                assert client._session.http()._places.value == 3
+                assert client._session.resources().slots.value == 3
                 entered.clear()
                 hold = api.latch()
                 with anyio.fail_after(SOON):
@@ -184,7 +184,7 @@ async def test_slots_of_a_custom_transport_are_released(api: ScriptedServer, kin
         api.script([])
         with anyio.fail_after(SOON):
             await client.v2.users.me()
-        assert client._session.http()._places.value == 2
+        assert client._session.resources().slots.value == 2
 
 
 async def test_pool_exhausted_error_names_the_httpx_defect(api: ScriptedServer) -> None:

@@ -270,7 +270,7 @@ async def test_failed_opening_releases_the_slot(server: ScriptedServer) -> None:
 
 async def test_failing_rate_limiter_releases_the_slot(server: ScriptedServer) -> None:
     class FailingLimiter:
-        async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+        async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
             return None
 
         async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:

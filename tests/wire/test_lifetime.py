@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import warnings
 import weakref
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -21,6 +22,7 @@ from circleci_sdk import (
     CircleCIError,
     ClientClosedError,
     ConnectionFailedError,
+    RateLimitError,
     RequestTimeoutError,
     Timeout,
 )
@@ -301,7 +303,7 @@ def noted() -> Iterator[list[str]]:
 async def _forget(client: AsyncCircleCI, use: Callable[[AsyncCircleCI], Awaitable[object]]) -> list[Any]:
     """Use a client, drop its last reference, and return the resources that the test must close."""
     await use(client)
-    return list(client._session._https.values())
+    return [resources.http for resources in client._session._loops.values()]
 
 
 async def test_unclosed_client_emits_a_resource_warning(server: ScriptedServer) -> None:
@@ -321,7 +323,7 @@ async def _nothing(_: AsyncCircleCI) -> None:
 
 
 async def _open_only(client: AsyncCircleCI) -> None:
-    client._session.http()
+    client._session.resources()
 
 
 async def _refused(client: AsyncCircleCI) -> None:
@@ -365,7 +367,7 @@ async def test_a_thousand_clients_leave_no_resources(server: ScriptedServer) -> 
     async def live() -> None:
         async with client_on(server) as client:
             await client.request("GET", "/api/v2/me")
-            left.extend((weakref.ref(client._session.http()), weakref.ref(client)))
+            left.extend((weakref.ref(client._session.resources().http), weakref.ref(client)))
 
     await live()
     before = _open_files()
@@ -422,11 +424,46 @@ def test_one_client_in_two_loops(server: ScriptedServer, backends: tuple[str, st
     assert server.connections > first
 
 
+def _in_two_threads(server: ScriptedServer, backends: tuple[str, str]) -> list[BaseException]:
+    client = client_on(server, max_retries=0, timeout=10)
+    failures: list[BaseException] = []
+
+    async def be_rejected() -> None:
+        with pytest.raises(RateLimitError):
+            await get(client)
+
+    def run(backend: str) -> None:
+        try:
+            anyio.run(_many_calls, client, False, backend=backend)
+        except BaseException as error:
+            failures.append(error)
+
+    anyio.run(be_rejected)
+    threads = [threading.Thread(target=run, args=(backend,), daemon=True) for backend in backends]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    anyio.run(client.aclose)
+    return failures
+
+
+@pytest.mark.parametrize("backends", [("asyncio", "asyncio"), ("trio", "trio"), ("asyncio", "trio")], ids="-".join)
+def test_one_client_in_two_threads_after_a_429(server: ScriptedServer, backends: tuple[str, str]) -> None:
+    """The queue of a rate limit belongs to all loops: a call wakes in its own loop, whichever loop is ahead of it."""
+    server.script([reply(429, headers={"Retry-After": "0.2"})])
+    server.otherwise(reply(json=USER))
+    with loops():
+        failures = _in_two_threads(server, backends)
+    assert failures == []
+    assert len(server.requests) == 11
+
+
 def _again_and_again(server: ScriptedServer) -> int:
     client = client_on(server)
     for _ in range(5):
         anyio.run(get, client)
-    remembered = len(client._session._https)
+    remembered = len(client._session._loops)
     anyio.run(client.aclose)
     return remembered
 
@@ -449,3 +486,21 @@ async def test_max_concurrency(server: ScriptedServer) -> None:
         hold.open()
     assert {request.path for request in server.requests} == {f"/api/v2/{number}" for number in range(1000)}
     assert (server.max_concurrent, server.connections) == (20, 20)
+
+
+@pytest.mark.parametrize("place", ["on_request", "on_response", "auth"])
+async def test_a_hook_may_call_its_own_client(server: ScriptedServer, place: str) -> None:
+    """No slot is held while a hook or a source of tokens waits."""
+    inner: list[object] = []
+
+    async def call_again(*_: object) -> str:
+        if not inner:
+            inner.append(None)
+            inner[0] = await client.v2.users.me()
+        return "token"
+
+    server.otherwise(reply(json=USER))
+    hook: dict[str, Any] = {place: call_again}
+    async with client_on(server, max_concurrency=1, timeout=10, **hook) as client:
+        assert await get(client) == inner[0]
+    assert (len(server.requests), server.max_concurrent) == (2, 1)

@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, NotFoundError, RateLimit, RateLimitError, ServerError
-from circleci_sdk._core.policy.rate_limit import LocalRateLimiter, RateKey
+from circleci_sdk._core.limiter import LocalRateLimiter
+from circleci_sdk._core.policy.rate_limit import RateKey
 from circleci_sdk.helpers._downloads.download import download_of
 from tests.support.clients import ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
@@ -205,8 +206,8 @@ async def test_in_flight_count_returns_to_zero(api: ScriptedServer) -> None:
             tasks.cancel_scope.cancel()
         async with download_of(client._caller, f"{api.url}/moved", label="artifacts.download", timeout=5) as download:
             assert [piece async for piece in download] == [b"whole"]
-        assert set(client._session.under_way.values()) == {0}
-        assert len(client._session.under_way) == 2
+        assert not any(client._session.in_flight.values())
+        assert len(client._session.in_flight) == 2
 
 
 async def test_limited_group_pauses_itself_and_two_groups_pause_the_client(api: ScriptedServer) -> None:
@@ -255,7 +256,7 @@ async def test_wait_beyond_the_deadline_is_an_error_without_request(
     async with client_on(api, clock, max_retries=0, max_retry_after=100, timeout=100) as client:
         with pytest.raises(RateLimitError):
             await me(client)
-        with pytest.raises(RateLimitError, match=r"v2\.users lets no call leave for 50\.0 s") as caught:
+        with pytest.raises(RateLimitError, match=r"v2\.users admits no call for 50\.0 s") as caught:
             await me(client.with_options(**options))
     error = caught.value
     assert (error.retry_stop_reason, error.request_outcome, error.attempts) == (because, "not_sent", 0)
@@ -369,8 +370,8 @@ class RecordingLimiter:
         self.asked: list[tuple[RateKey, float, float]] = []
         self.told: list[tuple[RateLimit | None, float | None]] = []
 
-    async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
-        self.asked.append((key, max_wait, max_line))
+    async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
+        self.asked.append((key, max_wait, max_total))
         return self.responses.pop(0) if self.responses else None
 
     async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
@@ -405,7 +406,7 @@ async def test_custom_limiter_rejects(api: ScriptedServer) -> None:
 
 async def test_blocking_custom_limiter_ends_at_the_deadline(api: ScriptedServer) -> None:
     class Stuck(RecordingLimiter):
-        async def acquire(self, key: RateKey, max_wait: float, max_line: float) -> float | None:
+        async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
             await anyio.sleep_forever()
             return None
 
@@ -423,7 +424,7 @@ async def test_lost_connection_does_not_update_the_limiter(api: ScriptedServer) 
     clock = FakeClock()
     api.script([drop()])
     async with client_on(api, clock, max_retries=0) as client:
-        with pytest.raises(Exception, match="may have carried it out"):
+        with pytest.raises(Exception, match="may have processed it"):
             await cancel_job(client)
         await cancel_job(client)
     assert clock.slept == []

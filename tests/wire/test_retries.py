@@ -406,9 +406,9 @@ async def test_message_explains_the_outcome(server: ScriptedServer) -> None:
     async with client_on(server, FakeClock()) as client:
         with pytest.raises(NotFoundError, match="An earlier attempt of this call may have done it already"):
             await delete(client)
-        with pytest.raises(ConnectionFailedError, match="The server may have carried it out"):
+        with pytest.raises(ConnectionFailedError, match="The server may have processed it"):
             await trigger(client)
-        with pytest.raises(ConnectionFailedError, match="The server carried it out; its response was lost"):
+        with pytest.raises(ConnectionFailedError, match="The server processed it; its response was lost"):
             await trigger(client)
 
 

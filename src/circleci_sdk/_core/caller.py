@@ -1,4 +1,4 @@
-"""From an operation and its arguments to a call and back: prepared, warned of, carried out, decoded."""
+"""Executes an operation: encodes its arguments, makes the call, decodes the response."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ Arguments = Mapping[str, object]
 @public("circleci_sdk")
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T_co]):
-    """What a call responded, and how it came.
+    """The result of a call, with its response.
 
-    `data` is what the method itself returns. `rate_limit` is the budget that the headers told, `attempts` the
-    number of requests it took, `elapsed` the seconds over all of them, `content` the raw body.
+    `data` is what the method itself returns. `rate_limit` is the state of the rate limit in the headers, `attempts`
+    the number of requests it took, `elapsed` the seconds over all of them, `content` the raw body.
     """
 
     data: T_co
@@ -53,16 +53,17 @@ class Reply(Generic[T_co]):
 
 
 class Caller:
-    """A session together with the options of one view: what carries calls."""
+    """Executes operations with a session and the options of a client. `replies`, if given, collects the responses."""
 
-    __slots__ = ("options", "session")
+    __slots__ = ("options", "replies", "session")
 
-    def __init__(self, session: Session, options: Options) -> None:
+    def __init__(self, session: Session, options: Options, replies: list[Reply[Any]] | None = None) -> None:
         self.session: Session = session
         self.options: Options = options
+        self.replies: list[Reply[Any]] | None = replies
 
     async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
-        """Carry out an operation that is no list."""
+        """Execute an operation that is no list."""
         prepared = self._prepare(operation, path, query, body)
         result = await self._execute(operation, prepared)
         try:
@@ -71,11 +72,11 @@ class Caller:
             if repeats(error.body, secrets_in(operation, prepared.content)):
                 error.body = b""
             raise
-        self._responded(result, data)
+        self._record(result, data)
         return data
 
     def pager(self, operation: Operation[T], path: Arguments, query: Arguments) -> AsyncPager[T]:
-        """A list, of which nothing is read yet."""
+        """A pager of a list; nothing is read yet."""
         paging = operation.paging
         assert paging is not None
 
@@ -86,7 +87,7 @@ class Caller:
             page = decode_page(
                 operation, result.response, result.facts, start=start, size=size if isinstance(size, int) else None
             )
-            self._responded(result, page)
+            self._record(result, page)
             return Fetched(page, result.facts)
 
         first = query.get(paging.start, UNSET) if paging.start else UNSET
@@ -96,11 +97,11 @@ class Caller:
 
     @property
     def clock(self) -> Clock:
-        """Time, randomness and sleep, for those who build on calls."""
+        """Time, randomness and sleep."""
         return self.session.clock
 
     async def anything(self, method: str, path: str, query: Mapping[str, object], json: object) -> Any:
-        """Carry out a call that no operation describes. `json` is UNSET for no body."""
+        """Execute a call that no operation describes. `json` is UNSET for no body."""
         from .serialization.raw_request import raw_operation, raw_query
 
         operation = raw_operation(method, path)
@@ -112,11 +113,15 @@ class Caller:
         prepared = _checked(operation, encode)
         result = await self._execute(operation, prepared)
         data = decode_anything(operation, result.response, result.facts)
-        self._responded(result, data)
+        self._record(result, data)
         return data
 
-    def _responded(self, result: CallResult, data: Any) -> None:
-        """For callers that want to see how the response came."""
+    def _record(self, result: CallResult, data: Any) -> None:
+        if self.replies is None:
+            return
+        response, facts = result.response, result.facts
+        how = (result.rate_limit, facts.attempts, facts.elapsed, response.content)
+        self.replies.append(Reply(data, response.status, response.headers, *how))
 
     def _prepare(self, operation: Operation[Any], path: Arguments, query: Arguments, body: Arguments) -> Prepared:
         def encode() -> Prepared:
@@ -137,38 +142,15 @@ class Caller:
             headers = (*(header for header in headers if header[0].lower() not in replaced), *extra)
         if content is not None:
             headers = (*headers, ("Content-Type", "application/json"))
-        return Prepared(operation.method, url, headers, content)
+        return Prepared(operation.method, url, headers, content, self.session.origin)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)
-        session = self.session
-        return await Call(session, self.options, operation, prepared, session.http()).run()
-
-
-class RecordingCaller(Caller):
-    """A caller for one operation that keeps how its response came."""
-
-    __slots__ = ("reply",)
-
-    def __init__(self, session: Session, options: Options) -> None:
-        super().__init__(session, options)
-        self.reply: Reply[Any] | None = None
-
-    def _responded(self, result: CallResult, data: Any) -> None:
-        response = result.response
-        self.reply = Reply(
-            data,
-            response.status,
-            response.headers,
-            result.rate_limit,
-            result.facts.attempts,
-            result.facts.elapsed,
-            response.content,
-        )
+        return await Call(self.session, self.options, operation, prepared).run()
 
 
 def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepared:
-    """What `encode` makes. A refusal is raised from here: frames further down may hold secrets in their locals."""
+    """The result of `encode`. Errors are raised from here: frames further down may hold secrets in their locals."""
     try:
         return encode()
     except ValueError as error:
@@ -179,7 +161,7 @@ def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepa
 
 
 def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:
-    """The Python names of the arguments that ask for something; False asks for nothing."""
+    """The Python names of the arguments that count for rules; False counts as absent."""
     parameters = (*operation.path_parameters, *operation.query_parameters, *(operation.body or ()))
     names = {parameter.wire: parameter.name for parameter in parameters}
     return frozenset(
@@ -200,7 +182,7 @@ def _warn_of_deprecation(operation: Operation[Any]) -> None:
 
 
 def _frames_of_this_package() -> int:
-    """How far up the caller's own line is, so that the warning points there."""
+    """The number of frames up to the user's own line, so that the warning points there."""
     depth, frame = 1, inspect.currentframe()
     package = __name__.partition(".")[0]
     while frame is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == package:

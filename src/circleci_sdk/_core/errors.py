@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 RequestOutcome = Literal["not_sent", "rejected", "unknown", "processed"]
 RetryStopReason = Literal["not_retryable", "unknown_outcome", "attempts_exhausted", "retry_after_too_long", "deadline"]
 
+OUTCOMES: Final[tuple[RequestOutcome, ...]] = ("not_sent", "rejected", "unknown", "processed")
+"""From harmless to settled. Of several attempts, the last one in this order counts."""
+
 _PUBLIC: Final = "circleci_sdk"
 """The module that tracebacks name, so that readers can copy the name into an `except`."""
 
@@ -307,3 +310,10 @@ def status_error_class(status: int) -> type[StatusError]:
     if status >= 500:
         return ServerError
     return _BY_STATUS.get(status, StatusError)
+
+
+def outcome_of(status: int) -> RequestOutcome:
+    """What a response with this status says of its request."""
+    if 200 <= status < 300:
+        return "processed"
+    return "unknown" if status >= 500 or status == 408 else "rejected"

@@ -1,17 +1,16 @@
-"""What goes out and what comes back, as data: no HTTP library, no decision."""
+"""Requests and responses as data, independent of the HTTP library."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
 from circleci_sdk._public import public
 
-from .policy.retry import Delivered, delivered_by
+from .errors import DecodeError, RequestOutcome, TransportError, outcome_of
 
-FailureKind = Literal["connection", "timeout", "pool", "unreadable"]
 _MAX_URL: Final = 65_536
 
 
@@ -27,7 +26,7 @@ class Headers(Mapping[str, str]):
         self._names: bytes | None = None
 
     def contains(self, part: bytes) -> bool:
-        """Whether any name may hold this, in lower case: a quick look before a slow one, which every call takes."""
+        """Whether any name may hold this lower-case part: a quick check, made for every call, before a slow one."""
         if self._names is None:
             self._names = b"\n".join([name for name, _ in self.raw]).lower()
         return part in self._names
@@ -55,17 +54,21 @@ class Headers(Mapping[str, str]):
 
 @dataclass(slots=True, repr=False)
 class Prepared:
-    """A request before a token is put on it. Without a `repr`: its body may hold secrets."""
+    """A request before a token is added. Without a `repr`: its body may hold secrets.
+
+    `origin` is given when the rest of the URL was written by `build_url`, which leaves nothing to escape.
+    """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
-    content: bytes | None
+    content: bytes | None = None
+    origin: str | None = None
 
 
 @dataclass(slots=True)
 class Received:
-    """A complete response. `repeats_token` says of a refusal that the server quotes the token in it."""
+    """A complete response. `repeats_token` says that an error response quotes the token."""
 
     status: int
     headers: Headers
@@ -75,45 +78,48 @@ class Received:
 
 @dataclass(slots=True)
 class Failed:
-    """No complete response. `error` is what the transport raised; its request no longer holds headers or body."""
+    """No complete response. `raises` is the class of its error, `cause` the exception of the transport.
 
-    kind: FailureKind
-    delivered: Delivered
+    The request of `cause` no longer holds headers or body.
+    """
+
+    raises: type[TransportError | DecodeError]
+    outcome: RequestOutcome
     retryable: bool
     text: str
-    error: Exception | None = None
+    cause: Exception | None = None
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far an attempt got, for the case that it is cut short. `connecting` is a connection not in use yet."""
+    """How far an attempt got, in case it is cut short. `connecting` is a connection that is not in use yet."""
 
-    left: bool = False
+    sent: bool = False
     status: int | None = None
     connecting: Any = None
 
     @property
-    def delivered(self) -> Delivered:
-        """What a cut at this moment means."""
+    def outcome(self) -> RequestOutcome:
+        """What is known of the request if it is cut short now."""
         if self.status is not None:
-            return delivered_by(self.status)
-        return Delivered.MAYBE if self.left else Delivered.NO
+            return outcome_of(self.status)
+        return "unknown" if self.sent else "not_sent"
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Take an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
+        """Handle an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
         if event.endswith("connect_tcp.complete"):
             self.connecting = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.left, self.connecting = True, None
-            # Nothing that comes later is of use, and each event costs as much as a header.
+            self.sent, self.connecting = True, None
+            # Later events are of no use, and each one costs as much as a header.
             info["request"].extensions.pop("trace", None)
 
 
 def build_url(origin: str, path: str, query: list[tuple[str, str]]) -> str:
-    """The address of a call. Raises ValueError when it is longer than any server takes."""
+    """The URL of a call. Raises ValueError when it is longer than any server accepts."""
     url = origin + path
     if query:
         url += "?" + "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
     if len(url) > _MAX_URL:
-        raise ValueError(f"the address would be {len(url)} characters long, the limit is {_MAX_URL}")
+        raise ValueError(f"the URL would be {len(url)} characters long, the limit is {_MAX_URL}")
     return url

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from circleci_sdk._public import public
 
 from .errors import ConfigError
 from .unset import UNSET, Unset
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Hook = Callable[[Any], Awaitable[None]]
@@ -18,12 +24,12 @@ Hook = Callable[[Any], Awaitable[None]]
 
 
 def is_count(value: object, *, least: int) -> bool:
-    """Whether it really is a whole number (not a bool) from `least` up, whatever an untyped caller passed."""
+    """Whether it is an integer (not a bool) from `least` up, at run time too."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def is_text(value: object) -> bool:
-    """Whether it really is a string, whatever an untyped caller passed."""
+    """Whether it is a string, at run time too."""
     return isinstance(value, str)
 
 
@@ -48,7 +54,7 @@ class Timeout:
 
     @classmethod
     def of(cls, value: float | Timeout | None) -> Timeout:
-        """A number is the total; None takes all limits away."""
+        """A number is the total; None means no limits."""
         if isinstance(value, Timeout):
             return value
         if value is None:
@@ -61,8 +67,29 @@ def _is_finite(value: object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Network:
+    """How a client reaches the network: the arguments of `AsyncCircleCI` of the same names."""
+
+    http_client: httpx.AsyncClient | None = None
+    transport: httpx.AsyncBaseTransport | None = None
+    verify: bool | ssl.SSLContext = True
+    proxy: str | None = None
+    max_concurrency: int = 50
+    on_request: Hook | None = None
+    on_response: Hook | None = None
+
+    def __post_init__(self) -> None:
+        if self.http_client is not None and self.transport is not None:
+            raise ConfigError("Give http_client= or transport=, not both.")
+        if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
+            raise ConfigError("proxy= must be a URL such as http://proxy.example.com:3128.")
+        if not is_count(self.max_concurrency, least=1):
+            raise ConfigError(f"max_concurrency must be an integer from 1 up; it is {self.max_concurrency!r}.")
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
-    """What one view of a client adds to each of its calls."""
+    """The options of a client that `with_options` can change, for each of its calls."""
 
     timeout: Timeout
     max_retries: int
@@ -72,7 +99,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if not is_count(self.max_retries, least=0):
-            raise ConfigError(f"max_retries must be a whole number from 0 up; it is {self.max_retries!r}.")
+            raise ConfigError(f"max_retries must be an integer from 0 up; it is {self.max_retries!r}.")
         if not _is_finite(self.max_retry_after) or self.max_retry_after < 0:
             raise ConfigError(f"max_retry_after must be a number of seconds from 0 up; it is {self.max_retry_after!r}.")
 
@@ -85,7 +112,7 @@ class Options:
         headers: Mapping[str, str] | Unset = UNSET,
         query: Mapping[str, str] | Unset = UNSET,
     ) -> Options:
-        """A copy with some things replaced; headers and query parameters are added to those there are."""
+        """A copy with some options replaced; headers and query parameters are added to the present ones."""
         return replace(
             self,
             timeout=self.timeout if timeout is UNSET else Timeout.of(timeout),

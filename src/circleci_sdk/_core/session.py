@@ -1,31 +1,32 @@
-"""What all views of one client share: where it goes, who it is, its gate, its connections, open or closed."""
+"""The shared part of a client and its copies: server, credential, rate limits, connections, open or closed."""
 
 from __future__ import annotations
 
 import logging
 import os
 import platform
-import ssl
 import sys
 import warnings
-from collections import Counter
+from collections import defaultdict
 from functools import cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from circleci_sdk._version import __version__
 
-from .clock import Clock, SystemClock
+from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
-from .options import is_count
-from .policy.rate_limit import LocalRateLimiter, RateKey, RateLimit, RateLimiter
+from .limiter import LocalRateLimiter
 
 if TYPE_CHECKING:
-    import httpx
+    import anyio
 
-    from .options import Hook
+    from .clock import Clock
+    from .limiter import RateLimiter
+    from .options import Network
+    from .policy.rate_limit import RateKey, RateLimit
     from .transport.auth import Credential
     from .transport.http import Http
 
@@ -35,51 +36,40 @@ DEFAULT_ORIGIN: Final = "https://circleci.com"
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2")
 
 
+class LoopResources(NamedTuple):
+    """What belongs to one event loop: connections and concurrency slots."""
+
+    http: Http
+    slots: anyio.Semaphore
+
+
 class Session:
-    """The shared part of a client. Connections belong to the event loop they are made in: one `Http` for each."""
+    """The shared part of a client and its copies: server, credential, rate limits, connections, open or closed."""
 
     def __init__(
         self,
-        *,
         credential: Credential,
+        network: Network,
+        *,
         base_url: str | None,
         allow_http: bool,
         rate_limiter: RateLimiter | None,
-        http_client: httpx.AsyncClient | None,
-        transport: httpx.AsyncBaseTransport | None,
-        verify: bool | ssl.SSLContext,
-        proxy: str | None,
-        max_concurrency: int,
-        on_request: Hook | None,
-        on_response: Hook | None,
-        clock: Clock | None,
     ) -> None:
-        self._https: WeakKeyDictionary[object, Http] = WeakKeyDictionary()
-        if http_client is not None and transport is not None:
-            raise ConfigError("Give http_client= or transport=, not both.")
-        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https", "socks5", "socks5h"):
-            raise ConfigError("proxy= must be an address such as http://proxy.example.com:3128.")
-        if not is_count(max_concurrency, least=1):
-            raise ConfigError(f"max_concurrency must be a whole number from 1 up; it is {max_concurrency!r}.")
-        self.credential = credential
+        self._loops: WeakKeyDictionary[object, LoopResources] = WeakKeyDictionary()
+        self.credential: Final = credential
+        self._network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
-        self.clock: Final = clock or SystemClock()
-        self.under_way: Final[Counter[RateKey]] = Counter()
-        self.limiter: Final = rate_limiter or LocalRateLimiter(self.clock, self.under_way)
+        self.clock: Clock = SystemClock()
+        # Sets, not numbers: threads would lose counts.
+        self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
+        self.limiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
         self.rate_limit: RateLimit | None = None
         self.announced: Final[set[str]] = set()
-        self._client = http_client
-        self._transport = transport
-        self._verify = verify
-        self._proxy = proxy
-        self._max_concurrency = max_concurrency
-        self._on_request = on_request
-        self._on_response = on_response
         self._closed = False
 
-    def http(self) -> Http:
-        """The way to the network in the running event loop, made when it is first needed."""
+    def resources(self) -> LoopResources:
+        """The resources of the running event loop, made on first use."""
         if self._closed:
             raise ClientClosedError(
                 "The client is closed. Make a new one, or keep it open: use it inside its `async with`."
@@ -87,45 +77,35 @@ class Session:
         from anyio.lowlevel import current_token
 
         loop = current_token().native_token
-        http = self._https.get(loop)
-        if http is None:
-            # An asyncio loop hangs on its connections: one that is over is forgotten here, or it would stay for ever.
-            for other in [loop for loop in self._https if getattr(loop, "is_closed", bool)()]:
-                del self._https[other]
-            http = self._https[loop] = self._open()
-        return http
+        resources = self._loops.get(loop)
+        if resources is None:
+            # The connections of an asyncio loop refer to it, so that a closed loop would be kept for ever.
+            for other in [reference() for reference in self._loops.keyrefs()]:
+                if getattr(other, "is_closed", bool)():
+                    self._loops.pop(other, None)
+            resources = self._loops[loop] = self._open()
+        return resources
 
-    def is_limited(self, key: RateKey) -> bool:
-        """Whether those who have passed the gate are to wait all the same. A gate of the user's keeps its own books."""
-        return isinstance(self.limiter, LocalRateLimiter) and self.limiter.is_limited(key)
+    def _open(self) -> LoopResources:
+        import anyio
 
-    def _open(self) -> Http:
-        from .transport.connections import ConnectionOptions
-        from .transport.http import Http, HttpOptions
+        from .transport.http import Http
 
-        return Http(
-            HttpOptions(
-                ConnectionOptions(self._verify, self._proxy),
-                self._max_concurrency,
-                client=self._client,
-                transport=self._transport,
-                on_request=self._on_request,
-                on_response=self._on_response,
-            )
-        )
+        count = self._network.max_concurrency
+        return LoopResources(Http(self._network), anyio.Semaphore(count, max_value=count, fast_acquire=True))
 
     async def aclose(self) -> None:
         """Close what this client opened. Safe to call twice."""
         from anyio.lowlevel import current_token
 
         self._closed = True
-        http = self._https.pop(current_token().native_token, None)
-        self._https.clear()  # other loops took their connections with them
-        if http is not None:
-            await http.aclose()
+        resources = self._loops.pop(current_token().native_token, None)
+        self._loops.clear()  # the connections of other loops ended with them
+        if resources is not None:
+            await resources.http.aclose()
 
     def __del__(self) -> None:
-        if any(http.holds_connections for http in self._https.values()):
+        if any(resources.http.holds_connections for resources in self._loops.values()):
             warnings.warn(
                 "An AsyncCircleCI was not closed and may leave connections open; use `async with` or await aclose().",
                 ResourceWarning,
@@ -135,7 +115,7 @@ class Session:
 
 
 def find_origin(base_url: str | None, *, allow_http: bool) -> str:
-    """Scheme, host and port out of whatever people paste: a host, a trailing slash, an address of an API."""
+    """Scheme, host and port of the server, from a host name or any URL of the API."""
     text, source = base_url, "base_url="
     if text is None:
         for variable in HOST_VARIABLES:
@@ -171,7 +151,7 @@ def _is_host(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent to this host stays on this machine."""
+    """Whether requests to this host stay on this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -182,7 +162,7 @@ def is_loopback(host: str) -> bool:
 
 @cache
 def user_agent() -> str:
-    """Who we are, with versions."""
+    """The `User-Agent` header: this package, Python and httpx, with versions."""
     from .transport.http import HTTPX
 
     return f"circleci-sdk/{__version__} python/{platform.python_version()} {HTTPX} ({sys.platform})"

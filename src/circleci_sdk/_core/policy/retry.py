@@ -1,40 +1,20 @@
-"""Whether to try again, after how long, and if not, why not. Pure functions over frozen facts."""
+"""Whether to try again, after how long, and if not, why not. Pure functions over immutable facts."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from circleci_sdk._core.errors import RetryStopReason
+    from circleci_sdk._core.errors import RequestOutcome, RetryStopReason
+    from circleci_sdk._core.options import Options
 
 RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
 _SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
-
-
-class Delivered(IntEnum):
-    """What is known of an attempt that brought no success, from harmless to settled; of several, the highest counts."""
-
-    NO = 0
-    """It never left."""
-    REFUSED = 1
-    """The server said no."""
-    MAYBE = 2
-    """The server may have carried it out."""
-    YES = 3
-    """The server said that it carried it out; its response was lost."""
-
-
-def delivered_by(status: int) -> Delivered:
-    """What a response with this status says of its call."""
-    if 200 <= status < 300:
-        return Delivered.YES
-    return Delivered.MAYBE if status >= 500 or status == 408 else Delivered.REFUSED
 
 
 class Attempt(NamedTuple):
@@ -43,51 +23,43 @@ class Attempt(NamedTuple):
     number: int
     replayable: bool
     retryable: bool
-    delivered: Delivered
+    outcome: RequestOutcome
     status: int | None = None
     retry_after: float | None = None
 
 
-class RetryPolicy(NamedTuple):
-    """How often and how patiently. `deadline` is a point on the monotonic clock, or None."""
+def decide(attempt: Attempt, options: Options, deadline: float | None, due: float) -> RetryStopReason | None:
+    """The reason for no further attempt, or None: try again at `due`. `due` and `deadline` are monotonic times.
 
-    max_retries: int
-    max_retry_after: float
-    deadline: float | None = None
-
-
-def decide(attempt: Attempt, policy: RetryPolicy, due: float) -> RetryStopReason | None:
-    """Why a failed attempt is not followed by another one, or None: try again at `due` on the monotonic clock.
-
-    A call that may not be replayed is tried again only when the server refused it with 429 or when it provably
-    never left.
+    A call that is not replayable is tried again only when the server rejected it with 429 or when it provably was
+    not sent.
     """
     if not attempt.retryable:
         return "not_retryable"
-    if not (attempt.replayable or attempt.delivered is Delivered.NO or attempt.status == 429):
-        return "not_retryable" if attempt.delivered is Delivered.YES else "unknown_outcome"
-    if attempt.number > policy.max_retries:
+    if not (attempt.replayable or attempt.outcome == "not_sent" or attempt.status == 429):
+        return "not_retryable" if attempt.outcome == "processed" else "unknown_outcome"
+    if attempt.number > options.max_retries:
         return "attempts_exhausted"
-    if attempt.retry_after is not None and attempt.retry_after > policy.max_retry_after:
+    if attempt.retry_after is not None and attempt.retry_after > options.max_retry_after:
         return "retry_after_too_long"
-    if policy.deadline is not None and due >= policy.deadline:
+    if deadline is not None and due >= deadline:
         return "deadline"
     return None
 
 
 def pause(number: int, retry_after: float | None, chance: float) -> float:
-    """Seconds before the next attempt: never shorter than the server told, else with full jitter."""
+    """Seconds before the next attempt: never shorter than the server asked for, else with full jitter."""
     if retry_after:
         return retry_after
-    # 2 ** number overflows a float long before anybody retries that often; the exponent is capped with the pause.
+    # The exponent is capped, or 2 ** number would overflow a float.
     return chance * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(number - 1, 10))
 
 
 def parse_retry_after(value: str | None, *, date: str | None, now: float) -> float | None:
-    """Seconds to wait from a `Retry-After` header: a number of seconds or an HTTP date; None if it says nothing.
+    """Seconds to wait from a `Retry-After` header: a number of seconds or an HTTP date; None if it is neither.
 
-    Dates are counted from the server's own `Date` header where it has one, so that a wrong clock here does no
-    harm. What lies in the past asks for no wait.
+    Dates are counted from the server's own `Date` header where there is one, so that a wrong local clock does no
+    harm. A date in the past asks for no wait.
     """
     if value is None:
         return None

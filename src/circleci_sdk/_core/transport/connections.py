@@ -12,9 +12,8 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import anyio
@@ -22,17 +21,12 @@ import httpx
 
 from circleci_sdk._core.errors import ConfigError
 
+if TYPE_CHECKING:
+    from circleci_sdk._core.options import Network
+
 KEEPALIVE: Final = 5.0
 """Seconds that an idle connection is kept."""
 _LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=KEEPALIVE)
-
-
-@dataclass(slots=True)
-class ConnectionOptions:
-    """How connections are made. `proxy` None means: as the environment says, like plain httpx."""
-
-    verify: bool | ssl.SSLContext = True
-    proxy: str | None = None
 
 
 class Route(NamedTuple):
@@ -137,12 +131,12 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         await self._close_dead()
 
 
-def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
+def open_transport(network: Network) -> httpx.AsyncBaseTransport:
     """The transport of a client that was given none."""
 
     @cache
     def certificates() -> ssl.SSLContext:
-        return options.verify if isinstance(options.verify, ssl.SSLContext) else _certificates(options.verify)
+        return network.verify if isinstance(network.verify, ssl.SSLContext) else _certificates(network.verify)
 
     def make(route: Route) -> httpx.AsyncBaseTransport:
         # Reading the certificates is the longest step to a first call, and plain http needs none.
@@ -152,7 +146,7 @@ def open_transport(options: ConnectionOptions) -> httpx.AsyncBaseTransport:
         except (ImportError, ValueError, httpx.InvalidURL) as error:
             raise ConfigError(f"The proxy cannot be used: {error}") from None
 
-    return ConnectionPool(make, _router(options.proxy))
+    return ConnectionPool(make, _router(network.proxy))
 
 
 def preload() -> None:

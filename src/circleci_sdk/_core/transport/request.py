@@ -1,8 +1,7 @@
-"""What httpx is asked to send, out of a prepared call."""
+"""The `httpx.Request` of a call."""
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,77 +10,62 @@ import httpx
 if TYPE_CHECKING:
     from circleci_sdk._core.messages import Prepared
 
-_PLAIN: Final = re.compile(
-    r"(https?://[^/?#@]+)"
-    r"((?:/(?!\.)[\w.~-]*(?:%[0-9A-F]{2}[\w.~-]*)*)+"
-    r"(?:\?[\w.~&=-]*(?:%[0-9A-F]{2}[\w.~&=-]*)*)?)",
-    re.ASCII,
-)
-"""What `wire.build_url` writes: a server without a password, which is remembered, and what is escaped already."""
+_SERVER_PARTS: Final = ("scheme", "host", "netloc", "raw_scheme", "raw_host", "port")
 
 
-def full_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
-    """With all that httpx offers, for whoever looks at it."""
-    return httpx.Request(
-        prepared.method, prepared.url, headers=prepared.headers, content=prepared.content, extensions=extensions
-    )
-
-
-def lean_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
-    """The same on the wire. httpx takes as long to fill in what we know already as it takes to send the request."""
-    url = _address(prepared.url)
-    content = prepared.content or b""
+def build_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Request:
+    """The request that httpx would build, in every attribute, at less than half the cost."""
+    origin, content = prepared.origin, prepared.content or b""
+    url = httpx.URL(prepared.url) if origin is None else URL(origin, prepared.url)
     request = httpx.Request(
         prepared.method,
-        url,
-        headers=_usual_headers(prepared.headers, url.netloc),
+        url if origin is None else _server(origin),
+        headers=_headers(prepared.headers, url.netloc),
         stream=_Content(content),
         extensions=extensions,
     )
-    request.url = url  # httpx has made a copy that knows the server alone
+    request.url = url
+    vars(request)["_content"] = content  # so that hooks and transports can read it
     if content or prepared.method in ("POST", "PUT", "PATCH"):
         request.headers["Content-Length"] = str(len(content))
     return request
 
 
 def without_query(request: httpx.Request) -> httpx.Request:
-    """What an error may know of a request: signed links have their secret in the query."""
+    """What an error may show of a request: signed links have their secret in the query."""
     return httpx.Request(request.method, request.url.copy_with(raw_path=request.url.raw_path.partition(b"?")[0]))
 
 
 class _Content(httpx.AsyncByteStream):
-    """The body of a request. trio complains of a generator that a cancellation leaves in the middle; this is none."""
+    """The body of a request. No generator: trio warns of one that a cancellation leaves unfinished."""
 
     def __init__(self, content: bytes) -> None:
-        self._pieces = [content] if content else []  # even an empty piece goes through all layers below
+        self._content = self._left = content
 
     def __aiter__(self) -> _Content:
+        self._left = self._content
         return self
 
     async def __anext__(self) -> bytes:
-        if not self._pieces:
+        piece, self._left = self._left, b""
+        if not piece:  # even an empty piece would pass through all layers below
             raise StopAsyncIteration
-        return self._pieces.pop()
+        return piece
 
 
-class _Address(httpx.URL):
-    """The address of a call on a known server. httpx takes as long to parse one as to write the request."""
+class URL(httpx.URL):
+    """The URL of a call to a known server. It is parsed only for parts that are not needed to send the request."""
 
-    def __init__(self, server: httpx.URL, target: bytes) -> None:
-        super().__init__(server)
-        self._target = target
+    scheme = host = netloc = raw_scheme = raw_host = port = raw_path = None  # type: ignore[assignment]
 
-    @property
-    def raw_path(self) -> bytes:
-        """Path and query, as they go on the wire."""
-        return self._target
+    def __init__(self, origin: str, url: str) -> None:
+        self.__dict__.update(_server_parts(origin), raw_path=url[len(origin) :].encode(), _text=url)
 
-
-def _address(url: str) -> httpx.URL:
-    # Anything that httpx would change, such as what is not escaped yet or a step upwards, is left to httpx.
-    if (plain := _PLAIN.fullmatch(url)) is None:
-        return httpx.URL(url)
-    return _Address(_server(plain[1]), plain[2].encode())
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "_text":
+            raise AttributeError(name)
+        self.__dict__.update(vars(httpx.URL(self._text)))
+        return object.__getattribute__(self, name)
 
 
 @lru_cache(maxsize=64)
@@ -90,6 +74,11 @@ def _server(origin: str) -> httpx.URL:
 
 
 @lru_cache(maxsize=64)
-def _usual_headers(headers: tuple[tuple[str, str], ...], host: bytes) -> httpx.Headers:
-    """What all requests of a client have in common; each request gets a copy."""
+def _server_parts(origin: str) -> dict[str, Any]:
+    return {name: getattr(_server(origin), name) for name in _SERVER_PARTS}
+
+
+@lru_cache(maxsize=64)
+def _headers(headers: tuple[tuple[str, str], ...], host: bytes) -> httpx.Headers:
+    """The headers that all requests of a client share; each request gets a copy."""
     return httpx.Headers([(b"Host", host), *((name.encode(), value.encode()) for name, value in headers)])

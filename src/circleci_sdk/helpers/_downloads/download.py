@@ -15,13 +15,12 @@ from urllib.parse import urljoin
 
 import anyio
 
-from circleci_sdk._core.call import Call
-from circleci_sdk._core.errors import DecodeError, InvalidArgumentError
+from circleci_sdk._core.call import MAX_REDIRECTS, Call
+from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, InvalidArgumentError, RequestTimeoutError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 from circleci_sdk._core.operation import Api, Operation
-from circleci_sdk._core.policy.retry import Attempt, Delivered
 from circleci_sdk._core.session import is_loopback, user_agent
-from circleci_sdk._core.transport.http import MAX_REDIRECTS, Opened
+from circleci_sdk._core.transport.http import REDIRECTS, Exchange
 
 from .inflate import Inflater
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.options import Options
+    from circleci_sdk._core.policy.retry import Attempt
     from circleci_sdk._core.session import Session
 
 Renew = Callable[[], Awaitable[str]]
@@ -41,9 +41,8 @@ _URL: Final = re.compile(
 )
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _ARTIFACTS: Final = ".circle-artifacts.com"
-_MOVED: Final = (301, 302, 303, 307, 308)
 _EXPIRED: Final = (400, 401, 403, 410)
-_LONGEST_REFUSAL: Final = 1 << 16
+_LONGEST_ERROR: Final = 1 << 16
 
 
 def download_of(
@@ -86,6 +85,7 @@ class Download(Call):
         "_opened",
         "_pieces",
         "_renew",
+        "_response",
         "_seen",
         "_settled",
         "_skip",
@@ -119,12 +119,13 @@ class Download(Call):
             secret=not self._trusted,
         )
         headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
-        super().__init__(session, options, operation, Prepared("GET", url, headers, None), session.http())
+        super().__init__(session, options, operation, Prepared("GET", url, headers))
         self.received: int = 0
         self.size: int | None = None
         self._renew = renew
         self._decode = decode
-        self._opened: Opened | None = None
+        self._opened: Exchange | None = None
+        self._response = Received(0, Headers([]), b"")
         self._etag = ""
         self._digest = sha256()
         self._seen = sha256()
@@ -181,7 +182,7 @@ class Download(Call):
                 self._raise_changed()
             if not outcome and self.size is not None and self.received < self.size:
                 text = f"the response ended after {self.received} of {self.size} bytes"
-                outcome = Failed("connection", Delivered.YES, True, text)
+                outcome = Failed(ConnectionFailedError, "processed", True, text)
             if isinstance(outcome, Failed):
                 await self._close()
                 await self._after(outcome)
@@ -204,8 +205,8 @@ class Download(Call):
         with anyio.move_on_after(None if left == float("inf") else left):
             outcome = await self._opened.read()
         if outcome is None:
-            failed = Failed("timeout", Delivered.YES, False, f"the time ran out after {self.received} bytes")
-            self._raise_transport(failed, "deadline")
+            text = f"the time ran out after {self.received} bytes"
+            self._raise_failed(Failed(RequestTimeoutError, "processed", False, text), "deadline")
         return outcome
 
     def _past(self, data: bytes) -> bytes:
@@ -221,15 +222,14 @@ class Download(Call):
     async def _start(self) -> None:
         """Open the file at the place that was reached."""
         await self.run()
-        assert self._opened is not None
-        headers = self._opened.headers
-        if self.received and self._opened.status == 206:
+        headers = self._response.headers
+        if self.received and self._response.status == 206:
             if _goes_on(headers, self.received, self._etag):
                 return
             await self._close()
             self._etag = ""  # this server does not keep to ranges
             await self.run()
-            headers = self._opened.headers
+            headers = self._response.headers
         self._skip, self._seen = self.received, sha256()
         self._etag = "" if headers.get("etag", "W/").startswith("W/") else headers["etag"]
         length = headers.get("content-length", "")
@@ -240,30 +240,32 @@ class Download(Call):
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""
-        url, headers = self._prepared.url, self._prepared.headers
+        prepared = self._prepared
         if self.received and self._etag:
-            headers = (*headers, ("Range", f"bytes={self.received}-"), ("If-Range", self._etag))
+            ranged = (("Range", f"bytes={self.received}-"), ("If-Range", self._etag))
+            prepared = replace(prepared, headers=(*prepared.headers, *ranged))
         credential = self._session.credential if self._trusted else None
-        hops = 0
+        redirects = 0
         while True:
-            prepared = Prepared("GET", url, headers, None)
-            response = await self._http.open(
-                prepared, credential, self._options.timeout, progress, None if hops else self
-            )
+            self._opened = opened = await self._prepare(prepared, credential, progress)
+            response = await opened.open()
+            self._admission.end_flight()
             if isinstance(response, Failed):
+                await self._close()
                 return response
-            hops += 1
-            target = redirect_of(url, response, allow_http=self._session.allow_http)
-            if target is None or hops > MAX_REDIRECTS:
+            await opened.show()
+            target = redirect_of(prepared.url, response, allow_http=self._session.allow_http)
+            if target is None or redirects == MAX_REDIRECTS:
                 break
-            await response.aclose()
-            if origin_of(target) != origin_of(url):
+            await self._close()
+            if origin_of(target) != origin_of(prepared.url):
                 credential = None
-            url = target
-        if 200 <= response.status < 300:
-            self._opened = response
-            return Received(response.status, response.headers, b"")
-        return await _refusal(response)
+            prepared, redirects = replace(prepared, url=target), redirects + 1
+        if not 200 <= response.status < 300:
+            response = await _error_response(opened, response)
+            await self._close()
+        self._response = response
+        return response
 
     async def _after(self, outcome: Received | Failed) -> None:
         if isinstance(outcome, Received) and outcome.status in _EXPIRED and self._renew is not None:
@@ -275,18 +277,21 @@ class Download(Call):
             return
         await super()._after(outcome)
 
-    def _judge(self, outcome: Received | Failed) -> Attempt:
-        attempt = super()._judge(outcome)
+    def _describe(self, outcome: Received | Failed) -> Attempt:
+        attempt = super()._describe(outcome)
         return attempt._replace(number=attempt.number - self._settled)
 
     async def _close(self) -> None:
         opened, self._opened = self._opened, None
-        if opened is not None:
-            await opened.aclose()
+        try:
+            if opened is not None:
+                await opened.aclose()
+        finally:
+            self._admission.release()
 
     def _raise_changed(self) -> NoReturn:
         text = f"the connection broke after {self.received} bytes, and the file is another one now"
-        self._raise_transport(Failed("connection", Delivered.YES, False, text), "not_retryable")
+        self._raise_failed(Failed(ConnectionFailedError, "processed", False, text), "not_retryable")
 
     def _raise_broken(self, error: ValueError) -> NoReturn:
         facts = self._facts("processed", "not_retryable")
@@ -325,10 +330,10 @@ def may_hold_token(url: str, api: str) -> bool:
     return from_cloud and scheme == "https" and port == 443 and host.endswith(_ARTIFACTS)
 
 
-def redirect_of(url: str, response: Opened, *, allow_http: bool) -> str | None:
+def redirect_of(url: str, response: Received, *, allow_http: bool) -> str | None:
     """Where a response sends us on to, or None if it does not, or not to a place that may be gone to."""
     location = response.headers.get("location")
-    if response.status not in _MOVED or not location:
+    if response.status not in REDIRECTS or not location:
         return None
     try:
         target = urljoin(url, location)
@@ -344,16 +349,13 @@ def _goes_on(headers: Headers, reached: int, etag: str) -> bool:
     return told is not None and int(told[1]) == reached and headers.get("etag", etag) == etag
 
 
-async def _refusal(response: Opened) -> Received:
-    """A response that is not the file, with the beginning of what it says, without the signed link it may point to."""
-    said = b""
-    try:
-        while len(said) < _LONGEST_REFUSAL:
-            piece = await response.read()
-            if isinstance(piece, Failed) or not piece:
-                break
-            said += piece
-    finally:
-        await response.aclose()
+async def _error_response(opened: Exchange, response: Received) -> Received:
+    """A response that is not the file, with the beginning of its body, without the signed link it may point to."""
+    body = b""
+    while len(body) < _LONGEST_ERROR:
+        piece = await opened.read()
+        if isinstance(piece, Failed) or not piece:
+            break
+        body += piece
     shown = [(name, value) for name, value in response.headers.raw if name.lower() != b"location"]
-    return Received(response.status, Headers(shown), said)
+    return Received(response.status, Headers(shown), body)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import anyio
 
-from circleci_sdk._core.policy.rate_limit import LocalRateLimiter
+from circleci_sdk._core.limiter import LocalRateLimiter
 from circleci_sdk.client import AsyncCircleCI
 
 from .transport import FakeTransport
@@ -77,6 +77,6 @@ def _let_wait(client: AsyncCircleCI, clock: WaitingClock, limited: bool) -> None
     session = client._session  # pyright: ignore[reportPrivateUsage]
     changes: dict[str, object] = {"clock": clock}
     if not limited:
-        changes["limiter"] = LocalRateLimiter(clock, session.under_way)
+        changes["limiter"] = LocalRateLimiter(clock, session.in_flight)
     for name, value in changes.items():
         setattr(session, name, value)
