@@ -21,6 +21,8 @@ from circleci_sdk.v2.models import (
     PipelineCreation,
     Schedule,
     Timetable,
+    TimetableDict,
+    TriggerWebhookInput,
     User,
     Weekday,
     Workflow,
@@ -111,17 +113,6 @@ async def arguments(circleci: AsyncCircleCI, schedule_id: UUID, slug: ProjectSlu
     await circleci.v2.projects.set_env_var(slug, name="A", value=SecretStr("hidden"))
     await circleci.v2.schedules.update(schedule_id, description=None)
     await circleci.v2.schedules.update(schedule_id, description="why" if given else UNSET)
-    for timetable in (
-        Timetable(per_hour=1, hours_of_day=[1], days_of_week=["MON"]),
-        {"per-hour": 1, "hours_of_day": (1,)},
-    ):
-        await circleci.v2.schedules.create(
-            slug,
-            name="nightly",
-            timetable=timetable,
-            attribution_actor="system",
-            parameters={"branch": "main", "deep": {"a": [1, None]}},
-        )
     await circleci.v2.contexts.list(owner_id=schedule_id).take(1)
 
 
@@ -130,3 +121,25 @@ def views(circleci: AsyncCircleCI) -> None:
     circleci.with_options(timeout=Timeout(total=None, read=5), max_retries=0, headers={"a": "b"}, query={"c": "d"})
     circleci.with_options(timeout=None)
     assert_type(ProjectSlug.parse("gh/acme/web"), ProjectSlug)
+
+
+async def bodies(circleci: AsyncCircleCI, slug: ProjectSlug, mapping: dict[str, Any], made: datetime) -> None:
+    nightly: TimetableDict = {"per_hour": 1, "hours_of_day": (1,), "days_of_week": ["MON"]}
+    for timetable in (
+        nightly,
+        Timetable(per_hour=1, hours_of_day=[1], days_of_week=["MON"]),
+        Timetable.model_validate(mapping),
+    ):
+        await circleci.v2.schedules.create(
+            slug,
+            name="nightly",
+            timetable=timetable,
+            attribution_actor="system",
+            parameters={"branch": "main", "deep": {"a": [1, None]}},
+        )
+    await circleci.v2.schedules.update("id", timetable={"months": ["JAN"]}, parameters=mapping)
+    await circleci.v2.contexts.create(name="secrets", owner={"slug": "gh/acme", "type": "organization"})
+    await circleci.v2.triggers.create(
+        "id", "id", event_source={"provider": UnknownStr("new"), "webhook": TriggerWebhookInput(sender="me")}
+    )
+    await circleci.v2.triggers.update("id", "id", event_source={"schedule": {"cron_expression": "0 1 * * *"}})
