@@ -1,4 +1,4 @@
-"""Fixtures of all suites. Async tests run twice, on asyncio and on trio."""
+"""Fixtures of all suites. Async tests run on asyncio and on trio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a token is found, checked and sent."""
+"""Finding, validation and sending of tokens."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("basic", "Authorization", "Basic " + b64encode(f"{SECRET}:".encode()).decode()),
     ],
 )
-async def test_how_it_is_sent(scheme: Any, name: str, value: str) -> None:
+async def test_headers_by_scheme(scheme: Any, name: str, value: str) -> None:
     token = await Credential(SECRET, scheme).token()
     assert token is not None
     headers = httpx.Headers({"Accept": "application/json"})
@@ -42,11 +42,11 @@ async def test_how_it_is_sent(scheme: Any, name: str, value: str) -> None:
     assert dict(headers) == {"accept": "application/json"}
 
 
-async def test_none_is_sent() -> None:
+async def test_auth_none_sends_no_token() -> None:
     assert await Credential(None, "none").token() is None
 
 
-async def test_a_callable_is_asked_each_time() -> None:
+async def test_callable_is_called_for_each_request() -> None:
     tokens = iter("ab")
 
     async def source() -> str:
@@ -62,7 +62,7 @@ async def test_a_callable_is_asked_each_time() -> None:
         assert headers == {"Circle-Token": expected}
 
 
-async def test_where_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sources_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     async def sent(token: str | None) -> str:
         found = await Credential(token, "circle-token").token()
         assert found is not None
@@ -94,7 +94,7 @@ async def test_where_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         (7, "circle-token"),
     ],
 )
-def test_what_makes_no_sense(token: Any, auth: Any) -> None:
+def test_invalid_combinations(token: Any, auth: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         Credential(token, auth)
     assert SECRET not in str(caught.value)
@@ -103,20 +103,20 @@ def test_what_makes_no_sense(token: Any, auth: Any) -> None:
 @pytest.mark.parametrize(
     "bad", ["", " ", "s3cret ", " s3cret", "s3cret\n", "s3\rcret", "s3\0cret", "s3cr\xe9t", "s3\u202ecret", "s3\x7f"]
 )
-def test_what_no_header_can_carry_is_refused_and_not_quoted(bad: str) -> None:
+def test_token_invalid_in_a_header_is_refused_without_quoting(bad: str) -> None:
     with pytest.raises(ConfigError, match="no header can carry") as caught:
         Credential(bad, "circle-token")
     assert "s3" not in str(caught.value)
 
 
 @given(st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1))
-def test_what_a_header_can_carry_is_sent_as_it_is(value: str) -> None:
+def test_valid_token_is_sent_unchanged(value: str) -> None:
     headers = httpx.Headers()
     Token(value, "here").put_on(headers)
     assert headers.raw == [(b"Circle-Token", value.encode())]
 
 
-def test_it_stays_out_of_sight() -> None:
+def test_token_is_not_in_repr() -> None:
     credential = Credential(SECRET, "circle-token")
     token = Token(SECRET, "here")
     assert SECRET not in f"{credential!r} {credential} {token!r} {token} {credential.key}"
@@ -125,6 +125,6 @@ def test_it_stays_out_of_sight() -> None:
             duplicate(token)
 
 
-def test_keys_tell_tokens_apart() -> None:
+def test_keys_distinguish_tokens() -> None:
     keys = {Credential(token, scheme).key for token in ("a", "b") for scheme in ("circle-token", "bearer")}  # type: ignore[arg-type]
     assert len(keys) == 2

@@ -1,4 +1,4 @@
-"""Every exception can be kept, read and caught by what it is."""
+"""Every exception can be pickled, is readable, and has the documented base classes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ KEEP: dict[str, Callable[[Any], Any]] = {
 
 
 def make(cls: type[CircleCIError]) -> CircleCIError:
-    """An error of this class with everything that it can hold."""
+    """An error of this class with all attributes."""
     error: CircleCIError
     if issubclass(cls, StatusError):
         headers = {"X-Request-Id": "r-1", "Content-Type": "text/plain"}
@@ -72,13 +72,13 @@ def make(cls: type[CircleCIError]) -> CircleCIError:
     return error
 
 
-def test_all_classes_are_looked_at() -> None:
+def test_all_classes_are_covered() -> None:
     assert len(CLASSES) >= 24
 
 
 @pytest.mark.parametrize("keep", KEEP.values(), ids=list(KEEP))
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_can_be_kept(cls: type[CircleCIError], keep: Callable[[Any], Any]) -> None:
+def test_every_error_survives_pickling_and_copying(cls: type[CircleCIError], keep: Callable[[Any], Any]) -> None:
     error = make(cls)
     kept = keep(error)
     assert type(kept) is cls
@@ -89,7 +89,7 @@ def test_every_error_can_be_kept(cls: type[CircleCIError], keep: Callable[[Any],
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_can_be_made_by_hand(cls: type[CircleCIError]) -> None:
+def test_every_error_can_be_constructed(cls: type[CircleCIError]) -> None:
     for error in (cls(), cls("only words")):
         kept = pickle.loads(pickle.dumps(error))
         assert (type(kept), str(kept)) == (cls, str(error))
@@ -106,7 +106,7 @@ def test_only_errors_of_calls_have_the_attributes_of_a_call(cls: type[CircleCIEr
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_every_error_reads_well(cls: type[CircleCIError]) -> None:
+def test_text_of_every_error(cls: type[CircleCIError]) -> None:
     error = make(cls)
     assert repr(error) == f"{cls.__name__}({str(error)!r})"
     assert cls.__doc__
@@ -127,7 +127,7 @@ def test_facts_are_attributes() -> None:
     ("cls", "base"),
     [(InvalidArgumentError, ValueError), (RequestTimeoutError, TimeoutError), (RunTimeoutError, TimeoutError)],
 )
-def test_errors_that_are_also_built_in_ones(cls: type[CircleCIError], base: type[Exception]) -> None:
+def test_errors_with_built_in_base_classes(cls: type[CircleCIError], base: type[Exception]) -> None:
     assert issubclass(cls, base)
 
 
@@ -162,11 +162,11 @@ def test_statuses(status: int, name: str) -> None:
     ("attempts", "words"),
     [(0, "GET /x, not sent"), (1, "GET /x, 1 attempt, 0.50 s"), (2, "GET /x, 2 attempts, 0.50 s")],
 )
-def test_where_it_went_and_how_often(attempts: int, words: str) -> None:
+def test_text_has_request_and_attempts(attempts: int, words: str) -> None:
     assert CallFacts("v2.x.y", "GET", "/x", attempts, 0.5).describe() == words
 
 
-def test_bodies_with_secrets_stay_here() -> None:
+def test_bodies_with_secrets_are_not_pickled() -> None:
     for error in (
         NotFoundError("it is taken", facts=FACTS, status=404, body=b"hunter2", secret=True),
         DecodeError("does not fit", facts=FACTS, status=200, body=b"hunter2", secret=True),
@@ -200,7 +200,7 @@ def test_the_tree_is_the_one_in_the_docstring() -> None:
     assert set(drawn) == {cls.__name__ for cls in CLASSES}
 
 
-def test_a_traceback_says_a_name_that_can_be_caught() -> None:
+def test_traceback_has_the_public_name() -> None:
     for cls in CLASSES:
         assert traceback.format_exception_only(cls("why"))[0].startswith(f"circleci_sdk.{cls.__name__}: ")
 

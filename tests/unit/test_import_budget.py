@@ -1,6 +1,6 @@
-"""How much is loaded on the way to a first call, counted in modules; and that `preload` leaves nothing for later.
+"""Numbers of modules loaded before and by a first call; and after `preload` nothing is loaded later.
 
-`benchmarks/` has the times. A count that grows past its budget here shows there as a slower start.
+The times are in `benchmarks/`: a count above its budget here is a slower start there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ asyncio.run(main())
 
 
 def loaded(code: str, before: str = "") -> set[str]:
-    """The modules that a fresh interpreter loads for `code`, after `before`."""
+    """The modules loaded by `code`, after `before`, in a fresh interpreter."""
     ask = "print(json.dumps(sorted(set(sys.modules) - had)))"
     script = f"{before}\nimport json, sys\nhad = set(sys.modules)\n{code}\n{ask}"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
@@ -46,18 +46,18 @@ def test_modules_of_this_package(code: str, budget: int) -> None:
     assert len([name for name in loaded(code) if name.startswith("circleci_sdk")]) <= budget
 
 
-def test_a_client_adds_little_to_an_event_loop() -> None:
-    """Whoever makes a client has an event loop: what that brings costs nothing more."""
+def test_modules_of_a_client_beyond_asyncio() -> None:
+    """The event loop is loaded already when a client is created."""
     modules = loaded("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", before="import asyncio")
     assert len(modules) <= 80
 
 
-def test_a_call_adds_little_to_httpx_and_pydantic() -> None:
+def test_modules_of_a_call_beyond_httpx_and_pydantic() -> None:
     modules = loaded(CALL, before="import asyncio, httpx, pydantic.main; class_ = type('M', (pydantic.BaseModel,), {})")
     assert len([name for name in modules if not name.startswith(("anyio", "pydantic"))]) <= 75
 
 
-def test_nothing_is_left_after_preload() -> None:
+def test_preload_loads_everything() -> None:
     counts = "from circleci_sdk._core.serialization.decode import decoder\nbefore = decoder.cache_info().misses\n"
     checks = "\nassert decoder.cache_info().misses == before, 'a decoder was built'\n"
     modules = loaded(CALL + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")

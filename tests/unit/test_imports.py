@@ -1,6 +1,6 @@
-"""What is loaded when: nothing heavy before it is needed, and no models but those in use.
+"""Lazy loading: no heavy module before its first use, and only the models in use.
 
-Times would depend on the machine, so the budgets here count modules, in a fresh interpreter each.
+Times depend on the machine, so the budgets count modules, each in a fresh interpreter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HEAVY: Final = ("httpx", "httpcore", "h11", "anyio", "pydantic", "pydantic_core"
 
 
 def loaded_by(code: str) -> set[str]:
-    """The modules that a fresh interpreter has loaded more after this code than before."""
+    """The modules loaded by this code in a fresh interpreter."""
     script = (
         f"import sys, json; before = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
     )
@@ -37,7 +37,7 @@ def roots(modules: Collection[str]) -> set[str]:
     return {module.partition(".")[0] for module in modules}
 
 
-def test_the_package_itself_loads_next_to_nothing() -> None:
+def test_package_loads_few_modules() -> None:
     modules = loaded_by("import circleci_sdk")
     assert of_package(modules, "circleci_sdk") == {"circleci_sdk", "circleci_sdk._public", "circleci_sdk._version"}
     assert not roots(modules) & set(HEAVY)
@@ -45,14 +45,14 @@ def test_the_package_itself_loads_next_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("name", circleci_sdk.__all__)
-def test_every_public_name_is_found(name: str) -> None:
+def test_every_public_name_can_be_imported(name: str) -> None:
     modules = loaded_by(f"from circleci_sdk import {name}")
     assert not of_package(modules, "circleci_sdk.v1") | of_package(modules, "circleci_sdk.v2")
     assert "httpx" not in modules
     assert ("pydantic" in modules) == (name == "UnknownStr")
 
 
-def test_a_client_is_made_without_httpx_and_pydantic() -> None:
+def test_client_is_created_without_httpx_and_pydantic() -> None:
     modules = loaded_by(
         "from circleci_sdk import AsyncCircleCI; client = AsyncCircleCI('token'); client.v2.jobs; client.v1.builds"
     )
@@ -75,7 +75,7 @@ def test_a_client_is_made_without_httpx_and_pydantic() -> None:
         ("v1.users", "UserRepo", {"_users", "_shared"}),
     ],
 )
-def test_a_resource_loads_no_models_but_its_own(resource: str, model: str, homes: set[str]) -> None:
+def test_resource_loads_its_own_models_only(resource: str, model: str, homes: set[str]) -> None:
     version = resource.partition(".")[0]
     package = f"circleci_sdk.{version}.models"
     code = f"from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').{resource}; from {package} import {model}"
@@ -88,8 +88,8 @@ def test_a_resource_loads_no_models_but_its_own(resource: str, model: str, homes
     assert "httpx" not in modules
 
 
-def test_a_call_loads_no_models_but_its_own() -> None:
-    """All the way to a decoded response, with a transport that needs no network."""
+def test_call_loads_its_own_models_only() -> None:
+    """A complete call with a decoded response, on a mock transport."""
     modules = loaded_by(
         "import asyncio, httpx\n"
         "from circleci_sdk import AsyncCircleCI\n"
@@ -105,12 +105,12 @@ def test_a_call_loads_no_models_but_its_own() -> None:
     assert not of_package(modules, "circleci_sdk.helpers")
 
 
-def test_the_tables_load_no_models() -> None:
+def test_operation_tables_load_no_models() -> None:
     modules = loaded_by("from circleci_sdk import v1, v2; assert len(v1.OPERATIONS) + len(v2.OPERATIONS) > 140")
     assert not roots(modules) & {"pydantic", "httpx", "anyio"}
 
 
-def test_what_does_not_exist() -> None:
+def test_missing_names() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         circleci_sdk.nonsense  # type: ignore[attr-defined]  # noqa: B018
     assert set(circleci_sdk.__all__) <= set(dir(circleci_sdk))

@@ -1,4 +1,4 @@
-"""The sentence in an error body is found in every shape that the API and gateways before it have been seen to use."""
+"""The message of an error body is found in all observed formats of the API and of gateways."""
 
 from __future__ import annotations
 

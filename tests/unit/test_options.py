@@ -1,4 +1,4 @@
-"""Limits and options of calls: what is taken, what is refused, and that a view changes nothing below it."""
+"""Timeouts and options: valid and invalid values, and views that leave the client unchanged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_NUMBERS: list[Any] = [0, -1, float("nan"), float("inf"), True, "5"]
 
 @pytest.mark.parametrize("part", ["total", "connect", "read", "write"])
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=repr)
-def test_a_limit_is_a_number_of_seconds(part: str, value: Any) -> None:
+def test_timeout_is_a_number_of_seconds(part: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=f"timeout: {part}"):
         Timeout(**{part: value})
 
@@ -36,14 +36,14 @@ def test_short_forms_of_a_timeout() -> None:
         *(("max_retry_after", value) for value in (-1, float("nan"), float("inf"), False, "2", None)),
     ],
 )
-def test_nonsense_is_refused_by_clients_and_views(option: str, value: Any) -> None:
+def test_invalid_values_are_refused_by_clients_and_views(option: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=option):
         AsyncCircleCI("token", **{option: value})
     with pytest.raises(ConfigError, match=option):
         AsyncCircleCI("token").with_options(**{option: value})
 
 
-def test_a_view_replaces_what_it_names_and_adds_headers_and_parameters() -> None:
+def test_view_replaces_options_and_adds_headers_and_parameters() -> None:
     first = PLAIN.changed(timeout=5, headers={"X-One": "1", "X-Two": "2"}, query={"a": "1"})
     second = first.changed(max_retries=0, max_retry_after=0, headers={"x-one": "3"}, query={"a": "2"})
     assert (first.timeout.total, first.max_retries) == (5, 2)

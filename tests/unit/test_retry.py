@@ -1,4 +1,4 @@
-"""Whether to try again, after how long, and what a response says of its call: tables, without a network."""
+"""Retry decisions, delays and request outcomes: tables, without a network."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DEADLINE = 100.0
         (1, True, True, MAYBE, 503, None, 100, "deadline"),
     ],
 )
-def test_deciding(
+def test_decisions(
     number: int,
     replayable: bool,
     retryable: bool,
@@ -55,12 +55,12 @@ def test_deciding(
     assert decide(attempt, OPTIONS, DEADLINE, due) == reason
 
 
-def test_without_a_deadline_any_moment_will_do() -> None:
+def test_no_deadline() -> None:
     assert decide(Attempt(1, True, True, MAYBE), Options(Timeout(), 1, 0.0), None, 1e12) is None
 
 
 @given(st.booleans(), st.sampled_from(OUTCOMES), st.integers(400, 599) | st.none(), st.integers(1, 5))
-def test_what_may_have_been_done_is_never_repeated_blindly(
+def test_unknown_outcome_is_not_retried(
     retryable: bool, outcome: RequestOutcome, status: int | None, number: int
 ) -> None:
     reason = decide(Attempt(number, False, retryable, outcome, status), OPTIONS, DEADLINE, 0)
@@ -76,23 +76,23 @@ def test_what_may_have_been_done_is_never_repeated_blindly(
         *((status, MAYBE) for status in (408, 500, 501, 502, 503, 504, 599)),
     ],
 )
-def test_what_a_status_says(status: int, outcome: RequestOutcome) -> None:
+def test_outcome_by_status(status: int, outcome: RequestOutcome) -> None:
     assert outcome_of(status) == outcome
 
 
-def test_the_worst_counts() -> None:
+def test_worst_outcome_counts() -> None:
     assert OUTCOMES == ("not_sent", "rejected", "unknown", "processed")
 
 
 @pytest.mark.parametrize(("number", "longest"), [(1, 0.5), (2, 1), (3, 2), (4, 4), (5, 8), (6, 8), (10**6, 8)])
-def test_pauses_grow_and_end(number: int, longest: float) -> None:
+def test_delays_grow_up_to_a_maximum(number: int, longest: float) -> None:
     assert pause(number, None, 0.0) == 0
     assert pause(number, None, 0.5) == longest / 2
     assert pause(number, 0.0, 0.5) == longest / 2
 
 
 @given(st.integers(1, 100), st.floats(0, 1e9) | st.none(), st.floats(0, 1, exclude_max=True))
-def test_no_pause_is_shorter_than_told(number: int, told: float | None, chance: float) -> None:
+def test_delay_is_at_least_retry_after(number: int, told: float | None, chance: float) -> None:
     waited = pause(number, told, chance)
     assert waited == told if told else 0 <= waited < 8
 
@@ -122,7 +122,7 @@ NOW = 1_750_000_000.0  # Sun, 15 Jun 2025 15:06:40 GMT
         ("Sun, 15 Jun 2025 15:00:00 GMT", None, 0.0),
         ("Sun, 15 Jun 2025 25:00:00 GMT", None, None),
         ("Sun, 15 Jun 99999 15:00:00 GMT", None, None),
-        # Counted from the server's own clock, where that can be read.
+        # Relative to the clock of the server, if the response has a Date header.
         ("Sat, 01 Jan 2000 00:00:07 GMT", "Sat, 01 Jan 2000 00:00:00 GMT", 7.0),
         ("Sun, 15 Jun 2025 15:06:43 GMT", "yesterday", 3.0),
         ("5", "Sat, 01 Jan 2000 00:00:00 GMT", 5.0),

@@ -1,4 +1,4 @@
-"""A project is found in whatever people paste, and nothing is guessed."""
+"""Parsing of project slugs from slugs, URLs and git remotes, without guessing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ BASE58 = ("9YytKzouJxzu4TjCRFqAoD", "44n9wujWcTnVZ2b5S8Fnat")
         ("https://www.github.com/acme/web", "gh/acme/web"),
     ],
 )
-def test_what_names_a_project(text: str, slug: str) -> None:
+def test_valid_projects(text: str, slug: str) -> None:
     found = ProjectSlug.parse(text)
     assert str(found) == slug
     assert ProjectSlug.parse(str(found)) == found
@@ -87,19 +87,19 @@ def test_what_names_a_project(text: str, slug: str) -> None:
         "x" * 5000,
     ],
 )
-def test_what_names_none(text: str) -> None:
+def test_invalid_projects(text: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         ProjectSlug.parse(text)
     assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize("value", [None, 5, b"gh/acme/web", ["gh", "acme", "web"]], ids=repr)
-def test_what_is_no_text(value: Any) -> None:
+def test_wrong_types(value: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="takes a string"):
         ProjectSlug.parse(value)
 
 
-def test_the_password_of_a_remote_is_not_quoted() -> None:
+def test_password_of_a_remote_is_not_quoted() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         ProjectSlug.parse("https://user:hunter2@example.com/acme/web.git")
     assert "hunter2" not in str(caught.value)
@@ -108,12 +108,12 @@ def test_the_password_of_a_remote_is_not_quoted() -> None:
 @pytest.mark.parametrize(
     "parts", [("", "a", "b"), ("gh", "", "b"), ("gh", "a", ".."), ("gh", "a/b", "c"), ("gh", "a", "\n")]
 )
-def test_parts_that_make_no_slug(parts: tuple[str, str, str]) -> None:
+def test_invalid_parts(parts: tuple[str, str, str]) -> None:
     with pytest.raises(InvalidArgumentError, match="project_slug"):
         ProjectSlug(*parts)
 
 
-def test_a_slug_is_a_value() -> None:
+def test_slug_is_hashable_and_comparable() -> None:
     slug = ProjectSlug("gh", "acme", "web")
     assert slug == ProjectSlug.parse("gh/acme/web")
     assert {slug: 1}[ProjectSlug.parse("https://github.com/acme/web")] == 1

@@ -1,7 +1,7 @@
-"""What a call goes through, counted in functions that Python calls. Times would depend on the machine.
+"""The work of a call, counted in Python function calls. Times would depend on the machine.
 
-The transport returns at once, so that only the work of this package and of httpx's objects is counted. The budgets
-leave room for other versions of Python and httpx, not for another loop over the headers.
+The transport returns at once, so only the work of this package and of httpx's objects is counted. The budgets have a
+margin for other versions of Python and httpx, but not for another loop over the headers.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Instant(httpx.AsyncBaseTransport):
 
 
 class Work:
-    """Counts the Python functions that start while it is entered, by the package that they belong to."""
+    """Counts the Python function calls in its block by package."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -59,7 +59,7 @@ class Work:
 
 @pytest.fixture
 def instant(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network of the client's own transport, gone."""
+    """Replaces the network of the client's own transport."""
 
     def open_transport(network: Network) -> httpx.AsyncBaseTransport:
         return _Instant()
@@ -81,7 +81,7 @@ async def test_one_call(anyio_backend: str) -> None:
 
 @pytest.mark.usefixtures("instant")
 async def test_one_page(anyio_backend: str) -> None:
-    """With another address each time, which cannot be remembered."""
+    """With a different URL each time, which cannot be cached."""
     async with AsyncCircleCI("token") as client:
         for number in range(3):
             await client.v2.pipelines.list_for_project(f"gh/acme/web-{number}", branch="main")
@@ -91,13 +91,13 @@ async def test_one_page(anyio_backend: str) -> None:
         assert calls["httpx"] <= 70
 
 
-async def test_a_request_without_a_body_sends_not_even_an_empty_piece(anyio_backend: str) -> None:
+async def test_request_without_body_sends_no_chunk(anyio_backend: str) -> None:
     assert [piece async for piece in _Content(b"")] == []
     assert [piece async for piece in _Content(b"{}")] == [b"{}"]
 
 
 @pytest.mark.usefixtures("instant")
-async def test_the_work_does_not_grow_with_the_calls_before(anyio_backend: str) -> None:
+async def test_work_is_independent_of_earlier_calls(anyio_backend: str) -> None:
     async with AsyncCircleCI("token") as client:
         counts: list[int] = []
         for _ in range(4):
@@ -110,8 +110,8 @@ async def test_the_work_does_not_grow_with_the_calls_before(anyio_backend: str) 
         assert counts[1] == counts[2] == counts[3]
 
 
-async def test_clients_share_the_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
-    """They are most of the memory of a client, and most of the time that it takes to make one."""
+async def test_clients_share_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+    """Certificates are most of the memory and of the construction time of a client."""
     _context.cache_clear()
     read: list[object] = []
     create = httpx.create_ssl_context
@@ -128,7 +128,7 @@ async def test_clients_share_the_certificates(monkeypatch: pytest.MonkeyPatch, a
     assert len(read) == 1
 
 
-async def test_plain_http_reads_no_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+async def test_plain_http_loads_no_certificates(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
     monkeypatch.setattr(
         "circleci_sdk._core.transport.connections._certificates", lambda verify: pytest.fail("they were read")
     )
