@@ -25,7 +25,9 @@ BENCH = nox.project.dependency_groups(PROJECT, "bench")
 PEERS = [["httpx-aiohttp"], ["openai"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
 PARALLEL = ("-n", "logical")
 # These need the generator and the checkers, which the sessions with the package and its tests alone do not have.
-WITHOUT_DEV = [f"--ignore=tests/{name}" for name in ("codegen", "typing", "wire/test_contract_bites.py")]
+WITHOUT_DEV = [
+    f"--ignore=tests/{name}" for name in ("codegen", "typing", "test_architecture.py", "wire/test_contract_bites.py")
+]
 BOUNDED = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["testing"]]
 
 
