@@ -63,7 +63,7 @@ class Session:
         self.clock: Clock = SystemClock()
         # Sets, not numbers: threads would lose counts.
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
-        self.limiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
+        self.limiter: RateLimiter | LocalRateLimiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
         self.rate_limit: RateLimit | None = None
         self.announced: Final[set[str]] = set()
         self._closed = False

@@ -39,7 +39,7 @@ class Http:
             self.transport: httpx.AsyncBaseTransport = _Borrowed(network.http_client)
         else:
             self.transport = network.transport or open_transport(network)
-        self.is_connected = False
+        self.is_connected: bool = False
 
     @property
     def holds_connections(self) -> bool:
