@@ -33,7 +33,6 @@ if TYPE_CHECKING:
         RequestTimeoutError,
         RetryStopReason,
         ServerError,
-        SignatureError,
         StatusError,
         TransportError,
         UnprocessableEntityError,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from ._preload import preload
     from .client import AsyncCircleCI
     from .helpers.runs.result import RunFailedError, RunSkippedError, RunTimeoutError
+    from .webhooks.errors import SignatureError
 else:
     from ._public import lazy
 
@@ -63,7 +63,7 @@ else:
                 "ConflictError ConnectionFailedError DecodeError GoneError InvalidArgumentError NotFoundError "
                 "PaginationError PermissionDeniedError PoolExhaustedError RateLimitError RequestOutcome "
                 "RequestTimeoutError RetryStopReason ServerError "
-                "SignatureError StatusError TransportError UnprocessableEntityError"
+                "StatusError TransportError UnprocessableEntityError"
             ),
             "._core.messages": "Headers",
             "._core.operation": "Operation",
@@ -78,6 +78,7 @@ else:
             "._preload": "preload",
             ".client": "AsyncCircleCI",
             ".helpers.runs.result": "RunFailedError RunSkippedError RunTimeoutError",
+            ".webhooks.errors": "SignatureError",
         },
     )
 

@@ -1,4 +1,4 @@
-"""Deliveries for tests: their bodies, signed, and a way to bring them to an ASGI app without a network."""
+"""Deliveries for tests: signed bodies, and requests to an ASGI app in process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def project(slug: str = "github/acme/web") -> Json:
 
 
 def pipeline(**changes: Any) -> Json:
-    """A pipeline of GitHub OAuth; other forms are made by changes."""
+    """A pipeline of GitHub OAuth, with changes."""
     whole = {
         "id": PIPELINE_ID,
         "number": 7,
@@ -81,7 +81,7 @@ def _shared(kind: str, number: int) -> Json:
 
 
 def workflow(number: int = 1, status: str = "failed", **changes: Any) -> Json:
-    """The body of a workflow-completed; the workflow is that of `job`."""
+    """The body of a workflow-completed, of the workflow of `job`."""
     about = {
         "id": WORKFLOW_ID,
         "name": "build",
@@ -126,7 +126,7 @@ def headers(body: bytes, secret: str = SECRET) -> dict[str, str]:
 
 @dataclass
 class Reply:
-    """What an ASGI app responded."""
+    """The response of an ASGI app."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)

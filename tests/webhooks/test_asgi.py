@@ -1,4 +1,4 @@
-"""The door: what it returns, what it hands on, and how it is opened and shut."""
+"""`WebhookApp`: responses, dispatch, startup and shutdown."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from tests.webhooks.deliveries import SECRET, headers, post, raw
 PING = raw(deliveries.ping())
 
 
-def heard_by(router: Router) -> list[str]:
-    """The ids of pings that a handler of this router heard."""
-    heard: list[str] = []
+def received_by(router: Router) -> list[str]:
+    """The ids of the pings that a handler of this router received."""
+    received: list[str] = []
 
     @router.on(Ping)
     async def hear(event: Ping) -> None:
-        heard.append(event.id)
+        received.append(event.id)
 
-    return heard
+    return received
 
 
 def app_of(router: Router, **options: Any) -> WebhookApp:
     return WebhookApp(router, **{"secret": SECRET, **options})
 
 
-async def test_a_good_delivery_is_responded_and_then_handled_once() -> None:
-    router, limiter, heard = Router(), anyio.Event(), list[str]()
+async def test_a_valid_delivery_gets_a_response_and_is_handled_once() -> None:
+    router, release, received = Router(), anyio.Event(), list[str]()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
-        await limiter.wait()
-        heard.append(event.id)
+        await release.wait()
+        received.append(event.id)
 
     app = app_of(router)
     with anyio.fail_after(5):
@@ -53,14 +53,14 @@ async def test_a_good_delivery_is_responded_and_then_handled_once() -> None:
             again = await post(app, PING)
             assert (first.status, first.text, first.headers["content-type"]) == (
                 200,
-                "Taken.\n",
+                "Accepted.\n",
                 "text/plain; charset=utf-8",
             )
-            assert (again.status, again.text) == (200, "This delivery is known already.\n")
-            assert heard == []
-            assert repr(app) == "<WebhookApp, 1 deliveries being worked on>"
-            limiter.set()
-    assert heard == [deliveries.uuid(1)]
+            assert (again.status, again.text) == (200, "Duplicate delivery.\n")
+            assert received == []
+            assert repr(app) == "<WebhookApp, 1 deliveries in progress>"
+            release.set()
+    assert received == [deliveries.uuid(1)]
 
 
 JOB = raw(deliveries.job())
@@ -78,38 +78,38 @@ JOB = raw(deliveries.job())
         (b"x" * 2001, None, "POST", 413, "larger than 2000 bytes"),
         (PING, {**headers(PING), "content-length": "2001"}, "POST", 413, "larger than 2000 bytes"),
         (PING, {**headers(PING), "content-length": "9" * 5000}, "POST", 413, "larger than 2000 bytes"),
-        (PING, {**headers(PING), "content-length": "-5"}, "POST", 200, "Taken"),
+        (PING, {**headers(PING), "content-length": "-5"}, "POST", 200, "Accepted"),
         (PING, None, "GET", 405, "by POST"),
         (PING, None, "DELETE", 405, "by POST"),
-        (raw({"type": "deploy-completed"}), None, "POST", 200, "Taken"),
+        (raw({"type": "deploy-completed"}), None, "POST", 200, "Accepted"),
     ],
 )
-async def test_every_other_request_is_responded_with_a_plain_sentence(
+async def test_error_responses_are_plain_text(
     content: bytes, given: dict[str, str] | None, method: str, status: int, words: str
 ) -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, max_body=2000)
     async with app:
         reply = await post(app, content, given, method=method)
     assert (reply.status, words in reply.text, reply.text.count("\n")) == (status, True, 1)
     assert reply.headers["content-length"] == str(len(reply.text.encode()))
     assert reply.headers.get("allow") == ("POST" if status == 405 else None)
-    assert bool(heard) == (status == 200 and content == PING)
+    assert bool(received) == (status == 200 and content == PING)
 
 
-async def test_a_body_in_pieces_is_one_body_and_its_size_is_counted() -> None:
+async def test_a_body_in_chunks_is_joined_and_limited() -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, max_body=len(PING))
     async with app:
         pieces = [PING[:10], b"", PING[10:]]
         assert (await post(app, PING, parts=pieces)).status == 200
         assert (await post(app, PING, parts=[*pieces, b" ", b"never read"])).status == 413
-    assert heard == [deliveries.uuid(1)]
+    assert received == [deliveries.uuid(1)]
 
 
-async def test_a_body_that_never_comes_is_given_up() -> None:
+async def test_reading_the_body_has_a_timeout() -> None:
     app = app_of(Router(), read_timeout=0.01)
 
     async def receive() -> Any:
@@ -126,7 +126,7 @@ async def test_a_body_that_never_comes_is_given_up() -> None:
     assert sent[0]["status"] == 408
 
 
-async def test_a_sender_that_hangs_up_early_changes_nothing() -> None:
+async def test_an_early_disconnect_has_no_effect() -> None:
     app = app_of(Router())
     sent: list[Any] = []
 
@@ -141,50 +141,50 @@ async def test_a_sender_that_hangs_up_early_changes_nothing() -> None:
     assert sent[0]["status"] == 401
 
 
-async def test_without_a_secret_anybody_is_heard_and_that_has_to_be_said() -> None:
+async def test_without_a_secret_deliveries_are_unauthenticated_and_secret_is_required() -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, secret=None)
     async with app:
         assert (await post(app, PING, {})).status == 200
-    assert heard
+    assert received
     with pytest.raises(TypeError, match="secret"):
         WebhookApp(router)  # type: ignore[call-arg]
     for empty in ("", [], ["a", ""]):
-        with pytest.raises(InvalidArgumentError, match="empty"):
+        with pytest.raises(InvalidArgumentError, match="got an empty one"):
             app_of(router, secret=empty)
 
 
-async def test_both_secrets_are_taken_while_they_change() -> None:
+async def test_both_secrets_are_valid_during_a_rotation() -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, secret=["new", "old"])
     async with app:
         for number, secret in enumerate(("new", "old", "older")):
             content = raw(deliveries.ping(number))
             reply = await post(app, content, headers(content, secret))
             assert reply.status == (401 if secret == "older" else 200)
-    assert len(heard) == 2
+    assert len(received) == 2
 
 
-async def test_too_much_work_is_refused_and_taken_later() -> None:
-    router, limiter = Router(), anyio.Event()
+async def test_deliveries_above_max_running_are_rejected_and_accepted_later() -> None:
+    router, release = Router(), anyio.Event()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
-        await limiter.wait()
+        await release.wait()
 
     app = app_of(router, max_running=2)
     contents = [raw(deliveries.ping(number)) for number in range(3)]
     with anyio.fail_after(5):
         async with app:
             assert [(await post(app, content)).status for content in contents] == [200, 200, 503]
-            limiter.set()
+            release.set()
             await anyio.wait_all_tasks_blocked()
-            assert (await post(app, contents[2])).text == "Taken.\n"
+            assert (await post(app, contents[2])).text == "Accepted.\n"
 
 
-async def test_a_store_that_fails_makes_circleci_try_again() -> None:
+async def test_a_failing_store_gives_503() -> None:
     class Broken(MemoryStore):
         broken = True
 
@@ -195,17 +195,17 @@ async def test_a_store_that_fails_makes_circleci_try_again() -> None:
 
     store = Broken()
     router = Router(store=store)
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, max_running=1)
     async with app:
         for _ in range(3):
             assert (await post(app, PING)).status == 503
         store.broken = False
         assert (await post(app, PING)).status == 200
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
-async def test_a_store_that_hangs_is_given_up_in_time() -> None:
+async def test_a_claim_has_a_timeout() -> None:
     class Hanging(MemoryStore):
         async def claim(self, delivery_id: str) -> bool:
             await anyio.sleep_forever()
@@ -217,40 +217,40 @@ async def test_a_store_that_hangs_is_given_up_in_time() -> None:
             assert (await post(app, PING)).status == 503
 
 
-async def test_a_request_that_is_cancelled_while_it_is_claimed_is_handled_or_not_claimed() -> None:
-    entered, limiter = anyio.Event(), anyio.Event()
+async def test_a_request_cancelled_during_the_claim_is_handled_or_not_claimed() -> None:
+    entered, release = anyio.Event(), anyio.Event()
 
     class Slow(MemoryStore):
         async def claim(self, delivery_id: str) -> bool:
             new = await super().claim(delivery_id)
             entered.set()
-            await limiter.wait()
+            await release.wait()
             return new
 
     router = Router(store=Slow())
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router)
     with anyio.fail_after(5):
         async with app, anyio.create_task_group() as tasks:
             tasks.start_soon(post, app, PING)
             await entered.wait()
             tasks.cancel_scope.cancel()
-            limiter.set()
-    assert heard == [deliveries.uuid(1)]
+            release.set()
+    assert received == [deliveries.uuid(1)]
 
 
-async def test_a_claim_that_ends_after_the_shut_down_is_given_back() -> None:
-    entered, limiter = anyio.Event(), anyio.Event()
+async def test_a_claim_that_ends_after_the_shutdown_is_released() -> None:
+    entered, release = anyio.Event(), anyio.Event()
 
     class Slow(MemoryStore):
         async def claim(self, delivery_id: str) -> bool:
             entered.set()
-            await limiter.wait()
+            await release.wait()
             return await super().claim(delivery_id)
 
     store = Slow()
     router = Router(store=store)
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router, shutdown_timeout=0.01)
     responses: list[int] = []
 
@@ -262,20 +262,20 @@ async def test_a_claim_that_ends_after_the_shut_down_is_given_back() -> None:
             async with app:
                 tasks.start_soon(ask)
                 await entered.wait()
-            limiter.set()
+            release.set()
         assert (responses, len(store)) == ([503], 0)
         async with app:
             await ask()
-    assert (responses, heard) == ([503, 200], [deliveries.uuid(1)])
+    assert (responses, received) == ([503, 200], [deliveries.uuid(1)])
 
 
-async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
-    router, begun, limiter, done = Router(), anyio.Event(), anyio.Event(), list[str]()
+async def test_shutdown_waits_for_handlers_and_accepts_no_deliveries() -> None:
+    router, begun, release, done = Router(), anyio.Event(), anyio.Event(), list[str]()
 
     @router.on(Ping)
     async def slow(event: Ping) -> None:
         begun.set()
-        await limiter.wait()
+        await release.wait()
         done.append(event.id)
 
     app = app_of(router)
@@ -286,7 +286,7 @@ async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
             async def meanwhile() -> None:
                 await anyio.wait_all_tasks_blocked()
                 late.append((await post(app, raw(deliveries.ping(2)))).status)
-                limiter.set()
+                release.set()
 
             async with app:
                 await post(app, PING)
@@ -295,7 +295,7 @@ async def test_shut_down_waits_for_handlers_and_takes_nothing_new() -> None:
     assert (done, late) == ([deliveries.uuid(1)], [503])
 
 
-async def test_shut_down_ends_what_does_not_finish_and_reports_it() -> None:
+async def test_shutdown_cancels_and_reports_running_handlers() -> None:
     failures: list[HandlerFailure] = []
 
     async def note(failure: HandlerFailure) -> None:
@@ -316,7 +316,7 @@ async def test_shut_down_ends_what_does_not_finish_and_reports_it() -> None:
     assert (await post(app, PING)).status == 503
 
 
-async def test_an_app_that_breaks_down_or_is_cancelled_does_not_wait() -> None:
+async def test_shutdown_after_an_error_or_cancellation_does_not_wait() -> None:
     router = Router(on_error=None)
 
     @router.on(Ping)
@@ -341,9 +341,9 @@ async def test_an_app_that_breaks_down_or_is_cancelled_does_not_wait() -> None:
             assert (await post(app, raw({"type": "x"}))).status == 200
 
 
-async def test_the_lifespan_of_a_server_opens_and_shuts_the_door() -> None:
+async def test_the_lifespan_starts_and_stops_the_receiver() -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     app = app_of(router)
     sent: list[str] = []
     send_in, receive_in = anyio.create_memory_object_stream[dict[str, Any]](2)
@@ -361,10 +361,10 @@ async def test_the_lifespan_of_a_server_opens_and_shuts_the_door() -> None:
             assert (await post(app, PING)).status == 200
             await send_in.send({"type": "lifespan.shutdown"})
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert heard == [deliveries.uuid(1)]
+    assert received == [deliveries.uuid(1)]
 
 
-async def test_other_protocols_are_turned_away() -> None:
+async def test_other_protocols_are_rejected() -> None:
     app = app_of(Router())
     sent: list[Any] = []
 
@@ -376,14 +376,14 @@ async def test_other_protocols_are_turned_away() -> None:
 
     await app({"type": "websocket"}, receive, send)
     assert sent == [{"type": "websocket.close", "code": 1000}]
-    with pytest.raises(ConfigError, match="speaks HTTP"):
+    with pytest.raises(ConfigError, match="expected an HTTP request"):
         await app({"type": "carrier-pigeon"}, receive, send)
 
 
 @pytest.mark.parametrize("framework", [Starlette, FastAPI])
-async def test_mounted_into_an_app_it_lives_with_the_app_around_it(framework: type[Starlette]) -> None:
+async def test_a_mounted_app_uses_the_lifespan_of_the_outer_app(framework: type[Starlette]) -> None:
     router = Router()
-    heard = heard_by(router)
+    received = received_by(router)
     hooks = app_of(router)
     site = framework(routes=[Route("/hook", hooks)], lifespan=hooks.lifespan)
     site.mount("/circleci", hooks)
@@ -392,18 +392,18 @@ async def test_mounted_into_an_app_it_lives_with_the_app_around_it(framework: ty
         async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
             before = await client.post("/circleci/", content=PING, headers=headers(PING))
             assert before.status_code == 503
-            assert "give that app its lifespan" in before.text
+            assert "must use its lifespan" in before.text
             async with site.router.lifespan_context(site):
                 for path in ("/circleci/", "/hook"):
                     reply = await client.post(path, content=PING, headers=headers(PING))
                     assert reply.status_code == 200
                 assert (await client.get("/circleci/")).status_code == 405
-    assert heard == [deliveries.uuid(1)]
+    assert received == [deliveries.uuid(1)]
 
 
 @asynccontextmanager
 async def served(app: Any) -> AsyncIterator[str]:
-    """The app under uvicorn in a thread, with its lifespan; asyncio there, whatever runs here."""
+    """The app under uvicorn on asyncio in a thread, with its lifespan."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", ws="none"))
     ready = threading.Event()
     begin: Callable[..., Awaitable[None]] = server.startup
@@ -424,9 +424,9 @@ async def served(app: Any) -> AsyncIterator[str]:
         await anyio.to_thread.run_sync(thread.join)
 
 
-async def test_alone_under_uvicorn() -> None:
+async def test_standalone_with_uvicorn() -> None:
     router = Router()
-    heard, unknown = heard_by(router), list[str]()
+    received, unknown = received_by(router), list[str]()
 
     @router.on(UnknownEvent)
     async def other(event: UnknownEvent) -> None:
@@ -440,4 +440,4 @@ async def test_alone_under_uvicorn() -> None:
                 assert (await client.post("/", content=content, headers=headers(content))).status_code == 200
             assert (await client.post("/", content=PING, headers=headers(b""))).status_code == 401
             assert (await client.post("/any/path", content=b"x" * (1 << 20) + b"x")).status_code == 413
-    assert (heard, unknown) == ([deliveries.uuid(1)], ["deploy-completed"])
+    assert (received, unknown) == ([deliveries.uuid(1)], ["deploy-completed"])

@@ -1,4 +1,4 @@
-"""Deliveries and polling of a whole project, on the fake: whatever gets lost, each event comes once and in order."""
+"""`follow` on the fake: each event once and in order, also with lost deliveries."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from circleci_sdk.webhooks import (
     parse,
     register,
 )
-from circleci_sdk.webhooks.follow import Follow
+from circleci_sdk.webhooks.following import Follow
 
 SLUG = "gh/acme/web"
 PLAN = Workflow("build", Job("lint", 5), Job("test", 20, outcome="failed"), Job("slow", 400))
 
 
 class Stage:
-    """A fake with a project, a receiver in the same process, and one who follows."""
+    """A fake with a project, a receiver in the same process, and a `follow`."""
 
     def __init__(self, **plan: Any) -> None:
         self.fake = FakeCircleCI()
@@ -51,12 +51,12 @@ class Stage:
         return follow(self.client, SLUG, **{"webhooks": self.router, **options})
 
     async def deliver(self) -> None:
-        """Send what is pending, and let the router have it."""
+        """Send the pending deliveries to the router."""
         await self.fake.webhooks.deliver(transport=httpx.ASGITransport(self.app))
         await anyio.wait_all_tasks_blocked()
 
     def lose(self) -> Sequence[Any]:
-        """What is pending never arrives."""
+        """Drop the pending deliveries."""
         lost = self.fake.webhooks.pending
         self.fake.webhooks._pending.clear()
         return lost
@@ -77,7 +77,7 @@ async def take(events: Follow, count: int) -> list[str]:
 
 
 async def nothing_more(events: Follow) -> bool:
-    """Whether nothing comes although the clock goes on for a while."""
+    """Whether no event comes while the clock continues."""
     with anyio.move_on_after(0.2):
         await anext(events)
         return False
@@ -85,7 +85,7 @@ async def nothing_more(events: Follow) -> bool:
 
 
 async def begin(events: Follow) -> None:
-    """Let it see what there is; nothing is news."""
+    """Let it read the initial state, which has no events."""
     with anyio.move_on_after(0.05):
         raise AssertionError(shown(await anext(events)))
 
@@ -93,7 +93,7 @@ async def begin(events: Follow) -> None:
 ALL = ["lint success", "test failed", "slow success", "build failed"]
 
 
-async def test_polling_alone_tells_everything() -> None:
+async def test_polling_alone_returns_all_events() -> None:
     async with Stage() as stage:
         events = stage.follow(webhooks=None, poll=30)
         assert repr(events) == "<Follow of gh/acme/web>"
@@ -104,7 +104,7 @@ async def test_polling_alone_tells_everything() -> None:
         assert await nothing_more(events)
 
 
-async def test_deliveries_alone_tell_everything() -> None:
+async def test_deliveries_alone_return_all_events() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=None)
         stage.project.push()
@@ -116,7 +116,7 @@ async def test_deliveries_alone_tell_everything() -> None:
         assert stage.calls("v2.pipelines.list_for_project") == 0
 
 
-async def test_a_polled_event_is_what_the_delivery_would_have_said() -> None:
+async def test_a_polled_event_equals_the_delivery() -> None:
     async with Stage() as stage:
         pushed, polled = stage.follow(poll=None), stage.follow(webhooks=None)
         with anyio.fail_after(10):
@@ -131,7 +131,7 @@ async def test_a_polled_event_is_what_the_delivery_would_have_said() -> None:
                 del body[only]
             commit = body["pipeline"]["vcs"].pop("commit")
             assert commit["subject"] == "Improve things"
-            body["workflow"].pop("stopped_at")  # of a job's workflow it depends on when one looks
+            body["workflow"].pop("stopped_at")  # in a job's workflow it depends on the time of the poll
             body["pipeline"].pop("trigger_parameters", None)
             body["pipeline"]["vcs"].pop("tag", None)
         assert mine == theirs
@@ -139,7 +139,7 @@ async def test_a_polled_event_is_what_the_delivery_would_have_said() -> None:
         assert branch_of(one) == branch_of(other) == "main"
 
 
-async def test_when_deliveries_stop_polling_takes_over_and_back() -> None:
+async def test_polling_replaces_missing_deliveries_and_stops_again() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=60)
         stage.project.push()
@@ -170,7 +170,7 @@ async def test_deliveries_in_any_order_and_with_losses(order: tuple[int, ...]) -
         assert await nothing_more(events)
 
 
-async def test_what_was_over_before_is_left_out_and_what_ran_is_told_whole() -> None:
+async def test_ended_workflows_are_ignored_and_running_ones_are_complete() -> None:
     async with Stage() as stage:
         stage.project.push()
         stage.fake.clock.run_until_idle()
@@ -185,7 +185,7 @@ async def test_what_was_over_before_is_left_out_and_what_ran_is_told_whole() -> 
         assert await take(events, 4) == ALL
 
 
-async def test_a_rerun_is_a_workflow_of_its_own() -> None:
+async def test_a_rerun_is_a_separate_workflow() -> None:
     async with Stage() as stage:
         events = stage.follow(webhooks=None)
         stage.project.push()
@@ -212,7 +212,7 @@ async def test_only_some_events_or_one_branch() -> None:
             assert await nothing_more(events)
 
 
-async def test_other_projects_are_none_of_its_business() -> None:
+async def test_other_projects_are_ignored() -> None:
     async with Stage() as stage:
         stage.fake.add_project("gh/acme/api")
         await register(stage.client, "gh/acme/api", url="http://bot/", secret="s")
@@ -225,7 +225,7 @@ async def test_other_projects_are_none_of_its_business() -> None:
         assert await nothing_more(events)
 
 
-async def test_what_fails_for_the_moment_is_tried_again_and_nothing_is_lost() -> None:
+async def test_temporary_failures_are_retried_without_loss() -> None:
     async with Stage() as stage:
         quick = stage.client.with_options(max_retries=0)
         events = follow(quick, SLUG, webhooks=stage.router, poll=60)
@@ -243,7 +243,7 @@ async def test_what_fails_for_the_moment_is_tried_again_and_nothing_is_lost() ->
         assert await nothing_more(events)
 
 
-async def test_deliveries_wait_while_the_api_cannot_be_asked() -> None:
+async def test_deliveries_wait_while_the_api_is_unavailable() -> None:
     async with Stage() as stage:
         events = follow(stage.client.with_options(max_retries=0), SLUG, webhooks=stage.router, poll=None)
         stage.project.push()
@@ -253,7 +253,7 @@ async def test_deliveries_wait_while_the_api_cannot_be_asked() -> None:
         assert await take(events, 4) == ALL
 
 
-async def test_what_will_not_get_better_is_raised_and_the_loop_can_go_on() -> None:
+async def test_other_errors_are_raised_and_iteration_can_continue() -> None:
     async with Stage() as stage:
         events = stage.follow(webhooks=None)
         stage.fake.fail_next("v2.pipelines.list_for_project", status=401)
@@ -267,7 +267,7 @@ async def test_what_will_not_get_better_is_raised_and_the_loop_can_go_on() -> No
 
 
 async def cancelled_after(checkpoints: int, events: Follow) -> str | None:
-    """The next event, unless so many turns of the loop are over before."""
+    """The next event; None after a number of turns of the event loop."""
     got: str | None = None
     async with anyio.create_task_group() as tasks:
 
@@ -282,7 +282,7 @@ async def cancelled_after(checkpoints: int, events: Follow) -> str | None:
     return got
 
 
-async def test_a_loop_that_is_cancelled_anywhere_loses_nothing() -> None:
+async def test_cancellation_at_any_await_loses_no_event() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=60)
         await begin(events)
@@ -303,7 +303,7 @@ async def test_a_loop_that_is_cancelled_anywhere_loses_nothing() -> None:
         assert stops > 2
 
 
-async def test_more_new_pipelines_than_a_page_are_all_seen() -> None:
+async def test_more_new_pipelines_than_a_page_are_all_read() -> None:
     async with Stage(runs=Workflow("quick", Job("one", 1))) as stage:
         events = stage.follow(webhooks=None, events=["workflow-completed"])
         stage.project.push()
@@ -314,7 +314,7 @@ async def test_more_new_pipelines_than_a_page_are_all_seen() -> None:
         assert await nothing_more(events)
 
 
-async def test_one_that_runs_long_is_not_forgotten_behind_newer_ones() -> None:
+async def test_a_long_pipeline_is_polled_behind_newer_ones() -> None:
     plan = Workflow("release", Job("one", 1), Approval("ok?", requires=["one"]), Job("two", 1, requires=["ok?"]))
     async with Stage(runs=plan) as stage:
         events = stage.follow(webhooks=None)
@@ -330,11 +330,11 @@ async def test_one_that_runs_long_is_not_forgotten_behind_newer_ones() -> None:
         assert await take(events, 2) == ["two success", "release success"]
 
 
-async def test_deliveries_that_find_the_queue_full_are_polled() -> None:
+async def test_deliveries_dropped_by_a_full_queue_are_polled() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=10_000)
         await begin(events)
-        events._tap._size = 0  # type: ignore[union-attr]
+        events._subscription._size = 0  # type: ignore[union-attr]
         events._polled = events._clock.monotonic()
         stage.project.push()
         stage.fake.clock.advance(500)
@@ -344,10 +344,10 @@ async def test_deliveries_that_find_the_queue_full_are_polled() -> None:
         assert (stage.fake.clock.now - began).total_seconds() < 5000
 
 
-async def test_what_makes_no_sense_is_refused() -> None:
+async def test_invalid_arguments_are_rejected() -> None:
     async with Stage() as stage:
         for options, words in (
-            ({"webhooks": None, "poll": None}, "nothing to follow"),
+            ({"webhooks": None, "poll": None}, "expected webhooks or poll"),
             ({"poll": 0}, "poll"),
             ({"poll": -1}, "poll"),
             ({"poll": float("nan")}, "poll"),

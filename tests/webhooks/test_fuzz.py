@@ -1,4 +1,4 @@
-"""Whatever bytes and headers come: an event, or an error of this package."""
+"""Any bytes and headers give an event or an error of this package."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ WHOLE = {
 @given(
     body=some.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()), given_headers=headers
 )
-def test_verify_raises_nothing_but_signature_errors(body: bytes, given_headers: Any) -> None:
+def test_verify_only_raises_signature_errors(body: bytes, given_headers: Any) -> None:
     try:
         verify(body, given_headers, SECRET)
     except SignatureError:
@@ -64,7 +64,7 @@ def test_verify_raises_nothing_but_signature_errors(body: bytes, given_headers: 
 @given(
     body=some.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()), given_headers=headers
 )
-def test_parse_raises_nothing_but_errors_of_this_package(body: bytes, given_headers: Any) -> None:
+def test_parse_only_raises_errors_of_this_package(body: bytes, given_headers: Any) -> None:
     for secret in (None, SECRET):
         try:
             event = parse(body, given_headers, secret=secret)
@@ -75,7 +75,7 @@ def test_parse_raises_nothing_but_errors_of_this_package(body: bytes, given_head
 
 
 def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place in a body, its root left out."""
+    """The path of every value in a body, without the root."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     below = [found for key, child in items for found in places(child, (*place, key))]
     return below + ([place] if place else [])
@@ -83,7 +83,7 @@ def places(value: Any, place: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @given(data=some.data(), kind=some.sampled_from(KINDS))
 @settings(max_examples=300)
-def test_a_signed_body_with_anything_in_any_place(data: some.DataObject, kind: str | None) -> None:
+def test_a_signed_body_with_any_value_in_any_field(data: some.DataObject, kind: str | None) -> None:
     body = json.loads(json.dumps(WHOLE[kind]))
     for _ in range(data.draw(some.integers(1, 3))):
         *above, last = data.draw(some.sampled_from(places(body)))
@@ -102,7 +102,7 @@ def test_a_signed_body_with_anything_in_any_place(data: some.DataObject, kind: s
 
 
 def look_at(event: Any) -> None:
-    """What everybody asks of an event never fails either."""
+    """The functions on events do not fail either."""
     assert isinstance(delivery_id(event), str)
     for ask in (branch_of, tag_of, status_of, project_slug_of):
         assert isinstance(ask(event), str | None)

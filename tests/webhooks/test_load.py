@@ -23,11 +23,11 @@ from tests.webhooks.test_asgi import served
 
 COUNT = int(os.environ.get("WEBHOOK_LOAD", "3000"))
 OVER_SOCKETS = COUNT // 5
-"""Fewer: the client of the test is what takes the time there."""
+"""Fewer, since the HTTP client of the test takes the most time."""
 
 
 def storm(count: int) -> list[tuple[bytes, dict[str, str], bool]]:
-    """Bodies, headers and whether they are good, in an order that is the same each time."""
+    """Bodies, headers and whether they are valid, in a reproducible order."""
     chance = random.Random(5)
     sent: list[tuple[bytes, dict[str, str], bool]] = []
     for number in range(count):
@@ -51,7 +51,7 @@ def storm(count: int) -> list[tuple[bytes, dict[str, str], bool]]:
 
 
 class Receiver:
-    """A router that counts, with one handler that fails now and then."""
+    """A router that counts events, with a handler that fails for some."""
 
     def __init__(self) -> None:
         self.handled: Counter[str] = Counter()
@@ -140,7 +140,7 @@ async def test_over_sockets() -> None:
     receiver.check(OVER_SOCKETS, responses, sent)
 
 
-def test_the_storm_is_what_it_is_said_to_be() -> None:
+def test_the_load_contains_duplicates_and_forgeries() -> None:
     sent = storm(COUNT)
     good = Counter(json.loads(content)["id"] for content, _, is_good in sent if is_good)
     assert len(good) == COUNT

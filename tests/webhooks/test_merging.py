@@ -1,4 +1,4 @@
-"""Deliveries and polls in any order: each event once, jobs as they stopped, the workflow last."""
+"""Deliveries and polls in any order: each event once, jobs in the order of their ends, the workflow last."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from circleci_sdk.webhooks import JobCompleted, WorkflowCompleted, parse
-from circleci_sdk.webhooks.merging import JOBS, SWEEP, WORKFLOWS, Merge, next_poll
+from circleci_sdk.webhooks.merging import JOBS, MAX_POLL_DELAY, WORKFLOWS, Merge, next_poll
 from tests.webhooks import deliveries
 from tests.webhooks.deliveries import uuid
 
@@ -50,41 +50,41 @@ BOTH = frozenset({JOBS, WORKFLOWS})
 W = 900_001
 
 
-def test_a_delivery_brings_the_jobs_that_stopped_before_it() -> None:
+def test_a_delivery_emits_the_jobs_that_stopped_before_it() -> None:
     merge = Merge(BOTH)
     merge.delivered(job(2), [job(1), job(2), job(3)])
     assert names(merge) == [1, 2]
     merge.delivered(end(5), [job(3), job(1), job(4), job(2)])
     assert names(merge) == [3, 4, W]
     for late in (job(4), end(5)):
-        assert not merge.is_news(late)
+        assert not merge.is_new(late)
         merge.delivered(late, [job(1)])
     merge.polled([job(1), job(2)], end(5))
     assert names(merge) == []
 
 
-def test_a_workflow_that_was_over_is_silent_until_a_delivery_speaks_of_it() -> None:
+def test_an_ended_workflow_is_ignored_until_a_delivery() -> None:
     merge = Merge(BOTH)
-    merge.silence(uuid(W))
-    assert merge.is_over(uuid(W))
+    merge.ignore(uuid(W))
+    assert merge.is_done(uuid(W))
     merge.delivered(end(5), [job(1)])
     assert names(merge) == [1, W]
-    merge.silence(uuid(W))
-    assert not merge.is_news(end(5))
-    merge.silence(uuid(900_003))
+    merge.ignore(uuid(W))
+    assert not merge.is_new(end(5))
+    merge.ignore(uuid(900_003))
     merge.delivered(job(31, 3), [job(30, 3), job(32, 3)])
     assert names(merge) == [30, 31]
-    assert not merge.is_over(uuid(900_003))
-    assert not merge.is_over(uuid(900_002))
+    assert not merge.is_done(uuid(900_003))
+    assert not merge.is_done(uuid(900_002))
 
 
-def test_only_what_is_wanted_is_given() -> None:
+def test_only_selected_events_are_emitted() -> None:
     jobs = Merge(frozenset({JOBS}))
     assert jobs.needs_jobs
     jobs.delivered(end(5), [job(1)])
     jobs.polled([job(2)], end(6, 2))
     assert names(jobs) == [1, 2]
-    assert jobs.is_over(uuid(900_002))
+    assert jobs.is_done(uuid(900_002))
     workflows = Merge(frozenset({WORKFLOWS}))
     assert not workflows.needs_jobs
     workflows.delivered(job(1), [])
@@ -92,7 +92,7 @@ def test_only_what_is_wanted_is_given() -> None:
     assert names(workflows) == [900_002]
 
 
-def test_a_job_of_an_unknown_workflow_is_given_at_once() -> None:
+def test_a_job_of_an_unknown_workflow_is_emitted_at_once() -> None:
     merge = Merge(BOTH)
     body = deliveries.job(3, workflow=None)
     body["job"]["id"] = uuid(3)
@@ -106,12 +106,12 @@ def test_the_memory_is_bounded() -> None:
     for number in range(1, 6):
         merge.delivered(job(number), [])
     assert names(merge) == [1, 2, 3, 4, 5]
-    assert [merge.is_news(job(number)) for number in range(1, 6)] == [True, True, False, False, False]
+    assert [merge.is_new(job(number)) for number in range(1, 6)] == [True, True, False, False, False]
 
 
 @given(data=some.data())
-def test_any_interleaving_gives_each_event_once_and_in_order(data: some.DataObject) -> None:
-    """What happens goes on in order; deliveries come late, twice or not at all; polls see what has happened."""
+def test_any_interleaving_emits_each_event_once_and_in_order(data: some.DataObject) -> None:
+    """Runs progress in order; deliveries are late, duplicated or lost; polls read the current state."""
     merge = Merge(BOTH)
     jobs = {
         flow: [job(10 * flow + number, flow) for number in range(data.draw(some.integers(0, 4)))] for flow in (1, 2)
@@ -127,12 +127,12 @@ def test_any_interleaving_gives_each_event_once_and_in_order(data: some.DataObje
         return end(500 + flow, flow) if happened[flow] > len(jobs[flow]) else None
 
     def poll(flow: int) -> None:
-        if not merge.is_over(uuid(900_000 + flow)):
+        if not merge.is_done(uuid(900_000 + flow)):
             merge.polled(data.draw(some.permutations(seen(flow))), over(flow))
 
     def deliver(event: Any) -> None:
         flow = int(event.workflow.id[-12:]) - 900_000
-        if merge.is_news(event):
+        if merge.is_new(event):
             merge.delivered(event, data.draw(some.permutations(seen(flow))))
 
     for _ in range(data.draw(some.integers(0, 25))):
@@ -166,8 +166,8 @@ def test_any_interleaving_gives_each_event_once_and_in_order(data: some.DataObje
         (100.0, None, 160.0),
         (100.0, 90.0, 160.0),
         (100.0, 130.0, 190.0),
-        (100.0, 100.0 + 60 * SWEEP, 100.0 + 60 * SWEEP),
+        (100.0, 100.0 + 60 * MAX_POLL_DELAY, 100.0 + 60 * MAX_POLL_DELAY),
     ],
 )
-def test_polling_waits_for_silence_but_not_for_ever(polled: float, delivered: float | None, due: float) -> None:
+def test_deliveries_delay_polls_up_to_a_limit(polled: float, delivered: float | None, due: float) -> None:
     assert next_poll(polled, delivered, 60.0) == due

@@ -1,4 +1,4 @@
-"""Deliveries read: each known form, unknown ones, and those that fit nothing."""
+"""Decoding of deliveries: known types, unknown types, invalid bodies."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def read(body: object, **headers: str) -> Any:
         ),
     ],
 )
-def test_each_form_is_read_and_loses_nothing(body: dict[str, Any], kind: type[Any]) -> None:
+def test_each_form_is_decoded_without_loss(body: dict[str, Any], kind: type[Any]) -> None:
     event = read(body)
     assert type(event) is kind
     assert list(differences(body, event.model_dump(mode="json", by_alias=True, exclude_unset=True))) == []
@@ -81,7 +81,7 @@ def test_a_job_may_have_no_workflow() -> None:
     assert event.workflow is None
 
 
-def test_values_of_open_sets_are_kept() -> None:
+def test_unknown_values_of_open_enums_are_kept() -> None:
     event = read(deliveries.workflow(status="on_fire"))
     assert event.workflow.status == "on_fire"
     assert isinstance(event.workflow.status, UnknownStr)
@@ -125,7 +125,7 @@ def test_values_of_open_sets_are_kept() -> None:
         ({"type": "deploy-completed", "status": "x", "project": 5, "pipeline": "y"}, None, None, None, None),
     ],
 )
-def test_what_every_bot_asks_has_one_response_for_all_forms(
+def test_fields_of_events_are_found_in_all_forms(
     body: object, branch: str | None, tag: str | None, status: str | None, slug: str | None
 ) -> None:
     event = read(body)
@@ -148,7 +148,9 @@ def test_what_every_bot_asks_has_one_response_for_all_forms(
         ({"type": "new", "payload": BUILD}, None, "new", None),
     ],
 )
-def test_what_is_new_is_no_error(body: dict[str, Any], announced: str | None, kind: str, identity: str | None) -> None:
+def test_unknown_types_are_unknown_events(
+    body: dict[str, Any], announced: str | None, kind: str, identity: str | None
+) -> None:
     event = read(body, **({"circleci-event-type": announced} if announced else {}))
     assert event == UnknownEvent(kind, identity, body)
     assert delivery_id(event) == (
@@ -156,7 +158,7 @@ def test_what_is_new_is_no_error(body: dict[str, Any], announced: str | None, ki
     )
 
 
-def test_deliveries_without_an_id_are_told_apart_by_what_they_say() -> None:
+def test_the_id_of_a_delivery_without_one_is_a_hash() -> None:
     one, same, other = read({"a": 1, "b": 2}), read({"b": 2, "a": 1}), read({"a": 1, "b": 3})
     assert delivery_id(one) == delivery_id(same) != delivery_id(other)
     assert delivery_id(one).startswith("sha256:")
@@ -168,7 +170,7 @@ def test_deliveries_without_an_id_are_told_apart_by_what_they_say() -> None:
     assert delivery_id(build) == delivery_id(again) != delivery_id(later)
 
 
-def test_the_header_helps_a_body_that_does_not_say_what_it_is() -> None:
+def test_the_header_gives_the_type_of_a_body_without_one() -> None:
     body = deliveries.ping()
     del body["type"]
     assert type(read(body, **{"CircleCI-Event-Type": "ping"})) is Ping
@@ -195,16 +197,16 @@ def test_a_notification_of_circleci_1_is_a_build() -> None:
         (b"\xff\xfe", "is not JSON", ""),
         (b"payload=%7B%7D", "is not JSON", ""),
         (b"[" * 100_000, "is not JSON", ""),
-        (b"[]", "no object", ""),
-        (b"null", "no object", ""),
-        (b'"ping"', "no object", ""),
+        (b"[]", "not an object", ""),
+        (b"null", "not an object", ""),
+        (b'"ping"', "not an object", ""),
         (b'{"type": "ping"}', "ping.*does not fit Ping: field id: Field required", "id"),
         (json.dumps(deliveries.job(job={"id": 1})).encode(), "does not fit JobCompleted: field job.id", "job.id"),
         (json.dumps({**deliveries.ping(), "happened_at": "soon"}).encode(), "field happened_at", "happened_at"),
         (json.dumps({"payload": {"build_num": "many"}}).encode(), "v1 notification.*field build_num", "build_num"),
     ],
 )
-def test_what_fits_nothing_is_a_decode_error(content: bytes, words: str, field: str) -> None:
+def test_an_invalid_body_is_a_decode_error(content: bytes, words: str, field: str) -> None:
     with pytest.raises(DecodeError, match=words) as failure:
         parse(content, secret=None)
     assert (failure.value.field, failure.value.body) == (field, content)
@@ -216,7 +218,7 @@ def test_parse_verifies_first() -> None:
         parse(content, deliveries.headers(content), secret="another")
     with pytest.raises(SignatureError, match="has no"):
         parse(b"no JSON at all", secret="another")
-    with pytest.raises(SignatureError, match="more than the 10"):
+    with pytest.raises(SignatureError, match="more than the limit of 10"):
         parse(content, deliveries.headers(content), secret=None, max_body=10)
-    with pytest.raises(InvalidArgumentError, match="empty"):
+    with pytest.raises(InvalidArgumentError, match="got an empty one"):
         parse(content, deliveries.headers(content), secret="")

@@ -1,4 +1,4 @@
-"""Deliveries that were recorded from CircleCI are understood, and nothing of them is lost."""
+"""Recorded deliveries of CircleCI are decoded without loss."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CHANGED: Final = {
         ".committer_date: '' became None",
     ],
 }
-"""Old notifications are read as v1.1 would response the build today; nothing of it is lost."""
+"""Old notifications are decoded in the format of v1.1 without loss."""
 
 
 def test_there_is_one_of_each_kind() -> None:
@@ -42,7 +42,7 @@ def test_there_is_one_of_each_kind() -> None:
 
 
 @pytest.mark.parametrize("recording", DELIVERIES, ids=lambda recording: recording.file)
-def test_a_delivery_is_read_and_loses_nothing(recording: Recording) -> None:
+def test_a_delivery_is_decoded_without_loss(recording: Recording) -> None:
     event = parse(recording.content, headers(recording.content), secret=SECRET)
 
     assert isinstance(event, KINDS[recording.operation])

@@ -1,4 +1,4 @@
-"""Webhooks made, kept, changed and removed, any number of times with the same end."""
+"""Registration of webhooks is idempotent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def secrets(project: Any) -> list[str]:
     return [webhook.secret for webhook in project.webhooks.values()]
 
 
-async def test_it_is_made_once_and_then_kept_up_to_date() -> None:
+async def test_register_creates_once_and_then_updates() -> None:
     fake, project = fake_with_project()
     async with fake.client() as client:
         made = await register(client, SLUG, url=URL, secret="one")
@@ -52,7 +52,7 @@ async def test_it_is_made_once_and_then_kept_up_to_date() -> None:
         assert secrets(project) == ["two", "three"]
 
 
-async def test_of_several_for_one_address_the_oldest_stays() -> None:
+async def test_of_several_for_one_url_the_oldest_is_kept() -> None:
     fake, project = fake_with_project()
     async with fake.client() as client:
         scope = {"id": project.id, "type": "project"}
@@ -69,7 +69,7 @@ async def test_of_several_for_one_address_the_oldest_stays() -> None:
         assert len(project.webhooks) == 1
 
 
-async def test_two_that_begin_at_once_end_with_one_webhook() -> None:
+async def test_concurrent_registrations_leave_one_webhook() -> None:
     fake, project = fake_with_project()
     ids: set[str] = set()
     async with fake.client() as client:
@@ -102,18 +102,18 @@ async def test_a_lost_response_is_looked_up() -> None:
         assert len(project.webhooks) == 1
 
 
-async def test_the_secret_is_changed_without_anything_else() -> None:
+async def test_rotate_secret_changes_only_the_secret() -> None:
     fake, project = fake_with_project()
     async with fake.client() as client:
         await register(client, SLUG, url=URL, secret="one", name="bot")
         await rotate_secret(client, SLUG, url=URL, secret="two")
         assert secrets(project) == ["two"]
         assert (await listed(client, project))[0][:3] == ("bot", URL, True)
-        with pytest.raises(InvalidArgumentError, match="no webhook of the project reports to"):
+        with pytest.raises(InvalidArgumentError, match="rotate_secret: url: the project has no webhook for"):
             await rotate_secret(client, SLUG, url=f"{URL}/2", secret="two")
 
 
-async def test_it_is_removed_once() -> None:
+async def test_unregister_is_idempotent() -> None:
     fake, project = fake_with_project()
     async with fake.client() as client:
         await register(client, SLUG, url=URL, secret="one")
@@ -128,16 +128,16 @@ async def test_it_is_removed_once() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", SecretStr("")], ids=repr)
-async def test_an_empty_secret_is_refused_before_anything_is_sent(secret: Any) -> None:
+async def test_an_empty_secret_is_rejected_before_any_request(secret: Any) -> None:
     fake, _ = fake_with_project()
     async with fake.client() as client:
         for change in (register, rotate_secret):
-            with pytest.raises(InvalidArgumentError, match="secret: it is empty"):
+            with pytest.raises(InvalidArgumentError, match="secret: expected a secret, got an empty one"):
                 await change(client, SLUG, url=URL, secret=secret)
     assert not list(fake.requests)
 
 
-def test_a_new_secret_is_never_the_same() -> None:
+def test_new_secrets_differ() -> None:
     made = {new_secret() for _ in range(100)}
     assert len(made) == 100
     assert {len(secret) for secret in made} == {43}

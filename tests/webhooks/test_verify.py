@@ -1,4 +1,4 @@
-"""Signatures: what is accepted, what is refused, and with which words."""
+"""Verification of signatures, and its error texts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_signature_of_circleci_is_accepted(body: str, secret: str, digest: str
         f"v0=abcd,v1={GOOD},v99={BAD}",
     ],
 )
-def test_only_the_newest_known_version_counts(signature: str) -> None:
+def test_only_the_newest_known_version_is_verified(signature: str) -> None:
     verify(BODY, signature, "secret")
 
 
@@ -56,8 +56,8 @@ def test_only_the_newest_known_version_counts(signature: str) -> None:
         (f"v1={BAD}", "is wrong"),
         (f"v1={GOOD[:-2]}", "is wrong"),
         (f"v1={GOOD}00", "is wrong"),
-        (f"v0={GOOD}", "no version that this package knows"),
-        (f"v2={GOOD}", "no version that this package knows"),
+        (f"v0={GOOD}", "no known version"),
+        (f"v2={GOOD}", "no known version"),
         (f"v1={GOOD},v1={GOOD}", "twice"),
         (f"v1={BAD},v1={GOOD}", "twice"),
         (f"v1={GOOD},", "malformed"),
@@ -74,7 +74,7 @@ def test_only_the_newest_known_version_counts(signature: str) -> None:
         (",", "malformed"),
     ],
 )
-def test_what_is_missing_malformed_or_wrong_is_refused(signature: str | None, words: str) -> None:
+def test_missing_malformed_and_wrong_signatures_are_rejected(signature: str | None, words: str) -> None:
     with pytest.raises(SignatureError, match=words) as failure:
         verify(BODY, signature, "secret")
     assert "secret" not in str(failure.value).replace("signing secret", "").replace("another secret", "")
@@ -89,7 +89,7 @@ def test_two_headers_are_one_list() -> None:
         verify(BODY, {"x-circleci-signature": f"v1={GOOD}"}, "secret")
 
 
-def test_while_a_secret_is_changed_either_will_do() -> None:
+def test_either_secret_is_valid_during_a_rotation() -> None:
     verify(BODY, f"v1={GOOD}", ["new", "secret"])
     verify(BODY, f"v1={GOOD}", (SecretStr("secret"), b"new"))
     verify(BODY, signature(BODY, "new"), ["new", "secret"])
@@ -97,11 +97,11 @@ def test_while_a_secret_is_changed_either_will_do() -> None:
         verify(BODY, f"v1={GOOD}", ["new", "newer"])
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_hashed() -> None:
+def test_a_large_body_is_rejected_before_it_is_hashed() -> None:
     body = b"x" * 11
     verify(body, signature(body), "a secret of tests", max_body=11)
     for big in (body, bytearray(body), memoryview(body)):
-        with pytest.raises(SignatureError, match="11 bytes, more than the 10"):
+        with pytest.raises(SignatureError, match="11 bytes, more than the limit of 10"):
             verify(big, signature(body), "a secret of tests", max_body=10)
     wide = memoryview(body + b"x").cast("H")
     assert len(wide) == 6
@@ -110,7 +110,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_hashed() -> None:
 
 
 @pytest.mark.parametrize("secret", ["", b"", [], (), ["secret", ""], SecretStr(""), 5, None, [None]], ids=repr)
-def test_an_empty_secret_proves_nothing(secret: object) -> None:
+def test_an_empty_secret_is_rejected(secret: object) -> None:
     with pytest.raises(InvalidArgumentError, match="secret"):
         verify(b"", "v1=b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", secret)  # type: ignore[arg-type]
 
@@ -122,7 +122,7 @@ def test_only_raw_bytes_can_be_verified(body: object) -> None:
 
 
 @pytest.mark.parametrize("headers", [5, [1], [("a",)], {"circleci-signature": 5}, [(None, "x")]], ids=repr)
-def test_headers_of_another_kind_are_refused(headers: object) -> None:
+def test_invalid_headers_are_rejected(headers: object) -> None:
     with pytest.raises(InvalidArgumentError, match="headers"):
         verify(BODY, headers, "secret")  # type: ignore[arg-type]
 
@@ -147,15 +147,15 @@ def test_no_frame_of_the_package_shows_a_hidden_secret() -> None:
     ],
     ids=["import", "verify", "parse"],
 )
-def test_what_is_not_needed_is_not_imported(code: str, absent: set[str]) -> None:
+def test_unused_modules_are_not_imported(code: str, absent: set[str]) -> None:
     script = f"import sys; {code}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert absent.isdisjoint(loaded)
 
 
-def test_functions_win_over_the_modules_of_the_same_name() -> None:
+def test_all_public_names_are_importable() -> None:
     script = (
-        "import circleci_sdk.webhooks.verify, circleci_sdk.webhooks.follow, circleci_sdk.webhooks.asgi\n"
+        "import circleci_sdk.webhooks.verification, circleci_sdk.webhooks.following, circleci_sdk.webhooks.asgi\n"
         "import circleci_sdk.webhooks as w\n"
         "assert w.verify.__name__ == 'verify' and callable(w.verify) and callable(w.follow)\n"
         "assert set(w.__all__) <= set(dir(w)) and all(getattr(w, name) is not None for name in w.__all__)\n"

@@ -14,7 +14,7 @@ from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
 from .operation import ANY
-from .pagination import AsyncPager, Cursor, Fetched
+from .pagination import AsyncPager, Cursor, Page
 from .serialization.arguments import checked
 from .serialization.decode import decode_anything, decode_page, decode_response
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
@@ -24,6 +24,7 @@ from .unset import UNSET
 
 if TYPE_CHECKING:
     from .clock import Clock
+    from .errors import CallFacts
     from .operation import Operation
     from .options import Options
     from .policy.rate_limit import RateLimit
@@ -80,20 +81,19 @@ class Caller:
         paging = operation.paging
         assert paging is not None
 
-        async def fetch(start: Cursor) -> Fetched[T]:
-            asked = query if start is None or paging.start is None else {**query, paging.start: start}
-            result = await self._execute(operation, self._prepare(operation, path, asked, {}))
-            size = query.get(paging.size) if paging.size else None
-            page = decode_page(
-                operation, result.response, result.facts, start=start, size=size if isinstance(size, int) else None
-            )
-            self._record(result, page)
-            return Fetched(page, result.facts)
+        given, size = dict(query), query.get(paging.size) if paging.size else None
+        # A start from users may be anything: it is checked when it is sent.
+        first = given.pop(paging.start, UNSET) if paging.start else UNSET
 
-        first = query.get(paging.start, UNSET) if paging.start else UNSET
-        # What users pass as a start is checked when it is sent.
-        start = None if first is UNSET else cast("Cursor", first)
-        return AsyncPager(fetch, start=start, label=operation.label)
+        async def fetch(start: Cursor | None) -> tuple[Page[T], CallFacts]:
+            asked = given if start is None or paging.start is None else {**given, paging.start: start}
+            result = await self._execute(operation, self._prepare(operation, path, asked, {}))
+            count = size if isinstance(size, int) else None
+            page = decode_page(operation, result.response, result.facts, start=start, size=count)
+            self._record(result, page)
+            return page, result.facts
+
+        return AsyncPager(fetch, start=None if first is UNSET else cast("Cursor | None", first), label=operation.label)
 
     @property
     def clock(self) -> Clock:

@@ -24,7 +24,7 @@
     ├── RunFailedError
     ├── RunTimeoutError                 also a TimeoutError
     ├── RunSkippedError
-    └── SignatureError                  webhook signature missing, malformed or wrong
+    └── SignatureError                  of webhooks: signature missing, malformed or wrong
 
 `request_outcome` decides whether a call may be sent again:
 
@@ -287,10 +287,6 @@ class DecodeError(_BodyError):
 
 class PaginationError(CallError):
     """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
-
-
-class SignatureError(CircleCIError):
-    """A webhook's signature is missing, malformed or wrong."""
 
 
 _BY_STATUS: dict[int, type[StatusError]] = {

@@ -1,8 +1,8 @@
-"""Lists that come in pages: `Page`, `AsyncPager`, and where the next page starts."""
+"""Lists in pages: `Page`, `AsyncPager`, and the start of the next page."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from anyio.abc import TaskGroup
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+    from anyio.streams.memory import MemoryObjectSendStream
 
     from .errors import CallFacts
     from .operation import Paging
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
-Cursor: TypeAlias = str | int | None
+Cursor: TypeAlias = str | int
+"""The start of a page: a token, an offset or a page number."""
 
 
 @public("circleci_sdk")
@@ -30,12 +31,12 @@ Cursor: TypeAlias = str | int | None
 class Page(Generic[T_co]):
     """One page of a list.
 
-    `items` are its items, `next` says where the following page starts (a token, an offset or a page number) and
-    is None on the last one. `extras` holds what else the response told, such as a total.
+    `items` are its items. `next` is the start of the following page (a token, an offset or a page number), or None
+    on the last one. `extras` holds the other fields of the response, such as a total.
     """
 
     items: list[T_co]  # pyright: ignore[reportGeneralTypeIssues]  # a page is read, not written to
-    next: Cursor = None
+    next: Cursor | None = None
     extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __iter__(self) -> Iterator[T_co]:
@@ -45,12 +46,12 @@ class Page(Generic[T_co]):
         return len(self.items)
 
 
-def next_start(paging: Paging, start: Cursor, size: int | None, count: int, token: object) -> Cursor:
-    """Where the page after this one starts, or None at the end.
+def next_start(paging: Paging, start: Cursor | None, size: int | None, count: int, token: object) -> Cursor | None:
+    """The start of the page after this one, or None at the end.
 
-    `start` is where this page started, `size` the number of items asked for, `count` the number that came,
-    `token` what the response gave. An empty page with a token is not the end. A page counted in items ends the
-    list when it is shorter than asked for, or, when nothing was asked for, when it is empty.
+    `start` is the start of this page, `size` the number of items asked for, `count` the number in the response,
+    `token` the token in it. An empty page with a token is not the end. Without tokens a page ends the list when it
+    is shorter than asked for, or, when no size was asked for, when it is empty.
     """
     match paging.style:
         case "token":
@@ -65,31 +66,24 @@ def next_start(paging: Paging, start: Cursor, size: int | None, count: int, toke
             return first + (1 if paging.style == "number" else count)
 
 
-@dataclass(slots=True)
-class Fetched(Generic[T_co]):
-    """A page, and the call that brought it."""
-
-    page: Page[T_co]
-    facts: CallFacts
-
-
-Fetch: TypeAlias = Callable[[Cursor], Awaitable[Fetched[T_co]]]
+Fetch: TypeAlias = Callable[[Cursor | None], Awaitable[tuple[Page[T_co], "CallFacts"]]]
+"""Reads the page that starts at a cursor, or the first one."""
 
 
 @public("circleci_sdk")
 class AsyncPager(Generic[T_co]):
-    """A list of the API, read as far as you ask.
+    """A list of the API, read on demand.
 
-    `await pager` is the first page. `async for item in pager` gives all items, page by page, one request at a
-    time. `pager.next` says where the page after the last one read starts; pass it as `page_token` (or `offset`,
-    `page`) to go on later. Errors raised in the middle carry it too, as `next`. Time limits count for each page.
+    `await pager` is the first page. `async for item in pager` iterates over all items, page by page, one request at a
+    time. `pager.next` is the start of the page after the last one read; `pager.resume(cursor)` continues there later.
+    Errors in the middle carry it too, as `next`. Time limits count for each page.
 
     Each loop starts anew. Leaving a loop early sends nothing more.
     """
 
     __slots__ = ("_fetch", "_label", "_next", "_start")
 
-    def __init__(self, fetch: Fetch[T_co], *, start: Cursor, label: str) -> None:
+    def __init__(self, fetch: Fetch[T_co], *, start: Cursor | None, label: str) -> None:
         self._fetch = fetch
         self._start = start
         self._next = start
@@ -99,24 +93,30 @@ class AsyncPager(Generic[T_co]):
         return f"<AsyncPager of {self._label}>"
 
     @property
-    def next(self) -> Cursor:
-        """Where the page after the last one read starts; None at the end. At first: where it was told to start."""
+    def next(self) -> Cursor | None:
+        """The start of the page after the last one read; None at the end. Before reading: its own start."""
         return self._next
+
+    def resume(self, cursor: Cursor | None) -> AsyncPager[T_co]:
+        """The same list from `cursor` on: the `next` of a page, a pager or an error. None means from the start.
+
+        `next` is None at the end of a list too: check it before you resume, or the list begins again.
+        """
+        return AsyncPager(self._fetch, start=cursor, label=self._label)
 
     def __await__(self) -> Generator[Any, Any, Page[T_co]]:
         return self.pages().__anext__().__await__()
 
     def pages(self) -> AsyncIterator[Page[T_co]]:
         """All pages, one request at a time."""
-        return _Pages(self._fetch, self._start, self._note)
+        return self._pages(self._note)
 
     def __aiter__(self) -> AsyncIterator[T_co]:
-        return _Items(self.pages())
+        return _items(self.pages())
 
     async def take(self, count: int) -> list[T_co]:
         """The first `count` items, or all if there are fewer. Reads no page that it does not need."""
-        if not is_count(count, least=0):
-            raise InvalidArgumentError(f"take: it takes a whole number from 0 up, not {count!r}.")
+        self._check_count("take", "count", count, least=0)
         items: list[T_co] = []
         if count == 0:
             return items
@@ -133,78 +133,81 @@ class AsyncPager(Generic[T_co]):
     def prefetch(self, pages: int = 1) -> Prefetch[T_co]:
         """Read up to `pages` pages ahead while the caller works: `async with pager.prefetch(2) as items:`.
 
-        Reading ahead stops when the block is left.
+        Reading ahead ends with the block. `next` of this pager follows the items that were handed out.
         """
-        if not is_count(pages, least=1):
-            raise InvalidArgumentError(f"prefetch: it takes a whole number from 1 up, not {pages!r}.")
-        # Read ahead without a note: `next` of this pager says what the caller was given.
-        return Prefetch(_Pages(self._fetch, self._start, lambda page: None), pages, self._note)
+        self._check_count("prefetch", "pages", pages, least=1)
+        return Prefetch(self._pages(lambda page: None), pages, self._note)
+
+    def _check_count(self, method: str, name: str, count: int, *, least: int) -> None:
+        if not is_count(count, least=least):
+            raise InvalidArgumentError(
+                f"{self._label}: {method}: {name}: expected an integer from {least} up, got {count!r}."
+            )
 
     def _note(self, page: Page[Any]) -> None:
         self._next = page.next
 
-
-class _Pages(Generic[T]):
-    """The pages of one loop. No async generator: one that is left early has to be closed by somebody."""
-
-    __slots__ = ("_done", "_fetch", "_last", "_note", "_seen", "_start")
-
-    def __init__(self, fetch: Fetch[T], start: Cursor, note: Callable[[Page[Any]], None]) -> None:
-        self._fetch = fetch
-        self._start = start
-        self._note = note
-        self._seen: set[Cursor] = set()
-        self._last: CallFacts | None = None
-        self._done = False
-
-    def __aiter__(self) -> _Pages[T]:
-        return self
-
-    async def __anext__(self) -> Page[T]:
-        if self._done:
-            raise StopAsyncIteration
+    def _pages(self, note: Callable[[Page[Any]], None]) -> _Stream[Page[T_co]]:
+        """The pages of one loop; `note` is called with each."""
         start = self._start
-        if self._seen and start in self._seen:  # what users pass first may be anything; it is refused when sent
-            raise self._endless(start)
-        try:
-            fetched = await self._fetch(start)
-        except CallError as error:
-            error.next = start
-            raise
-        page = fetched.page
-        self._seen.add(start)
-        self._last, self._start, self._done = fetched.facts, page.next, page.next is None
-        self._note(page)
-        return page
+        seen: set[Cursor | None] = set()
+        last: CallFacts | None = None
 
-    def _endless(self, start: Cursor) -> PaginationError:
-        assert self._last is not None
-        error = PaginationError(
-            f"{self._last.operation}: the API gave the page token {start!r} a second time, so the list would never "
-            f"end. What came so far is complete up to that page ({self._last.describe()}).",
-            facts=self._last,
-        )
-        error.next = start
-        return error
+        async def step() -> Page[T_co]:
+            nonlocal start, last
+            if last is not None and start is None:
+                raise StopAsyncIteration
+            if last is not None and start in seen:  # an untyped first start may not be hashable; sending refuses it
+                raise _endless(start, last)
+            try:
+                page, last = await self._fetch(start)
+            except CallError as error:
+                error.next = start
+                raise
+            seen.add(start)
+            start = page.next
+            note(page)
+            return page
+
+        return _Stream(step)
 
 
-class _Items(Generic[T]):
-    """The items of pages, one by one."""
+def _endless(start: Cursor | None, last: CallFacts) -> PaginationError:
+    error = PaginationError(
+        f"{last.operation}: the API returned the page token {start!r} a second time, so the list would never end. "
+        f"The pages so far are complete ({last.describe()}).",
+        facts=last,
+    )
+    error.next = start
+    return error
 
-    __slots__ = ("_items", "_pages")
 
-    def __init__(self, pages: AsyncIterator[Page[T]]) -> None:
-        self._pages = pages
-        self._items: Iterator[T] = iter(())
+class _Stream(Generic[T]):
+    """An async iterator out of a function. No async generator: one that is left early has to be closed."""
 
-    def __aiter__(self) -> _Items[T]:
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._step = step
+
+    def __aiter__(self) -> _Stream[T]:
         return self
 
-    async def __anext__(self) -> T:
+    def __anext__(self) -> Coroutine[Any, Any, T]:
+        return self._step()
+
+
+def _items(pages: AsyncIterator[Page[T]]) -> _Stream[T]:
+    items: Iterator[T] = iter(())
+
+    async def step() -> T:
+        nonlocal items
         while True:
-            for item in self._items:
+            for item in items:
                 return item
-            self._items = iter((await self._pages.__anext__()).items)
+            items = iter((await pages.__anext__()).items)
+
+    return _Stream(step)
 
 
 class Prefetch(Generic[T]):
@@ -214,12 +217,12 @@ class Prefetch(Generic[T]):
     across a `yield` would break cancellation.
     """
 
-    __slots__ = ("_ahead", "_given", "_pages", "_receive", "_tasks")
+    __slots__ = ("_ahead", "_note", "_pages", "_receive", "_tasks")
 
-    def __init__(self, pages: AsyncIterator[Page[T]], ahead: int, given: Callable[[Page[T]], None]) -> None:
+    def __init__(self, pages: AsyncIterator[Page[T]], ahead: int, note: Callable[[Page[T]], None]) -> None:
         self._pages = pages
         self._ahead = ahead
-        self._given = given
+        self._note = note
 
     async def __aenter__(self) -> AsyncIterator[T]:
         import anyio
@@ -227,16 +230,23 @@ class Prefetch(Generic[T]):
         send, self._receive = anyio.create_memory_object_stream[Page[T] | Exception](self._ahead - 1)
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._produce, send)
-        return _Items(_Handed(self._receive, self._given))
+        self._tasks.start_soon(self._read_ahead, send)
+        return _items(_Stream(self._hand_out))
 
-    async def _produce(self, send: MemoryObjectSendStream[Page[T] | Exception]) -> None:
+    async def _read_ahead(self, send: MemoryObjectSendStream[Page[T] | Exception]) -> None:
         with send:
             try:
                 async for page in self._pages:
                     await send.send(page)
-            except Exception as error:  # noqa: BLE001  # handed over to the loop that reads, not handled here
+            except Exception as error:  # noqa: BLE001  # raised in the loop that reads, not handled here
                 await send.send(error)
+
+    async def _hand_out(self) -> Page[T]:
+        page = await self._receive.__anext__()
+        if isinstance(page, Exception):
+            raise page
+        self._note(page)
+        return page
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -245,25 +255,3 @@ class Prefetch(Generic[T]):
         self._tasks.cancel_scope.cancel()
         # The error of the block is not handed to the task group, which would wrap it in a group of its own.
         await self._tasks.__aexit__(None, None, None)
-
-
-class _Handed(Generic[T]):
-    """The pages that were read ahead, in order; an error comes in its turn."""
-
-    __slots__ = ("_given", "_receive")
-
-    def __init__(
-        self, receive: MemoryObjectReceiveStream[Page[T] | Exception], given: Callable[[Page[T]], None]
-    ) -> None:
-        self._receive = receive
-        self._given = given
-
-    def __aiter__(self) -> _Handed[T]:
-        return self
-
-    async def __anext__(self) -> Page[T]:
-        page = await self._receive.__anext__()
-        if isinstance(page, Exception):
-            raise page
-        self._given(page)
-        return page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from circleci_sdk._public import public
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import httpx
     from starlette.routing import Router
 
+    from circleci_sdk._core.options import Hook, Timeout
+    from circleci_sdk._core.policy.rate_limit import RateLimiter
+    from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.client import AsyncCircleCI
 
     from ._protocol.recording import RecordedRequests
@@ -272,15 +275,52 @@ class FakeCircleCI:
 
     # ---- clients and servers ----
 
-    def client(self, *, wait: Literal["fake", "real"] = "fake", **options: Any) -> AsyncCircleCI:
-        """A client whose calls come here without a socket, on asyncio and on trio. Close it like any other.
+    def client(
+        self,
+        token: str | None = None,
+        *,
+        wait: Literal["fake", "real"] = "fake",
+        auth: AuthScheme | TokenSource = "circle-token",
+        base_url: str = "https://circleci.com",
+        timeout: float | Timeout | None = 60,
+        max_retries: int = 2,
+        max_retry_after: float = 60.0,
+        max_concurrency: int = 50,
+        rate_limiter: RateLimiter | None = None,
+        allow_http: bool = False,
+        on_request: Hook | None = None,
+        on_response: Hook | None = None,
+    ) -> AsyncCircleCI:
+        """A client of the fake without a socket, on asyncio and on trio. Close it like any other.
 
-        Its waits (retries, rate limits, polling) move the clock of the fake instead of taking time; with
-        `wait="real"` they take time. `options` are those of `AsyncCircleCI`.
+        Args:
+            token: the token. Default: the one of the fake, unless `auth` is `"none"` or a callable.
+            wait: `"fake"`: waits for retries, rate limits and polling move the clock of the fake and take no time.
+                `"real"`: they take real time.
+            base_url: the base URL of the requests; no request leaves the process.
+
+        The other options are those of `AsyncCircleCI`, with the same defaults.
         """
-        from ._servers.clients import client_of
+        from ._servers.clients import new_client
 
-        return client_of(self._app, self.clock, self.token, wait=wait, options=options)
+        if token is None and auth != "none" and not callable(auth):
+            token = self.token
+        return new_client(
+            self._app,
+            self.clock,
+            token,
+            wait=wait,
+            auth=auth,
+            base_url=base_url,
+            timeout=timeout,
+            max_retries=max_retries,
+            max_retry_after=max_retry_after,
+            max_concurrency=max_concurrency,
+            rate_limiter=rate_limiter,
+            allow_http=allow_http,
+            on_request=on_request,
+            on_response=on_response,
+        )
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """An httpx transport to the fake, for your own clients. It accepts any host."""

@@ -1,37 +1,37 @@
-"""Webhooks for bots: deliveries verified, read, routed and responded; webhooks registered; events followed.
+"""Webhooks for bots: verify, decode and route deliveries, register webhooks, follow events.
 
     router = Router()
 
     @router.on(WorkflowCompleted, branch="main", status="failed")
-    async def shout(event: WorkflowCompleted) -> None:
+    async def notify(event: WorkflowCompleted) -> None:
         print(event.workflow.name, "failed:", event.workflow.url)
 
     app = WebhookApp(router, secret=os.environ["CIRCLECI_WEBHOOK_SECRET"])      # uvicorn my_bot:app
 
-`verify` and `parse` do the same for any other framework: bytes and headers in, an event out. The API of webhooks
-themselves is `circleci.v2.webhooks`; `register` and its neighbours keep it in order.
+`verify` and `parse` do the same for any other framework: they take bytes and headers and return an event. The API of
+webhooks is `circleci.v2.webhooks`; `register`, `rotate_secret` and `unregister` are built on it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# At once, and not when they are first used: a module and what it offers have the same name here.
-from .follow import follow as follow
-from .verify import verify as verify
-
 if TYPE_CHECKING:
-    from circleci_sdk._core.errors import DecodeError, SignatureError
+    from circleci_sdk._core.errors import DecodeError
     from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
     from .asgi import WebhookApp
-    from .events import UnknownEvent, branch_of, delivery_id, project_slug_of, status_of, tag_of
-    from .follow import Follow
-    from .kinds import Event
+    from .errors import SignatureError
+    from .event_fields import branch_of, delivery_id, project_slug_of, status_of, tag_of
+    from .event_types import Event
+    from .following import Follow, follow
     from .registration import new_secret, register, rotate_secret, unregister
     from .router import HandlerFailure, Router
     from .store import DeliveryStore, MemoryStore
-    from .verify import parse
+    from .subscription import Subscription
+    from .types import Body, FollowedEvent, Handler, Projects, RequestHeaders, Secret, Strings
+    from .unknown_event import UnknownEvent
+    from .verification import parse, verify
 else:
     from circleci_sdk._public import lazy
 
@@ -39,29 +39,41 @@ else:
         __name__,
         {
             ".asgi": "WebhookApp",
-            ".events": "UnknownEvent branch_of delivery_id project_slug_of status_of tag_of",
-            ".follow": "Follow",
-            ".kinds": "Event",
+            ".errors": "SignatureError",
+            ".event_fields": "branch_of delivery_id project_slug_of status_of tag_of",
+            ".event_types": "Event",
+            ".following": "Follow follow",
             ".registration": "new_secret register rotate_secret unregister",
             ".router": "HandlerFailure Router",
             ".store": "DeliveryStore MemoryStore",
-            ".verify": "parse",
-            "circleci_sdk._core.errors": "DecodeError SignatureError",
+            ".subscription": "Subscription",
+            ".types": "Body FollowedEvent Handler RequestHeaders Projects Secret Strings",
+            ".unknown_event": "UnknownEvent",
+            ".verification": "parse verify",
+            "circleci_sdk._core.errors": "DecodeError",
             "circleci_sdk.v2.models": "JobCompleted Ping WorkflowCompleted",
         },
     )
 
 __all__ = [
+    "Body",
     "DecodeError",
     "DeliveryStore",
     "Event",
     "Follow",
+    "FollowedEvent",
+    "Handler",
     "HandlerFailure",
     "JobCompleted",
     "MemoryStore",
     "Ping",
+    "Projects",
+    "RequestHeaders",
     "Router",
+    "Secret",
     "SignatureError",
+    "Strings",
+    "Subscription",
     "UnknownEvent",
     "WebhookApp",
     "WorkflowCompleted",

@@ -1,4 +1,4 @@
-"""The door: an ASGI app that takes deliveries, responses at once and hands the work on."""
+"""An ASGI app that receives deliveries, responds at once and calls handlers in the background."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from circleci_sdk._core.errors import ConfigError, DecodeError, SignatureError
+from circleci_sdk._core.errors import ConfigError, DecodeError
 from circleci_sdk._public import public
 
-from .events import delivery_id
-from .verify import MAX_BODY, header, parse, verify
+from .errors import SignatureError
+from .event_fields import delivery_id
+from .verification import MAX_BODY, header, parse, verify
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from anyio.abc import TaskGroup
 
-    from .kinds import Event
+    from .event_types import Event
     from .router import Router
-    from .verify import Secret
+    from .types import Secret
 
 logger: Final = logging.getLogger("circleci_sdk")
 
@@ -32,39 +33,38 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 _Response: TypeAlias = tuple[int, str]
 _NOT_RUNNING: Final[_Response] = (
     503,
-    "The receiver is not running. If it is mounted into another app, give that app its lifespan.",
+    "The receiver is not running. An app that it is mounted into must use its lifespan.",
 )
 
 
 @public("circleci_sdk.webhooks")
 class WebhookApp:
-    """An ASGI app that receives the deliveries of webhooks and gives them to a router.
+    """An ASGI app that receives deliveries of webhooks and dispatches them to a router.
 
-    It returns as soon as a delivery is verified, read and found to be new; handlers run after that, in a task group
-    that lives as long as the app.
+    It responds as soon as a delivery is verified, decoded and claimed. Handlers run afterwards, in a task group with
+    the lifetime of the app.
 
     Args:
-        router: who gets the events.
-        secret: the signing secret of the webhook, or several of them while it is being changed. None takes
-            deliveries from anybody who knows the address.
-        max_body: bytes of the largest body that is read.
-        max_running: deliveries that may be worked on at once. Further ones are given 503, and CircleCI
-            sends them again later.
-        shutdown_timeout: seconds for handlers to finish at shutdown; then they are cancelled and reported.
-        read_timeout: seconds in which a delivery has to be read and claimed. CircleCI waits 10 seconds for a response.
+        router: the router for the events.
+        secret: the signing secret of the webhook, or several during a rotation. None accepts unauthenticated
+            deliveries.
+        max_body: limit of the body in bytes.
+        max_running: maximum number of deliveries in progress. Further ones get 503, and CircleCI sends them again.
+        shutdown_timeout: seconds until running handlers are cancelled and reported at shutdown.
+        read_timeout: seconds until a delivery must be read and claimed. CircleCI waits 10 seconds for a response.
 
-    Alone: `uvicorn.run(WebhookApp(router, secret=...))`. Inside another app, which has to pass its lifespan on,
-    since a part of an app hears nothing of start and end:
+    Alone: `uvicorn.run(WebhookApp(router, secret=...))`. Mounted into another app, which must use its lifespan, since
+    mounted apps get no lifespan events:
 
         hooks = WebhookApp(router, secret=...)
         app = Starlette(routes=[Route("/circleci", hooks)], lifespan=hooks.lifespan)
         app = FastAPI(lifespan=hooks.lifespan)
         app.mount("/circleci", hooks)       # responses under /circleci/, with the slash; without it there is a redirect
 
-    Anywhere else: `async with hooks:` around the time in which requests come.
+    Elsewhere: `async with hooks:` while requests are received.
 
-    Responses: 200 taken, or known already; 400 not a delivery; 401 not signed, or not with this secret; 405 not a
-    POST; 408 the body took too long; 413 the body is too large; 503 not running, too busy, or the store failed.
+    Responses: 200 accepted, or a duplicate; 400 not a delivery; 401 missing or wrong signature; 405 not a POST;
+    408 read timeout; 413 body too large; 503 not running, too many deliveries, or a failure of the store.
     """
 
     def __init__(
@@ -83,25 +83,25 @@ class WebhookApp:
         self._secret = secret
         self._max_body = max_body
         self._max_running = max_running
-        self._grace = shutdown_timeout
-        self._patience = read_timeout
+        self._shutdown_timeout = shutdown_timeout
+        self._read_timeout = read_timeout
         self._tasks: TaskGroup | None = None
         self._running = 0
         self._idle: Any = None
 
     def __repr__(self) -> str:
-        return f"<WebhookApp, {self._running} deliveries being worked on>"
+        return f"<WebhookApp, {self._running} deliveries in progress>"
 
     def lifespan(self, app: object = None) -> Self:
-        """For the `lifespan` of Starlette or FastAPI; `app` is theirs and not looked at."""
+        """For the `lifespan` of Starlette or FastAPI. `app` is ignored."""
         return self
 
     async def __aenter__(self) -> None:
-        """Begin to take deliveries."""
+        """Start to accept deliveries."""
         from anyio import create_task_group
 
         if self._tasks is not None:
-            raise ConfigError("The receiver is running already; one app is entered once at a time.")
+            raise ConfigError("WebhookApp: the receiver is running already.")
         tasks = create_task_group()
         await tasks.__aenter__()
         self._tasks = tasks
@@ -109,7 +109,7 @@ class WebhookApp:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Take no more deliveries, let handlers finish for a while, and cancel what is left."""
+        """Accept no more deliveries, wait for handlers up to `shutdown_timeout`, and cancel the rest."""
         from anyio import Event, move_on_after
 
         tasks, self._tasks = self._tasks, None
@@ -117,28 +117,28 @@ class WebhookApp:
         try:
             if self._running and kind is None:
                 self._idle = Event()
-                with move_on_after(self._grace):
+                with move_on_after(self._shutdown_timeout):
                     await self._idle.wait()
         finally:
             tasks.cancel_scope.cancel()
-            # The error of the block is not handed to the task group, which would wrap it in a group of its own.
+            # The task group would wrap the error of the block in an exception group.
             await tasks.__aexit__(None, None, None)
             self._idle = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the app."""
+        """Handle one request, or the lifespan of the app."""
         match scope["type"]:
             case "http":
-                status, sentence = await self._response(scope, receive)
-                await _respond(send, status, sentence)
+                status, text = await self._response(scope, receive)
+                await _respond(send, status, text)
             case "lifespan":
-                await self._live(receive, send)
+                await self._run_lifespan(receive, send)
             case "websocket":
                 await send({"type": "websocket.close", "code": 1000})
             case other:
-                raise ConfigError(f"The receiver speaks HTTP; it cannot serve {other!r}.")
+                raise ConfigError(f"WebhookApp: expected an HTTP request, got {other!r}.")
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         async with self:
             await send({"type": "lifespan.startup.complete"})
@@ -149,55 +149,55 @@ class WebhookApp:
         from anyio import fail_after
 
         if scope["method"] != "POST":
-            return 405, "This address takes the deliveries of a CircleCI webhook, by POST."
+            return 405, "This URL accepts deliveries of CircleCI webhooks, by POST."
         if self._tasks is None:
             return _NOT_RUNNING
         try:
-            with fail_after(self._patience):
+            with fail_after(self._read_timeout):
                 body = await _read(scope, receive, self._max_body)
         except TimeoutError:
-            return 408, "The body took too long."
+            return 408, "Timeout while reading the body."
         if body is None:
             return 413, f"The body is larger than {self._max_body} bytes."
         try:
             event = parse(body, scope["headers"], secret=self._secret, max_body=self._max_body)
         except SignatureError as error:
-            logger.info("webhooks: a delivery was refused: %s", error)
+            logger.info("webhooks: a delivery was rejected: %s", error)
             return 401, str(error)
         except DecodeError as error:
             logger.warning("webhooks: %s", error)
             return 400, str(error)
-        return await self._take(event)
+        return await self._accept(event)
 
-    async def _take(self, event: Event) -> _Response:
+    async def _accept(self, event: Event) -> _Response:
         from anyio import fail_after
 
         if self._running >= self._max_running:
-            return 503, "Too many deliveries are being worked on; send this one again later."
-        # From here on the place is taken: claims that are under way count.
+            return 503, "Too many deliveries are in progress; send this one again later."
+        # Counted before the claim, so that concurrent claims count too.
         self._running += 1
-        handed_on = False
+        started = False
         try:
-            # A sender that hangs up must not leave a delivery that is claimed and never handled.
-            with fail_after(self._patience, shield=True):
+            # Shielded: a disconnect must not leave a delivery that is claimed but never handled.
+            with fail_after(self._read_timeout, shield=True):
                 new = await self._router.claim(event)
                 if not new:
-                    return 200, "This delivery is known already."
+                    return 200, "Duplicate delivery."
                 if self._tasks is None:
                     await self._router.release(event)
                     return _NOT_RUNNING
-            self._tasks.start_soon(self._work, event)
-            handed_on = True
+            self._tasks.start_soon(self._dispatch, event)
+            started = True
         except Exception:
             logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
-            return 503, "The delivery could not be noted; send it again later."
+            return 503, "The store failed; send the delivery again later."
         else:
-            return 200, "Taken."
+            return 200, "Accepted."
         finally:
-            if not handed_on:
+            if not started:
                 self._finished()
 
-    async def _work(self, event: Event) -> None:
+    async def _dispatch(self, event: Event) -> None:
         try:
             await self._router.dispatch(event)
         finally:
@@ -210,15 +210,15 @@ class WebhookApp:
 
 
 def _check_secret(secret: Secret) -> None:
-    """Refuse an empty secret now, not with the first delivery."""
+    """Reject an empty secret at construction, not at the first delivery."""
     with suppress(SignatureError):
         verify(b"", "v1=00", secret)
 
 
 async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
-    """The body, or None if it is too large. What the sender announces is believed only when it is too much."""
-    announced = header(scope["headers"], "content-length")
-    if announced is not None and announced.isascii() and announced.isdecimal() and int(announced[:18]) > limit:
+    """The body; None if it is too large. A `content-length` above the limit is rejected without reading."""
+    declared = header(scope["headers"], "content-length")
+    if declared is not None and declared.isascii() and declared.isdecimal() and int(declared[:18]) > limit:
         return None
     body = bytearray()
     while True:
@@ -232,8 +232,8 @@ async def _read(scope: Scope, receive: Receive, limit: int) -> bytes | None:
             return bytes(body)
 
 
-async def _respond(send: Send, status: int, sentence: str) -> None:
-    content = f"{sentence}\n".encode()
+async def _respond(send: Send, status: int, text: str) -> None:
+    content = f"{text}\n".encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(content)).encode())]
     if status == 405:
         headers.append((b"allow", b"POST"))

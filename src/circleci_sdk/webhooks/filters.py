@@ -1,4 +1,4 @@
-"""Which events a handler wants: a pure decision."""
+"""Filters of handlers: pure decisions about events."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
 
-from .events import branch_of, project_slug_of, status_of
+from .event_fields import branch_of, project_slug_of, status_of
 
 if TYPE_CHECKING:
-    from .kinds import Event
-
-Projects: TypeAlias = str | ProjectSlug | Collection[str | ProjectSlug]
-Texts: TypeAlias = str | Collection[str]
+    from .event_types import Event
+    from .types import Projects, Strings
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What an event has to be. None admits anything, also events that have no such thing."""
+    """The conditions for an event. None accepts any event, also one without that field."""
 
     kind: type[Any]
     projects: frozenset[str] | None = None
@@ -32,27 +30,27 @@ class Filter:
     statuses: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, kind: type[Any], project: Projects | None, branch: Texts | None, status: Texts | None) -> Filter:
-        """The filter that a user describes. Raises `InvalidArgumentError` for one that nothing can pass."""
-        from .kinds import KINDS
+    def of(cls, kind: type[Any], project: Projects | None, branch: Strings | None, status: Strings | None) -> Filter:
+        """The filter of arguments. Raises `InvalidArgumentError` for one that no event can pass."""
+        from .event_types import EVENT_STATUSES
 
-        if kind not in KINDS:
-            names = ", ".join(known.__name__ for known in KINDS)
-            raise InvalidArgumentError(f"on: it takes a class of events ({names}), not {kind!r}.")
-        if KINDS[kind] is None and not project is branch is status is None:
-            raise InvalidArgumentError(f"on: {kind.__name__} has no project, branch or status to choose by.")
-        chosen = None if status is None else frozenset(_texts("status", status))
+        if kind not in EVENT_STATUSES:
+            names = ", ".join(known.__name__ for known in EVENT_STATUSES)
+            raise InvalidArgumentError(f"Router.on: kind: expected a class of events ({names}), got {kind!r}.")
+        if EVENT_STATUSES[kind] is None and not project is branch is status is None:
+            raise InvalidArgumentError(f"Router.on: {kind.__name__} has no project, branch or status to filter by.")
+        chosen = None if status is None else frozenset(_strings("status", status))
         if chosen is not None:
-            _check_statuses(kind, chosen, KINDS[kind] or ())
+            _check_statuses(kind, chosen, EVENT_STATUSES[kind] or ())
         return cls(
             kind,
             None if project is None else frozenset(map(_project, _projects(project))),
-            None if branch is None else tuple(_texts("branch", branch)),
+            None if branch is None else tuple(_strings("branch", branch)),
             chosen,
         )
 
-    def admits(self, event: Event) -> bool:
-        """Whether the event is wanted."""
+    def accepts(self, event: Event) -> bool:
+        """Whether an event meets the conditions."""
         if not isinstance(event, self.kind):
             return False
         if self.statuses is not None and status_of(event) not in self.statuses:
@@ -65,7 +63,7 @@ class Filter:
 
 
 def same_project(one: str, other: str) -> bool:
-    """Whether two slugs name the same project; code hosts that tell upper and lower case apart are rare."""
+    """Whether two slugs name the same project, without case, since hardly any code host is case-sensitive."""
     return _folded(one) == _folded(other)
 
 
@@ -84,22 +82,22 @@ def _check_statuses(kind: type[Any], statuses: Collection[str], known: Collectio
     for status in statuses:
         if known and status not in known and not isinstance(status, UnknownStr):
             raise InvalidArgumentError(
-                f"status: {status!r} is none that {kind.__name__} is known to have ({', '.join(known)}). "
-                "Wrap it in UnknownStr(...) if you know better."
+                f"Router.on: status: expected one of {', '.join(known)} for {kind.__name__}, got {status!r}. "
+                "Wrap a value that is missing here in UnknownStr(...)."
             )
 
 
-def _texts(place: str, value: Texts) -> list[str]:
-    texts = [value] if isinstance(value, str) else list(value)
-    if not texts or not all(texts):
-        raise InvalidArgumentError(f"{place}: it takes a text or some of them, not {value!r}.")
-    return texts
+def _strings(place: str, value: Strings) -> list[str]:
+    strings = [value] if isinstance(value, str) else list(value)
+    if not strings or not all(strings):
+        raise InvalidArgumentError(f"Router.on: {place}: expected a string or several, got {value!r}.")
+    return strings
 
 
 def _projects(value: Projects) -> list[str | ProjectSlug]:
     projects = [value] if isinstance(value, str | ProjectSlug) else list(value)
     if not projects:
-        raise InvalidArgumentError("project: it takes a project or some of them, not an empty list.")
+        raise InvalidArgumentError("Router.on: project: expected a project or several, got an empty collection.")
     return projects
 
 
@@ -110,5 +108,5 @@ def _project(value: str | ProjectSlug) -> str:
 
 
 def _folded(slug: str) -> str:
-    # Ids in the slugs of standalone projects do tell upper and lower case apart.
+    # Ids in the slugs of standalone projects are case-sensitive.
     return slug if slug.startswith("circleci/") else slug.lower()

@@ -1,94 +1,94 @@
-"""Deliveries and polls of one project merged: each event once, in order per workflow. Pure decisions, no I/O."""
+"""Merges the deliveries and polls of one project: each event once, in order per workflow. No I/O."""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
-    Followed: TypeAlias = JobCompleted | WorkflowCompleted
+    from .types import FollowedEvent
 
 JOBS: Final = "job-completed"
 WORKFLOWS: Final = "workflow-completed"
-SWEEP: Final = 10
-"""While deliveries come, every tenth poll is made all the same: a single one may have got lost."""
+MAX_POLL_DELAY: Final = 10
+"""Deliveries delay polls up to this multiple of the interval: a single delivery may be lost."""
 
 
 @dataclass(slots=True)
 class Merge:
-    """What was given out, and what is next.
+    """The events that were emitted, and those that are ready.
 
-    The unit is the workflow: one that was over when following began is silent unless a delivery speaks of it; of any
-    other all events come, jobs by the time they stopped and then the workflow.
+    A workflow that had ended at the start is ignored, unless a delivery mentions it. All events of any other workflow
+    are emitted: its jobs in the order of their ends, then the workflow.
     """
 
     events: frozenset[str]
     size: int = 100_000
-    # A name in quotes, since `Followed` is imported for types only.
-    ready: deque[Followed] = field(default_factory=deque["Followed"])  # pyrefly: ignore[not-a-type]
-    _given: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
-    _silent: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
+    # A name in quotes, since `FollowedEvent` is imported for types only.
+    ready: deque[FollowedEvent] = field(default_factory=deque["FollowedEvent"])  # pyrefly: ignore[not-a-type]
+    _emitted: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
+    _ignored: OrderedDict[str, None] = field(default_factory=OrderedDict[str, None])
 
     @property
     def needs_jobs(self) -> bool:
-        """Whether the jobs of a workflow have to be asked for."""
+        """Whether the jobs of a workflow must be listed."""
         return JOBS in self.events
 
-    def silence(self, workflow_id: str) -> None:
-        """Note a workflow that was over when following began."""
-        if not self.is_over(workflow_id):
-            self._note(self._silent, workflow_id)
+    def ignore(self, workflow_id: str) -> None:
+        """Ignore a workflow that had ended at the start."""
+        if not self.is_done(workflow_id):
+            self._remember(self._ignored, workflow_id)
 
-    def is_over(self, workflow_id: str) -> bool:
-        """Whether polling has nothing more to say about a workflow."""
-        return workflow_id in self._given or workflow_id in self._silent
+    def is_done(self, workflow_id: str) -> bool:
+        """Whether polling has no further events of a workflow."""
+        return workflow_id in self._emitted or workflow_id in self._ignored
 
-    def is_news(self, event: Followed) -> bool:
-        """Whether a delivery says something that was not given out."""
-        return _key(event) not in self._given
+    def is_new(self, event: FollowedEvent) -> bool:
+        """Whether an event was not emitted yet."""
+        return _key(event) not in self._emitted
 
-    def delivered(self, event: Followed, others: Iterable[JobCompleted]) -> None:
-        """Give out a delivery, and before it the jobs of its workflow that stopped earlier."""
+    def delivered(self, event: FollowedEvent, others: Iterable[JobCompleted]) -> None:
+        """Emit a delivery, and before it the jobs of its workflow that stopped earlier."""
         if event.workflow is not None:
-            self._silent.pop(event.workflow.id, None)
+            self._ignored.pop(event.workflow.id, None)
         earlier = [other for other in others if _key(other) != _key(event)]
         if event.type == JOBS:
             earlier = [other for other in earlier if _moment(other) <= _moment(event)]
-        self._give([*sorted(earlier, key=_moment), event])
+        self._emit([*sorted(earlier, key=_moment), event])
 
     def polled(self, jobs: Sequence[JobCompleted], workflow: WorkflowCompleted | None) -> None:
-        """Give out what polling saw of a workflow: jobs that stopped, and the workflow if it is over."""
-        found: list[Followed] = [*sorted(jobs, key=_moment)]
-        self._give(found if workflow is None else [*found, workflow])
+        """Emit the polled events of a workflow: stopped jobs, and the workflow if it has ended."""
+        found: list[FollowedEvent] = [*sorted(jobs, key=_moment)]
+        self._emit(found if workflow is None else [*found, workflow])
 
-    def _give(self, events: Iterable[Followed]) -> None:
+    def _emit(self, events: Iterable[FollowedEvent]) -> None:
         for event in events:
-            if self.is_news(event):
-                self._note(self._given, _key(event))
+            if self.is_new(event):
+                self._remember(self._emitted, _key(event))
                 if event.type in self.events:
                     self.ready.append(event)
 
-    def _note(self, known: OrderedDict[str, None], key: str) -> None:
+    def _remember(self, known: OrderedDict[str, None], key: str) -> None:
         known[key] = None
         if len(known) > self.size:
             known.popitem(last=False)
 
 
 def next_poll(polled: float, delivered: float | None, every: float) -> float:
-    """When to poll: after so much silence, but not put off for ever by deliveries."""
+    """When to poll: one interval after the last delivery, but not later than `MAX_POLL_DELAY` intervals."""
     if delivered is None or delivered <= polled:
         return polled + every
-    return min(delivered + every, polled + every * SWEEP)
+    return min(delivered + every, polled + every * MAX_POLL_DELAY)
 
 
-def _key(event: Followed) -> str:
+def _key(event: FollowedEvent) -> str:
     return event.job.id if event.type == JOBS else event.workflow.id
 
 
-def _moment(event: Followed) -> float:
-    done = event.job if event.type == JOBS else event.workflow
-    return (done.stopped_at or event.happened_at).timestamp()
+def _moment(event: FollowedEvent) -> float:
+    ended = event.job if event.type == JOBS else event.workflow
+    return (ended.stopped_at or event.happened_at).timestamp()

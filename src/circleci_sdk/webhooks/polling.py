@@ -1,4 +1,4 @@
-"""From what API v2 responses to the events that a webhook would have told."""
+"""Builds events of webhooks from responses of API v2."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ if TYPE_CHECKING:
         WorkflowJob,
     )
 
-    from .merging import Followed
+    from .types import FollowedEvent
 
 POLLED: Final = EventWebhook(id="00000000-0000-0000-0000-000000000000", name="poll")
-"""The webhook of events that no webhook told."""
+"""The webhook of polled events."""
 
 _WORKFLOW_ENDS: Final[dict[str, CompletedWorkflowStatus]] = {
     "success": "success",
@@ -54,7 +54,7 @@ _JOB_ENDS: Final[dict[str, CompletedJobStatus]] = {
     "failed": "failed",
     "canceled": "canceled",
     "unauthorized": "unauthorized",
-    # Webhooks tell four ways to end; the API tells these apart from an ordinary failure.
+    # Webhooks have four final statuses; the API has these in addition.
     "timedout": "failed",
     "infrastructure_fail": "failed",
     "terminated-unknown": "failed",
@@ -62,13 +62,13 @@ _JOB_ENDS: Final[dict[str, CompletedJobStatus]] = {
 _LONG: Final = {"gh": "github", "bb": "bitbucket"}
 
 
-def is_over(workflow: Workflow) -> bool:
-    """Whether a workflow has ended, so that a webhook would tell of it."""
+def has_ended(workflow: Workflow) -> bool:
+    """Whether a workflow has ended with an event."""
     return workflow.status in _WORKFLOW_ENDS and workflow.stopped_at is not None
 
 
-class Teller:
-    """Tells events of one project as a webhook would. `app` is the origin of the web app."""
+class EventBuilder:
+    """Builds the events of one project. `app` is the origin of the web app."""
 
     def __init__(self, project: Project, app: str) -> None:
         self._app = app
@@ -82,7 +82,7 @@ class Teller:
         return self._project.id
 
     def workflow(self, pipeline: Pipeline, workflow: Workflow) -> WorkflowCompleted:
-        """The end of a workflow."""
+        """The event of an ended workflow."""
         assert workflow.stopped_at is not None
         return WorkflowCompleted(
             id=_identity("workflow-completed", workflow.id),
@@ -103,7 +103,7 @@ class Teller:
         )
 
     def jobs(self, pipeline: Pipeline, workflow: Workflow, jobs: list[WorkflowJob]) -> list[JobCompleted]:
-        """The ends of jobs; those that have not ended, and approvals, are left out."""
+        """The events of ended jobs. Approvals have none."""
         about = EventWorkflow(
             id=workflow.id,
             name=workflow.name,
@@ -111,15 +111,15 @@ class Teller:
             stopped_at=workflow.stopped_at,
             url=self._url(workflow),
         )
-        return self._ends(jobs, _pipeline(pipeline), about)
+        return self._job_events(jobs, _pipeline(pipeline), about)
 
-    def jobs_beside(self, event: Followed, jobs: list[WorkflowJob]) -> list[JobCompleted]:
-        """The ends of jobs of the workflow that a delivery speaks of."""
+    def sibling_jobs(self, event: FollowedEvent, jobs: list[WorkflowJob]) -> list[JobCompleted]:
+        """The events of ended jobs of the workflow of a delivery."""
         about = event.workflow
         plain = None if about is None else EventWorkflow(**{name: getattr(about, name) for name in _ABOUT})
-        return self._ends(jobs, event.pipeline, plain)
+        return self._job_events(jobs, event.pipeline, plain)
 
-    def _ends(
+    def _job_events(
         self, jobs: list[WorkflowJob], pipeline: EventPipeline, about: EventWorkflow | None
     ) -> list[JobCompleted]:
         return [
@@ -166,7 +166,7 @@ def _pipeline(pipeline: Pipeline) -> EventPipeline:
         id=pipeline.id,
         number=pipeline.number,
         created_at=pipeline.created_at,
-        # By way of JSON, so that words which only the API uses are read as open sets are.
+        # Decoded from JSON, where open enums accept values that only the API has.
         trigger=EventTrigger.model_validate_json(to_json({"type": pipeline.trigger.type})),
         trigger_parameters=_parameters(pipeline.trigger_parameters),
         vcs=None
@@ -184,7 +184,7 @@ def _pipeline(pipeline: Pipeline) -> EventPipeline:
 
 
 def _parameters(given: Mapping[str, Any] | None) -> EventTriggerParameters | None:
-    """What the trigger gave; None if it is not what a delivery would hold, since nobody vouches for its form."""
+    """The parameters of the trigger; None if they do not fit the model of deliveries."""
     if given is None:
         return None
     try:
@@ -194,5 +194,5 @@ def _parameters(given: Mapping[str, Any] | None) -> EventTriggerParameters | Non
 
 
 def _identity(kind: str, of: str) -> str:
-    """The same id for the same event, whoever polls."""
+    """The id of a polled event, the same for every reader."""
     return str(uuid5(NAMESPACE_URL, f"circleci:{kind}:{of}"))

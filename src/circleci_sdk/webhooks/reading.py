@@ -1,4 +1,4 @@
-"""From the bytes of a delivery to an event."""
+"""Decodes the body of a delivery into an event."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.serialization.model import Model, readable_place
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
-from .events import UnknownEvent
+from .unknown_event import UnknownEvent
 
 if TYPE_CHECKING:
     from circleci_sdk.v1.models import Build
 
-    from .kinds import Event
+    from .event_types import Event
 
 M = TypeVar("M", bound=Model)
 _MODELS: Final[Mapping[str, type[WorkflowCompleted | JobCompleted | Ping]]] = {
@@ -30,15 +30,15 @@ _MODELS: Final[Mapping[str, type[WorkflowCompleted | JobCompleted | Ping]]] = {
 
 
 def read_event(content: bytes, announced: str | None) -> Event:
-    """The event in a body. `announced` is what the header calls it, for a body that does not say."""
+    """The event of a body. `announced` is the type in the header, for a body without a type."""
     data = _object(content)
-    told = data.get("type")
-    kind = told if isinstance(told, str) else (announced or "") if told is None else ""
+    type_in_body = data.get("type")
+    kind = type_in_body if isinstance(type_in_body, str) else (announced or "") if type_in_body is None else ""
     model = _MODELS.get(kind)
     if model is not None:
-        return _read(model, content if told is not None else to_json({**data, "type": kind}), content, kind)
+        return _read(model, content if type_in_body is not None else to_json({**data, "type": kind}), content, kind)
     build: object = data.get("payload")
-    if told is None and isinstance(build, dict) and "build_num" in build:
+    if type_in_body is None and isinstance(build, dict) and "build_num" in build:
         return _read_build(cast("dict[str, Any]", build), content)
     identity = data.get("id")
     return UnknownEvent(kind, identity if isinstance(identity, str) else None, data)
@@ -51,7 +51,7 @@ def _object(content: bytes) -> dict[str, Any]:
         data = None
         fault = "is not JSON"
     else:
-        fault = "is JSON, but no object"
+        fault = "is JSON, but not an object"
     if not isinstance(data, dict):
         raise _refusal(f"The body of the delivery {fault}.", content)
     return cast("dict[str, Any]", data)
@@ -61,7 +61,7 @@ def _read(model: type[M], content: bytes, body: bytes, kind: str) -> M:
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        # The error itself quotes the input: it goes no further than here.
+        # The error quotes the input, so it is not chained.
         details = error.errors(include_input=False, include_url=False)
     place = readable_place(details[0]["loc"])
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
@@ -79,7 +79,7 @@ def _read_build(build: dict[str, Any], body: bytes) -> Build:
 
 
 def _modern(build: dict[str, Any]) -> dict[str, Any]:
-    """The build as v1.1 would response it: notifications are older, and leave out what their addresses tell."""
+    """The build in the format of v1.1. Notifications are older and leave out fields that their URL contains."""
     path = urlsplit(str(build.get("vcs_url"))).path.strip("/").split("/")
     if len(path) == 2:
         build = {"username": path[0], "reponame": path[1], **build}
@@ -90,7 +90,7 @@ def _modern(build: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dated(value: object) -> object:
-    """Dates of commits as they are written today; those of old notifications may be empty, or seconds since 1970."""
+    """Dates of commits in the current format. In old notifications they may be empty, or seconds since 1970."""
     if not isinstance(value, dict):
         return value
     known = cast("dict[str, Any]", value)

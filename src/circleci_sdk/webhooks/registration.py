@@ -1,4 +1,4 @@
-"""Webhooks of a project, made and kept as you want them. Safe to run any number of times."""
+"""Registers webhooks of projects. All functions are idempotent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def new_secret() -> str:
-    """A signing secret that nobody can guess: 43 characters, 256 bits."""
+    """A random signing secret: 43 characters, 256 bits."""
     from secrets import token_urlsafe
 
     return token_urlsafe(32)
@@ -39,29 +39,29 @@ async def register(
     events: Sequence[WebhookEvent] = BOTH_EVENTS,
     verify_tls: bool = True,
 ) -> Webhook:
-    """Make sure that a project reports its events to your address: create the webhook, or bring it up to date.
+    """Create or update the webhook of a project for a URL.
 
-    A webhook is known by its `url`. One that is there is given the name, events, secret and `verify_tls` that you
-    pass, since the API never tells the secret that it has. Should there be several for the address, which happens
-    when two programs start at once, the oldest stays.
+    A webhook is identified by its `url`. An existing one is updated with the name, events, secret and `verify_tls`,
+    since the API never returns the secret. Of several webhooks for the URL, which two programs that start at once can
+    create, the oldest is kept.
 
-    The papers about the API disagree on how it spells `verify-tls` and `signing-secret`: one reading says that the
-    other spelling is ignored, which would leave a webhook unsigned without a word. So both spellings are sent.
+    The documentation of the API is inconsistent in the spelling of `verify-tls` and `signing-secret`. An ignored
+    spelling would leave the webhook unsigned, so both spellings are sent.
 
     Args:
         circleci: the client.
         project: slug or id of the project.
-        url: where to report to; CircleCI takes only https.
-        secret: what deliveries are signed with.
-        name: the name of the webhook in the web app.
-        events: what to report.
-        verify_tls: whether CircleCI checks the certificate of your address.
+        url: URL of the receiver; CircleCI accepts only https.
+        secret: signing secret of the deliveries.
+        name: name of the webhook in the web app.
+        events: types of events.
+        verify_tls: whether CircleCI verifies the certificate of the receiver.
 
     Returns:
         The webhook.
 
     Raises:
-        InvalidArgumentError: the secret is empty; nothing was sent.
+        InvalidArgumentError: the secret is empty. No request was sent.
     """
     _check_secret(secret)
     scope_id = await _project_id(circleci, project)
@@ -80,7 +80,7 @@ async def register(
             scope={"id": scope_id, "type": "project"},
         )
     except CallError as error:
-        # The response was lost: perhaps the webhook is there all the same.
+        # The response was lost; the webhook may exist.
         if error.request_outcome != "unknown":
             raise
         kept = await _only_one(circleci, scope_id, url)
@@ -93,11 +93,11 @@ async def register(
 async def rotate_secret(
     circleci: AsyncCircleCI, project: str | ProjectSlug | UUID, *, url: str, secret: str | SecretStr
 ) -> Webhook:
-    """Have deliveries to your address signed with a new secret.
+    """Change the signing secret of the webhook for a URL.
 
-    Give the receiver both secrets first (`WebhookApp(router, secret=[new, old])`), then call this, and take the old
-    secret out when no delivery comes with it any more: what is on its way or sent again is signed with the old one.
-    Both spellings of `signing-secret` are sent, for the reason that `register` gives.
+    First give the receiver both secrets (`WebhookApp(router, secret=[new, old])`), then call this. Remove the old
+    secret later: pending and repeated deliveries are signed with it. Both spellings of `signing-secret` are sent, as in
+    `register`.
 
     Raises:
         InvalidArgumentError: the secret is empty, or no webhook of the project has this `url`.
@@ -106,12 +106,14 @@ async def rotate_secret(
     scope_id = await _project_id(circleci, project)
     webhook = await _only_one(circleci, scope_id, url)
     if webhook is None:
-        raise InvalidArgumentError(f"url: no webhook of the project reports to {url}. Make it with register().")
+        raise InvalidArgumentError(
+            f"rotate_secret: url: the project has no webhook for {url}; create it with register."
+        )
     return await circleci.v2.webhooks.update(webhook.id, signing_secret=secret)
 
 
 async def unregister(circleci: AsyncCircleCI, project: str | ProjectSlug | UUID, *, url: str) -> bool:
-    """Make sure that a project does not report to your address; True if it did so far."""
+    """Delete the webhooks of a project for a URL. True if there was one."""
     scope_id = await _project_id(circleci, project)
     webhooks = await _at(circleci, scope_id, url)
     for webhook in webhooks:
@@ -120,7 +122,7 @@ async def unregister(circleci: AsyncCircleCI, project: str | ProjectSlug | UUID,
 
 
 async def _only_one(circleci: AsyncCircleCI, scope_id: str, url: str) -> Webhook | None:
-    """The oldest webhook for the address; others are deleted. All who do this at once keep the same one."""
+    """The oldest webhook for the URL; the others are deleted. Concurrent callers keep the same one."""
     webhooks = await _at(circleci, scope_id, url)
     for webhook in webhooks[1:]:
         await _delete(circleci, webhook)
@@ -133,15 +135,17 @@ async def _at(circleci: AsyncCircleCI, scope_id: str, url: str) -> list[Webhook]
 
 
 async def _delete(circleci: AsyncCircleCI, webhook: Webhook) -> None:
-    with suppress(NotFoundError):  # somebody else was faster; it is gone, which is what was wanted
+    with suppress(NotFoundError):  # deleted by a concurrent call
         await circleci.v2.webhooks.delete(webhook.id)
 
 
 async def _project_id(circleci: AsyncCircleCI, project: str | ProjectSlug | UUID) -> str:
-    text = str(project)
-    return text if _UUID.fullmatch(text) else (await circleci.v2.projects.get(text)).id
+    name = str(project)
+    return name if _UUID.fullmatch(name) else (await circleci.v2.projects.get(name)).id
 
 
 def _check_secret(secret: str | SecretStr) -> None:
     if not (secret if isinstance(secret, str) else secret.get_secret_value()):
-        raise InvalidArgumentError("secret: it is empty, and deliveries without a signature can come from anybody.")
+        raise InvalidArgumentError(
+            "secret: expected a secret, got an empty one; deliveries without a signature are unauthenticated."
+        )

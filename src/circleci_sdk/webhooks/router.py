@@ -1,4 +1,4 @@
-"""From events to the functions that want them."""
+"""Routes events to handlers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
 
-from .events import UnknownEvent, delivery_id
-from .filters import Filter, Projects, Texts
+from .event_fields import delivery_id
+from .filters import Filter
 from .store import DeliveryStore, MemoryStore
 from .subscription import Subscription
 
@@ -27,21 +27,26 @@ if TYPE_CHECKING:
         WorkflowCompleted,
     )
 
-    from .kinds import Event
+    from .event_types import Event
+    from .types import Handler, Projects, Strings
+    from .unknown_event import UnknownEvent
 
 logger: Final = logging.getLogger("circleci_sdk")
 
-E = TypeVar("E")
-Handler: TypeAlias = Callable[[E], Awaitable[object]]
+WorkflowHandler = TypeVar("WorkflowHandler", bound="Handler[WorkflowCompleted]")
+JobHandler = TypeVar("JobHandler", bound="Handler[JobCompleted]")
+BuildHandler = TypeVar("BuildHandler", bound="Handler[Build]")
+PingHandler = TypeVar("PingHandler", bound="Handler[Ping]")
+UnknownHandler = TypeVar("UnknownHandler", bound="Handler[UnknownEvent]")
 _REPORT_SECONDS: Final = 5.0
 
 
 @public("circleci_sdk.webhooks")
 @dataclass(frozen=True, slots=True)
 class HandlerFailure:
-    """A handler that did not come to its end.
+    """The failure of a handler.
 
-    `error` is what it raised; `cancelled` says that it was stopped because the receiver was shut down.
+    `error` is its exception; `cancelled` is true if it was cancelled by the shutdown of the receiver.
     """
 
     event: Event
@@ -50,26 +55,26 @@ class HandlerFailure:
     cancelled: bool = False
 
     def __str__(self) -> str:
-        how = "was stopped" if self.cancelled else f"raised {type(self.error).__name__}"
+        how = "was cancelled" if self.cancelled else f"raised {type(self.error).__name__}"
         return f"{_name(self.handler)} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
 
 
 @public("circleci_sdk.webhooks")
 class Router:
-    """Takes events and calls the handlers that want them.
+    """Calls the handlers of events.
 
     Args:
-        store: where the ids of deliveries are remembered. Default: in memory.
-        on_error: an async callable, awaited with a `HandlerFailure` for each handler that fails. Failures are logged
-            (logger `circleci_sdk`) if there is none.
+        store: the store of delivery ids. Default: in memory.
+        on_error: an async callable, awaited with a `HandlerFailure` for each failed handler. Default: failures are
+            logged (logger `circleci_sdk`).
 
-    A handler is an async function of one event. Handlers of one event run side by side; what one of them raises is
-    reported and disturbs neither the others nor the deliveries that follow.
+    A handler is an async function of one event. The handlers of an event run concurrently. An exception of a handler
+    is reported and affects neither other handlers nor other deliveries.
 
         router = Router()
 
         @router.on(WorkflowCompleted, project="gh/acme/web", branch="main", status="failed")
-        async def shout(event: WorkflowCompleted) -> None:
+        async def notify(event: WorkflowCompleted) -> None:
             ...
     """
 
@@ -82,7 +87,7 @@ class Router:
         self._store = store if store is not None else MemoryStore()
         self._on_error = on_error
         self._routes: list[tuple[Filter, Handler[Any]]] = []
-        self._taps: WeakSet[Subscription] = WeakSet()
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
 
     def __repr__(self) -> str:
         return f"<Router of {len(self._routes)} handlers>"
@@ -93,73 +98,73 @@ class Router:
         kind: type[WorkflowCompleted],
         *,
         project: Projects | None = None,
-        branch: Texts | None = None,
+        branch: Strings | None = None,
         status: CompletedWorkflowStatus | Collection[CompletedWorkflowStatus] | None = None,
-    ) -> Callable[[Handler[WorkflowCompleted]], Handler[WorkflowCompleted]]: ...
+    ) -> Callable[[WorkflowHandler], WorkflowHandler]: ...
     @overload
     def on(
         self,
         kind: type[JobCompleted],
         *,
         project: Projects | None = None,
-        branch: Texts | None = None,
+        branch: Strings | None = None,
         status: CompletedJobStatus | Collection[CompletedJobStatus] | None = None,
-    ) -> Callable[[Handler[JobCompleted]], Handler[JobCompleted]]: ...
+    ) -> Callable[[JobHandler], JobHandler]: ...
     @overload
     def on(
         self,
         kind: type[Build],
         *,
         project: Projects | None = None,
-        branch: Texts | None = None,
-        status: Texts | None = None,
-    ) -> Callable[[Handler[Build]], Handler[Build]]: ...
+        branch: Strings | None = None,
+        status: Strings | None = None,
+    ) -> Callable[[BuildHandler], BuildHandler]: ...
     @overload
-    def on(self, kind: type[Ping]) -> Callable[[Handler[Ping]], Handler[Ping]]: ...
+    def on(self, kind: type[Ping]) -> Callable[[PingHandler], PingHandler]: ...
     @overload
-    def on(self, kind: type[UnknownEvent]) -> Callable[[Handler[UnknownEvent]], Handler[UnknownEvent]]: ...
+    def on(self, kind: type[UnknownEvent]) -> Callable[[UnknownHandler], UnknownHandler]: ...
     def on(
         self,
         kind: type[Any],
         *,
         project: Projects | None = None,
-        branch: Texts | None = None,
-        status: Texts | None = None,
+        branch: Strings | None = None,
+        status: Strings | None = None,
     ) -> Any:
-        """Decorate an async function that is to be called with events of one class.
+        """Register an async function as the handler of events of one class. Returns the function unchanged.
 
         Args:
             kind: `WorkflowCompleted`, `JobCompleted`, `Ping`, `UnknownEvent`, or `v1.models.Build` for the
                 notifications of CircleCI 1.0.
-            project: only events of this project, given as a slug, an id, or several of them.
-            branch: only events of this branch, or several. `*` and `?` stand for anything: `release/*`.
-            status: only these statuses.
+            project: only events of this project or of several, each by slug or id. None: all.
+            branch: only events of this branch or of several. `*` and `?` are wildcards: `release/*`. None: all.
+            status: only events with this status or with several. None: all.
 
         Raises:
-            InvalidArgumentError: nothing could pass such a filter, or the function is not async.
+            InvalidArgumentError: no event can pass the filter, or the function is not async.
         """
-        wanted = Filter.of(kind, project, branch, status)
+        filter_ = Filter.of(kind, project, branch, status)
 
-        def note(handler: Handler[Any]) -> Handler[Any]:
+        def register(handler: Handler[Any]) -> Handler[Any]:
             if not _is_async(handler):
-                raise InvalidArgumentError(f"{_name(handler)}: handlers are async functions.")
-            self._routes.append((wanted, handler))
+                raise InvalidArgumentError(f"Router.on: handler: expected an async function, got {_name(handler)}.")
+            self._routes.append((filter_, handler))
             return handler
 
-        return note
+        return register
 
     async def claim(self, event: Event) -> bool:
-        """Whether this delivery is new. It is remembered, so that a second one with its id is not."""
+        """Store the id of a delivery. True if it is new."""
         return await self._store.claim(delivery_id(event))
 
     async def release(self, event: Event) -> None:
-        """Forget a delivery that was claimed and cannot be handled after all."""
+        """Remove the id of a delivery that was claimed and cannot be handled."""
         await self._store.release(delivery_id(event))
 
     async def handle(self, event: Event) -> bool:
-        """Claim an event and call its handlers; False if it came before.
+        """Claim an event and call its handlers. False for a duplicate.
 
-        For functions that live as long as one request, such as AWS Lambda. `WebhookApp` does the same in the
+        For functions with the lifetime of one request, such as AWS Lambda. `WebhookApp` does the same in the
         background.
         """
         if not await self.claim(event):
@@ -168,33 +173,33 @@ class Router:
         return True
 
     async def dispatch(self, event: Event) -> None:
-        """Call all handlers that want the event, and wait for them. Does not ask whether it came before."""
-        for subscribe in tuple(self._taps):
-            subscribe.put(event)
-        wanted = [handler for filter_, handler in self._routes if filter_.admits(event)]
-        if not wanted:
-            logger.debug("webhooks: nobody wants %s %s", type(event).__name__, delivery_id(event))
-        elif len(wanted) == 1:
-            await self._run(wanted[0], event)
+        """Call the handlers of an event and wait for them, without a check for duplicates."""
+        for subscription in tuple(self._subscriptions):
+            subscription.put(event)
+        handlers = [handler for filter_, handler in self._routes if filter_.accepts(event)]
+        if not handlers:
+            logger.debug("webhooks: no handler for %s %s", type(event).__name__, delivery_id(event))
+        elif len(handlers) == 1:
+            await self._run(handlers[0], event)
         else:
             from anyio import create_task_group
 
             async with create_task_group() as tasks:
-                for handler in wanted:
+                for handler in handlers:
                     tasks.start_soon(self._run, handler, event)
 
     def subscribe(self, size: int = 10_000) -> Subscription:
-        """All events from now on, beside the handlers: what `follow` reads. It ends when nobody holds it any more."""
-        subscribe = Subscription(size)
-        self._taps.add(subscribe)
-        return subscribe
+        """A queue of all further events, in addition to the handlers. It ends with its last reference."""
+        subscription = Subscription(size)
+        self._subscriptions.add(subscription)
+        return subscription
 
     async def _run(self, handler: Handler[Any], event: Event) -> None:
         from anyio import get_cancelled_exc_class, move_on_after
 
         try:
             await handler(event)
-        except Exception as error:  # noqa: BLE001  # isolated here and reported: one handler disturbs nobody
+        except Exception as error:  # noqa: BLE001  # isolated: one handler must not affect others
             await self._report(HandlerFailure(event, handler, error))
         except get_cancelled_exc_class() as error:
             with move_on_after(_REPORT_SECONDS, shield=True):
@@ -208,11 +213,11 @@ class Router:
         try:
             await self._on_error(failure)
         except Exception:
-            logger.exception("webhooks: on_error failed itself when told that %s", failure)
+            logger.exception("webhooks: on_error failed for: %s", failure)
 
 
 def _is_async(handler: object) -> bool:
-    call = getattr(type(handler), "__call__", None)  # noqa: B004  # what it is matters, not whether it is there
+    call = getattr(type(handler), "__call__", None)  # noqa: B004  # the type matters, not whether it is callable
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
 
 

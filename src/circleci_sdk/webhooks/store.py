@@ -1,4 +1,4 @@
-"""Where the ids of deliveries are remembered, so that each is handled once."""
+"""Stores of delivery ids, for deduplication."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from circleci_sdk._public import public
 
 @public("circleci_sdk.webhooks")
 class DeliveryStore(Protocol):
-    """A memory of deliveries. Write your own to share it between processes or to keep it over a restart."""
+    """A store of delivery ids. Implement it to share ids between processes or to keep them over a restart."""
 
     async def claim(self, delivery_id: str) -> bool:
-        """Remember the id; True if it was new.
+        """Store the id; True if it is new.
 
-        Of any number of calls with the same id, at the same time too, exactly one may response True: in Redis
-        `SET id 1 NX EX 86400`, in SQL an insert under a unique key. When it raises, the delivery is not taken, and
-        CircleCI sends it again.
+        Of several calls with the same id, also concurrent ones, exactly one returns True: in Redis
+        `SET id 1 NX EX 86400`, in SQL an insert with a unique key. If it raises, the delivery is rejected, and CircleCI
+        sends it again.
         """
         ...
 
     async def release(self, delivery_id: str) -> None:
-        """Forget the id again, because the delivery was not taken after all."""
+        """Remove the id of a delivery that was rejected after all."""
         ...
 
 
 @public("circleci_sdk.webhooks")
 class MemoryStore:
-    """The memory of one process: the newest ids, up to a number.
+    """Stores the newest ids in memory, for one process.
 
     Args:
-        size: how many ids are kept; the oldest make room for new ones.
+        size: maximum number of ids. New ids replace the oldest ones.
     """
 
     def __init__(self, size: int = 100_000) -> None:
         if not is_count(size, least=1):
-            raise InvalidArgumentError(f"size: it is a whole number from 1 up, not {size!r}.")
+            raise InvalidArgumentError(f"MemoryStore: size: expected an integer of at least 1, got {size!r}.")
         self._size = size
         self._ids: dict[str, None] = {}
 
@@ -48,7 +48,7 @@ class MemoryStore:
         return f"<MemoryStore of {len(self._ids)} ids, at most {self._size}>"
 
     async def claim(self, delivery_id: str) -> bool:
-        """Remember the id; True if it was new."""
+        """Store the id; True if it is new."""
         if delivery_id in self._ids:
             return False
         self._ids[delivery_id] = None
@@ -57,5 +57,5 @@ class MemoryStore:
         return True
 
     async def release(self, delivery_id: str) -> None:
-        """Forget the id."""
+        """Remove the id."""
         self._ids.pop(delivery_id, None)

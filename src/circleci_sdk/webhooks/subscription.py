@@ -1,4 +1,4 @@
-"""Events on their way to somebody who asks for them one by one."""
+"""Queues of events for readers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from anyio import Event as Signal
 
-    from .kinds import Event
+    from .event_types import Event
 
 
 class Subscription:
-    """A bounded queue of events. Made by `Router.subscribe`, and forgotten by the router when its reader is gone."""
+    """A bounded queue of events. Made by `Router.subscribe`; the router holds it by a weak reference."""
 
     __slots__ = ("__weakref__", "_events", "_signal", "_size", "lost")
 
@@ -21,7 +21,7 @@ class Subscription:
         self._events: deque[Event] = deque()
         self._signal: Signal | None = None
         self.lost: int = 0
-        """Events that found the queue full."""
+        """Number of events that were dropped because the queue was full."""
 
     def put(self, event: Event) -> None:
         """Add an event and wake the reader."""

@@ -33,7 +33,7 @@ def decode_response(operation: Operation[T], response: Received, facts: CallFact
 
 
 def decode_page(
-    operation: Operation[T], response: Received, facts: CallFacts, *, start: Cursor, size: int | None
+    operation: Operation[T], response: Received, facts: CallFacts, *, start: Cursor | None, size: int | None
 ) -> Page[T]:
     """One page of a list, and where the next one starts."""
     paging = operation.paging

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random  # noqa: TID251  # seeded: jitter that repeats
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 
@@ -15,14 +15,13 @@ from circleci_sdk.client import AsyncCircleCI
 from .transport import FakeTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
+    from circleci_sdk._core.options import Hook, Timeout
+    from circleci_sdk._core.policy.rate_limit import RateLimiter
+    from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.testing._protocol.app import App
     from circleci_sdk.testing._store.clock import FakeClock
-
-ORIGIN: Final = "https://circleci.com"
-"""The base URL of the client. Nothing leaves the process."""
 
 
 class WaitingClock:
@@ -59,21 +58,45 @@ class WaitingClock:
             self._due.remove(end)
 
 
-def client_of(
-    app: App, clock: FakeClock, token: str, *, wait: Literal["fake", "real"], options: Mapping[str, Any]
+def new_client(
+    app: App,
+    clock: FakeClock,
+    token: str | None,
+    *,
+    wait: Literal["fake", "real"],
+    auth: AuthScheme | TokenSource,
+    base_url: str,
+    timeout: float | Timeout | None,
+    max_retries: int,
+    max_retry_after: float,
+    max_concurrency: int,
+    rate_limiter: RateLimiter | None,
+    allow_http: bool,
+    on_request: Hook | None,
+    on_response: Hook | None,
 ) -> AsyncCircleCI:
-    """An `AsyncCircleCI` over the fake."""
-    chosen: dict[str, Any] = {"base_url": ORIGIN, "transport": FakeTransport(app), **options}
-    if "auth" not in chosen:
-        chosen.setdefault("token", token)
-    client = AsyncCircleCI(**chosen)
+    """An `AsyncCircleCI` of a fake."""
+    client = AsyncCircleCI(
+        token,
+        auth=auth,
+        base_url=base_url,
+        timeout=timeout,
+        max_retries=max_retries,
+        max_retry_after=max_retry_after,
+        max_concurrency=max_concurrency,
+        rate_limiter=rate_limiter,
+        transport=FakeTransport(app),
+        allow_http=allow_http,
+        on_request=on_request,
+        on_response=on_response,
+    )
     if wait == "fake" and not clock.speed:
-        _let_wait(client, WaitingClock(clock), "rate_limiter" in chosen)
+        _replace_clock(client, WaitingClock(clock), limited=rate_limiter is not None)
     return client
 
 
-def _let_wait(client: AsyncCircleCI, clock: WaitingClock, limited: bool) -> None:
-    """Give a client another clock. There is no public way, for no program needs one."""
+def _replace_clock(client: AsyncCircleCI, clock: WaitingClock, *, limited: bool) -> None:
+    """Replace the clock of a client. No public option does this, since programs do not need it."""
     session = client._session  # pyright: ignore[reportPrivateUsage]
     changes: dict[str, object] = {"clock": clock}
     if not limited:

@@ -1,42 +1,26 @@
-"""What deliveries are about, whatever their form: names, branches, statuses and ids of events."""
+"""Fields that events of all types have: id, project, branch, tag and status."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._public import public
+from .unknown_event import UnknownEvent
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import EventPipeline
 
-    from .kinds import Event
-
-
-@public("circleci_sdk.webhooks")
-@dataclass(frozen=True, slots=True)
-class UnknownEvent:
-    """A delivery of a kind that this version of the package does not know.
-
-    `type` is its kind as the body says it (else the header `circleci-event-type`, else empty), `id` the id of the
-    delivery if it has one, `data` the whole body.
-    """
-
-    type: str
-    id: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    from .event_types import Event
 
 
 _SHORT: Final = {"github": "gh", "bitbucket": "bb"}
 
 
 def delivery_id(event: Event) -> str:
-    """What tells one delivery from another: the id that CircleCI gave it, or for those without one a hash of it.
+    """The id of a delivery; for deliveries without one a hash of the event.
 
-    CircleCI may send the same delivery more than once, always under the same id.
+    CircleCI may send the same delivery more than once, always with the same id.
     """
     given = getattr(event, "id", None)
     if isinstance(given, str) and given:
@@ -49,30 +33,30 @@ def delivery_id(event: Event) -> str:
 
 
 def branch_of(event: Event) -> str | None:
-    """The branch that the event is about; None for tags, pings and unknown events.
+    """The branch of an event; None for tags, pings and unknown events.
 
-    It is found for every code host: GitHub OAuth and Bitbucket tell it in `vcs`, GitLab and the GitHub App in the
+    It is found for every code host: GitHub OAuth and Bitbucket have it in `vcs`, GitLab and the GitHub App in the
     parameters of the trigger.
     """
     return _from_code(event, "branch")
 
 
 def tag_of(event: Event) -> str | None:
-    """The tag that the event is about; None for branches, pings and unknown events."""
+    """The tag of an event; None for branches, pings and unknown events."""
     return _from_code(event, "tag")
 
 
 def status_of(event: Event) -> str | None:
-    """How the workflow, the job or the build ended; None for pings and unknown events."""
+    """The final status of the workflow, the job or the build; None for pings and unknown events."""
     if isinstance(event, UnknownEvent):
         return None
-    done = getattr(event, "job", None) or getattr(event, "workflow", None) or event
-    status = getattr(done, "status", None)
+    ended = getattr(event, "job", None) or getattr(event, "workflow", None) or event
+    status = getattr(ended, "status", None)
     return status if isinstance(status, str) else None
 
 
 def project_slug_of(event: Event) -> str | None:
-    """The slug of the project as the API takes it (`gh/acme/web`); None for pings and unknown events."""
+    """The slug of the project in the format of API v2 (`gh/acme/web`); None for pings and unknown events."""
     if isinstance(event, UnknownEvent):
         return None
     project = getattr(event, "project", None)
@@ -99,7 +83,7 @@ def _from_code(event: Event, what: str) -> str | None:
         return None
     pipeline: EventPipeline | None = getattr(event, "pipeline", None)
     if pipeline is None:
-        # A build of v1 tells its tag as vcs_tag.
+        # A build of v1.1 has its tag in vcs_tag.
         return _filled(getattr(event, "vcs_tag" if what == "tag" else what, None))
     parameters = pipeline.trigger_parameters
     return _filled(getattr(pipeline.vcs, what, None)) or _filled(getattr(parameters and parameters.git, what, None))

@@ -1,0 +1,287 @@
+"""Follows the events of a project by webhook deliveries and by polling."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError, RateLimitError, ServerError, TransportError
+from circleci_sdk._core.unset import UNSET
+from circleci_sdk._public import public
+
+from .event_fields import branch_of
+from .merging import JOBS, WORKFLOWS, Merge, next_poll
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.clock import Clock
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
+    from circleci_sdk.client import AsyncCircleCI
+    from circleci_sdk.v2.models import Pipeline, WebhookEvent, Workflow, WorkflowJob
+
+    from .polling import EventBuilder
+    from .router import Router
+    from .subscription import Subscription
+    from .types import FollowedEvent
+
+logger: Final = logging.getLogger("circleci_sdk")
+
+BOTH: Final[Sequence[WebhookEvent]] = (WORKFLOWS, JOBS)
+NEWEST: Final = 20
+"""Number of pipelines that each poll reads; one page of the list."""
+_MAX_KNOWN: Final = 1000
+_MAX_OPEN: Final = 200
+_MAX_EMPTY_POLLS: Final = 5
+_RETRY_DELAY: Final = 5.0
+"""Seconds between a temporary failure and the next attempt."""
+
+
+def follow(
+    circleci: AsyncCircleCI,
+    project_slug: str | ProjectSlug,
+    *,
+    webhooks: Router | None = None,
+    poll: float | None = 60.0,
+    events: Sequence[WebhookEvent] = BOTH,
+    branch: str | None = None,
+) -> Follow:
+    """Follow the ended jobs and workflows of a project: deliveries of webhooks, and polling without them.
+
+        async for event in follow(circleci, "gh/acme/web", webhooks=router):
+            match event:
+                case WorkflowCompleted():
+                    print(event.workflow.name, event.workflow.status)
+                case JobCompleted():
+                    print(event.job.name, event.job.status)
+
+    Polling starts with the loop, deliveries are included from this call on. Each event is returned once. The jobs of
+    a workflow are in the order of their ends, and the workflow is last. A workflow that has ended before is ignored;
+    all jobs of a running workflow are returned.
+
+    Polled events are built from responses of API v2 and equal deliveries, with these differences: their `webhook` is
+    named `poll`, jobs that timed out are `failed`, and a commit only has its message. Polling reads the newest 20
+    pipelines and those that it saw running. Reruns in older pipelines are only seen by deliveries.
+
+    With `job-completed` each delivery costs one call that lists the jobs of its workflow, to keep the order.
+    Temporary failures (no connection, 429, 5xx) are retried, and deliveries wait. Other errors are raised, and
+    iteration can continue after them.
+
+    Args:
+        circleci: the client.
+        project_slug: the project.
+        webhooks: the router that receives the deliveries, in addition to its handlers. None only polls.
+        poll: seconds without a delivery until the API is polled, and between polls. Deliveries delay a poll up to
+            ten times as long, since a single delivery may be lost. None never polls.
+        events: types of events.
+        branch: only events of this branch. None: all.
+
+    Raises:
+        InvalidArgumentError: neither deliveries nor polling, or an invalid `poll` or `events`.
+    """
+    if webhooks is None and poll is None:
+        raise InvalidArgumentError("follow: expected webhooks or poll, got neither.")
+    if poll is not None and not poll > 0:
+        raise InvalidArgumentError(f"follow: poll: expected seconds above 0, got {poll!r}.")
+    wanted = frozenset(map(str, events))
+    if not wanted or not wanted <= {JOBS, WORKFLOWS}:
+        raise InvalidArgumentError(f"follow: events: expected {WORKFLOWS} or {JOBS}, got {events!r}.")
+    return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, wanted, branch)
+
+
+@public("circleci_sdk.webhooks")
+class Follow:
+    """An async iterator over the events of one project. Made by `follow`. It needs no closing."""
+
+    def __init__(
+        self,
+        circleci: AsyncCircleCI,
+        slug: str,
+        subscription: Subscription | None,
+        poll: float | None,
+        wanted: frozenset[str],
+        branch: str | None,
+    ) -> None:
+        self._circleci = circleci
+        self._clock: Clock = circleci._session.clock  # pyright: ignore[reportPrivateUsage]  # one package, one clock
+        self._slug = slug
+        self._subscription = subscription
+        self._every = poll
+        self._branch = branch
+        self._merge = Merge(wanted)
+        self._waiting: deque[FollowedEvent] = deque()
+        self._builder: EventBuilder | None = None
+        self._known: OrderedDict[str, None] = OrderedDict()
+        self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._started = poll is None
+        self._polled = 0.0
+        self._delivered: float | None = None
+        self._lost = 0
+
+    def __repr__(self) -> str:
+        return f"<Follow of {self._slug}>"
+
+    def __aiter__(self) -> Follow:
+        return self
+
+    async def __anext__(self) -> FollowedEvent:
+        while not self._merge.ready:
+            try:
+                await self._step()
+            except (TransportError, ServerError, RateLimitError) as error:
+                asked = error.retry_after if isinstance(error, RateLimitError) else None
+                pause = max(_RETRY_DELAY, asked or 0.0)
+                logger.info("webhooks: following %s continues in %g s: %s", self._slug, pause, error)
+                await self._clock.sleep(pause)
+        return self._merge.ready.popleft()
+
+    async def _step(self) -> None:
+        """Process one delivery or one poll, or wait for either. A delivery is removed only after it is processed."""
+        builder = self._builder
+        if builder is None:
+            builder = self._builder = await self._new_builder()
+        if not self._started:
+            await self._poll(builder, first=True)
+            self._started = True
+        elif event := self._next_delivery(builder):
+            await self._deliver(builder, event)
+            self._waiting.popleft()
+        elif await self._is_time_to_poll():
+            await self._poll(builder, first=False)
+
+    async def _new_builder(self) -> EventBuilder:
+        from .polling import EventBuilder
+
+        origin = self._circleci.base_url
+        app = "https://app.circleci.com" if origin == "https://circleci.com" else origin
+        return EventBuilder(await self._circleci.v2.projects.get(self._slug), app)
+
+    def _next_delivery(self, builder: EventBuilder) -> FollowedEvent | None:
+        from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
+
+        while not self._waiting and self._subscription and (event := self._subscription.take()):
+            if not isinstance(event, JobCompleted | WorkflowCompleted) or event.project.id != builder.project_id:
+                continue
+            self._delivered = self._clock.monotonic()
+            if self._branch is None or branch_of(event) == self._branch:
+                self._waiting.append(event)
+        return self._waiting[0] if self._waiting else None
+
+    async def _deliver(self, builder: EventBuilder, event: FollowedEvent) -> None:
+        wanted = self._merge.needs_jobs or event.type == WORKFLOWS
+        if not wanted or not self._merge.is_new(event):
+            return
+        siblings: list[WorkflowJob] = []
+        if self._merge.needs_jobs and event.workflow is not None:
+            siblings = await self._jobs(event.workflow.id)
+        self._merge.delivered(event, builder.sibling_jobs(event, siblings))
+
+    async def _is_time_to_poll(self) -> bool:
+        """Wait for a delivery or the next poll. False for a delivery."""
+        subscription = self._subscription
+        if self._every is None:
+            assert subscription is not None
+            await subscription.filled()
+            return False
+        if subscription is None:
+            await self._clock.sleep(max(0.0, self._polled + self._every - self._clock.monotonic()))
+            return True
+        if subscription.lost > self._lost:
+            self._lost = subscription.lost
+            return True
+        left = next_poll(self._polled, self._delivered, self._every) - self._clock.monotonic()
+        return left <= 0 or not await _filled_within(subscription, left, self._clock)
+
+    async def _poll(self, builder: EventBuilder, *, first: bool) -> None:
+        newest = await self._newest(first=first)
+        older = [item.pipeline for key, item in self._open.items() if key not in newest]
+        for pipeline in (*older, *reversed(newest.values())):
+            await self._poll_pipeline(builder, pipeline, first=first)
+        for key in reversed(newest):
+            self._known.pop(key, None)
+            self._known[key] = None
+        _trim(self._known, _MAX_KNOWN)
+        self._polled = self._clock.monotonic()
+
+    async def _newest(self, *, first: bool) -> dict[str, Pipeline]:
+        """The newest pipelines, newest first: all since the last poll, and at least `NEWEST`."""
+        found: dict[str, Pipeline] = {}
+        listed = self._circleci.v2.pipelines.list_for_project(
+            self._slug, branch=UNSET if self._branch is None else self._branch
+        )
+        async for page in listed.pages():
+            found |= {pipeline.id: pipeline for pipeline in page}
+            if len(found) >= NEWEST and (first or any(pipeline.id in self._known for pipeline in page)):
+                break
+        return found
+
+    async def _poll_pipeline(self, builder: EventBuilder, pipeline: Pipeline, *, first: bool) -> None:
+        from .polling import has_ended
+
+        workflows = await self._workflows(pipeline.id)
+        for workflow in workflows:
+            ended = has_ended(workflow)
+            if ended and first:
+                self._merge.ignore(workflow.id)
+            if self._merge.is_done(workflow.id):
+                continue
+            jobs = await self._jobs(workflow.id) if self._merge.needs_jobs else []
+            end = builder.workflow(pipeline, workflow) if ended else None
+            self._merge.polled(builder.jobs(pipeline, workflow, jobs), end)
+        self._keep_open(pipeline, workflows)
+
+    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow]) -> None:
+        """Keep a pipeline that may have further events, also when it is no longer among the newest."""
+        before = self._open.pop(pipeline.id, None)
+        polls = before.polls + 1 if before else 1
+        running = any(workflow.stopped_at is None for workflow in workflows)
+        # A new pipeline may still get workflows; a filtered one never does.
+        if running or (not workflows and polls < _MAX_EMPTY_POLLS):
+            self._open[pipeline.id] = _Open(pipeline, polls)
+            _trim(self._open, _MAX_OPEN)
+
+    async def _workflows(self, pipeline_id: str) -> list[Workflow]:
+        try:
+            return await self._circleci.v2.pipelines.list_workflows(pipeline_id).collect()
+        except NotFoundError:
+            return []
+
+    async def _jobs(self, workflow_id: str) -> list[WorkflowJob]:
+        try:
+            return await self._circleci.v2.workflows.list_jobs(workflow_id).collect()
+        except NotFoundError:
+            return []
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A pipeline that may have further events, and the number of its polls."""
+
+    pipeline: Pipeline
+    polls: int
+
+
+def _trim(known: OrderedDict[str, Any], size: int) -> None:
+    while len(known) > size:
+        known.popitem(last=False)
+
+
+async def _filled_within(subscription: Subscription, seconds: float, clock: Clock) -> bool:
+    """Whether an event arrives within a number of seconds."""
+    from anyio import create_task_group
+
+    filled = False
+
+    async with create_task_group() as tasks:
+
+        async def watch() -> None:
+            nonlocal filled
+            await subscription.filled()
+            filled = True
+            tasks.cancel_scope.cancel()
+
+        tasks.start_soon(watch)
+        await clock.sleep(seconds)
+        tasks.cancel_scope.cancel()
+    return filled

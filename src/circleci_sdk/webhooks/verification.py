@@ -1,0 +1,159 @@
+"""Verifies the signature of a delivery and decodes it. No I/O, no framework."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from circleci_sdk._core.errors import InvalidArgumentError
+
+from .errors import SignatureError
+
+if TYPE_CHECKING:
+    from .event_types import Event
+    from .types import Body, RequestHeaders, Secret
+
+SIGNATURE_HEADER: Final = "circleci-signature"
+EVENT_HEADER: Final = "circleci-event-type"
+MAX_BODY: Final = 1024 * 1024
+"""Default limit of the body in bytes. Deliveries have a few thousand."""
+
+_VERSIONS: Final = {"v1": "sha256"}
+"""Known versions of the signature and their hashes, oldest first."""
+_ENTRY: Final = re.compile(r"[ \t]*(?P<version>v[0-9]{1,9})=(?P<digest>[0-9A-Fa-f]{2,256})[ \t]*", re.ASCII)
+
+
+def verify(
+    body: Body, headers_or_signature: RequestHeaders | str | None, secret: Secret, *, max_body: int = MAX_BODY
+) -> None:
+    """Verify that a delivery was signed with your secret.
+
+    Only the newest known version of the signature is verified, which prevents downgrades. The comparison takes
+    constant time.
+
+    Args:
+        body: the unchanged body of the request. A body that was parsed and encoded again has another signature.
+        headers_or_signature: the headers of the request, or the value of `circleci-signature`.
+        secret: the signing secret of the webhook. During a rotation several; one of them must match.
+        max_body: limit of the body in bytes.
+
+    Raises:
+        SignatureError: the signature is missing, malformed or wrong, or the body is larger than `max_body`.
+        InvalidArgumentError: the body is not bytes, or the secret is empty.
+    """
+    content = _content(body, max_body)
+    _check_secret(secret)
+    if headers_or_signature is None or isinstance(headers_or_signature, str):
+        signature = headers_or_signature
+    else:
+        signature = header(headers_or_signature, SIGNATURE_HEADER)
+    if not signature:
+        raise SignatureError(
+            "The delivery has no circleci-signature: the webhook has no signing secret, or the sender is not CircleCI."
+        )
+    version, digest = _newest(signature)
+    if not _matches(content, _VERSIONS[version], digest, secret):
+        raise SignatureError(
+            f"The signature ({version}) is wrong: it was made with another secret, or the body was changed."
+        )
+
+
+def parse(
+    body: Body, headers: RequestHeaders | None = None, *, secret: Secret | None, max_body: int = MAX_BODY
+) -> Event:
+    """Verify and decode a delivery.
+
+    Args:
+        body: the unchanged body of the request.
+        headers: the headers of the request.
+        secret: as for `verify`. None decodes an unauthenticated delivery.
+        max_body: limit of the body in bytes.
+
+    Returns:
+        A `WorkflowCompleted`, `JobCompleted` or `Ping`; a `v1.models.Build` for a notification of CircleCI 1.0
+        (`notify:`); an `UnknownEvent` for types that this version of the package does not know.
+
+    Raises:
+        SignatureError: the signature is missing, malformed or wrong, or the body is larger than `max_body`.
+        DecodeError: the body is not a JSON object, or does not fit the type of its event.
+        InvalidArgumentError: the body is not bytes, or the secret is empty.
+    """
+    if secret is not None:
+        verify(body, headers, secret, max_body=max_body)
+    content = _content(body, max_body)
+    from .reading import read_event
+
+    return read_event(content, header(headers, EVENT_HEADER) if headers is not None else None)
+
+
+def header(headers: RequestHeaders, name: str) -> str | None:
+    """The value of a header; several values are joined by commas. None without one."""
+    pairs: Iterable[tuple[Any, Any]]
+    pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
+    try:
+        values = [_string(value) for key, value in pairs if _string(key).lower() == name]
+    except (TypeError, ValueError):
+        raise InvalidArgumentError("headers: expected a mapping of str, or pairs of str or bytes.") from None
+    return ", ".join(values) if values else None
+
+
+def _string(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    if isinstance(value, str):
+        return value
+    raise TypeError
+
+
+def _content(body: object, max_body: int) -> bytes:
+    if not isinstance(body, bytes | bytearray | memoryview):
+        raise InvalidArgumentError(
+            f"body: expected the raw bytes of the request, which are signed, got {type(body).__name__}."
+        )
+    size = memoryview(cast("bytes", body)).nbytes
+    if size > max_body:
+        raise SignatureError(f"The body has {size} bytes, more than the limit of {max_body}.")
+    return bytes(cast("bytes", body))
+
+
+def _secrets(secret: Secret) -> list[bytes]:
+    several = secret if isinstance(secret, Sequence) and not isinstance(secret, str | bytes) else (secret,)
+    plain = [one if isinstance(one, str | bytes) else one.get_secret_value() for one in several]
+    return [one if isinstance(one, bytes) else one.encode("utf-8", "surrogatepass") for one in plain]
+
+
+def _check_secret(secret: Secret) -> None:
+    fault = ""
+    try:
+        secrets = _secrets(secret)
+        if not secrets or not all(secrets):
+            fault = "expected a secret, got an empty one"
+        del secrets
+    except (AttributeError, TypeError):
+        fault = "expected str, bytes, SecretStr, or a list of those"
+    # Raised here, without a plain secret in the locals of the frames of this package.
+    if fault:
+        raise InvalidArgumentError(f"secret: {fault}.")
+
+
+def _newest(signature: str) -> tuple[str, bytes]:
+    """The newest known version in the header, and its digest."""
+    found: dict[str, bytes] = {}
+    for entry in signature.split(","):
+        match = _ENTRY.fullmatch(entry)
+        if match is None or len(match["digest"]) % 2:
+            raise SignatureError("circleci-signature is malformed: expected a list such as v1=0a1b..., in hexadecimal.")
+        if match["version"] in found:
+            raise SignatureError(f"circleci-signature is malformed: {match['version']} occurs twice.")
+        found[match["version"]] = bytes.fromhex(match["digest"])
+    for version in reversed(_VERSIONS):
+        if version in found:
+            return version, found[version]
+    raise SignatureError(f"circleci-signature has no known version ({', '.join(_VERSIONS)}); update the package.")
+
+
+def _matches(content: bytes, algorithm: str, digest: bytes, secret: Secret) -> bool:
+    checks = [hmac.compare_digest(hmac.digest(key, content, algorithm), digest) for key in _secrets(secret)]
+    return any(checks)
