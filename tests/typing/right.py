@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import SecretStr
 
 from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Page, ProjectSlug, RateLimit, Reply, Timeout, UnknownStr
+from circleci_sdk.testing import FakeCircleCI, RecordedRequests
 from circleci_sdk.v1.models import BuildDetails
 from circleci_sdk.v2.models import (
     Context,
@@ -27,6 +28,7 @@ from circleci_sdk.v2.models import (
     Weekday,
     Workflow,
 )
+from circleci_sdk.webhooks import Event, JobCompleted, Router, Secret, WebhookApp, WorkflowCompleted
 
 
 async def calls(circleci: AsyncCircleCI) -> None:
@@ -146,3 +148,24 @@ async def bodies(circleci: AsyncCircleCI, slug: ProjectSlug, mapping: dict[str, 
         "id", "id", event_source={"provider": UnknownStr("new"), "webhook": TriggerWebhookInput(sender="me")}
     )
     await circleci.v2.triggers.update("id", "id", event_source={"schedule": {"cron_expression": "0 1 * * *"}})
+
+
+def fakes(fake: FakeCircleCI) -> None:
+    _ = assert_type(fake.client("token", wait="real", timeout=None, max_retries=0), AsyncCircleCI)
+    assert_type(fake.requests, RecordedRequests)
+
+
+async def handlers(router: Router, event: WorkflowCompleted) -> None:
+    @router.on(WorkflowCompleted, project=["gh/acme/web", "gh/acme/api"], branch="main", status="failed")
+    async def finished(event: WorkflowCompleted, times: int = 1) -> int:
+        return event.pipeline.number * times
+
+    assert_type(await finished(event, times=2), int)
+
+    async def anything(event: Event) -> None:
+        print(event)
+
+    router.on(WorkflowCompleted)(anything)
+    router.on(JobCompleted, status=UnknownStr("new"))(anything)
+    secret: Secret = [SecretStr("new"), b"old"]
+    _ = assert_type(WebhookApp(router, secret=secret), WebhookApp)

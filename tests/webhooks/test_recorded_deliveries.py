@@ -23,8 +23,8 @@ CHANGED: Final = {
     "webhook/v1-notify/pivotal-projectmonitor-1.json": [
         ".author_date: '1381826832' became '2013-10-15T08:47:12Z'",  # seconds since 1970
         ".committer_date: '1381826832' became '2013-10-15T08:47:12Z'",
-        ".reponame: came from nowhere",  # from vcs_url
-        ".username: came from nowhere",
+        ".reponame: was added",  # from vcs_url
+        ".username: was added",
     ],
     "webhook/v1-notify/zulip-zulip-1.json": [
         ".all_commit_details[0].committer_date: '' became None",

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import httpx
     from starlette.routing import Router
 
+    from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.options import Hook, Timeout
-    from circleci_sdk._core.policy.rate_limit import RateLimiter
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.client import AsyncCircleCI
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from circleci_sdk._public import public
+
 if TYPE_CHECKING:
     from anyio import Event as Signal
 
     from .event_types import Event
 
 
+@public("circleci_sdk.webhooks")
 class Subscription:
     """A bounded queue of events. Made by `Router.subscribe`; the router holds it by a weak reference."""
 

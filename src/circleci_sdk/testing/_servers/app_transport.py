@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ class AppTransport(httpx.AsyncBaseTransport):
     `httpx.ASGITransport` needs another package on trio.
     """
 
-    def __init__(self, app: Any) -> None:
+    def __init__(self, app: Callable[..., Awaitable[object]]) -> None:
         self._app = app
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -17,8 +17,8 @@ from .transport import FakeTransport
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.options import Hook, Timeout
-    from circleci_sdk._core.policy.rate_limit import RateLimiter
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.testing._protocol.app import App
     from circleci_sdk.testing._store.clock import FakeClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,7 +81,9 @@ class Webhooks:
         """Messages that are due."""
         return tuple(self._pending)
 
-    async def deliver(self, app: Any = None, *, transport: httpx.AsyncBaseTransport | None = None) -> list[Delivery]:
+    async def deliver(
+        self, app: Callable[..., Awaitable[object]] | None = None, *, transport: httpx.AsyncBaseTransport | None = None
+    ) -> list[Delivery]:
         """Send the pending messages and return them. Failures of receivers raise nothing; see `attempts`.
 
         Args:
