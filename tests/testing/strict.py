@@ -63,63 +63,63 @@ def _body(success: Success, body: bytes) -> Iterator[str]:
             yield from _value(success.shape, value, "")
 
 
-def _value(shape: Shape, value: Any, place: str) -> Iterator[str]:
+def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
     match shape.kind:
         case "object":
-            yield from _object(shape, value, place)
+            yield from _object(shape, value, path)
         case "list" if shape.items:
             if not isinstance(value, list):
-                yield f"{place}: {value!r} is no list"
+                yield f"{path}: {value!r} is no list"
                 return
             for at, item in enumerate(value):
-                yield from _value(shape.items, item, f"{place}[{at}]")
+                yield from _value(shape.items, item, f"{path}[{at}]")
         case "map" if shape.items:
             for name, item in value.items():
-                yield from _value(shape.items, item, f"{place}.{name}")
+                yield from _value(shape.items, item, f"{path}.{name}")
         case "union":
-            tried = [list(_value(variant, value, place)) for variant in shape.variants]
+            tried = [list(_value(variant, value, path)) for variant in shape.variants]
             if all(tried):
                 yield from min(tried, key=len)
         case "any":
             pass
         case _:
-            yield from _scalar(shape, value, place)
+            yield from _scalar(shape, value, path)
 
 
-def _object(shape: Shape, value: Any, place: str) -> Iterator[str]:
+def _object(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if not isinstance(value, dict):
-        yield f"{place}: {value!r} is no object"
+        yield f"{path}: {value!r} is no object"
         return
     known = {field.spellings[0]: field for field in shape.fields}
     for name in value:
         if name not in known:
-            yield f"{place}.{name} is unknown"
+            yield f"{path}.{name} is unknown"
     for name, field in known.items():
         if name not in value:
             if field.required and not field.missing:
-                yield f"{place}.{name} is missing"
+                yield f"{path}.{name} is missing"
         elif value[name] is None:
             if not (field.nullable or field.missing):
-                yield f"{place}.{name} is null"
+                yield f"{path}.{name} is null"
         else:
-            yield from _value(field.shape, value[name], f"{place}.{name}")
+            yield from _value(field.shape, value[name], f"{path}.{name}")
 
 
-def _scalar(shape: Shape, value: Any, place: str) -> Iterator[str]:
+def _scalar(shape: Shape, value: Any, path: str) -> Iterator[str]:
     if shape.known and value not in shape.known:
-        yield f"{place}: {value!r} is none of {shape.known}"
+        yield f"{path}: {value!r} is none of {shape.known}"
     if shape.kind == "id":
         try:
             UUID(str(value))
         except ValueError:
             if isinstance(value, str):
-                yield f"{place}: {value!r} is no UUID"
+                yield f"{path}: {value!r} is no UUID"
     elif shape.kind == "date-time":
         try:
             datetime.fromisoformat(value)
         except (ValueError, TypeError):
-            yield f"{place}: {value!r} is no date and time"
+            yield f"{path}: {value!r} is no date and time"
     elif shape.kind in SCALARS and (
         not isinstance(value, SCALARS[shape.kind]) or (isinstance(value, bool) and shape.kind != "boolean")
     ):
-        yield f"{place}: {value!r} is no {shape.kind}"
+        yield f"{path}: {value!r} is no {shape.kind}"

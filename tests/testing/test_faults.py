@@ -165,9 +165,9 @@ async def test_tokens(fake: FakeCircleCI, web: FakeProject) -> None:
     for auth in ("circle-token", "bearer", "basic"):
         async with fake.client(auth=auth, token=fake.token) as circleci:
             assert (await circleci.v2.users.me()).login == "ada"
-    fake.add_user("grace", token="hers")
+    fake.add_user("lin", token="hers")
     async with fake.client(token="hers") as circleci:
-        assert (await circleci.v2.users.me()).login == "grace"
+        assert (await circleci.v2.users.me()).login == "lin"
 
 
 def test_invalid_faults_are_rejected(fake: FakeCircleCI) -> None:

@@ -67,8 +67,8 @@ def web() -> FakeProject:
     return project
 
 
-def first(things: Mapping[str, object]) -> str:
-    return next(iter(things), UUID)
+def first(items: Mapping[str, object]) -> str:
+    return next(iter(items), UUID)
 
 
 POOL: Final[Mapping[str, Callable[[], object]]] = {
@@ -161,10 +161,10 @@ def origin() -> Iterator[str]:
 
 
 def validate(case: Any, base: str) -> None:
-    wanted = [
+    chosen = [
         schemathesis.checks.CHECKS.get_one(name) for name in ("not_a_server_error", "response_schema_conformance")
     ]
-    case.call_and_validate(base_url=base, headers={"Circle-Token": FAKE.token}, checks=wanted, allow_redirects=False)
+    case.call_and_validate(base_url=base, headers={"Circle-Token": FAKE.token}, checks=chosen, allow_redirects=False)
 
 
 async def test_unlisted_feature_flags_are_returned(anyio_backend: str) -> None:

@@ -212,10 +212,10 @@ async def test_errored_and_skipped_pipelines(circleci: AsyncCircleCI, fake: Fake
 
 
 def test_a_job_starts_on_the_failure_of_another(fake: FakeCircleCI, web: FakeProject) -> None:
-    jobs = (Job("test", 5, outcome="failed"), Job("tell", 5, requires={"test": ["failed"]}))
+    jobs = (Job("test", 5, outcome="failed"), Job("notify", 5, requires={"test": ["failed"]}))
     pipeline = web.push(Workflow("build", *jobs))
     fake.clock.run_until_idle()
-    assert pipeline.job("tell").state == "success"
+    assert pipeline.job("notify").state == "success"
     assert pipeline.workflow("build").state == "failed"
     assert pipeline.ended
 

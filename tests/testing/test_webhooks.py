@@ -62,12 +62,12 @@ async def test_ended_runs_are_delivered_and_signed(fake: FakeCircleCI, web: Fake
     from circleci_sdk.webhooks import verify
 
     verify(body, headers, SECRET)
-    told = json.loads(body)
-    assert told["job"]["status"] == "failed"
-    assert told["job"]["number"] == 1
-    assert told["project"]["slug"] == "github/acme/web"
-    assert told["pipeline"]["number"] == pipeline.number
-    assert "status" not in told["workflow"]
+    event = json.loads(body)
+    assert event["job"]["status"] == "failed"
+    assert event["job"]["number"] == 1
+    assert event["project"]["slug"] == "github/acme/web"
+    assert event["pipeline"]["number"] == pipeline.number
+    assert "status" not in event["workflow"]
     assert json.loads(last)["workflow"]["status"] == "failed"
 
 
@@ -106,7 +106,7 @@ async def test_duplicates_and_pings(fake: FakeCircleCI, web: FakeProject, anyio_
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[str, list[bytes]]]:
+def receiver_on_a_port() -> Iterator[tuple[str, list[bytes]]]:
     """A receiver on a real port."""
     messages: list[bytes] = []
 
@@ -128,9 +128,9 @@ def told() -> Iterator[tuple[str, list[bytes]]]:
 
 
 async def test_a_served_fake_sends_deliveries_by_itself(
-    fake: FakeCircleCI, web: FakeProject, told: tuple[str, list[bytes]], anyio_backend: str
+    fake: FakeCircleCI, web: FakeProject, receiver_on_a_port: tuple[str, list[bytes]], anyio_backend: str
 ) -> None:
-    url, messages = told
+    url, messages = receiver_on_a_port
     await register(fake, web, url)
     with fake.serve():
         web.push(Workflow("build", Job("test", 5)))

@@ -67,7 +67,7 @@ JOB = raw(deliveries.job())
 
 
 @pytest.mark.parametrize(
-    ("content", "given", "method", "status", "words"),
+    ("content", "given", "method", "status", "part"),
     [
         (PING, {}, "POST", 401, "has no circleci-signature"),
         (PING, headers(PING, "another"), "POST", 401, "is wrong"),
@@ -85,14 +85,14 @@ JOB = raw(deliveries.job())
     ],
 )
 async def test_error_responses_are_plain_text(
-    content: bytes, given: dict[str, str] | None, method: str, status: int, words: str
+    content: bytes, given: dict[str, str] | None, method: str, status: int, part: str
 ) -> None:
     router = Router()
     received = received_by(router)
     app = app_of(router, max_body=2000)
     async with app:
         reply = await post(app, content, given, method=method)
-    assert (reply.status, words in reply.text, reply.text.count("\n")) == (status, True, 1)
+    assert (reply.status, part in reply.text, reply.text.count("\n")) == (status, True, 1)
     assert reply.headers["content-length"] == str(len(reply.text.encode()))
     assert reply.headers.get("allow") == ("POST" if status == 405 else None)
     assert bool(received) == (status == 200 and content == PING)

@@ -121,10 +121,10 @@ async def test_a_polled_event_equals_the_delivery() -> None:
         pushed, polled = stage.follow(poll=None), stage.follow(webhooks=None)
         with anyio.fail_after(10):
             stage.project.push()
-            told_by_poll = [await anext(polled) for _ in range(4)]
+            polled_events = [await anext(polled) for _ in range(4)]
             await stage.deliver()
-            told = [await anext(pushed) for _ in range(4)]
-    for one, other in zip(told_by_poll, told, strict=True):
+            delivered_events = [await anext(pushed) for _ in range(4)]
+    for one, other in zip(polled_events, delivered_events, strict=True):
         mine, theirs = (event.model_dump(mode="json", by_alias=True, exclude_unset=True) for event in (one, other))
         for body in (mine, theirs):
             for only in ("id", "webhook", "happened_at"):
@@ -346,7 +346,7 @@ async def test_deliveries_dropped_by_a_full_queue_are_polled() -> None:
 
 async def test_invalid_arguments_are_rejected() -> None:
     async with Stage() as stage:
-        for options, words in (
+        for options, part in (
             ({"webhooks": None, "poll": None}, "expected webhooks or poll"),
             ({"poll": 0}, "poll"),
             ({"poll": -1}, "poll"),
@@ -355,5 +355,5 @@ async def test_invalid_arguments_are_rejected() -> None:
             ({"events": ["ping"]}, "events"),
             ({"events": [UnknownStr("deploy-completed")]}, "events"),
         ):
-            with pytest.raises(InvalidArgumentError, match=words):
+            with pytest.raises(InvalidArgumentError, match=part):
                 stage.follow(**options)

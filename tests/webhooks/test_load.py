@@ -1,6 +1,6 @@
-"""Thousands of deliveries at once, some sent twice and some forged: every good one is handled exactly once.
+"""Thousands of concurrent deliveries, with duplicates and forgeries: every valid one is handled exactly once.
 
-`WEBHOOK_LOAD` sets how many good ones there are; with `-s` the figures are shown.
+`WEBHOOK_LOAD` sets the number of valid ones; with `-s` the rates are printed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Receiver:
         self.handled[event.id] += 1
 
     async def fail(self, event: JobCompleted) -> None:
-        raise RuntimeError("disturbs nobody")
+        raise RuntimeError("affects no other handler")
 
     async def note(self, failure: HandlerFailure) -> None:
         self.failed[failure.event.id] += 1  # type: ignore[union-attr]

@@ -190,7 +190,7 @@ def test_a_notification_of_circleci_1_is_a_build() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words", "field"),
+    ("content", "part", "field"),
     [
         (b"", "is not JSON", ""),
         (b"{", "is not JSON", ""),
@@ -206,8 +206,8 @@ def test_a_notification_of_circleci_1_is_a_build() -> None:
         (json.dumps({"payload": {"build_num": "many"}}).encode(), "v1 notification.*field build_num", "build_num"),
     ],
 )
-def test_an_invalid_body_is_a_decode_error(content: bytes, words: str, field: str) -> None:
-    with pytest.raises(DecodeError, match=words) as failure:
+def test_an_invalid_body_is_a_decode_error(content: bytes, part: str, field: str) -> None:
+    with pytest.raises(DecodeError, match=part) as failure:
         parse(content, secret=None)
     assert (failure.value.field, failure.value.body) == (field, content)
 

@@ -64,8 +64,8 @@ async def test_of_several_for_one_url_the_oldest_is_kept() -> None:
                 )
             )
             fake.clock.advance(60)
-        kept = await register(client, SLUG, url=URL, secret="one")
-        assert kept.id == made[0].id
+        registered = await register(client, SLUG, url=URL, secret="one")
+        assert registered.id == made[0].id
         assert len(project.webhooks) == 1
 
 
@@ -81,9 +81,9 @@ async def test_concurrent_registrations_leave_one_webhook() -> None:
             for _ in range(4):
                 tasks.start_soon(begin)
         assert len(project.webhooks) == 1
-        kept = await register(client, SLUG, url=URL, secret="one")
+        registered = await register(client, SLUG, url=URL, secret="one")
     assert len(project.webhooks) == 1
-    assert kept.id in ids
+    assert registered.id in ids
 
 
 async def test_a_lost_response_is_looked_up() -> None:

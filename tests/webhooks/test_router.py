@@ -7,6 +7,7 @@ import json
 import logging
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
@@ -71,6 +72,8 @@ NEW = {"type": "deploy-completed", "project": {"slug": "gh/acme/web"}}
         (WorkflowCompleted, {"project": "https://app.circleci.com/pipelines/github/acme/web"}, WEB, True),
         (WorkflowCompleted, {"project": ProjectSlug("gh", "acme", "web")}, WEB, True),
         (WorkflowCompleted, {"project": deliveries.PROJECT_ID.upper()}, WEB, True),
+        (WorkflowCompleted, {"project": UUID(deliveries.PROJECT_ID)}, WEB, True),
+        (WorkflowCompleted, {"project": [UUID(int=1), ProjectSlug("gh", "acme", "api")]}, WEB, False),
         (WorkflowCompleted, {"project": "gh/acme/api"}, WEB, False),
         (WorkflowCompleted, {"project": "bb/acme/web"}, WEB, False),
         (WorkflowCompleted, {"project": ("gh/acme/api", "gh/acme/web")}, WEB, True),
@@ -87,7 +90,7 @@ def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "conditions", "words"),
+    ("kind", "conditions", "part"),
     [
         (Ping, {"status": "failed"}, "Ping has no project, branch or status"),
         (UnknownEvent, {"branch": "main"}, "UnknownEvent has no"),
@@ -102,8 +105,8 @@ def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: 
         (WorkflowCompleted, {"project": ()}, "project: expected a project or several"),
     ],
 )
-def test_filters_that_never_match_are_rejected(kind: Any, conditions: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=words):
+def test_filters_that_never_match_are_rejected(kind: Any, conditions: dict[str, Any], part: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=part):
         Router().on(kind, **conditions)
 
 
@@ -163,7 +166,7 @@ async def test_a_failing_handler_affects_no_other() -> None:
         raise ExceptionGroup("all", [ValueError("one")])
 
     @router.on(Ping)
-    async def hears(event: Ping) -> None:
+    async def receives(event: Ping) -> None:
         await anyio.lowlevel.checkpoint()
         received.append(event.id)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
 import pytest
 from pydantic import SecretStr
 
-from circleci_sdk import InvalidArgumentError, SignatureError
+from circleci_sdk import CallError, InvalidArgumentError, SignatureError
 from circleci_sdk.webhooks import verify
 from tests.webhooks.deliveries import signature
 
@@ -49,7 +50,7 @@ def test_only_the_newest_known_version_is_verified(signature: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signature", "words"),
+    ("signature", "part"),
     [
         (None, "has no circleci-signature"),
         ("", "has no circleci-signature"),
@@ -74,8 +75,8 @@ def test_only_the_newest_known_version_is_verified(signature: str) -> None:
         (",", "malformed"),
     ],
 )
-def test_missing_malformed_and_wrong_signatures_are_rejected(signature: str | None, words: str) -> None:
-    with pytest.raises(SignatureError, match=words) as failure:
+def test_missing_malformed_and_wrong_signatures_are_rejected(signature: str | None, part: str) -> None:
+    with pytest.raises(SignatureError, match=part) as failure:
         verify(BODY, signature, "secret")
     assert "secret" not in str(failure.value).replace("signing secret", "").replace("another secret", "")
     assert GOOD not in str(failure.value)
@@ -161,3 +162,13 @@ def test_all_public_names_are_importable() -> None:
         "assert set(w.__all__) <= set(dir(w)) and all(getattr(w, name) is not None for name in w.__all__)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_signature_error_has_no_attributes_of_a_call() -> None:
+    with pytest.raises(SignatureError) as failure:
+        verify(BODY, None, "secret")
+    assert not isinstance(failure.value, CallError)
+    assert not hasattr(failure.value, "request_outcome")
+    assert SignatureError.__module__ == "circleci_sdk"
+    copied = pickle.loads(pickle.dumps(failure.value))
+    assert (type(copied), str(copied)) == (SignatureError, str(failure.value))

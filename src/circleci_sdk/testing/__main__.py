@@ -1,4 +1,4 @@
-"""A CircleCI on a port, for programs in any language.
+"""Serves a fake on a port, for programs in any language.
 
     python -m circleci_sdk.testing --port 8080 --scenario demo
 
@@ -18,10 +18,10 @@ from ._store.scenarios import SCENARIOS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve a scenario until interrupted. Gives the exit status."""
+    """Serve a scenario until interrupted. Returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m circleci_sdk.testing",
-        description="A fake CircleCI on a port of this machine.",
+        description="Serve a fake CircleCI on a port of this machine.",
         epilog="Scenarios: "
         + " ".join(f"{name}: {(make.__doc__ or '').splitlines()[0]}" for name, make in SCENARIOS.items()),
     )
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--scenario", default="demo", choices=sorted(SCENARIOS), help="the state (default: demo)")
     parser.add_argument("--speed", type=float, default=1.0, help="speed of its clock; 1 is real time (default: 1)")
-    parser.add_argument("--token", default="fake-token", help="the token that it takes (default: fake-token)")
+    parser.add_argument("--token", default="fake-token", help="the accepted token (default: fake-token)")
     given = parser.parse_args(arguments)
     fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed)
     try:

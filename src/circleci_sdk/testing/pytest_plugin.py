@@ -1,14 +1,14 @@
-"""Fixtures for tests of what talks to CircleCI. pytest finds them as soon as the package is installed.
+"""Fixtures for tests of programs that use CircleCI. pytest finds them in the installed package.
 
-`fake_circleci` is a fresh `FakeCircleCI`; `circleci` a client of it, for async tests on asyncio and trio with the
-pytest plugin of anyio; `circleci_server` the same fake on a port, for sync tests and other programs.
+`fake_circleci` is a new `FakeCircleCI`; `circleci` is a client of it, for async tests on asyncio and trio with the
+pytest plugin of anyio; `circleci_server` is the same fake on a port, for sync tests and other programs.
 
     async def test_my_bot(fake_circleci, circleci):
         fake_circleci.add_project("gh/acme/web")
         await my_bot(circleci)
         assert fake_circleci.requests.of("pipelines.trigger")
 
-Nothing is imported before a fixture is asked for.
+Nothing is imported before a fixture is used.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def fake_circleci() -> FakeCircleCI:
-    """A CircleCI of this test's own, without projects."""
+    """A new fake for this test, without projects."""
     from ._fake import FakeCircleCI
 
     return FakeCircleCI()
@@ -42,7 +42,7 @@ async def circleci(fake_circleci: FakeCircleCI, anyio_backend: object) -> AsyncI
 
 @pytest.fixture
 def circleci_server(fake_circleci: FakeCircleCI) -> Iterator[ServedFake]:
-    """`fake_circleci` on a free port; `.base_url` says where. Skips the test without the `testing` extra."""
+    """`fake_circleci` on a free port; `.base_url` is its address. Skips the test without the `testing` extra."""
     from ._servers.server import MissingExtraError
 
     try:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
@@ -87,23 +88,23 @@ def _check_statuses(kind: type[Any], statuses: Collection[str], known: Collectio
             )
 
 
-def _strings(place: str, value: Strings) -> list[str]:
+def _strings(argument: str, value: Strings) -> list[str]:
     strings = [value] if isinstance(value, str) else list(value)
     if not strings or not all(strings):
-        raise InvalidArgumentError(f"Router.on: {place}: expected a string or several, got {value!r}.")
+        raise InvalidArgumentError(f"Router.on: {argument}: expected a string or several, got {value!r}.")
     return strings
 
 
-def _projects(value: Projects) -> list[str | ProjectSlug]:
-    projects = [value] if isinstance(value, str | ProjectSlug) else list(value)
+def _projects(value: Projects) -> list[str | ProjectSlug | UUID]:
+    projects = [value] if isinstance(value, str | ProjectSlug | UUID) else list(value)
     if not projects:
         raise InvalidArgumentError("Router.on: project: expected a project or several, got an empty collection.")
     return projects
 
 
-def _project(value: str | ProjectSlug) -> str:
-    if isinstance(value, str) and _UUID.fullmatch(value):
-        return value.lower()
+def _project(value: str | ProjectSlug | UUID) -> str:
+    if isinstance(value, UUID) or (isinstance(value, str) and _UUID.fullmatch(value)):
+        return str(value).lower()
     return _folded(str(ProjectSlug.parse(value) if isinstance(value, str) else value))
 
 

@@ -84,10 +84,10 @@ def follow(
         raise InvalidArgumentError("follow: expected webhooks or poll, got neither.")
     if poll is not None and not poll > 0:
         raise InvalidArgumentError(f"follow: poll: expected seconds above 0, got {poll!r}.")
-    wanted = frozenset(map(str, events))
-    if not wanted or not wanted <= {JOBS, WORKFLOWS}:
+    chosen = frozenset(map(str, events))
+    if not chosen or not chosen <= {JOBS, WORKFLOWS}:
         raise InvalidArgumentError(f"follow: events: expected {WORKFLOWS} or {JOBS}, got {events!r}.")
-    return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, wanted, branch)
+    return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, chosen, branch)
 
 
 @public("circleci_sdk.webhooks")
@@ -100,7 +100,7 @@ class Follow:
         slug: str,
         subscription: Subscription | None,
         poll: float | None,
-        wanted: frozenset[str],
+        chosen: frozenset[str],
         branch: str | None,
     ) -> None:
         self._circleci = circleci
@@ -109,7 +109,7 @@ class Follow:
         self._subscription = subscription
         self._every = poll
         self._branch = branch
-        self._merge = Merge(wanted)
+        self._merge = Merge(chosen)
         self._waiting: deque[FollowedEvent] = deque()
         self._builder: EventBuilder | None = None
         self._known: OrderedDict[str, None] = OrderedDict()
@@ -169,8 +169,8 @@ class Follow:
         return self._waiting[0] if self._waiting else None
 
     async def _deliver(self, builder: EventBuilder, event: FollowedEvent) -> None:
-        wanted = self._merge.needs_jobs or event.type == WORKFLOWS
-        if not wanted or not self._merge.is_new(event):
+        relevant = self._merge.needs_jobs or event.type == WORKFLOWS
+        if not relevant or not self._merge.is_new(event):
             return
         siblings: list[WorkflowJob] = []
         if self._merge.needs_jobs and event.workflow is not None:

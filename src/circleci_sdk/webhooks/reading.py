@@ -29,11 +29,11 @@ _MODELS: Final[Mapping[str, type[WorkflowCompleted | JobCompleted | Ping]]] = {
 }
 
 
-def read_event(content: bytes, announced: str | None) -> Event:
-    """The event of a body. `announced` is the type in the header, for a body without a type."""
+def read_event(content: bytes, header_type: str | None) -> Event:
+    """The event of a body. `header_type` is the type in the header, for a body without a type."""
     data = _object(content)
     type_in_body = data.get("type")
-    kind = type_in_body if isinstance(type_in_body, str) else (announced or "") if type_in_body is None else ""
+    kind = type_in_body if isinstance(type_in_body, str) else (header_type or "") if type_in_body is None else ""
     model = _MODELS.get(kind)
     if model is not None:
         return _read(model, content if type_in_body is not None else to_json({**data, "type": kind}), content, kind)
@@ -53,7 +53,7 @@ def _object(content: bytes) -> dict[str, Any]:
     else:
         fault = "is JSON, but not an object"
     if not isinstance(data, dict):
-        raise _refusal(f"The body of the delivery {fault}.", content)
+        raise _decode_error(f"The body of the delivery {fault}.", content)
     return cast("dict[str, Any]", data)
 
 
@@ -63,11 +63,11 @@ def _read(model: type[M], content: bytes, body: bytes, kind: str) -> M:
     except ValidationError as error:
         # The error quotes the input, so it is not chained.
         details = error.errors(include_input=False, include_url=False)
-    place = readable_place(details[0]["loc"])
+    field = readable_place(details[0]["loc"])
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    where = f"field {place}: " if place else ""
-    raise _refusal(
-        f"The delivery ({kind}) does not fit {model.__name__}: {where}{details[0]['msg']}{more}.", body, place
+    where = f"field {field}: " if field else ""
+    raise _decode_error(
+        f"The delivery ({kind}) does not fit {model.__name__}: {where}{details[0]['msg']}{more}.", body, field
     )
 
 
@@ -105,5 +105,5 @@ def _date(value: object) -> object:
     return value
 
 
-def _refusal(message: str, body: bytes, place: str = "") -> DecodeError:
-    return DecodeError(message, field=place, body=body)
+def _decode_error(message: str, body: bytes, field: str = "") -> DecodeError:
+    return DecodeError(message, field=field, body=body)

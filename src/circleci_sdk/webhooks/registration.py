@@ -43,7 +43,7 @@ async def register(
 
     A webhook is identified by its `url`. An existing one is updated with the name, events, secret and `verify_tls`,
     since the API never returns the secret. Of several webhooks for the URL, which two programs that start at once can
-    create, the oldest is kept.
+    create, the oldest is existing.
 
     The documentation of the API is inconsistent in the spelling of `verify-tls` and `signing-secret`. An ignored
     spelling would leave the webhook unsigned, so both spellings are sent.
@@ -83,10 +83,10 @@ async def register(
         # The response was lost; the webhook may exist.
         if error.request_outcome != "unknown":
             raise
-        kept = await _only_one(circleci, scope_id, url)
-        if kept is None:
+        existing = await _only_one(circleci, scope_id, url)
+        if existing is None:
             raise
-        return kept
+        return existing
     return await _only_one(circleci, scope_id, url) or made
 
 

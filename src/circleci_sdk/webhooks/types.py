@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeAlias, TypeVar
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -21,7 +22,7 @@ RequestHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str | bytes, str 
 Secret: TypeAlias = str | bytes | SecretStr | Sequence[str | bytes | SecretStr]
 """The signing secret of a webhook, or several during a rotation."""
 
-Projects: TypeAlias = str | ProjectSlug | Collection[str | ProjectSlug]
+Projects: TypeAlias = str | ProjectSlug | UUID | Collection[str | ProjectSlug | UUID]
 """One project or several, each by slug or id."""
 
 Strings: TypeAlias = str | Collection[str]

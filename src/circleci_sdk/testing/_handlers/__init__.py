@@ -1,4 +1,4 @@
-"""What each operation does to the state and what it returns: one module per resource.
+"""The effect and the response of each operation: one module per resource.
 
 Handlers know the store below them and nothing of routing, validation, faults or servers above them.
 """

@@ -41,13 +41,15 @@ def list_for_branch(ctx: RequestContext) -> object:
     return _window(ctx, jobs, _FILTERS.get(ctx.call.get("status_filter", "")))
 
 
-def _window(ctx: RequestContext, jobs: Sequence[FakeJob], keep: Callable[[FakeJob], bool] | None) -> list[JsonObject]:
+def _window(
+    ctx: RequestContext, jobs: Sequence[FakeJob], condition: Callable[[FakeJob], bool] | None
+) -> list[JsonObject]:
     """One page of builds, newest first, after `offset` skipped ones."""
     show = show_shallow if ctx.call.get("shallow") else show_build
     skip: int = max(0, ctx.call.get("offset", 0))
     shown: list[JsonObject] = []
     for at in range(len(jobs) - 1, -1, -1):
-        if keep is not None and not keep(jobs[at]):
+        if condition is not None and not condition(jobs[at]):
             continue
         if skip:
             skip -= 1
@@ -73,8 +75,8 @@ def list_latest_artifacts(ctx: RequestContext) -> object:
     project = ctx.project()
     branch: str | None = ctx.call.get("branch")
     jobs = project.jobs if branch is None else project.jobs_by_branch.get(branch, [])
-    keep = _FILTERS[ctx.call.get("status_filter", "completed")]
-    latest = next((job for job in reversed(jobs) if keep(job)), None)
+    condition = _FILTERS[ctx.call.get("status_filter", "completed")]
+    latest = next((job for job in reversed(jobs) if condition(job)), None)
     if latest is None or not latest.artifacts:
         raise ErrorResponse(404, "Build not found")
     return _artifacts(ctx, latest)

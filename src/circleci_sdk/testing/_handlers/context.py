@@ -128,7 +128,7 @@ class RequestContext:
         return {"items": [show(item) for item in items[start:end]], "next_page_token": token}
 
     def newest(
-        self, items: Sequence[T], show: Callable[[T], object], keep: Callable[[T], bool] | None = None
+        self, items: Sequence[T], show: Callable[[T], object], condition: Callable[[T], bool] | None = None
     ) -> JsonObject:
         """One page of a growing list, newest first. Items that are added later do not shift the pages."""
         below = self._start("down")
@@ -136,7 +136,7 @@ class RequestContext:
         shown: list[object] = []
         while at > 0:
             item = items[at - 1]
-            if keep is None or keep(item):
+            if condition is None or condition(item):
                 if len(shown) == self.call.page_size:
                     return {"items": shown, "next_page_token": _token("down", at)}
                 shown.append(show(item))
@@ -148,16 +148,16 @@ class RequestContext:
         if not token:
             return None
         try:
-            found, _, place = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
+            found, _, position = base64.urlsafe_b64decode(token.encode()).decode().partition(":")
             if found == direction:
-                return max(0, int(place))
+                return max(0, int(position))
         except ValueError:
             pass
         raise ErrorResponse(400, "Invalid page token.")
 
 
-def _token(direction: str, place: int) -> str:
-    return base64.urlsafe_b64encode(f"{direction}:{place}".encode()).decode()
+def _token(direction: str, position: int) -> str:
+    return base64.urlsafe_b64encode(f"{direction}:{position}".encode()).decode()
 
 
 def millis(moment: datetime) -> str:

@@ -71,8 +71,8 @@ def rollback(ctx: RequestContext) -> object:
     return {"id": ctx.store.ids.uuid(), "rollback_type": "PIPELINE"}
 
 
-def _named(room: dict[str, Stored], name: str, message: str, project_id: str | None = None) -> Stored:
-    for each in room.values():
+def _named(items: dict[str, Stored], name: str, message: str, project_id: str | None = None) -> Stored:
+    for each in items.values():
         if each.shown["name"] == name and project_id in (None, each.shown.get("project_id")):
             return each
     raise ErrorResponse(404, message)

@@ -33,9 +33,9 @@ def example_value(spec: Spec, schema: Schema, ctx: RequestContext, depth: int = 
     kind = schema.get("type", "object")
     match kind if isinstance(kind, str) else kind[0]:
         case "object":
-            wanted = schema.get("required", ()) if depth > 3 else schema.get("properties", {})
+            names = schema.get("required", ()) if depth > 3 else schema.get("properties", {})
             properties = schema.get("properties", {})
-            return {name: example_value(spec, properties[name], ctx, depth + 1) for name in wanted}
+            return {name: example_value(spec, properties[name], ctx, depth + 1) for name in names}
         case "array":
             return []
         case "integer":

@@ -85,11 +85,11 @@ def _show_run(workflow: FakeWorkflow) -> JsonObject:
 def list_job_metrics(ctx: RequestContext) -> object:
     project, span = ctx.project(), _span(ctx)
     runs = metrics.workflows_in(project, span, name=ctx.call["workflow_name"], branches=_branches(ctx, project))
-    wanted: str | None = ctx.call.get("job_name")
+    job_name: str | None = ctx.call.get("job_name")
     rows: list[JsonObject] = [
         {"name": name, "metrics": metrics.counts(jobs, span), **_window(jobs, span)}
         for name, jobs in sorted(metrics.jobs_in(runs).items())
-        if wanted is None or wanted == name
+        if job_name is None or job_name == name
     ]
     return ctx.page(rows, lambda row: row)
 
@@ -117,9 +117,9 @@ def _summary(runs: Sequence[FakeWorkflow], span: Span) -> JsonObject:
 
 
 def _flat(metrics: JsonObject) -> JsonObject:
-    wanted = ("total_runs", "failed_runs", "success_rate", "total_credits_used", "mttr", "throughput")
+    names = ("total_runs", "failed_runs", "success_rate", "total_credits_used", "mttr", "throughput")
     durations = metrics["duration_metrics"]
-    return {name: metrics[name] for name in wanted} | {
+    return {name: metrics[name] for name in names} | {
         "p95_duration_secs": durations["p95"],
         "median_duration_secs": durations["median"],
     }
@@ -137,13 +137,13 @@ def get_branches(ctx: RequestContext) -> object:
 def get_org_summary(ctx: RequestContext) -> object:
     organization = ctx.organization("org_slug")
     span = metrics.span_of(ctx.call.get("reporting_window"), ctx.now)
-    wanted: list[str] | None = ctx.call.get("project_names")
+    selected: list[str] | None = ctx.call.get("project_names")
     projects = [project for project in ctx.store.projects_of(organization) if ctx.can_see(project)]
     runs = [run for project in projects for run in metrics.workflows_in(project, span)]
     before = [run for project in projects for run in metrics.workflows_in(project, span.before())]
     rows: list[JsonObject] = []
     for project in projects:
-        if wanted is None or project.name in wanted:
+        if selected is None or project.name in selected:
             mine, then = metrics.workflows_in(project, span), metrics.workflows_in(project, span.before())
             rows.append({"project_name": project.name, **_compared(_some(mine, span), _some(then, span.before()))})
     return {

@@ -40,7 +40,7 @@ def show_pipeline(pipeline: FakePipeline) -> JsonObject:
     }
     if pipeline.parameters:
         shown["trigger_parameters"] = pipeline.parameters
-    if vcs != "circleci":  # pipelines of the GitHub App and GitLab tell nothing of their repository here
+    if vcs != "circleci":  # pipelines of the GitHub App and GitLab have no repository here
         shown["vcs"] = present(
             provider_name=PROVIDERS[project.organization.vcs_type],
             origin_repository_url=address,

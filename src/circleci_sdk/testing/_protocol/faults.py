@@ -17,7 +17,7 @@ STORAGE: Final = ("artifact", "output", "usage")
 
 Drop = Literal["before", "after"]
 
-TEXTS: Final = {
+DEFAULT_BODIES: Final = {
     429: "Rate limited.",
     500: '{"message":"Internal server error"}',
     502: "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>",
@@ -47,20 +47,20 @@ class Fault:
         return not self.processed and (self.status is not None or self.drop == "before" or self.expired)
 
     def apply(self, response: Response | None) -> Transmission:
-        """What is sent instead of `response`, which is None when the call was not processed."""
+        """The faulty response in place of `response`, which is None for a call that was not processed."""
         if self.expired:
             response = expired_link()
         elif self.status is not None:
             response = failure(self.status, self.body, self.headers)
         elif response is None:
             response = Response()
-        return Transmission(response, self.delay, drop=self.drop is not None, keep=0.5 if self.truncate else 1.0)
+        return Transmission(response, self.delay, drop=self.drop is not None, body_share=0.5 if self.truncate else 1.0)
 
 
 def failure(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
     """A response with that status. The default body is one of gateways or of the API."""
     if body is None:
-        body = TEXTS.get(status, '{"message":"' + ("Not found" if status == 404 else "Bad request") + '"}')
+        body = DEFAULT_BODIES.get(status, '{"message":"' + ("Not found" if status == 404 else "Bad request") + '"}')
         kind = JSON if body.startswith("{") else "text/html" if body.startswith("<") else TEXT
         return Response(status, body.encode(), headers or {}, kind)
     return Response(status, body, headers or {}, TEXT if isinstance(body, (str, bytes)) else JSON)

@@ -56,8 +56,8 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
             continue
         schema = spec.resolve(schemas[parameter.wire])
         if _types(schema) == ["array"]:
-            words = given if parameter.exploded else [word for value in given for word in value.split(",")]
-            found[parameter.name] = [_decoded(spec, schema["items"], word, parameter.wire) for word in words]
+            items = given if parameter.exploded else [item for value in given for item in value.split(",")]
+            found[parameter.name] = [_decoded(spec, schema["items"], item, parameter.wire) for item in items]
         else:
             found[parameter.name] = _decoded(spec, schema, given[-1], parameter.wire)
     if sent:
@@ -103,30 +103,30 @@ def _one_spelling(parameters: tuple[Parameter, ...], sent: dict[str, Any]) -> di
     return body
 
 
-def check(spec: Spec, schema: Schema, value: object, place: str) -> None:
+def check(spec: Spec, schema: Schema, value: object, field: str) -> None:
     """Check a JSON value against a schema. Raises `ErrorResponse` with 400 and the name of the field."""
     schema = spec.resolve(schema)
     if variants := schema.get("anyOf") or schema.get("oneOf"):
-        _check_variants(spec, variants, value, place)
+        _check_variants(spec, variants, value, field)
         return
     types = _types(schema)
     if types and not any(_is(kind, value) for kind in types):
-        wanted = " or ".join(_NAMES[kind] for kind in types if kind != "null")
-        raise ErrorResponse(400, f"Field '{place}' must be {wanted}.")
+        expected = " or ".join(_NAMES[kind] for kind in types if kind != "null")
+        raise ErrorResponse(400, f"Field '{field}' must be {expected}.")
     if isinstance(value, dict):
-        _check_object(spec, schema, cast("dict[str, object]", value), place)
+        _check_object(spec, schema, cast("dict[str, object]", value), field)
     elif isinstance(value, list):
         for at, item in enumerate(cast("list[object]", value)):
-            check(spec, schema.get("items", {}), item, f"{place}[{at}]")
+            check(spec, schema.get("items", {}), item, f"{field}[{at}]")
     elif value is not None:
-        _check_scalar(schema, value, f"Field '{place}'")
+        _check_scalar(schema, value, f"Field '{field}'")
 
 
-def _check_variants(spec: Spec, variants: list[Schema], value: object, place: str) -> None:
+def _check_variants(spec: Spec, variants: list[Schema], value: object, field: str) -> None:
     errors: list[ErrorResponse] = []
     for variant in variants:
         try:
-            check(spec, variant, value, place)
+            check(spec, variant, value, field)
         except ErrorResponse as error:
             errors.append(error)
         else:
@@ -134,8 +134,8 @@ def _check_variants(spec: Spec, variants: list[Schema], value: object, place: st
     raise errors[0]
 
 
-def _check_object(spec: Spec, schema: Schema, value: dict[str, object], place: str) -> None:
-    prefix = f"{place}." if place else ""
+def _check_object(spec: Spec, schema: Schema, value: dict[str, object], field: str) -> None:
+    prefix = f"{field}." if field else ""
     properties: Mapping[str, Schema] = schema.get("properties", {})
     for name in schema.get("required", ()):
         if name not in value:
@@ -149,54 +149,54 @@ def _check_object(spec: Spec, schema: Schema, value: dict[str, object], place: s
             raise ErrorResponse(400, f"Unexpected field '{prefix}{name}'.")
 
 
-def _check_scalar(schema: Schema, value: object, place: str) -> None:
+def _check_scalar(schema: Schema, value: object, field: str) -> None:
     if (known := schema.get("enum")) and value not in known:
-        raise ErrorResponse(400, f"{place} must be one of {', '.join(map(str, known))}.")
+        raise ErrorResponse(400, f"{field} must be one of {', '.join(map(str, known))}.")
     if isinstance(value, str):
-        _check_format(schema.get("format"), value, place)
+        _check_format(schema.get("format"), value, field)
     elif isinstance(value, (int, float)) and not isinstance(value, bool):
         low, high = schema.get("minimum"), schema.get("maximum")
         if (low is not None and value < low) or (high is not None and value > high):
-            raise ErrorResponse(400, f"{place} is out of range.")
+            raise ErrorResponse(400, f"{field} is out of range.")
 
 
-def _check_format(name: str | None, value: str, place: str) -> None:
+def _check_format(name: str | None, value: str, field: str) -> None:
     if name == "uuid" and not is_uuid(value):
-        raise ErrorResponse(400, f"{place} must be a UUID.")
+        raise ErrorResponse(400, f"{field} must be a UUID.")
     if name == "date-time" and read_time(value) is None:
-        raise ErrorResponse(400, f"{place} must be a date and time such as 2026-06-01T09:00:00Z.")
+        raise ErrorResponse(400, f"{field} must be a date and time such as 2026-06-01T09:00:00Z.")
 
 
 def _decoded(spec: Spec, schema: Schema, text: str, wire: str) -> object:
     """A value of the path or the query, decoded by its type. Raises `ErrorResponse` with 400."""
     schema = spec.resolve(schema)
-    place = f"Parameter '{wire}'"
+    field = f"Parameter '{wire}'"
     value: object = text
     match _types(schema)[:1]:
         case ["integer"]:
             if not _INTEGER.fullmatch(text) or len(text) > 18:
-                raise ErrorResponse(400, f"{place} must be an integer.")
+                raise ErrorResponse(400, f"{field} must be an integer.")
             value = int(text)
         case ["boolean"]:
             if text not in ("true", "false"):
-                raise ErrorResponse(400, f"{place} must be true or false.")
+                raise ErrorResponse(400, f"{field} must be true or false.")
             value = text == "true"
         case _:
             pass
-    _check_scalar(schema, value, place)
+    _check_scalar(schema, value, field)
     return value
 
 
 def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, Any]) -> None:
     given = [name for name in rule.names if arguments.get(name, False) is not False]
     wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
-    words = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
+    items = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
     if rule.kind == "exactly_one" and len(given) != 1:
-        raise ErrorResponse(400, f"Give exactly one of {words}.")
+        raise ErrorResponse(400, f"Give exactly one of {items}.")
     if rule.kind == "at_most_one" and len(given) > 1:
-        raise ErrorResponse(400, f"Give only one of {words}.")
+        raise ErrorResponse(400, f"Give only one of {items}.")
     if rule.kind == "needs" and given == [rule.names[0]]:
-        raise ErrorResponse(400, f"'{wires.get(given[0], given[0])}' requires another of these fields: {words}.")
+        raise ErrorResponse(400, f"'{wires.get(given[0], given[0])}' requires another of these fields: {items}.")
 
 
 def _types(schema: Schema) -> list[str]:

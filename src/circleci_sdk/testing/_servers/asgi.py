@@ -39,7 +39,7 @@ def asgi_app(app: App, hang_up: HangUp | None = None) -> Router:
             await anyio.sleep(transmission.delay)  # noqa: TID251  # a slow response is slow in real time
         if not transmission.drop:
             await _send(transmission, scope, receive, send)
-        if hang_up is not None and (transmission.drop or transmission.keep < 1):
+        if hang_up is not None and (transmission.drop or transmission.body_share < 1):
             hang_up(scope)
 
     return Router(default=endpoint)
@@ -48,16 +48,15 @@ def asgi_app(app: App, hang_up: HangUp | None = None) -> Router:
 async def _send(transmission: Transmission, scope: Scope, receive: Receive, send: Send) -> None:
     content = transmission.response.content
     headers = {**transmission.response.all_headers, "content-length": str(len(content))}
-    if transmission.keep == 1:
+    if transmission.body_share == 1:
         whole = b"" if scope["method"] == "HEAD" else content
         await Response(whole, transmission.response.status, headers)(scope, receive, send)
         return
     # Starlette has no truncated responses.
     raw = Response(status_code=transmission.response.status, headers=headers).raw_headers
+    part = content[: int(len(content) * transmission.body_share)]
     await send({"type": "http.response.start", "status": transmission.response.status, "headers": raw})
-    await send(
-        {"type": "http.response.body", "body": content[: int(len(content) * transmission.keep)], "more_body": True}
-    )
+    await send({"type": "http.response.body", "body": part, "more_body": True})
 
 
 async def _message(request: Request) -> messages.Request:

@@ -34,26 +34,26 @@ class FakeTransport(httpx.AsyncBaseTransport):
         headers = {**transmission.response.all_headers, "content-length": str(len(content))}
         if request.method == "HEAD":
             content = b""
-        kept = content if transmission.keep >= 1 else content[: int(len(content) * transmission.keep)]
+        sent = content if transmission.body_share >= 1 else content[: int(len(content) * transmission.body_share)]
         return httpx.Response(
-            transmission.response.status, headers=headers, stream=_Body(kept, len(content)), request=request
+            transmission.response.status, headers=headers, stream=_Body(sent, len(content)), request=request
         )
 
 
 class _Body(httpx.AsyncByteStream):
     """A body that may end early."""
 
-    def __init__(self, kept: bytes, size: int) -> None:
-        self._kept = kept
+    def __init__(self, sent: bytes, size: int) -> None:
+        self._content = sent
         self._size = size
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         await anyio.lowlevel.checkpoint()
-        yield self._kept
-        if len(self._kept) < self._size:
+        yield self._content
+        if len(self._content) < self._size:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without transmission complete message body "
-                f"(received {len(self._kept)} bytes, expected {self._size})"
+                f"(received {len(self._content)} bytes, expected {self._size})"
             )
 
 

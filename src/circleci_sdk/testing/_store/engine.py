@@ -41,7 +41,7 @@ class Engine:
         self._plans.setdefault(project.id, []).append(plan)
 
     def next_plan(self, project: FakeProject, branch: str | None) -> Plan:
-        """What the next pipeline on this branch does. A plan for one pipeline is removed."""
+        """The plan of the next pipeline on this branch. A plan for one pipeline is removed."""
         plans = self._plans.get(project.id, [])
         for plan in reversed(plans):
             if plan.branch is None or plan.branch == branch:
@@ -163,11 +163,11 @@ class Engine:
         needs = job.plan.needs
         states = {each.name: each.state for each in workflow.jobs}
         waits = False
-        for name, wanted in needs.items():
+        for name, outcomes in needs.items():
             state = states.get(name)
             if state is None:
                 continue  # a rerun without that job
-            if state in wanted:
+            if state in outcomes:
                 continue
             if state in ("blocked", "queued", "running", "on_hold"):
                 waits = True

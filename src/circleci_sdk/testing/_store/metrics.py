@@ -62,7 +62,7 @@ def workflows_in(
     project: FakeProject, span: Span, *, name: str | None = None, branches: Iterable[str] | None = None
 ) -> list[FakeWorkflow]:
     """The ended workflows that were created in a time range, oldest first."""
-    wanted = None if branches is None else set(branches)
+    selected = None if branches is None else set(branches)
     names = [name] if name is not None else list(project.workflows_by_name)
     found: list[FakeWorkflow] = []
     for each in names:
@@ -72,7 +72,7 @@ def workflows_in(
             if (
                 workflow.ended
                 and workflow.created_at <= span.end
-                and (wanted is None or workflow.pipeline.branch in wanted)
+                and (selected is None or workflow.pipeline.branch in selected)
             ):
                 found.append(workflow)
     return sorted(found, key=lambda workflow: workflow.created_at)

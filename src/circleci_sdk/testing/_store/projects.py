@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What pipelines of a project do. `branch` and `once` say which pipelines it is for."""
+    """The workflows of further pipelines of a project: of one `branch`, or only of the next pipeline (`once`)."""
 
     workflows: tuple[Workflow, ...] = ()
     errors: tuple[tuple[ErrorKind, str], ...] = ()
@@ -35,7 +35,7 @@ class Plan:
 
 
 class ProjectActions(Protocol):
-    """What the methods of a project need from the store, which is above it."""
+    """The methods of the store that a project calls. The store is a layer above it."""
 
     @property
     def clock(self) -> FakeClock: ...
@@ -170,4 +170,4 @@ class FakeProject(ProjectState):
 
 
 DEFAULT_PLAN: Final = Plan((Workflow("build", Job("build", 30.0)),))
-"""What pipelines do until a test says otherwise: one workflow with one job."""
+"""The default: one workflow with one job."""

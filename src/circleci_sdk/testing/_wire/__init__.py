@@ -1,1 +1,1 @@
-"""What handlers and the protocol share: requests and responses as data, the bundled specs, formats of values."""
+"""Shared by handlers and protocol: requests and responses as data, the bundled specs, formats of values."""

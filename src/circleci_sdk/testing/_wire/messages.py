@@ -62,14 +62,14 @@ class Response:
 class Transmission:
     """How a response is sent.
 
-    `delay` is the real time in seconds before it. With `drop` the connection ends without a response; with `keep`
-    below 1 after that share of the body.
+    `delay` is the real time in seconds before it. With `drop` the connection ends without a response; with
+    `body_share` below 1 after that share of the body.
     """
 
     response: Response
     delay: float = 0.0
     drop: bool = False
-    keep: float = 1.0
+    body_share: float = 1.0
 
 
 class ErrorResponse(Exception):  # noqa: N818  # a response, not a defect
