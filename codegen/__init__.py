@@ -10,9 +10,9 @@
     signatures, docstrings,
     imports, render         operations -> the other modules, through templates
     formatting              ruff, once over everything
-    build                   all of the above: from a folder of specs to the text of every file
+build                   all of the above: from a folder of specs to the content of every file
     tree                    the files on disk: compared, written
 
-Each step is a pure function of the one before; only `source`, `formatting` and `tree` touch files. What a spec
-cannot express is refused with its place and a remedy (`SpecError`), and then nothing is written.
+Each step is a pure function of the previous one; only `source`, `formatting` and `tree` access files. An unsupported
+spec raises `SpecError` with the location and a remedy, and nothing is written.
 """

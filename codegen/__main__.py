@@ -1,4 +1,4 @@
-"""`python -m codegen` writes the generated packages; `python -m codegen --check` says whether they are up to date."""
+"""`python -m codegen` writes the generated packages; `python -m codegen --check` compares them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VERSIONS: Final = (("v1.1", "v1"), ("v2", "v2"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; the exit code is 1 for a stale tree and 2 for a spec that is refused."""
+    """Runs the command line; the exit code is 1 for a stale tree and 2 for an invalid spec."""
     parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; show what would change")
     parser.add_argument("--specs", type=Path, default=ROOT / "openapi", help="the folder of the specs")
@@ -39,7 +39,7 @@ def _check(trees: dict[Path, Tree]) -> int:
     text = "".join(differences(root, tree) for root, tree in trees.items())
     if text:
         print(text, end="")
-        print("The generated packages are stale. Run `python -m codegen` and commit what it writes.", file=sys.stderr)
+        print("The generated packages are stale. Run `python -m codegen` and commit the result.", file=sys.stderr)
     return 1 if text else 0
 
 

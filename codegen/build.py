@@ -1,4 +1,4 @@
-"""From a folder of specs to the text of every file of a package."""
+"""From a folder of specs to the content of every file of a package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build(spec_dir: Path, package: str, api_name: str) -> dict[str, str]:
         api_name: the short name of the API, such as `v2`.
 
     Raises:
-        SpecError: the specs hold something that cannot be expressed.
+        SpecError: the specs are invalid or not supported.
     """
     spec = read_spec(spec_dir)
     components = read_components(spec)

@@ -1,4 +1,4 @@
-"""Reads what an API sends by itself: the `webhooks` of a spec. They become models, and no methods."""
+"""Reads webhook deliveries: the `webhooks` of a spec. They become models without methods."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _KEYS: Final = frozenset({"summary", "description", "requestBody", "responses"})
 
 
 def read_deliveries(spec: Spec, components: Components) -> tuple[str, ...]:
-    """The objects that deliveries hold, by the name of their schema."""
+    """The bodies of deliveries, by the name of their schema."""
     problems = Problems()
     names: list[str] = []
     for methods in spec.webhooks.values():
         for method, node in methods.items():
             with problems.caught():
                 if method != "post":
-                    raise node.refusal(f"Deliveries come by `post`, not by `{method}`; correct the method.")
+                    raise node.refusal(f"A delivery is a `post`, not a `{method}`; correct the method.")
                 names.append(_delivery(node, components))
     problems.raise_any()
     return tuple(names)
@@ -42,5 +42,5 @@ def _delivery(node: Node, components: Components) -> str:
     schema = media.need("schema")
     shape = read_shape(schema)
     if not isinstance(shape, Reference) or not isinstance(components[shape.name].content, Record):
-        raise schema.refusal("A delivery holds an object; name it under `components/schemas` and refer to it.")
+        raise schema.refusal("The body of a delivery is an object; name it under `components/schemas` and refer to it.")
     return shape.name

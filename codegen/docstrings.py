@@ -1,7 +1,7 @@
 """Texts of the spec as docstrings: wrapped, in Google style.
 
-Facts that the spec holds as data (defaults of the API, bounds, rules, sunsets, replay) become sentences here, so that
-descriptions need not repeat them.
+Data of the spec (defaults of the API, bounds, rules, sunsets, retries) becomes sentences here, so descriptions do not
+repeat it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .responses import Failure, Outcome
     from .shapes import Components
 
-_MODEL_WIDTH: Final = 110  # leaves room for the indent and the quotes, on one line as on several
+_MODEL_WIDTH: Final = 110  # without the indent and the quotes of a one-line docstring
 _CLASS_WIDTH: Final = 116
 _METHOD_WIDTH: Final = 112
 _ENDS: Final = (".", "!", "?", ":")
@@ -38,7 +38,7 @@ _EXCEPTIONS: Final[dict[int, str]] = {
 
 
 def model_text(description: str | None, *, undocumented: bool = False, deprecated: bool = False) -> str | None:
-    """The docstring of a model or of one of its fields, without quotes; None if there is nothing to say."""
+    """The docstring of a model or of one of its fields, without quotes; None if empty."""
     text = _with_marks(description, undocumented=undocumented, deprecated=deprecated)
     return "\n".join(_wrapped(text, _MODEL_WIDTH)) or None
 
@@ -65,8 +65,8 @@ def method_docstring(operation: Operation, components: Components) -> str:
 
 
 def deprecation_text(operation: Operation) -> str:
-    """What a type-checker says about a use of a deprecated operation."""
-    when = f"the API refuses it from {operation.sunset.isoformat()}" if operation.sunset else "it may go away"
+    """The message of type checkers on the use of a deprecated operation."""
+    when = f"the API rejects it from {operation.sunset.isoformat()}" if operation.sunset else "it may be removed"
     return f"{when}; use {operation.replacement}" if operation.replacement else when
 
 
@@ -174,7 +174,7 @@ def _sentence(text: str) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Paragraphs filled to the width, with an empty line in between; lines that begin with `* ` stay lines."""
+    """Paragraphs wrapped to the width, separated by empty lines; lines that begin with `* ` stay separate."""
     lines: list[str] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         if lines:

@@ -1,4 +1,4 @@
-"""Formats generated modules with ruff, all of them in one go."""
+"""Formats all generated modules with one run of ruff."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-# The settings are given here and not taken from pyproject.toml, so that they hold in any folder. They are those of
-# the project: its own `ruff format --check` would find a difference.
+# The settings are set here, not taken from pyproject.toml, so that they apply in any folder. They equal those of the
+# project: its own `ruff format --check` would find a difference.
 _SETTINGS: Final = ("--isolated", "--no-cache", "--quiet", "--target-version=py311", "--line-length=120")
-# F821 is a check, not a fix: a name that no import or definition gives is a mistake of a template.
+# F821 is a check, not a fix: an undefined name is an error in a template.
 _RULES: Final = "F401,F821,I,UP"
 
 
@@ -33,4 +33,4 @@ def _ruff(command: str, *arguments: str) -> None:
     line = [sys.executable, "-m", "ruff", command, *_SETTINGS, *arguments]
     result = subprocess.run(line, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise RuntimeError(f"ruff {command} refused generated code:\n{result.stdout}{result.stderr}")
+        raise RuntimeError(f"ruff {command} rejected generated code:\n{result.stdout}{result.stderr}")

@@ -1,4 +1,4 @@
-"""The imports of a generated module, found by looking at the names that its code uses."""
+"""The imports of a generated module, derived from the names in its code."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ TAKEN_NAMES: Final = frozenset(
     | {name for table in (_AT_RUN_TIME, _FOR_TYPES) for names in table.values() for name in names}
     | set(dir(builtins))
 )
-"""Names that no model can have: modules use them for something else."""
+"""Names reserved by modules, which models cannot have."""
 
 
 def run_time_imports(code: str, modules: Mapping[str, str]) -> str:
-    """The import statements that a module of models needs; `modules` are those of the names of models."""
+    """The import statements of a module of models; `modules` are the modules of models by name."""
     used = _names(code)
     models = {f".{module}": [name for name in modules if modules[name] == module] for module in modules.values()}
     return "\n".join((*_statements(_AT_RUN_TIME, used), *_statements(_FOR_TYPES, used), *_statements(models, used)))
 
 
 def import_lines(code: str, package: str, models: Collection[str]) -> str:
-    """The import statements that `code` needs; those that only type-checkers need stand apart."""
+    """The import statements of `code`; typing-only imports are separate."""
     used = _names(code)
     at_run_time = _statements({**_AT_RUN_TIME, f"{package}._api": ("API",)}, used)
     for_types = _statements({**_FOR_TYPES, package: ("models",), f"{package}.models": models}, used)

@@ -1,8 +1,7 @@
-"""Lowers components to the schemas that datamodel-code-generator is given.
+"""Lowers components to the input schemas of datamodel-code-generator.
 
-The generator of models sees a document in which everything that the package decides itself is settled: names of
-modules and fields, open value sets, timestamps, secrets. Constraints and defaults are left out, since the server is
-the judge of what it takes and of what it returns.
+All decisions of this package are made in the lowered document: names of modules and fields, open enums, timestamps,
+secrets. Constraints and defaults are omitted, since the server validates them.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ _ANY_OBJECT: Final[JsonObject] = {"type": "object", "x-python-type": MODEL_BASE}
 
 
 def lower(components: Components, placement: Placement) -> tuple[JsonObject, dict[str, str]]:
-    """The document for the generator of models, and the Python names of fields by `module.Class.wire`."""
+    """The document for datamodel-code-generator, and the Python names of fields by `module.Class.wire`."""
     problems = Problems()
     schemas: dict[str, Json] = {}
     field_names: dict[str, str] = {}
@@ -126,7 +125,7 @@ class _Lowering:
         return {"$ref": f"#/components/schemas/{self._placement.modules[name]}.{name}"}
 
     def _may_grow(self, union: Union) -> bool:
-        """Whether the API may response objects of a kind that the union does not name."""
+        """Whether responses may contain objects that are not in the union."""
         records = [member for member in union.members if isinstance(resolved(member, self._components), Record)]
         return len(records) > 1
 
@@ -157,6 +156,6 @@ def _check_fields(record: Record, *, responded: bool) -> None:
                 )
             if not responded and holds_secret(field.shape):
                 raise field.node.refusal(
-                    "A secret cannot be hidden inside a model that users fill; move it to the body's first level."
+                    "A secret cannot be in a nested model of a request; move it to the first level of the body."
                 )
     problems.raise_any()

@@ -28,7 +28,7 @@ _SETTINGS: Final = GenerateConfig(
     output_model_type=DataModelType.PydanticV2BaseModel,
     target_python_version=PythonVersion.PY_311,
     base_class=MODEL_BASE,
-    # Real annotations: the base class gives models a public `__module__`, where names in texts would not be found.
+    # Real annotations: models have a public `__module__`, in which string annotations could not be resolved.
     disable_future_imports=True,
     enum_field_as_literal=LiteralType.All,
     use_type_alias=True,
@@ -51,20 +51,20 @@ _SETTINGS: Final = GenerateConfig(
 
 
 def model_modules(components: Components, placement: Placement, header: str) -> dict[str, str]:
-    """The text of every module of models by file name, not formatted yet; each begins with the `header`."""
+    """The unformatted content of every module of models by file name; each begins with the `header`."""
     if not placement.modules:
         return {}
     document, field_names = lower(components, placement)
     config = _SETTINGS.model_copy(update={"aliases": field_names, "custom_file_header": header})
     generated = generate(document, config=config)
-    assert isinstance(generated, dict), "names with dots give one text for each module"
+    assert isinstance(generated, dict), "names with dots produce one string per module"
     modules = {"/".join(path): text for path, text in generated.items() if path != ("__init__.py",)}
     _check(modules, components, placement)
     return modules
 
 
 def _check(modules: dict[str, str], components: Components, placement: Placement) -> None:
-    """Holds the generator of models to its promise: the names of the spec and no others, and no `Any` of its own."""
+    """Checks the generated models: exactly the names of the spec, and no `Any` that is not in the spec."""
     wanted: dict[str, dict[str, list[str]]] = {}
     free: set[str] = set()
     for name, module in placement.modules.items():
@@ -76,15 +76,15 @@ def _check(modules: dict[str, str], components: Components, placement: Placement
     trees = {path: ast.parse(text) for path, text in modules.items()}
     found = {path: _definitions(tree) for path, tree in trees.items()}
     if found != wanted:
-        raise AssertionError(f"datamodel-code-generator gave {found} where {wanted} was asked for")
+        raise AssertionError(f"datamodel-code-generator produced {found} where {wanted} was requested")
     for path, tree in trees.items():
         uses_any = any(isinstance(node, ast.Name) and node.id == "Any" for node in ast.walk(tree))
         if uses_any and path not in free:
-            raise AssertionError(f"datamodel-code-generator wrote `Any` into {path}, where the spec does not say so")
+            raise AssertionError(f"datamodel-code-generator wrote `Any` into {path}, which is not in the spec")
 
 
 def _definitions(tree: ast.Module) -> dict[str, list[str]]:
-    """The classes with their fields, and the aliases, which have none."""
+    """The classes with their fields, and the aliases without fields."""
     found: dict[str, list[str]] = {}
     for statement in tree.body:
         if isinstance(statement, ast.ClassDef):

@@ -1,4 +1,4 @@
-"""Names: from the wire to Python, and which ones Python, pydantic or the generated modules have taken already."""
+"""Names: conversion from the wire to Python, and names reserved by Python, pydantic or the generated modules."""
 
 from __future__ import annotations
 
@@ -13,69 +13,69 @@ from pydantic import BaseModel
 SHARED: Final = "shared"
 DELIVERIES: Final = "deliveries"
 OTHER_MODULES: Final = frozenset({SHARED, DELIVERIES})
-"""What no resource is called: the models of several resources, and those of deliveries, live in such modules."""
+"""Names reserved for the modules of shared models and of deliveries, which resources cannot have."""
 
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PYTHON_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*_?")
 _CLASS_NAME: Final = re.compile(r"([A-Z][a-z]*)+")
 
-# Annotations in the class body use them, so a field or a method of that name would change what those mean.
+# Used in annotations of the class body: a field or a method of that name would shadow them.
 _FIELD_TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
 _ARGUMENT_TYPES: Final = frozenset({"bool", "date", "datetime", "float", "int", "str"})
 _MODEL_ATTRIBUTES: Final = frozenset(dir(BaseModel))
 
 
 def one_of(names: Iterable[str]) -> str:
-    """A choice of names as the end of a sentence: "`a`, `b` or `c`"."""
+    """A choice of names as text: "`a`, `b` or `c`"."""
     *others, last = (f"`{name}`" for name in names)
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def snake_case(name: str) -> str:
-    """`orgID`, `org-id` and `OrgId` all give `org_id`."""
+    """Convert `orgID`, `org-id` and `OrgId` to `org_id`."""
     return re.sub(r"[^A-Za-z0-9]+", "_", _WORD_ENDS.sub("_", name)).lower()
 
 
 def pascal_case(name: str) -> str:
-    """`oidc_claims` gives `OidcClaims`."""
+    """Convert `oidc_claims` to `OidcClaims`."""
     return "".join(word.capitalize() for word in name.split("_"))
 
 
 def is_python_name(name: str) -> bool:
-    """Whether it is written as names of methods and parameters are."""
+    """Whether it is a valid name of a method or a parameter."""
     return _PYTHON_NAME.fullmatch(name) is not None
 
 
 def bad_parameter_name(name: str) -> str | None:
-    """Why a parameter cannot have this name, as the end of a sentence; None if it can."""
+    """The reason why a parameter cannot have this name, as the end of a sentence; None if it can."""
     if not is_python_name(name):
-        return "is no Python name in lower case"
+        return "is not a lower-case Python name"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
-        return "is a keyword of Python"
+        return "is a Python keyword"
     if name in dir(builtins):
-        return "is a builtin of Python"
+        return "is a Python builtin"
     if name == "self":
-        return "is what methods call their object"
+        return "is the first parameter of methods"
     return None
 
 
 def bad_method_name(name: str) -> str | None:
-    """Why a method cannot have this name; `list` and other builtins are fine."""
+    """The reason why a method cannot have this name; `list` and other builtins are allowed."""
     if not is_python_name(name):
-        return "is no Python name in lower case"
+        return "is not a lower-case Python name"
     if keyword.iskeyword(name):
-        return "is a keyword of Python"
+        return "is a Python keyword"
     if name in _ARGUMENT_TYPES:
         return "is used in annotations of the class"
     return None
 
 
 def bad_field_name(name: str) -> str | None:
-    """Why a field of a model cannot have this name."""
+    """The reason why a field of a model cannot have this name."""
     if not is_python_name(name):
-        return "is no Python name in lower case"
+        return "is not a lower-case Python name"
     if keyword.iskeyword(name):
-        return "is a keyword of Python"
+        return "is a Python keyword"
     if name in _MODEL_ATTRIBUTES:
         return "hides an attribute of pydantic models"
     if name in _FIELD_TYPES:
@@ -84,7 +84,7 @@ def bad_field_name(name: str) -> str | None:
 
 
 def bad_class_name(name: str) -> str | None:
-    """Why a schema cannot have this name."""
+    """The reason why a schema cannot have this name."""
     if _CLASS_NAME.fullmatch(name):
         return None
-    return "is no class name in CamelCase without digits"
+    return "is not a class name in CamelCase without digits"

@@ -1,4 +1,4 @@
-"""A spec as nodes: plain data that knows the file and line it came from, so that a refusal can name its place."""
+"""A spec as nodes: plain data with file and line, so that an error can name its location."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """What is wrong with a spec, where, and what to do about it."""
+    """An error in a spec: its location, the reason and the remedy."""
 
     place: Place
     pointer: str
@@ -34,7 +34,7 @@ class Problem:
 
 
 class SpecError(Exception):
-    """A spec that cannot be turned into code. Holds every problem that was found."""
+    """An invalid or unsupported spec. Contains all problems."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(*problems)
@@ -45,21 +45,21 @@ class SpecError(Exception):
 
 
 class Problems:
-    """Gathers refusals, so that one run reports all of them and not only the first."""
+    """Collects errors, so that one run reports all of them."""
 
     def __init__(self) -> None:
         self._found: list[Problem] = []
 
     @contextmanager
     def caught(self) -> Generator[None]:
-        """A block whose refusal is kept instead of raised; put one around each independent part."""
+        """A block whose error is collected instead of raised; use one for each independent part."""
         try:
             yield
         except SpecError as error:
             self._found += error.problems
 
     def raise_any(self) -> None:
-        """Raises one error with everything that was gathered, if anything was."""
+        """Raises one error with all collected problems, if there are any."""
         if self._found:
             raise SpecError(*self._found)
 
@@ -77,73 +77,73 @@ class Node:
         return SpecError(Problem(self.place, self.pointer, sentence))
 
     def mapping(self) -> dict[str, Node]:
-        """The children of a mapping; anything else is refused."""
+        """The children of a mapping; raises otherwise."""
         if isinstance(self.value, dict):
             return self.value
-        raise self.refusal(f"A mapping is expected here, not {self._kind()}.")
+        raise self.refusal(f"Expected a mapping, got {self._kind()}.")
 
     def sequence(self) -> list[Node]:
-        """The items of a list; anything else is refused."""
+        """The items of a list; raises otherwise."""
         if isinstance(self.value, list):
             return self.value
-        raise self.refusal(f"A list is expected here, not {self._kind()}.")
+        raise self.refusal(f"Expected a list, got {self._kind()}.")
 
     def text(self) -> str:
-        """A text that is not empty, without white space around it."""
+        """A non-empty string, without surrounding white space."""
         if isinstance(self.value, str) and self.value.strip():
             return self.value.strip()
-        raise self.refusal(f"A text is expected here, not {self._kind()}.")
+        raise self.refusal(f"Expected a string, got {self._kind()}.")
 
     def get(self, key: str) -> Node | None:
         """The child under `key`, if there is one."""
         return self.mapping().get(key)
 
     def need(self, key: str) -> Node:
-        """The child under `key`, refused when missing."""
+        """The child under `key`; raises if it is missing."""
         child = self.mapping().get(key)
         if child is None:
             raise self.refusal(f"`{key}` is missing; add it.")
         return child
 
     def text_of(self, key: str) -> str | None:
-        """The text under `key`, if there is one."""
+        """The string under `key`, if there is one."""
         child = self.get(key)
         return None if child is None else child.text()
 
     def integer_of(self, key: str) -> int | None:
-        """The whole number under `key`, if there is one."""
+        """The integer under `key`, if there is one."""
         child = self.get(key)
         if child is None:
             return None
         if isinstance(child.value, int) and not isinstance(child.value, bool):
             return child.value
-        raise child.refusal(f"A whole number is expected here, not {child._kind()}.")
+        raise child.refusal(f"Expected an integer, got {child._kind()}.")
 
     def scalar_of(self, key: str) -> str | int | bool | None:
-        """The text, whole number or truth value under `key`, as defaults are, if there is one."""
+        """The string, integer or boolean under `key`, such as a default, if there is one."""
         child = self.get(key)
         if child is None:
             return None
         if isinstance(child.value, (str, int)):
             return child.value
-        raise child.refusal(f"A text, a whole number, true or false is expected here, not {child._kind()}.")
+        raise child.refusal(f"Expected a string, an integer or a boolean, got {child._kind()}.")
 
     def texts_of(self, key: str) -> tuple[str, ...]:
-        """The list of texts under `key`, empty if there is none."""
+        """The list of strings under `key`, empty if there is none."""
         child = self.get(key)
         return () if child is None else tuple(item.text() for item in child.sequence())
 
     def flag(self, key: str, *, default: bool = False) -> bool:
-        """The truth value under `key`."""
+        """The boolean under `key`."""
         child = self.get(key)
         if child is None:
             return default
         if isinstance(child.value, bool):
             return child.value
-        raise child.refusal(f"`{key}` is true or false, not {child._kind()}.")
+        raise child.refusal(f"`{key}`: expected a boolean, got {child._kind()}.")
 
     def only(self, known: Collection[str], what: str) -> None:
-        """Refuses every key that is not `known` for `what` ("an operation")."""
+        """Raises on keys that are not `known` for `what` ("an operation")."""
         problems = Problems()
         for key, child in self.mapping().items():
             if key not in known:
@@ -152,7 +152,7 @@ class Node:
         problems.raise_any()
 
     def plain(self) -> Json:
-        """The value without places."""
+        """The value without locations."""
         if isinstance(self.value, dict):
             return {key: child.plain() for key, child in self.value.items()}
         if isinstance(self.value, list):
@@ -170,13 +170,13 @@ class Node:
             case bool() | int() | float():
                 return f"{self.plain()!r}".lower()
             case _:
-                return f"`{self.value}`" if self.value.strip() else "an empty text"
+                return f"`{self.value}`" if self.value.strip() else "an empty string"
 
 
 def _unknown_key(key: str, what: str) -> str:
     if key.startswith("x-"):
-        return f"`{key}` is no extension of {what}; openapi/README.md lists those that are."
-    return f"`{key}` means nothing to the generator in {what}; remove it, or teach codegen what it means."
+        return f"`{key}` is not an extension of {what}; openapi/README.md lists those that are."
+    return f"`{key}` is not supported in {what}; remove it, or implement it in codegen."
 
 
 def escaped(key: str) -> str:

@@ -144,7 +144,7 @@ def _add_tag(tags: dict[str, _Tag], node: Node) -> None:
     name = node.need("name").text()
     resource = node.get("x-resource")
     if resource is None:
-        raise node.refusal(f"The tag `{name}` has no `x-resource`; say which Python module holds its operations.")
+        raise node.refusal(f"The tag `{name}` has no `x-resource`; set the Python module of its operations.")
     if (
         bad_method_name(resource.text())
         or resource.text() in OTHER_MODULES
@@ -160,7 +160,7 @@ def _operation(
     spec: Spec, components: Components, tags: Mapping[str, _Tag], api_name: str, path: str, method: str, node: Node
 ) -> Operation:
     if method not in _METHODS:
-        raise node.refusal(f"`{method}` is no method that the generator knows; use {one_of(_METHODS)}.")
+        raise node.refusal(f"`{method}` is not a supported method; use {one_of(_METHODS)}.")
     node.only(_KEYS, "an operation")
     if not path.startswith("/"):
         raise node.refusal(f"The path `{path}` does not begin with a slash; add it.")
@@ -171,7 +171,7 @@ def _operation(
     _check_names(parameters)
     if "x-paging" in node.mapping():
         if body:
-            raise node.need("requestBody").refusal("A list takes no body; remove it, or the paging.")
+            raise node.need("requestBody").refusal("A list has no request body; remove it, or the paging.")
         response, pagination = read_page(spec, node, parameters, components)
     else:
         response, pagination = read_response(spec, node, components), None
@@ -203,7 +203,7 @@ def _operation(
 def _tag(node: Node, tags: Mapping[str, _Tag]) -> _Tag:
     names = node.texts_of("tags")
     if len(names) != 1:
-        raise node.refusal("An operation has exactly one tag, which says its resource; give it one.")
+        raise node.refusal("Expected exactly one tag per operation, which determines the resource.")
     if names[0] not in tags:
         raise node.need("tags").refusal(f"The tag `{names[0]}` is not defined; add it to `tags` in openapi.yaml.")
     return tags[names[0]]
@@ -212,7 +212,7 @@ def _tag(node: Node, tags: Mapping[str, _Tag]) -> _Tag:
 def _id(node: Node, components: Components) -> str:
     child = node.need("operationId")
     if not _ID.fullmatch(child.text()):
-        raise child.refusal(f"`{child.text()}` is no operation id; write it in letters and digits, as getJobDetails.")
+        raise child.refusal(f"`{child.text()}` is not an operation id; use letters and digits, as in getJobDetails.")
     if constant(child.text()) in map(constant, components):
         raise child.refusal(
             f"`{child.text()}` and a schema would have the constant `{constant(child.text())}`; rename one."
@@ -224,16 +224,20 @@ def _method_name(node: Node, *, is_list: bool) -> str:
     child = node.need("x-python-name")
     name = child.text()
     if reason := bad_method_name(name):
-        raise child.refusal(f"`{name}` {reason}; choose another name, or put an underscore behind it.")
+        raise child.refusal(f"`{name}` {reason}; choose another name, or append an underscore.")
     if is_list != (name == "list" or name.startswith("list_")):
-        raise child.refusal(f"`{name}`: methods that give a list are called `list` or `list_...`, and no others are.")
+        raise child.refusal(
+            f"`{name}`: `list` or `list_...` is the name of methods that return a list, and of no others."
+        )
     return name
 
 
 def _summary(node: Node) -> str:
     child = node.need("summary")
     if "\n" in child.text() or len(child.text()) > _SUMMARY_LENGTH:
-        raise child.refusal(f"The summary is one line of a docstring; shorten it to {_SUMMARY_LENGTH} characters.")
+        raise child.refusal(
+            f"The summary is the first line of a docstring; shorten it to {_SUMMARY_LENGTH} characters."
+        )
     return child.text()
 
 
@@ -290,10 +294,10 @@ def _rules(node: Node, parameters: Sequence[Parameter]) -> tuple[Rule, ...]:
         for key, names in item.mapping().items():
             rule = Rule(_RULES[key], item.texts_of(key))
             if len(rule.names) < 2:
-                raise names.refusal("A rule is about two arguments at least; name them.")
+                raise names.refusal("A rule needs at least two arguments; name them.")
             for name in rule.names:
                 if name not in known:
-                    raise names.refusal(f"`{name}` is no argument of the method; use its Python names.")
+                    raise names.refusal(f"`{name}` is not an argument of the method; use Python names.")
             rules.append(rule)
     return tuple(rules)
 
@@ -306,7 +310,7 @@ def _sunset(node: Node) -> date | None:
     try:
         return date.fromisoformat(child.text())
     except ValueError:
-        raise child.refusal(f"`{child.text()}` is no day; write it as 2027-02-01.") from None
+        raise child.refusal(f"`{child.text()}` is not a date; write it as 2027-02-01.") from None
 
 
 def _replacement(node: Node) -> str | None:
@@ -315,13 +319,13 @@ def _replacement(node: Node) -> str | None:
         return None
     _need_deprecated(node, child, "x-replacement")
     if not _REPLACEMENT.fullmatch(child.text()):
-        raise child.refusal(f"`{child.text()}` is no method; write it as v2.pipelines.trigger.")
+        raise child.refusal(f"`{child.text()}` is not a method; write it as v2.pipelines.trigger.")
     return child.text()
 
 
 def _need_deprecated(node: Node, child: Node, key: str) -> None:
     if not node.flag("deprecated"):
-        raise child.refusal(f"`{key}` belongs to a deprecated operation; say `deprecated: true` or remove it.")
+        raise child.refusal(f"`{key}` requires `deprecated: true`; add that, or remove it.")
 
 
 def _check_unique(operations: Sequence[Operation]) -> None:

@@ -38,7 +38,7 @@ ParameterPlace: TypeAlias = Literal["path", "query", "body"]
 class Parameter:
     """One argument of a method.
 
-    `wire` is its name on the wire; a slug that fills several parts of the path has all of them, joined by slashes.
+    `wire` is its name on the wire; for a slug the names of its path parameters, joined by slashes.
     `default` is what the package sends when the caller gives nothing, `assumed` what the API then assumes.
     """
 
@@ -59,7 +59,7 @@ class Parameter:
 
     @property
     def positional(self) -> bool:
-        """Whether it stands before the keywords."""
+        """Whether it is a positional parameter."""
         return self.place == "path" and self.default is None
 
 
@@ -79,7 +79,7 @@ _QUERY_KEYS: Final = _COMMON_KEYS | {"style", "explode", "x-also-sent-as"}
 
 
 def read_parameters(spec: Spec, operation: Node, path: str, components: Components) -> tuple[Parameter, ...]:
-    """The parameters of the path, in its order, then those of the query in the order of the spec."""
+    """The path parameters in the order of the path, then the query parameters in the order of the spec."""
     listed = operation.get("parameters")
     in_path: dict[str, Node] = {}
     query: list[Parameter] = []
@@ -93,7 +93,7 @@ def read_parameters(spec: Spec, operation: Node, path: str, components: Componen
                 case "query":
                     query.append(_query_parameter(node, components))
                 case other:
-                    raise node.need("in").refusal(f"`{other}` is no place for a parameter; use path or query.")
+                    raise node.need("in").refusal(f"`{other}` is not supported as `in`; use path or query.")
     problems.raise_any()
     _check_template(operation, path, in_path)
     return (*_path_parameters(path, in_path, components), *query)
@@ -123,11 +123,13 @@ def body_parameter(field: Field, components: Components) -> Parameter:
 def _check_field(field: Field, components: Components, holders: tuple[str, ...]) -> None:
     """Refuses what no argument can hold, at any depth; `holders` are the objects around the field."""
     if not _fits_body(field.shape, components):
-        raise field.node.refusal("No argument can hold this; use a string, a number, a list, a map or a named object.")
+        raise field.node.refusal(
+            "An argument cannot contain this; use a string, a number, a list, a map or a named object."
+        )
     for name in record_names(field.shape, components):
         content = components[name].content
         if name in holders:
-            raise field.node.refusal(f"`{name}` holds itself, which no argument can; break the circle.")
+            raise field.node.refusal(f"`{name}` contains itself, which an argument cannot; break the cycle.")
         for inner in all_fields(content, components) if isinstance(content, Record) else ():
             _check_field(inner, components, (*holders, name))
 
@@ -138,7 +140,7 @@ def _add_path_node(known: dict[str, Node], node: Node) -> None:
     if wire in known:
         raise node.refusal(f"`{wire}` is listed twice; keep one of them.")
     if not node.flag("required"):
-        raise node.refusal(f"`{wire}` is part of the path; say `required: true`.")
+        raise node.refusal(f"`{wire}` is part of the path; set `required: true`.")
     known[wire] = node
 
 
@@ -148,7 +150,7 @@ def _check_template(operation: Node, path: str, known: Mapping[str, Node]) -> No
         if wire not in known:
             raise operation.refusal(f"`{{{wire}}}` in the path is not defined; add it to the parameters.")
         if wires.count(wire) > 1:
-            raise operation.refusal(f"`{{{wire}}}` stands in the path twice; give its places different names.")
+            raise operation.refusal(f"`{{{wire}}}` is repeated in the path; use different names.")
     for wire, node in known.items():
         if wire not in wires:
             raise node.refusal(f"`{wire}` is not in the path `{path}`; remove it, or put it there.")
@@ -166,11 +168,13 @@ def _path_parameters(path: str, nodes: Mapping[str, Node], components: Component
 def _slug(name: str, parts: list[Node], path: str) -> Parameter:
     first = parts[0]
     if name not in _SLUG_PARTS:
-        raise first.need("x-part-of").refusal(f"`{name}` is no slug; path parameters join as {one_of(_SLUG_PARTS)}.")
+        raise first.need("x-part-of").refusal(
+            f"`{name}` is not a slug; path parameters are joined as {one_of(_SLUG_PARTS)}."
+        )
     for part in parts:
         part.only(_FIRST_PART_KEYS if part is first else _PART_KEYS, "a part of a slug")
         if read_shape(part.need("schema")) != Scalar("string"):
-            raise part.need("schema").refusal("A part of a slug is a plain text; write `type: string`.")
+            raise part.need("schema").refusal("A part of a slug is a string; write `type: string`.")
     slug_format, count = _SLUG_PARTS[name]
     wires = [part.need("name").text() for part in parts]
     if len(parts) != count or "/".join(f"{{{wire}}}" for wire in wires) not in path:
@@ -191,7 +195,7 @@ def _path_parameter(node: Node, components: Components) -> Parameter:
     parameter = replace(_parameter(node, "path"), long_vcs=node.flag("x-long-vcs"))
     shape = parameter.shape
     if not _fits_text(shape, components):
-        raise node.need("schema").refusal("No path can hold this; use a text, a number or a value set.")
+        raise node.need("schema").refusal("A path cannot contain this; use a string, a number or an enum.")
     if parameter.long_vcs and not (isinstance(shape, Scalar) and shape.format in _SLUG_FORMATS):
         raise node.need("x-long-vcs").refusal("`x-long-vcs` belongs to a slug; remove it, or set the format of one.")
     _check(parameter, components)
@@ -210,7 +214,7 @@ def _query_parameter(node: Node, components: Components) -> Parameter:
     shape = parameter.shape
     if not _fits_text(shape.items if isinstance(shape, Many) else shape, components):
         raise node.need("schema").refusal(
-            "No query can hold this; use a text, a number, a value set or a list of them."
+            "A query cannot contain this; use a string, a number, an enum or a list of them."
         )
     _check(parameter, components)
     return parameter

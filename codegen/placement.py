@@ -1,7 +1,7 @@
-"""Decides which components become models, and which module each of them belongs into.
+"""Determines the components that become models, and their modules.
 
-A component that only one resource uses lives in the module of that resource, one that only deliveries use in theirs,
-any other in the shared one, so that using a resource loads no models of another.
+A component used by one resource is in the module of that resource, one used by deliveries only in theirs, any other in
+the shared one, so that a resource loads no models of another.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """The components that generated code names. The others are pages, whole bodies and bodies of errors."""
+    """The components used in generated code. The others are pages, whole bodies and error bodies."""
 
     modules: Mapping[str, str]
     """Module by component, in the order of the spec."""
     responded: frozenset[str]
-    """Components that returns hold; the others are in requests only."""
+    """Components in responses; the others are in requests only."""
 
 
 def place(resources: Sequence[Resource], deliveries: Sequence[str], components: Components) -> Placement:
-    """Follows every operation and every delivery to the components it uses."""
+    """Collects the components used by each operation and each delivery."""
     users: dict[str, set[str]] = {}
     responded: set[str] = set()
     for user, names, is_response in _uses(resources, deliveries, components):
@@ -47,7 +47,7 @@ def place(resources: Sequence[Resource], deliveries: Sequence[str], components: 
 def _uses(
     resources: Sequence[Resource], deliveries: Sequence[str], components: Components
 ) -> Iterator[tuple[str, list[str], bool]]:
-    """Who uses which components, and whether in a response."""
+    """The users of components, and whether they use them in a response."""
     for resource in resources:
         for operation in resource.operations:
             yield resource.name, [*operation.response.models], True
@@ -80,12 +80,12 @@ def _check_names(modules: Iterable[str], components: Components, resources: Sequ
 
 
 def responses_secret(operation: Operation, components: Components) -> bool:
-    """Whether something in the response of the operation is marked as secret."""
+    """Whether the response of the operation contains a secret."""
     return any(holds_secret(components[name].content) for name in reachable(operation.response.models, components))
 
 
 def reachable(names: Iterable[str], components: Components) -> set[str]:
-    """The components of these names and all that they contains."""
+    """The components of these names and all components that they contain."""
     found: set[str] = set()
     todo = list(names)
     while todo:

@@ -45,7 +45,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """How a list goes on; `start` and `size` are wire names of query parameters, `items` a key of the response."""
+    """The paging of a list: `start` and `size` are wire names of query parameters, `items` a key of the response."""
 
     style: PagingStyle
     start: str | None
@@ -95,12 +95,10 @@ def read_response(spec: Spec, operation: Node, components: Components) -> Respon
 def read_page(
     spec: Spec, operation: Node, parameters: Sequence[Parameter], components: Components
 ) -> tuple[Response, Pagination]:
-    """What the items of a list are, and how it goes on."""
+    """The items and the paging of a list."""
     successes = _successes(spec, operation)
     if len(successes) != 1 or successes[0].shape is None:
-        raise operation.need("responses").refusal(
-            "A list has one successful response, with a body; describe just that."
-        )
+        raise operation.need("responses").refusal("Expected exactly one successful response for a list, with a body.")
     paging = operation.need("x-paging")
     paging.only(_PAGING_KEYS, "paging")
     style = _style(paging)
@@ -122,7 +120,7 @@ def read_failures(operation: Node) -> tuple[Failure, ...]:
         if status == "default" or status.startswith("2") or "$ref" in item.mapping():
             continue
         if not status.isdecimal() or not 400 <= int(status) <= 599:
-            raise item.refusal(f"`{status}` is no status that is known here; use 2xx, 4xx, 5xx or `default`.")
+            raise item.refusal(f"`{status}` is not a supported status; use 2xx, 4xx, 5xx or `default`.")
         check_response(item)
         failures.append(Failure(int(status), item.need("description").text()))
     return tuple(sorted(failures, key=lambda failure: failure.status))
@@ -141,7 +139,7 @@ def json_schema(node: Node) -> Node | None:
     content = node.get("content")
     if content is None:
         return None
-    content.only({"application/json"}, "content, where only application/json is known")
+    content.only({"application/json"}, "content; only application/json is supported")
     media = content.need("application/json")
     media.only({"schema"}, "a JSON body")
     return media.need("schema")
@@ -157,7 +155,7 @@ def _successes(spec: Spec, operation: Node) -> list[_Success]:
             shape = read_shape(schema) if schema else None
             found.append(_Success(schema or response, response.need("description").text(), shape))
     if not found:
-        raise operation.need("responses").refusal("No successful response is described; add a status of 2xx.")
+        raise operation.need("responses").refusal("No successful response is described; add a 2xx status.")
     return found
 
 
@@ -166,7 +164,7 @@ def _models(node: Node, shape: Shape, components: Components) -> Iterator[str]:
         for member in shape.members:
             yield from _models(node, member, components)
     elif not isinstance(shape, Reference) or shape.nullable:
-        raise node.refusal("A response refers to a named schema, and a list has `x-paging`; write it that way.")
+        raise node.refusal("Expected a reference to a named schema, and `x-paging` for a list.")
     elif _is_list(components[shape.name].content):
         raise node.refusal(f"`{shape.name}` is a list; add `x-paging` to the operation.")
     else:
@@ -187,14 +185,16 @@ def _page(node: Node, shape: Shape, style: PagingStyle, components: Components) 
     if isinstance(content, Record):
         fields = {field.wire: field.shape for field in content.fields}
         if _ITEMS not in fields:
-            raise node.refusal(f"A page has its list under `{_ITEMS}`; name it so, or give the list itself.")
+            raise node.refusal(f"A page contains its list under `{_ITEMS}`; rename it, or return a bare list.")
         if style == "token" and _NEXT not in fields:
-            raise node.refusal(f"A page has the token of the next one in `{_NEXT}`; add it, or use another style.")
+            raise node.refusal(
+                f"A page contains the token of the next page in `{_NEXT}`; add it, or use another style."
+            )
         key, content = _ITEMS, fields[_ITEMS]
     elif style == "token":
-        raise node.refusal("A bare list holds no token of the next page; use another style of paging.")
+        raise node.refusal("A bare list has no token of the next page; use another style of paging.")
     if not isinstance(content, Many) or not isinstance(content.items, Reference) or content.items.nullable:
-        raise node.refusal("The items of a list have a name; put their schema under `components/schemas`.")
+        raise node.refusal("The items of a list need a named schema; put it under `components/schemas`.")
     return key, content.items.name
 
 
@@ -203,21 +203,19 @@ def _style(paging: Node) -> PagingStyle:
     for style in _STYLES:
         if text == style:
             return style
-    raise paging.need("style").refusal(f"`{text}` is no style of paging; use {one_of(_STYLES)}.")
+    raise paging.need("style").refusal(f"`{text}` is not a style of paging; use {one_of(_STYLES)}.")
 
 
 def _start(paging: Node, style: PagingStyle, parameters: Sequence[Parameter]) -> str | None:
     given = paging.text_of("start")
     if style == "all":
         if given is not None:
-            raise paging.need("start").refusal("A list that comes in one response starts nowhere; remove `start`.")
+            raise paging.need("start").refusal("A list in one response has no start; remove `start`.")
         return None
     return _query_name(paging, "start", given or _STYLES[style], parameters)
 
 
 def _query_name(paging: Node, key: str, wire: str | None, parameters: Sequence[Parameter]) -> str | None:
     if wire is not None and not any(parameter.place == "query" and parameter.wire == wire for parameter in parameters):
-        raise paging.refusal(
-            f"`{wire}` is no query parameter of the operation; add it, or name the right one in `{key}`."
-        )
+        raise paging.refusal(f"`{wire}` is not a query parameter of the operation; add it, or correct `{key}`.")
     return wire

@@ -1,4 +1,4 @@
-"""Reads schemas: from the nodes of a spec to shapes and components. A kind of schema that is not known is refused."""
+"""Reads schemas: from the nodes of a spec to shapes and components. Unsupported schemas raise."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .spec import Spec, reference
 FIELD_EXTRAS: Final = frozenset(
     {"description", "deprecated", "default", "x-python-name", "x-undocumented", "x-default", "x-also-sent-as"}
 )
-"""What a property or a parameter may say beside its schema."""
+"""Keys of a property or a parameter besides its schema."""
 
 _ANNOTATIONS: Final = frozenset({"description"})
 _COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
@@ -69,18 +69,18 @@ def read_shape(node: Node, beside: frozenset[str] = _ANNOTATIONS) -> Shape:
         node.only({"$ref"} | beside, "a reference")
         section, name = reference(keys["$ref"])
         if section != "schemas":
-            raise keys["$ref"].refusal("A schema is expected here; write `#/components/schemas/<Name>`.")
+            raise keys["$ref"].refusal("Expected a schema; write `#/components/schemas/<Name>`.")
         return Reference(name)
     if "anyOf" in keys:
         node.only({"anyOf"} | beside, "a union")
         return _union(keys["anyOf"])
     if "oneOf" in keys:
-        raise keys["oneOf"].refusal("`oneOf` is read as `anyOf` is; write `anyOf`.")
+        raise keys["oneOf"].refusal("`oneOf` is not supported; use `anyOf`.")
     if node.flag("x-any"):
         node.only({"x-any"} | beside, "a schema of anything")
         return Anything()
     if "type" not in keys:
-        raise node.refusal("The schema has no `type`; add it, or `x-any: true` if it may really be anything.")
+        raise node.refusal("The schema has no `type`; add it, or `x-any: true` for any JSON.")
     return _typed(node, beside)
 
 
@@ -89,7 +89,7 @@ def _union(node: Node) -> Shape:
     nullable = len(members) < len(node.sequence())
     shapes = tuple(read_shape(member, frozenset()) for member in members)
     if not shapes:
-        raise node.refusal("A union of nothing; name the schemas that it joins.")
+        raise node.refusal("The union is empty; list its schemas.")
     if len(shapes) == 1:
         return replace(shapes[0], nullable=nullable or shapes[0].nullable)
     return Union(shapes, nullable)
@@ -120,7 +120,7 @@ def _types(node: Node) -> tuple[list[str], bool]:
     names = [node.text()] if isinstance(node.value, str) else [item.text() for item in node.sequence()]
     types = [name for name in names if name != "null"]
     if not types or len(set(types)) < len(types):
-        raise node.refusal('Name each type once, and one beside "null" at least.')
+        raise node.refusal('List each type once, and at least one besides "null".')
     return types, "null" in names
 
 
@@ -128,32 +128,34 @@ def _bare_scalar(name: str, node: Node) -> Scalar:
     for known in _TYPES:
         if name == known:
             return Scalar(known)
-    raise node.refusal(f"`{name}` cannot stand among other types; use `anyOf`.")
+    raise node.refusal(f"`{name}` cannot be combined with other types; use `anyOf`.")
 
 
 def _map_values(node: Node, beside: frozenset[str]) -> Shape:
     if "properties" in node.mapping() or "allOf" in node.mapping():
-        raise node.refusal("An object stands inline; give it a name under `components/schemas` and refer to it.")
+        raise node.refusal(
+            "An inline object is not supported; give it a name under `components/schemas` and refer to it."
+        )
     node.only({"type", "additionalProperties"} | beside, "a map")
     if "additionalProperties" not in node.mapping():
-        raise node.refusal("An object without properties; say `additionalProperties: true` if it is a free map.")
+        raise node.refusal("An object without properties; add `additionalProperties: true` for a free map.")
     values = node.need("additionalProperties")
     if values.value is True:
         return Anything()
     if values.value is False:
-        raise values.refusal("A map that holds nothing; remove it, or say what its values are.")
+        raise values.refusal("A map without values; remove it, or describe its values.")
     return read_shape(values)
 
 
 def _choice(node: Node, nullable: bool, beside: frozenset[str]) -> Choice:
-    node.only({"type", "enum", "x-closed"} | beside, "a value set")
+    node.only({"type", "enum", "x-closed"} | beside, "an enum")
     items = node.need("enum").sequence()
     values = tuple(item.text() for item in items if item.value is not None)
     if not values:
-        raise node.need("enum").refusal("The value set is empty; list its values, or leave out `enum`.")
+        raise node.need("enum").refusal("The enum is empty; list its values, or remove `enum`.")
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise items[index].refusal(f"`{value}` stands here twice; keep one of them.")
+            raise items[index].refusal(f"`{value}` is repeated; keep one of them.")
     return Choice(values, node.flag("x-closed"), nullable or len(values) < len(items))
 
 
@@ -162,7 +164,7 @@ def _scalar(name: str, node: Node, nullable: bool, beside: frozenset[str]) -> Sc
         if name == known:
             break
     else:
-        raise node.need("type").refusal(f"`{name}` is no type that the generator knows; use {one_of(_TYPES)}.")
+        raise node.need("type").refusal(f"`{name}` is not a supported type; use {one_of(_TYPES)}.")
     node.only({"type"} | _SCALAR_KEYS[known] | beside, f"a schema of type {known}")
     return Scalar(
         known,
@@ -181,14 +183,14 @@ def _format(node: Node) -> StringFormat | None:
     for known in _FORMATS:
         if child.text() == known:
             return known
-    raise child.refusal(f"`{child.text()}` is no format that the generator knows; use {one_of(_FORMATS)}.")
+    raise child.refusal(f"`{child.text()}` is not a supported format; use {one_of(_FORMATS)}.")
 
 
 def _component(name: str, node: Node) -> Component:
     is_record = "properties" in node.mapping() or "allOf" in node.mapping()
     content = _record(node) if is_record else read_shape(node, _COMPONENT_KEYS)
     if not isinstance(content, Record) and content.nullable:
-        raise node.refusal("A named schema is not null; say so where it is referred to.")
+        raise node.refusal("A named schema cannot be nullable; declare null at the reference.")
     return Component(
         name=name,
         content=content,
@@ -211,7 +213,7 @@ def _base(node: Node) -> str:
     shape = read_shape(node)
     if isinstance(shape, Reference):
         return shape.name
-    raise node.refusal("`allOf` takes references to objects; put the further properties beside it.")
+    raise node.refusal("`allOf` accepts references to objects only; put other properties next to it.")
 
 
 def read_fields(node: Node) -> tuple[Field, ...]:
@@ -254,7 +256,7 @@ def _check_component(component: Component, components: Components) -> None:
         _check_bases(component, content, components)
         _check_fields(content, components)
     elif component.name in _alias_closure(content, components):
-        raise component.node.refusal("The schema is defined by itself; put an object in between.")
+        raise component.node.refusal("The schema is defined by itself; add an object in between.")
 
 
 def _check_bases(component: Component, record: Record, components: Components) -> None:
@@ -263,9 +265,11 @@ def _check_bases(component: Component, record: Record, components: Components) -
         base = todo.pop()
         content = components[base].content
         if not isinstance(content, Record):
-            raise component.node.refusal(f"`{base}` in `allOf` is no object with properties; only those are extended.")
+            raise component.node.refusal(
+                f"`{base}` in `allOf` is not an object with properties; only those can be extended."
+            )
         if base in seen:
-            raise component.node.refusal(f"`{base}` is extended in a circle or twice; take it out of `allOf`.")
+            raise component.node.refusal(f"`{base}` is extended in a cycle or twice; remove it from `allOf`.")
         seen.add(base)
         todo += content.bases
 
@@ -281,7 +285,7 @@ def _check_fields(record: Record, components: Components) -> None:
 
 
 def _alias_closure(content: Shape, components: Components) -> set[str]:
-    """The components that an alias names, followed through other aliases but not into objects."""
+    """The components of an alias, through other aliases but not into objects."""
     found: set[str] = set()
     todo = list(references(content))
     while todo:

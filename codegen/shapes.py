@@ -1,6 +1,6 @@
-"""Schemas as shapes: the few kinds of data that the generator knows how to turn into Python.
+"""Schemas as shapes: the types of data supported by the generator.
 
-A named schema is a component: a record (an object with fields, which becomes a model) or a shape (a value set, a
+A named schema is a component: a record (an object with fields, which becomes a model) or a shape (an enum, a
 map, a union, which becomes a type alias).
 """
 
@@ -19,7 +19,7 @@ StringFormat: TypeAlias = Literal["uuid", "date-time", "uri", "project-slug", "o
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A text, a number or a truth value."""
+    """A string, a number or a boolean."""
 
     type: ScalarType
     format: StringFormat | None = None
@@ -31,7 +31,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a set of texts. An open set has further values that the spec does not know."""
+    """An enum of strings. An open enum has further values that are not in the spec."""
 
     values: tuple[str, ...]
     closed: bool
@@ -56,7 +56,7 @@ class Many:
 
 @dataclass(frozen=True, slots=True)
 class Map:
-    """Values by text keys that are not known beforehand."""
+    """A map with arbitrary string keys."""
 
     values: Shape
     nullable: bool = False
@@ -72,7 +72,7 @@ class Union:
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Any JSON, because the spec says so."""
+    """Any JSON, declared as such in the spec."""
 
     nullable: bool = False
 
@@ -93,15 +93,15 @@ class Field:
     deprecated: bool = False
     undocumented: bool = False
     default: str | int | bool | None = None
-    """What the package sends when the caller gives nothing."""
+    """The value sent by the package without an argument."""
     assumed: str | int | bool | None = None
-    """What the API assumes when nothing is sent."""
+    """The default of the API."""
     also_sent_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """An object with fields, and the records whose fields it has as well."""
+    """An object with fields, and its base records."""
 
     fields: tuple[Field, ...]
     bases: tuple[str, ...] = ()
@@ -116,7 +116,7 @@ class Component:
     node: Node
     description: str | None = None
     standalone: bool = False
-    """Whether it is a model even if no operation mentions it."""
+    """Whether it is a model even without an operation that uses it."""
 
 
 Components: TypeAlias = Mapping[str, Component]
@@ -138,7 +138,7 @@ def leaves(content: Record | Shape) -> Iterator[Scalar | Choice | Reference | An
 
 
 def references(content: Record | Shape) -> Iterator[str]:
-    """The names of the components that a component or a shape mentions."""
+    """The names of the components used by a component or a shape."""
     if isinstance(content, Record):
         yield from content.bases
     for leaf in leaves(content):
@@ -147,12 +147,12 @@ def references(content: Record | Shape) -> Iterator[str]:
 
 
 def holds_secret(content: Record | Shape) -> bool:
-    """Whether a component or a shape has a text in it that is marked as secret."""
+    """Whether a component or a shape contains a secret string."""
     return any(isinstance(leaf, Scalar) and leaf.secret for leaf in leaves(content))
 
 
 def resolved(shape: Shape, components: Components) -> Shape | Record:
-    """What a shape is when the names of value sets, maps and unions are followed."""
+    """The shape after resolving references to enums, maps and unions."""
     while isinstance(shape, Reference):
         content = components[shape.name].content
         if isinstance(content, Record):

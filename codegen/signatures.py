@@ -1,4 +1,4 @@
-"""Shapes as Python: the annotations of arguments and of what methods return."""
+"""Shapes as Python: the annotations of arguments and return values."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def signature(operation: Operation, components: Components) -> str:
 
 
 def response_type(operation: Operation) -> str:
-    """The type that a call returns; of a list, the type of an item."""
+    """The return type of a call; for a list, the type of an item."""
     resource_class = pascal_case(operation.resource)
     types = [f"models.{name}" if name == resource_class else name for name in operation.response.models]
     if operation.response.may_be_empty or not types:

@@ -1,7 +1,7 @@
 """Reads one YAML file into nodes.
 
-YAML 1.1 reads `no` as false and `12:30` as a number. Scalars of that sort are refused, so that a spec means what it
-shows; dates stay texts.
+YAML 1.1 reads `no` as false and `12:30` as a number. Such scalars are rejected, so that a spec is unambiguous; dates
+stay strings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import yaml
 
 from .nodes import Node, Place, Problem, SpecError, escaped
 
-# The C reader is seven times as fast; it is missing where libyaml is.
+# The C loader is seven times as fast, but requires libyaml.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
@@ -22,14 +22,14 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
 
 
 def read_yaml(path: Path, name: str) -> Node:
-    """The nodes of a file; places call it `name`."""
+    """The nodes of a file; `name` is its name in locations."""
     try:
         tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SpecError(Problem(Place(name, line), "", f"This is not YAML: {error.problem}.")) from error
+        raise SpecError(Problem(Place(name, line), "", f"Invalid YAML: {error.problem}.")) from error
     if tree is None:
-        raise SpecError(Problem(Place(name, 1), "", "The file is empty; write something into it or remove it."))
+        raise SpecError(Problem(Place(name, 1), "", "The file is empty; remove it, or add content."))
     return _Reader(name).node(tree, "", tree.start_mark.line)
 
 
@@ -43,7 +43,7 @@ class _Reader:
         if isinstance(tree, yaml.ScalarNode):
             return Node(self._scalar(tree, pointer, place), pointer, place)
         if id(tree) in self._seen:
-            raise SpecError(Problem(place, pointer, "YAML anchors are not followed here; use a `$ref` instead."))
+            raise SpecError(Problem(place, pointer, "YAML anchors are not supported; use a `$ref` instead."))
         self._seen.add(id(tree))
         if isinstance(tree, yaml.SequenceNode):
             items = [
@@ -57,11 +57,11 @@ class _Reader:
         for key, value in tree.value:
             line = key.start_mark.line
             if not isinstance(key, yaml.ScalarNode):
-                raise SpecError(Problem(Place(self._file, line + 1), pointer, "A key is a text; write it as one."))
+                raise SpecError(Problem(Place(self._file, line + 1), pointer, "Expected a string as key; quote it."))
             name = str(key.value)
             child = self.node(value, f"{pointer}/{escaped(name)}", line)
             if name in children:
-                raise child.refusal(f"`{name}` stands here twice; keep one of them.")
+                raise child.refusal(f"`{name}` is repeated; keep one of them.")
             children[name] = child
         return children
 
@@ -77,6 +77,6 @@ class _Reader:
             case "float" if _NUMBER.fullmatch(text):
                 return float(text)
             case "bool" | "int" | "float":
-                raise SpecError(Problem(place, pointer, f"YAML does not read `{text}` as a text; put it in quotes."))
+                raise SpecError(Problem(place, pointer, f"YAML does not read `{text}` as a string; quote it."))
             case _:
                 return text

@@ -34,18 +34,18 @@ class Spec:
 
     @property
     def base(self) -> str:
-        """The path below the host that all operations share, such as `/api/v2`."""
+        """The common path prefix of all operations, such as `/api/v2`."""
         servers = self.head["servers"].sequence()
         if len(servers) != 1:
-            raise self.head["servers"].refusal("Exactly one server is expected; its URL holds the path of the API.")
+            raise self.head["servers"].refusal("Expected exactly one server, with the path of the API in its URL.")
         url = servers[0].need("url")
         path = urlsplit(url.text()).path.rstrip("/")
         if not path:
-            raise url.refusal("The URL has no path; write the one of the API, such as https://circleci.com/api/v2.")
+            raise url.refusal("The URL has no path; add the path of the API, such as https://circleci.com/api/v2.")
         return path
 
     def follow(self, node: Node) -> Node:
-        """What a reference points to; any other node as it is."""
+        """The target of a reference; any other node unchanged."""
         if isinstance(node.value, dict) and "$ref" in node.value:
             node.only({"$ref"}, "a reference")
             section, name = reference(node.value["$ref"])
@@ -53,7 +53,7 @@ class Spec:
         return node
 
     def bundle(self) -> Json:
-        """The whole document in one piece, in an order that does not depend on the files."""
+        """The whole document, in an order independent of the files."""
         document: dict[str, Json] = {key: node.plain() for key, node in self.head.items()}
         document["paths"] = _plain(self.paths)
         if self.webhooks:
@@ -74,11 +74,13 @@ def _plain(calls: Mapping[str, Mapping[str, Node]]) -> dict[str, Json]:
 
 
 def read_spec(folder: Path) -> Spec:
-    """Reads every YAML file of the folder. Refuses what does not fit together."""
+    """Reads and merges all YAML files of the folder; raises on inconsistencies."""
     files = sorted(folder.glob("*.yaml"))
     if folder / MAIN_FILE not in files:
         place = Place(f"{folder.name}/{MAIN_FILE}", 1)
-        raise SpecError(Problem(place, "", "The file is missing; it holds info, servers, tags and what files share."))
+        raise SpecError(
+            Problem(place, "", "The file is missing; it contains info, servers, tags and shared components.")
+        )
     problems = Problems()
     roots: list[Node] = []
     for path in files:
@@ -103,7 +105,7 @@ def reference(node: Node) -> tuple[str, str]:
             return section, name
         case _:
             raise node.refusal(
-                f"`{text}` is no reference that can be followed; write `#/components/schemas/<Name>`"
+                f"`{text}` is not a supported reference; write `#/components/schemas/<Name>`"
                 " (or parameters, responses), whatever file the name is defined in."
             )
 
@@ -121,7 +123,7 @@ def _merged(roots: list[Node]) -> Spec:
         with problems.caught():
             for section, names in _children(root, "components").items():
                 if section not in components:
-                    raise names.refusal(f"`{section}` is no section that is known; use {one_of(_SECTIONS)}.")
+                    raise names.refusal(f"`{section}` is not a supported section; use {one_of(_SECTIONS)}.")
                 _add(components[section], names, problems)
     main = next(root for root in roots if root.place.file.endswith(f"/{MAIN_FILE}"))
     head = {key: node for key, node in main.mapping().items() if key not in _TAG_FILE_KEYS}
@@ -150,7 +152,7 @@ def _refuse_extensions(top: Node, problems: Problems) -> None:
         for key, child in node.value.items() if isinstance(node.value, dict) else ():
             with problems.caught():
                 if key.startswith("x-"):
-                    raise child.refusal(f"`{key}` is no extension here; openapi/README.md lists where each belongs.")
+                    raise child.refusal(f"`{key}` is not an extension here; openapi/README.md lists the place of each.")
 
 
 def _add(known: dict[str, Node], more: Node, problems: Problems) -> None:
@@ -174,7 +176,7 @@ def _check_references(spec: Spec) -> None:
                     f"There is no `{name}` under `components/{section}` in any file; define it, or correct the name."
                 )
             used.add((section, name))
-    # A misspelt reference would show up twice: once as missing, once as unused.
+    # A misspelt reference would be reported twice: as missing and as unused.
     problems.raise_any()
     for section in _REFERABLE:
         for name, node in spec.components[section].items():
@@ -185,7 +187,7 @@ def _check_references(spec: Spec) -> None:
 
 
 def _unused(section: str, name: str) -> str:
-    remedy = ", or say `x-standalone: true` if it is a model all the same" if section == "schemas" else ""
+    remedy = ", or add `x-standalone: true` if it is a model anyway" if section == "schemas" else ""
     return f"Nothing refers to `{name}`; remove it, or use it{remedy}."
 
 

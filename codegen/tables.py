@@ -17,7 +17,7 @@ _STRING_TYPES: Final = {
 
 
 def constant(name: str) -> str:
-    """The constant of an operation id, a value set or a nested object."""
+    """The constant of an operation id, an enum or a nested object."""
     return f"_{snake_case(name).upper()}"
 
 

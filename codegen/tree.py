@@ -1,4 +1,4 @@
-"""Trees of generated files: compared and written as a whole, so that nothing stale stays behind."""
+"""Trees of generated files: compared and written as a whole, so that no stale file remains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 Tree = Mapping[str, str]
-"""Texts by path, with slashes, relative to the root of the tree."""
+"""File contents by path, with slashes, relative to the root of the tree."""
 
 
 def differences(root: Path, wanted: Tree) -> str:

@@ -1,4 +1,4 @@
-"""Specs of the tests of codegen, and the packages that they become."""
+"""Specs of the codegen tests, and the packages generated from them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GOLDEN = HERE / "golden"
 
 
 def spec_folder(case: str, folder: Path) -> Path:
-    """The folder of a spec: its own, or a new one of the common main file and the file of the case."""
+    """The folder of a spec: an existing one, or a new one with the common main file and the file of the case."""
     if (SPECS / case).is_dir():
         return SPECS / case
     together = folder / "things"
@@ -25,12 +25,12 @@ def spec_folder(case: str, folder: Path) -> Path:
 
 
 def built(case: str, folder: Path, package: str = "things_sdk.v9") -> dict[str, str]:
-    """Every file of the package that a spec becomes."""
+    """Every file of the package generated from a spec."""
     return build(spec_folder(case, folder), package, "v9")
 
 
 def installed(case: str, folder: Path, distribution: str) -> Path:
-    """Writes the package that a spec becomes as `<distribution>.v9` below the folder."""
+    """Writes the package generated from a spec as `<distribution>.v9` below the folder."""
     package = folder / distribution / "v9"
     write(package, built(case, folder / "specs", f"{distribution}.v9"))
     (package.parent / "__init__.py").touch()

@@ -1,4 +1,4 @@
-"""`python -m codegen`: the same output everywhere, whole trees, and nothing written on a refusal."""
+"""`python -m codegen`: reproducible output, complete trees, and nothing written on an error."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(specs: Path, packages: Path) -> int:
 
 
 @pytest.mark.parametrize(("seed", "place"), [("0", "repository"), ("1", "elsewhere"), ("4242", "elsewhere")])
-def test_the_output_is_the_same_for_any_seed_and_folder(
+def test_output_is_independent_of_hash_seed_and_folder(
     seed: str, place: str, specs: Path, packages: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -60,14 +60,14 @@ def test_the_output_is_the_same_for_any_seed_and_folder(
     assert tree(tmp_path / "again") == tree(packages)
 
 
-def test_every_text_ends_with_one_line_end_and_has_no_other_kind(packages: Path) -> None:
+def test_files_have_unix_line_endings_and_a_final_newline(packages: Path) -> None:
     for path, content in tree(packages).items():
         assert content.endswith(b"\n"), path
         assert not content.endswith(b"\n\n"), path
         assert b"\r" not in content, path
 
 
-def test_check_is_content_with_a_fresh_tree(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_passes_on_a_fresh_tree(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = tree(packages)
     assert check(specs, packages) == 0
     assert capsys.readouterr() == ("", "")
@@ -81,17 +81,17 @@ def test_check_finds_an_edit(specs: Path, packages: Path, capsys: pytest.Capture
     told = capsys.readouterr()
     assert "--- v2/resources/jobs.py\n+++ v2/resources/jobs.py\n" in told.out
     assert '-        """Get one job.\n+        """Get a job.\n' in told.out
-    assert told.err == "The generated packages are stale. Run `python -m codegen` and commit what it writes.\n"
+    assert told.err == "The generated packages are stale. Run `python -m codegen` and commit the result.\n"
     assert "Get one job" in edited.read_text()
 
 
-def test_check_finds_a_file_too_many(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_finds_an_extra_file(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (packages / "v1" / "resources" / "old.py").write_text("OLD = 1\n")
     assert check(specs, packages) == 1
     assert "--- v1/resources/old.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-OLD = 1\n" in capsys.readouterr().out
 
 
-def test_check_finds_an_empty_file_too_many(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_finds_an_extra_empty_file(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (packages / "v1" / "empty.py").touch()
     assert check(specs, packages) == 1
     assert capsys.readouterr().out == "v1/empty.py is too many\n"
@@ -103,19 +103,19 @@ def test_check_finds_a_missing_file(specs: Path, packages: Path, capsys: pytest.
     assert "--- /dev/null\n+++ v2/_api.py\n" in capsys.readouterr().out
 
 
-def test_check_finds_other_line_ends(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_finds_other_line_endings(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changed = packages / "v2" / "_api.py"
     changed.write_bytes(changed.read_bytes().replace(b"\n", b"\r\n"))
     assert check(specs, packages) == 1
     assert "v2/_api.py" in capsys.readouterr().out
 
 
-def test_check_of_nothing_finds_everything_missing(specs: Path, tmp_path: Path) -> None:
+def test_check_of_an_empty_folder_finds_all_files_missing(specs: Path, tmp_path: Path) -> None:
     assert check(specs, tmp_path / "nowhere") == 1
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_writing_removes_what_is_stale_and_leaves_what_is_right(specs: Path, packages: Path) -> None:
+def test_write_removes_stale_files_and_keeps_unchanged_ones(specs: Path, packages: Path) -> None:
     wanted = tree(packages)
     right = packages / "v2" / "_api.py"
     os.utime(right, (1, 1))
@@ -130,7 +130,7 @@ def test_writing_removes_what_is_stale_and_leaves_what_is_right(specs: Path, pac
 
 
 @pytest.mark.parametrize("option", [[], ["--check"]])
-def test_nothing_is_written_when_a_spec_is_refused(
+def test_nothing_is_written_on_an_invalid_spec(
     option: list[str], specs: Path, packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad"
@@ -145,6 +145,6 @@ def test_nothing_is_written_when_a_spec_is_refused(
     assert told.out == ""
     assert told.err == (
         "v2/jobs.yaml:6: /paths/~1jobs~1{job-id}/get/x-python-name: "
-        "`import` is a keyword of Python; choose another name, or put an underscore behind it.\n"
+        "`import` is a Python keyword; choose another name, or append an underscore.\n"
         "Nothing was written.\n"
     )

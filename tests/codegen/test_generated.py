@@ -1,4 +1,4 @@
-"""What generated packages do when they run."""
+"""Behavior of generated packages at run time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES = ("parameters", "bodies", "paging", "responses", "lifecycle", "models", "
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder on the path that holds a package for each spec."""
+    """A folder on `sys.path` with a package for each spec."""
     folder = tmp_path_factory.mktemp("site")
     for case in CASES:
         installed(case, folder / case, f"{case}_sdk")
@@ -45,7 +45,7 @@ THING = {"id": "1", "kind": "big", "state": "done", "stopped_at": None, "nested"
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_module_imports_and_every_name_is_there(case: str, site: Path) -> None:
+def test_every_module_and_public_name_can_be_imported(case: str, site: Path) -> None:
     package = import_module(f"{case}_sdk.v9")
     assert set(package.__all__) == {"OPERATIONS", "V9"} <= set(dir(package))
     models = import_module(f"{case}_sdk.v9.models")
@@ -69,7 +69,7 @@ def test_every_module_imports_and_every_name_is_there(case: str, site: Path) -> 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_operation_has_its_method(case: str, site: Path) -> None:
+def test_every_operation_has_a_method(case: str, site: Path) -> None:
     package = import_module(f"{case}_sdk.v9")
     client = package.V9(None)
     api = Api(name="v9", base="/api/v9", models=f"{case}_sdk.v9.models")
@@ -87,7 +87,7 @@ def test_every_operation_has_its_method(case: str, site: Path) -> None:
         package.OPERATIONS["new"] = None
 
 
-def test_a_resource_loads_no_models_and_no_other_resource(site: Path) -> None:
+def test_resource_loads_no_models_and_no_other_resource(site: Path) -> None:
     program = "import sys, whole_sdk.v9.resources.jobs; print(*sorted(name for name in sys.modules if 'whole' in name))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=site, capture_output=True, text=True, check=True
@@ -101,7 +101,7 @@ def test_a_resource_loads_no_models_and_no_other_resource(site: Path) -> None:
     ]
 
 
-def test_a_model_loads_its_own_module_and_the_shared_one(site: Path) -> None:
+def test_model_loads_its_own_module_and_the_shared_one(site: Path) -> None:
     program = "import sys, whole_sdk.v9.models as m; m.Job; print(*sorted(n for n in sys.modules if '.models._' in n))"
     loaded = subprocess.run(
         [sys.executable, "-c", program], cwd=site, capture_output=True, text=True, check=True
@@ -109,12 +109,12 @@ def test_a_model_loads_its_own_module_and_the_shared_one(site: Path) -> None:
     assert loaded == ["whole_sdk.v9.models._jobs", "whole_sdk.v9.models._shared"]
 
 
-def test_a_model_shows_its_public_place(models: ModuleType) -> None:
+def test_model_has_its_public_module(models: ModuleType) -> None:
     assert models.Thing.__module__ == "models_sdk.v9.models"
     assert models.Thing.__mro__[1] is Model
 
 
-def test_open_value_sets_take_unknown_values_and_closed_ones_do_not(models: Any) -> None:
+def test_open_enums_accept_unknown_values_and_closed_ones_do_not(models: Any) -> None:
     thing = models.Thing.model_validate_json(json.dumps({**THING, "kind": "huge", "states": ["running", "waiting"]}))
     assert thing.kind == "huge"
     assert [type(value) for value in (thing.kind, *thing.states)] == [UnknownStr, str, UnknownStr]
@@ -122,7 +122,7 @@ def test_open_value_sets_take_unknown_values_and_closed_ones_do_not(models: Any)
         models.Thing.model_validate({**THING, "exact": "other"})
 
 
-def test_keys_are_read_as_the_wire_spells_them_and_as_python_does(models: Any) -> None:
+def test_keys_are_read_by_wire_name_and_by_python_name(models: Any) -> None:
     wire = {"web-url": "u", "projectID": "p", "class": "c", "user?": True, "_id": 3}
     python = {"web_url": "u", "project_id": "p", "class_": "c", "is_user": True, "internal_id": 3}
     thing = models.Thing.model_validate({**THING, **wire})
@@ -132,7 +132,7 @@ def test_keys_are_read_as_the_wire_spells_them_and_as_python_does(models: Any) -
     assert models.ThingInput(per_hour=3).model_dump(by_alias=True, exclude_unset=True) == {"per-hour": 3}
 
 
-def test_required_fields_are_required_and_may_be_null_where_the_spec_says_so(models: Any) -> None:
+def test_required_fields_are_nullable_only_if_declared(models: Any) -> None:
     for name in THING:
         with pytest.raises(ValidationError, match=name):
             models.Thing.model_validate({key: value for key, value in THING.items() if key != name})
@@ -140,7 +140,7 @@ def test_required_fields_are_required_and_may_be_null_where_the_spec_says_so(mod
         models.Thing.model_validate({**THING, "nested": None})
 
 
-def test_an_unknown_member_of_a_union_falls_back_to_the_base(models: Any) -> None:
+def test_unknown_union_member_falls_back_to_the_base(models: Any) -> None:
     thing = models.Thing.model_validate(
         {**THING, "tagged": {"type": "circle"}, "figure": {"type": "line", "length": 2}}
     )
@@ -149,7 +149,7 @@ def test_an_unknown_member_of_a_union_falls_back_to_the_base(models: Any) -> Non
     assert thing.figure.model_extra == {"type": "line", "length": 2}
 
 
-def test_a_union_that_users_fill_has_no_way_out(models: Any) -> None:
+def test_request_union_has_no_fallback(models: Any) -> None:
     assert "Model" not in str(models.ThingInput.model_fields["choice"].annotation)
 
 
@@ -160,7 +160,7 @@ def test_secrets_of_responses_are_masked(models: Any) -> None:
     assert "abc" not in repr(thing)
 
 
-def test_models_extend_one_another_and_hold_themselves(models: Any) -> None:
+def test_models_are_extended_and_recursive(models: Any) -> None:
     assert issubclass(models.BigThing, models.Nested)
     assert models.BigThing.model_validate({"size": 1, "name": "n"}).name == "n"
     tree = models.Tree.model_validate({"parent": {}, "children": [{"children": [{}]}]})
@@ -168,7 +168,7 @@ def test_models_extend_one_another_and_hold_themselves(models: Any) -> None:
     assert pickle.loads(pickle.dumps(tree)) == tree
 
 
-def test_types_are_those_of_the_spec(models: Any) -> None:
+def test_field_types(models: Any) -> None:
     thing = models.Thing.model_validate_json(
         b'{"id": "1", "kind": "big", "state": "done", "stopped_at": "2026-01-02T03:04:05Z", "nested": {},'
         b' "number_or_text": 3, "by_name": {"a": {"name": "n"}}, "counts": {"a": null},'
@@ -182,9 +182,9 @@ def test_types_are_those_of_the_spec(models: Any) -> None:
     assert [type(item) for item in thing.one_or_many] == [models.Nested]
 
 
-def test_deprecated_methods_say_so_and_stay_what_they_are(site: Path) -> None:
+def test_deprecated_methods_keep_their_signature(site: Path) -> None:
     things = import_module("lifecycle_sdk.v9.resources.things").Things
-    assert things.run_old.__deprecated__ == "the API refuses it from 2027-02-01; use v2.things.run"
+    assert things.run_old.__deprecated__ == "the API rejects it from 2027-02-01; use v2.things.run"
     assert inspect.iscoroutinefunction(things.run_old)
 
 

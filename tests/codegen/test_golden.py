@@ -1,7 +1,7 @@
-"""Small specs, one for each matter, and the text that they become.
+"""Small specs, one per feature, and the code generated from them.
 
-After a wanted change, `CODEGEN_GOLDEN=write python -m pytest tests/codegen/test_golden.py` writes the new text; read
-its diff as you would read code.
+After an intended change, `CODEGEN_GOLDEN=write python -m pytest tests/codegen/test_golden.py` writes the new code;
+review its diff.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ CASES: dict[str, tuple[str, ...] | None] = {
     "deliveries": (*MODELS, "models/_deliveries.py", "models/_shared.py", "openapi.json"),
     "whole": None,
 }
-"""The files that each case is about; None means all."""
+"""The files compared in each case; None means all."""
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_spec_becomes_the_text_that_was_agreed_on(case: str, tmp_path: Path) -> None:
+def test_generated_code_equals_the_golden_files(case: str, tmp_path: Path) -> None:
     files = built(case, tmp_path)
     about = CASES[case]
     wanted = {path: text for path, text in files.items() if about is None or path in about}
@@ -40,7 +40,7 @@ def test_a_spec_becomes_the_text_that_was_agreed_on(case: str, tmp_path: Path) -
     assert differences(GOLDEN / case, wanted) == ""
 
 
-def test_a_spec_may_have_no_models(tmp_path: Path) -> None:
+def test_spec_without_models(tmp_path: Path) -> None:
     spec = (SPECS / "openapi.yaml").read_text(encoding="utf-8")
     path = (
         "{tags: [Thing], operationId: ping, x-python-name: ping, summary: Ping, responses: {'200': {description: Ok}}}"
@@ -51,5 +51,5 @@ def test_a_spec_may_have_no_models(tmp_path: Path) -> None:
     assert "TYPE_CHECKING" not in files["resources/things.py"]
 
 
-def test_there_is_no_golden_text_without_a_case() -> None:
+def test_no_golden_file_without_a_case() -> None:
     assert {path.name for path in GOLDEN.iterdir() if path.is_dir()} == set(CASES)

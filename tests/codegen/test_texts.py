@@ -1,4 +1,4 @@
-"""Names and docstrings: the rules that golden text shows only by example."""
+"""Rules of names and docstrings, which golden files cover by example only."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ from codegen.operations import Resource
         ("already_snake", "already_snake"),
     ],
 )
-def test_names_of_the_wire_become_snake_case(wire: str, python: str) -> None:
+def test_snake_case(wire: str, python: str) -> None:
     assert snake_case(wire) == python
 
 
-def test_resources_become_classes() -> None:
+def test_pascal_case() -> None:
     assert pascal_case("oidc_claims") == "OidcClaims"
 
 
 @pytest.mark.parametrize("name", ["page_token", "list_", "v2", "is_2_0_job"])
-def test_names_that_anything_can_have(name: str) -> None:
+def test_valid_names(name: str) -> None:
     assert bad_parameter_name(name) is None
     assert bad_method_name(name) is None
     assert bad_field_name(name) is None
 
 
 @pytest.mark.parametrize("name", ["", "Name", "_name", "na-me", "1st", "name__x", "class", "naïve"])
-def test_names_that_nothing_can_have(name: str) -> None:
+def test_invalid_names(name: str) -> None:
     assert bad_parameter_name(name)
     assert bad_method_name(name)
     assert bad_field_name(name)
 
 
-def test_names_that_depend_on_who_has_them() -> None:
+def test_reserved_names_by_kind() -> None:
     taken = {
         name: [bool(check(name)) for check in (bad_parameter_name, bad_method_name, bad_field_name)]
         for name in ("type", "match", "id", "list", "set", "date", "json", "model_dump", "str")
@@ -86,13 +86,13 @@ def test_class_names(name: str, good: bool) -> None:
         "Naïve → ünïcode",
     ],
 )
-def test_a_docstring_says_what_the_spec_says(text: str) -> None:
+def test_docstring_evaluates_to_the_text_of_the_spec(text: str) -> None:
     docstring = resource_docstring(Resource("things", (text,), ()))
     value = ast.literal_eval(docstring)
     assert value.strip() == f"{text}."
 
 
-def test_descriptions_are_filled_by_paragraph_and_lists_stay_lists() -> None:
+def test_paragraphs_are_wrapped_and_lists_are_kept() -> None:
     text = model_text(f"{'word ' * 30}\nand on.\n\nThen:\n* {'item ' * 30}\n* last")
     assert text == (
         f"{' '.join(['word'] * 22)}\n{' '.join(['word'] * 8)} and on.\n\nThen:\n"
@@ -100,6 +100,6 @@ def test_descriptions_are_filled_by_paragraph_and_lists_stay_lists() -> None:
     )
 
 
-def test_nothing_to_say_is_no_docstring() -> None:
+def test_no_docstring_without_text() -> None:
     assert model_text(None) is None
     assert model_text(None, undocumented=True, deprecated=True) == "Undocumented. Deprecated."

@@ -354,7 +354,7 @@ class Builds(Resource):
             query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
         )
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.pipelines.trigger", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
     async def trigger(
         self,
         project_slug: str | ProjectSlug,
@@ -370,7 +370,7 @@ class Builds(Resource):
 
         Runs only this job, not a pipeline. The build in the response has not started yet.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
+        Deprecated: the API rejects it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
         `tag`. Not retried if the server may have processed the request.
 
         Args:
@@ -438,7 +438,7 @@ class Builds(Resource):
             query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
         )
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.pipelines.trigger", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
     async def trigger_for_branch(
         self,
         project_slug: str | ProjectSlug,
@@ -453,7 +453,7 @@ class Builds(Resource):
 
         Runs only this job. Does not work with configs of version 2.1. The build in the response has not started yet.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
+        Deprecated: the API rejects it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `revision` and
         `tag`. Not retried if the server may have processed the request.
 
         Args:
@@ -563,7 +563,7 @@ class Builds(Resource):
             _GET_TEST_METADATA, path={"vcs-type/username/project": project_slug, "build_num": build_num}
         )
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.pipelines.trigger", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
     async def trigger_pipeline(
         self,
         project_slug: str | ProjectSlug,
@@ -576,7 +576,7 @@ class Builds(Resource):
 
         Accepts no build parameters. Requires a personal token. Not available on CircleCI Server.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `branch` and
+        Deprecated: the API rejects it from 2027-02-01; use v2.pipelines.trigger. Takes at most one of `branch` and
         `tag`. Not retried if the server may have processed the request.
 
         Args:
@@ -599,13 +599,13 @@ class Builds(Resource):
             body={"branch": branch, "revision": revision, "tag": tag},
         )
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.workflows.rerun", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.workflows.rerun", category=None)
     async def retry(self, project_slug: str | ProjectSlug, build_num: int, *, no_cache: str | Unset = UNSET) -> Build:
         """Retry a build.
 
         Starts a new build with its own number. Not available on CircleCI Server.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
+        Deprecated: the API rejects it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
         processed the request.
 
         Args:
@@ -627,13 +627,13 @@ class Builds(Resource):
             body={"no-cache": no_cache},
         )
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.workflows.rerun", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.workflows.rerun", category=None)
     async def retry_with_ssh(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
         """Retry a build with SSH access.
 
         Use `enable_ssh=True` with the newer operation.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
+        Deprecated: the API rejects it from 2027-02-01; use v2.workflows.rerun. Not retried if the server may have
         processed the request.
 
         Args:

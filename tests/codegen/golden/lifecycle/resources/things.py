@@ -106,26 +106,26 @@ class Things(Resource):
         await self._call(_GET_EXPERIMENTAL)
 
     async def post_undocumented(self) -> None:
-        """Post what nobody wrote down.
+        """Post an undocumented request.
 
         Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
         """
         await self._call(_POST_UNDOCUMENTED)
 
-    @deprecated("the API refuses it from 2027-02-01; use v2.things.run", category=None)
+    @deprecated("the API rejects it from 2027-02-01; use v2.things.run", category=None)
     async def run_old(self) -> None:
         """Run in the old way.
 
-        Deprecated: the API refuses it from 2027-02-01; use v2.things.run. Not retried if the server may have processed
+        Deprecated: the API rejects it from 2027-02-01; use v2.things.run. Not retried if the server may have processed
         the request.
         """
         await self._call(_RUN_OLD)
 
-    @deprecated("it may go away", category=None)
+    @deprecated("it may be removed", category=None)
     def list_old(self) -> AsyncPager[Thing]:
         """List the old.
 
-        Deprecated: it may go away.
+        Deprecated: it may be removed.
 
         Returns:
             `Thing` items, all of them in one page.
@@ -142,11 +142,13 @@ class Things(Resource):
     ) -> None:
         """Set "by" rules.
 
-        A first paragraph that is long enough to be wrapped, since it goes on and on about nothing in particular, twice.
+        A first paragraph that is long enough to be wrapped, since it contains a lot of words about nothing in
+        particular, twice.
 
         A second one, with a list and a backslash \\d:
         * one
-        * another that is long enough to be wrapped as well, since it goes on and on about nothing in particular, twice.
+        * another that is long enough to be wrapped as well, since it contains a lot of words about nothing in
+          particular, twice.
 
         Takes exactly one of `first` and `second`. Takes at most one of `second`, `third` and `fourth_one`. Takes
         `fourth_one` only together with `first` or `second`. Not retried if the server may have processed the request.

@@ -88,8 +88,8 @@ class Thing(Model):
     one_or_many: Nested | list[Nested] | str | None = None
     old: str | None = None
     """
-    A description that is long enough to be wrapped, since it goes on and on about nothing in particular, and then
-    some more. And a second paragraph. Undocumented. Deprecated.
+    A description that is long enough to be wrapped, since it contains a lot of words about nothing in particular,
+    and then some more. And a second paragraph. Undocumented. Deprecated.
     """
 
 
