@@ -26,15 +26,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._fake import FakeCircleCI
+    from ._protocol.faults import ChaosFault, DropPoint
+    from ._protocol.limits import RateLimitFamily
     from ._protocol.recording import RecordedRequest, RecordedRequests
     from ._servers.server import MissingExtraError, ServedFake
     from ._servers.webhooks import Delivery, Webhooks
     from ._store.clock import FakeClock
     from ._store.entities import FakeContext, FakeOrganization, ProjectState
-    from ._store.plans import Approval, Job, JobTest, Step, Workflow
+    from ._store.plans import Approval, ErrorKind, Job, JobTest, Outcome, Requires, Step, Workflow
     from ._store.projects import FakeProject
-    from ._store.records import FakeUser
-    from ._store.runs import FakeJob, FakePipeline, FakeWorkflow
+    from ._store.records import (
+        DecisionStatus,
+        FakeCheckoutKey,
+        FakeClaims,
+        FakeEnvVar,
+        FakeItem,
+        FakePolicies,
+        FakeProjectToken,
+        FakeRestriction,
+        FakeUsageExport,
+        FakeUser,
+    )
+    from ._store.runs import FakeJob, FakePipeline, FakeWorkflow, JobState, PipelineState, WorkflowState
 else:
     from circleci_sdk._public import lazy
 
@@ -42,38 +55,61 @@ else:
         __name__,
         {
             "._fake": "FakeCircleCI",
+            "._protocol.faults": "ChaosFault DropPoint",
+            "._protocol.limits": "RateLimitFamily",
             "._protocol.recording": "RecordedRequest RecordedRequests",
             "._servers.server": "MissingExtraError ServedFake",
             "._servers.webhooks": "Delivery Webhooks",
             "._store.clock": "FakeClock",
             "._store.entities": "FakeContext FakeOrganization ProjectState",
-            "._store.plans": "Approval Job JobTest Step Workflow",
+            "._store.plans": "Approval ErrorKind Job JobTest Outcome Requires Step Workflow",
             "._store.projects": "FakeProject",
-            "._store.records": "FakeUser",
-            "._store.runs": "FakeJob FakePipeline FakeWorkflow",
+            "._store.records": (
+                "DecisionStatus FakeCheckoutKey FakeClaims FakeEnvVar FakeItem FakePolicies FakeProjectToken "
+                "FakeRestriction FakeUsageExport FakeUser"
+            ),
+            "._store.runs": "FakeJob FakePipeline FakeWorkflow JobState PipelineState WorkflowState",
         },
     )
 
 __all__ = [
     "Approval",
+    "ChaosFault",
+    "DecisionStatus",
     "Delivery",
+    "DropPoint",
+    "ErrorKind",
+    "FakeCheckoutKey",
     "FakeCircleCI",
+    "FakeClaims",
     "FakeClock",
     "FakeContext",
+    "FakeEnvVar",
+    "FakeItem",
     "FakeJob",
     "FakeOrganization",
     "FakePipeline",
+    "FakePolicies",
     "FakeProject",
+    "FakeProjectToken",
+    "FakeRestriction",
+    "FakeUsageExport",
     "FakeUser",
     "FakeWorkflow",
     "Job",
+    "JobState",
     "JobTest",
     "MissingExtraError",
+    "Outcome",
+    "PipelineState",
     "ProjectState",
+    "RateLimitFamily",
     "RecordedRequest",
     "RecordedRequests",
+    "Requires",
     "ServedFake",
     "Step",
     "Webhooks",
     "Workflow",
+    "WorkflowState",
 ]

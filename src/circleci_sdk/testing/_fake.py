@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from circleci_sdk._public import public
 
 from ._protocol.app import App
-from ._protocol.faults import Drop, Fault, labels_of
-from ._protocol.limits import Family, Limit
+from ._protocol.faults import ChaosFault, DropPoint, Fault, labels_of
+from ._protocol.limits import Limit, RateLimitFamily
 from ._servers.webhooks import Webhooks
 from ._store.clock import START, FakeClock
 from ._store.scenarios import SCENARIOS
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ._store.entities import FakeContext, FakeOrganization
     from ._store.projects import FakeProject
     from ._store.records import FakeUser
-
-Chaos = Literal["drop", "truncate", "delay", "429", "500", "502", "503", "504"]
 
 
 @public("circleci_sdk.testing")
@@ -68,11 +66,11 @@ class FakeCircleCI:
         speed: float = 0.0,
         page_size: int = 20,
     ) -> None:
-        self.clock: Final = FakeClock(start, speed=speed)
+        self.clock: Final[FakeClock] = FakeClock(start, speed=speed)
         self._store: Final = Store(self.clock, seed=seed, token=token)
         self._app: Final = App(self._store, seed)
-        self.webhooks: Final = Webhooks(self._store)
-        self.token: Final = token
+        self.webhooks: Final[Webhooks] = Webhooks(self._store)
+        self.token: Final[str] = token
         self.page_size = page_size
 
     def __repr__(self) -> str:
@@ -190,7 +188,7 @@ class FakeCircleCI:
         status: int | None = None,
         body: object = None,
         headers: Mapping[str, str] | None = None,
-        drop: Drop | None = None,
+        drop: DropPoint | None = None,
         delay: float = 0.0,
         truncate: bool = False,
         expired: bool = False,
@@ -240,7 +238,7 @@ class FakeCircleCI:
         *,
         requests: int,
         window: float = 60.0,
-        headers: Family = "RateLimit",
+        headers: RateLimitFamily = "RateLimit",
         retry_after: bool = True,
     ) -> None:
         """Limit the number of requests per window; further requests get 429 with a plain-text body.
@@ -254,7 +252,7 @@ class FakeCircleCI:
         with self.clock.lock:
             self._app.limits.append(Limit(labels_of(operation, "limit_rate"), requests, window, headers, retry_after))
 
-    def chaos(self, probabilities: Mapping[Chaos, float] | None = None) -> None:
+    def chaos(self, probabilities: Mapping[ChaosFault, float] | None = None) -> None:
         """Let further calls fail at random, with a probability from 0 to 1 for each fault; None stops it.
 
         `fake.chaos({"503": 0.1, "drop": 0.05, "429": 0.05})`. The RNG has the seed of the fake. A failing call may be

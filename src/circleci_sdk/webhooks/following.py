@@ -102,6 +102,7 @@ class Follow:
         poll: float | None,
         chosen: frozenset[str],
         branch: str | None,
+        /,
     ) -> None:
         self._circleci = circleci
         self._clock: Clock = circleci._session.clock  # pyright: ignore[reportPrivateUsage]  # one package, one clock

@@ -19,7 +19,7 @@ class Subscription:
 
     __slots__ = ("__weakref__", "_events", "_signal", "_size", "lost")
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, /) -> None:
         self._size = size
         self._events: deque[Event] = deque()
         self._signal: Signal | None = None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from circleci_sdk.testing._store.entities import FakeContext, FakeOrganization, ProjectState
     from circleci_sdk.testing._store.projects import FakeProject
-    from circleci_sdk.testing._store.records import FakeUser, JsonObject, Stored
+    from circleci_sdk.testing._store.records import FakeItem, FakeUser, JsonObject
     from circleci_sdk.testing._store.runs import FakeJob, FakePipeline, FakeWorkflow
     from circleci_sdk.testing._store.store import Store
 
@@ -109,7 +109,7 @@ class RequestContext:
                 return context
         raise ErrorResponse(403, "Forbidden")
 
-    def stored(self, attribute: str, name: str, message: str) -> tuple[Any, Stored]:
+    def stored(self, attribute: str, name: str, message: str) -> tuple[Any, FakeItem]:
         """The stored item of an argument, with its owner."""
         found = self.store.stored(attribute, str(self.call[name]))
         if found is None:

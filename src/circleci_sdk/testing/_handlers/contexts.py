@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._store.records import EnvVar, Restriction
+from circleci_sdk.testing._store.records import FakeEnvVar, FakeRestriction
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis, present
@@ -72,7 +72,7 @@ def set_env_var(ctx: RequestContext) -> object:
     if before is None and len(context.env_vars) >= MOST_VARIABLES:
         raise ErrorResponse(400, f"A context holds at most {MOST_VARIABLES} environment variables.")
     created = before.created_at if before else ctx.now
-    context.env_vars[name] = EnvVar(name, ctx.call["value"], created, ctx.now)
+    context.env_vars[name] = FakeEnvVar(name, ctx.call["value"], created, ctx.now)
     shown = _show_env_var(context, context.env_vars[name])
     del shown["truncated_value"]  # only lists show it
     return shown
@@ -109,7 +109,7 @@ def create_restriction(ctx: RequestContext) -> object:
         name = "All members" if group is None else group.shown["name"]
     if any((each.kind, each.value) == (kind, value) for each in context.restrictions.values()):
         raise ErrorResponse(409, "The context has this restriction already.")
-    restriction = Restriction(ctx.store.ids.uuid(), kind, value, name)
+    restriction = FakeRestriction(ctx.store.ids.uuid(), kind, value, name)
     context.restrictions[restriction.id] = restriction
     return _show_restriction(context, restriction)
 
@@ -121,7 +121,7 @@ def delete_restriction(ctx: RequestContext) -> object:
     return {"message": "Context restriction deleted."}
 
 
-def _sorted(context: FakeContext) -> list[EnvVar]:
+def _sorted(context: FakeContext) -> list[FakeEnvVar]:
     return [context.env_vars[name] for name in sorted(context.env_vars)]
 
 
@@ -129,7 +129,7 @@ def _show(context: FakeContext) -> JsonObject:
     return {"id": context.id, "name": context.name, "created_at": millis(context.created_at)}
 
 
-def _show_env_var(context: FakeContext, var: EnvVar) -> JsonObject:
+def _show_env_var(context: FakeContext, var: FakeEnvVar) -> JsonObject:
     return {
         "variable": var.name,
         "context_id": context.id,
@@ -139,7 +139,7 @@ def _show_env_var(context: FakeContext, var: EnvVar) -> JsonObject:
     }
 
 
-def _show_restriction(context: FakeContext, restriction: Restriction) -> JsonObject:
+def _show_restriction(context: FakeContext, restriction: FakeRestriction) -> JsonObject:
     return present(
         context_id=context.id,
         id=restriction.id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
@@ -30,7 +30,7 @@ def create_definition(ctx: RequestContext) -> object:
         "config_source": _source(project, ctx.call["config_source"]),
         "checkout_source": _source(project, ctx.call["checkout_source"]),
     }
-    project.pipeline_definitions[shown["id"]] = Stored(shown["id"], shown, ctx.now, ctx.now)
+    project.pipeline_definitions[shown["id"]] = FakeItem(shown["id"], shown, ctx.now, ctx.now)
     return shown
 
 
@@ -61,7 +61,7 @@ def delete_definition(ctx: RequestContext) -> object:
     return {"message": "Pipeline definition deleted."}
 
 
-def _definition(ctx: RequestContext) -> Stored:
+def _definition(ctx: RequestContext) -> FakeItem:
     definition = ctx.project("project_id").pipeline_definitions.get(ctx.call["pipeline_definition_id"])
     if definition is None:
         raise ErrorResponse(404, "Pipeline definition not found")
@@ -113,7 +113,7 @@ def create_trigger(ctx: RequestContext) -> object:
         "event_source": _event_source(ctx, project, id, sent),
     }
     shown |= _changes(ctx)
-    project.triggers[id] = Stored(id, shown, ctx.now, ctx.now, secret)
+    project.triggers[id] = FakeItem(id, shown, ctx.now, ctx.now, secret)
     project.trigger_definitions[id] = definition.id
     response = {name: value for name, value in shown.items() if name != "created_at"}
     if provider == "webhook":  # the address with its secret is shown this once
@@ -152,7 +152,7 @@ def delete_trigger(ctx: RequestContext) -> object:
     return {"message": "Trigger deleted."}
 
 
-def _trigger(ctx: RequestContext) -> Stored:
+def _trigger(ctx: RequestContext) -> FakeItem:
     trigger = ctx.project("project_id").triggers.get(ctx.call["trigger_id"])
     if trigger is None:
         raise ErrorResponse(404, "Trigger not found")

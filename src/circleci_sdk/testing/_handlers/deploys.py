@@ -10,7 +10,7 @@ from .context import RequestContext, handles
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.entities import FakeOrganization
-    from circleci_sdk.testing._store.records import JsonObject, Stored
+    from circleci_sdk.testing._store.records import FakeItem, JsonObject
 
 ROLLBACK_SECONDS = 5.0
 
@@ -71,14 +71,14 @@ def rollback(ctx: RequestContext) -> object:
     return {"id": ctx.store.ids.uuid(), "rollback_type": "PIPELINE"}
 
 
-def _named(items: dict[str, Stored], name: str, message: str, project_id: str | None = None) -> Stored:
+def _named(items: dict[str, FakeItem], name: str, message: str, project_id: str | None = None) -> FakeItem:
     for each in items.values():
         if each.shown["name"] == name and project_id in (None, each.shown.get("project_id")):
             return each
     raise ErrorResponse(404, message)
 
 
-def _make_live(organization: FakeOrganization, component: Stored, target: JsonObject) -> None:
+def _make_live(organization: FakeOrganization, component: FakeItem, target: JsonObject) -> None:
     for each in organization.versions[component.id]:
         if each["environment_id"] == target["environment_id"]:
             each["is_live"] = each is target

@@ -12,7 +12,7 @@ from .context import millis, present
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from circleci_sdk.testing._store.records import JsonObject, Stored
+    from circleci_sdk.testing._store.records import FakeItem, JsonObject
     from circleci_sdk.testing._store.runs import FakePipeline, FakeWorkflow
 
 _TOLD = {"timedout": "failed", "infrastructure_fail": "failed", "failing": "failed"}
@@ -23,7 +23,7 @@ def event_of(what: FakeJob | FakeWorkflow) -> str:
     return "job-completed" if isinstance(what, FakeJob) else "workflow-completed"
 
 
-def show_event(id: str, webhook: Stored, what: FakeJob | FakeWorkflow, now: datetime) -> JsonObject:
+def show_event(id: str, webhook: FakeItem, what: FakeJob | FakeWorkflow, now: datetime) -> JsonObject:
     """The body of the event of an ended job or workflow."""
     workflow = what.workflow if isinstance(what, FakeJob) else what
     pipeline = workflow.pipeline
@@ -58,7 +58,7 @@ def show_event(id: str, webhook: Stored, what: FakeJob | FakeWorkflow, now: date
     return body
 
 
-def show_ping(id: str, webhook: Stored, now: datetime) -> JsonObject:
+def show_ping(id: str, webhook: FakeItem, now: datetime) -> JsonObject:
     """The body of a test ping, whose fields all bodies have."""
     return {
         "type": "ping",

@@ -11,7 +11,7 @@ from .context import RequestContext, handles, millis, present
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.entities import ProjectState
-    from circleci_sdk.testing._store.records import Claims, JsonObject
+    from circleci_sdk.testing._store.records import FakeClaims, JsonObject
 
 _DURATION = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _UNITS = (604_800, 86_400, 3_600, 60, 1)
@@ -58,14 +58,14 @@ def _project(ctx: RequestContext) -> ProjectState:
     return project
 
 
-def _update(ctx: RequestContext, claims: Claims) -> None:
+def _update(ctx: RequestContext, claims: FakeClaims) -> None:
     if "ttl" in ctx.call.args:
         claims.ttl, claims.ttl_updated_at = normalized(ctx.call["ttl"]), ctx.now
     if "audience" in ctx.call.args:
         claims.audience, claims.audience_updated_at = ctx.call["audience"], ctx.now
 
 
-def _delete(ctx: RequestContext, claims: Claims) -> None:
+def _delete(ctx: RequestContext, claims: FakeClaims) -> None:
     if "ttl" in ctx.call["claims"]:
         claims.ttl = claims.ttl_updated_at = None
     if "audience" in ctx.call["claims"]:
@@ -94,7 +94,7 @@ def _show_project(ctx: RequestContext) -> JsonObject:
     return {"org_id": project.organization.id, "project_id": project.id, **_show(project.claims)}
 
 
-def _show(claims: Claims) -> JsonObject:
+def _show(claims: FakeClaims) -> JsonObject:
     return present(
         audience=claims.audience,
         audience_updated_at=millis(claims.audience_updated_at) if claims.audience_updated_at else None,

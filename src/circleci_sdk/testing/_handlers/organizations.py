@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._store.store import SHORT_VCS
 from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 
@@ -65,7 +65,7 @@ def create_orb_allow_list_entry(ctx: RequestContext) -> object:
     organization = ctx.organization("org_slug_or_id")
     id = ctx.store.ids.uuid()
     shown = {"id": id, "name": ctx.call["name"], "prefix": ctx.call["prefix"], "auth": ctx.call["auth"]}
-    organization.orb_urls[id] = Stored(id, shown, ctx.now, ctx.now)
+    organization.orb_urls[id] = FakeItem(id, shown, ctx.now, ctx.now)
     return {"id": id, "message": "URL orb allow-list entry created."}
 
 
@@ -98,7 +98,7 @@ def create_group(ctx: RequestContext) -> object:
         raise ErrorResponse(409, "A group with this name already exists.")
     id = ctx.store.ids.uuid()
     shown = present(id=id, name=name, description=ctx.call.get("description", ""))
-    organization.groups[id] = Stored(id, shown, ctx.now, ctx.now)
+    organization.groups[id] = FakeItem(id, shown, ctx.now, ctx.now)
     return shown
 
 
@@ -113,7 +113,7 @@ def delete_group(ctx: RequestContext) -> object:
     return Response(204)
 
 
-def _group(ctx: RequestContext) -> Stored:
+def _group(ctx: RequestContext) -> FakeItem:
     group = ctx.allowed_organization().groups.get(ctx.call["group_id"])
     if group is None:
         raise ErrorResponse(403, "Forbidden")

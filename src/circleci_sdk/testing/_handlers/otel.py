@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles
@@ -33,7 +33,7 @@ def create(ctx: RequestContext) -> object:
         "insecure": call.get("insecure", False),
         "headers": dict.fromkeys(call.get("headers", {}), "xxxx"),
     }
-    organization.otel_exporters[shown["id"]] = Stored(shown["id"], shown, ctx.now, ctx.now)
+    organization.otel_exporters[shown["id"]] = FakeItem(shown["id"], shown, ctx.now, ctx.now)
     return shown
 
 

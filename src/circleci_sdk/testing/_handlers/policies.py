@@ -10,12 +10,12 @@ from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 from .context import RequestContext, handles, millis
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.records import JsonObject, Policies
+    from circleci_sdk.testing._store.records import FakePolicies, JsonObject
 
 MOST_BYTES = 2_621_440
 
 
-def _policies(ctx: RequestContext) -> Policies:
+def _policies(ctx: RequestContext) -> FakePolicies:
     if ctx.call["policy_context"] != "config":
         raise ErrorResponse(400, f"Unknown context '{ctx.call['policy_context']}'.")
     return ctx.allowed_organization().policies
@@ -55,7 +55,7 @@ def get(ctx: RequestContext) -> object:
     return _show(ctx, policies, name)
 
 
-def _show(ctx: RequestContext, policies: Policies, name: str) -> JsonObject:
+def _show(ctx: RequestContext, policies: FakePolicies, name: str) -> JsonObject:
     return {
         "name": name,
         "content": policies.bundle[name],

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from circleci_sdk.testing._store.ids import fingerprints
-from circleci_sdk.testing._store.records import CheckoutKey, EnvVar
+from circleci_sdk.testing._store.records import FakeCheckoutKey, FakeEnvVar
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
@@ -44,16 +44,16 @@ def delete_env_var(ctx: RequestContext) -> object:
     return {"message": "Environment variable deleted."}
 
 
-def store_env_var(ctx: RequestContext, project: FakeProject) -> EnvVar:
+def store_env_var(ctx: RequestContext, project: FakeProject) -> FakeEnvVar:
     """Create or replace the variable of the call."""
     name: str = ctx.call["name"]
     if not _VARIABLE.fullmatch(name):
         raise ErrorResponse(400, "Environment variable names must be letters, digits and underscores.")
-    project.env_vars[name] = EnvVar(name, ctx.call["value"], ctx.now, ctx.now)
+    project.env_vars[name] = FakeEnvVar(name, ctx.call["value"], ctx.now, ctx.now)
     return project.env_vars[name]
 
 
-def _show_env_var(variable: EnvVar) -> JsonObject:
+def _show_env_var(variable: FakeEnvVar) -> JsonObject:
     return {"name": variable.name, "value": variable.masked, "created_at": millis(variable.created_at)}
 
 
@@ -93,17 +93,17 @@ def _with_keys(ctx: RequestContext) -> FakeProject:
     return project
 
 
-def add_checkout_key(ctx: RequestContext, project: FakeProject, kind: str) -> CheckoutKey:
+def add_checkout_key(ctx: RequestContext, project: FakeProject, kind: str) -> FakeCheckoutKey:
     """Add a key. It becomes the preferred one."""
     public_key = ctx.store.ids.ssh_key()
     md5, sha256 = fingerprints(public_key)
     for other in project.checkout_keys.values():
         other.preferred = False
-    project.checkout_keys[md5] = CheckoutKey(public_key, kind, md5, sha256, ctx.now, preferred=True)
+    project.checkout_keys[md5] = FakeCheckoutKey(public_key, kind, md5, sha256, ctx.now, preferred=True)
     return project.checkout_keys[md5]
 
 
-def find_checkout_key(ctx: RequestContext, project: FakeProject) -> CheckoutKey:
+def find_checkout_key(ctx: RequestContext, project: FakeProject) -> FakeCheckoutKey:
     """The key with a fingerprint of either digest. A missing one gives 404."""
     fingerprint: str = ctx.call["fingerprint"]
     for key in project.checkout_keys.values():
@@ -112,7 +112,7 @@ def find_checkout_key(ctx: RequestContext, project: FakeProject) -> CheckoutKey:
     raise ErrorResponse(404, "checkout key not found")
 
 
-def _show_key(key: CheckoutKey, digest: str) -> JsonObject:
+def _show_key(key: FakeCheckoutKey, digest: str) -> JsonObject:
     return {
         "public_key": key.public_key + "\n",
         "type": key.kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk.testing._store.ids import fingerprints
-from circleci_sdk.testing._store.records import ProjectToken
+from circleci_sdk.testing._store.records import FakeProjectToken
 from circleci_sdk.testing._store.store import HOSTS
 from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 from circleci_sdk.testing._wire.spec import spec_of
@@ -15,7 +15,7 @@ from .project_secrets import add_checkout_key, find_checkout_key, store_env_var
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.projects import FakeProject
-    from circleci_sdk.testing._store.records import CheckoutKey, JsonObject
+    from circleci_sdk.testing._store.records import FakeCheckoutKey, JsonObject
 
 _NOT_FOUND_AT_GITHUB = '{"message":"Not Found","documentation_url":"https://developer.github.com/v3/repos/#get"}'
 _NOTIFICATIONS = (
@@ -201,7 +201,7 @@ def delete_checkout_key(ctx: RequestContext) -> object:
     return {"message": "ok"}
 
 
-def _show_key(key: CheckoutKey, digest: str) -> JsonObject:
+def _show_key(key: FakeCheckoutKey, digest: str) -> JsonObject:
     return {
         "public_key": key.public_key + "\n",
         "type": "github-user-key" if key.kind.endswith("user-key") else "deploy-key",
@@ -238,12 +238,12 @@ def list_tokens(ctx: RequestContext) -> object:
 @handles("v1.projects.create_token")
 def create_token(ctx: RequestContext) -> object:
     project = ctx.project()
-    token = ProjectToken(ctx.store.ids.uuid(), ctx.call["label"], ctx.call["scope"], ctx.store.ids.secret())
+    token = FakeProjectToken(ctx.store.ids.uuid(), ctx.call["label"], ctx.call["scope"], ctx.store.ids.secret())
     project.tokens[token.id] = token
     return _show_token(token)
 
 
-def _show_token(token: ProjectToken) -> JsonObject:
+def _show_token(token: FakeProjectToken) -> JsonObject:
     return {"id": token.id, "label": token.label, "scope": token.scope, "token": token.token}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
@@ -45,7 +45,7 @@ def create(ctx: RequestContext) -> object:
         "created-at": millis(ctx.now),
         "updated-at": millis(ctx.now),
     }
-    schedule = Stored(shown["id"], shown, ctx.now, ctx.now)
+    schedule = FakeItem(shown["id"], shown, ctx.now, ctx.now)
     project.schedules[schedule.id] = schedule
     _wait(ctx.store, project, schedule, ctx.user)
     return shown
@@ -72,7 +72,7 @@ def update(ctx: RequestContext) -> object:
         shown["actor"] = _actor(ctx, call["attribution_actor"])
     _check(shown["timetable"], shown["parameters"])
     shown["updated-at"] = millis(ctx.now)
-    new = Stored(schedule.id, shown, schedule.created_at, ctx.now)
+    new = FakeItem(schedule.id, shown, schedule.created_at, ctx.now)
     project.schedules[schedule.id] = new
     _wait(ctx.store, project, new, ctx.user)
     return shown
@@ -102,7 +102,7 @@ def _check(timetable: JsonObject, parameters: JsonObject) -> None:
         raise ErrorResponse(400, "Give exactly one of 'parameters.branch', 'parameters.tag'.")
 
 
-def _wait(store: Store, project: FakeProject, schedule: Stored, actor: FakeUser) -> None:
+def _wait(store: Store, project: FakeProject, schedule: FakeItem, actor: FakeUser) -> None:
     """Start pipelines at the times of a schedule until it is changed or removed."""
     due = next_time(schedule.shown["timetable"], store.clock.now)
     if due is None:

@@ -8,7 +8,7 @@ import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk.testing._store.records import UsageExport
+from circleci_sdk.testing._store.records import FakeUsageExport
 from circleci_sdk.testing._wire.formats import read_time
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
@@ -41,7 +41,7 @@ def create(ctx: RequestContext) -> object:
         raise ErrorResponse(400, "The end must lie after the start, by 31 days at most.")
     if start < ctx.now - OLDEST:
         raise ErrorResponse(400, "The start is too long ago.")
-    export = UsageExport(ctx.store.ids.uuid(), start, end, "created")
+    export = FakeUsageExport(ctx.store.ids.uuid(), start, end, "created")
     organization.usage_exports[export.id] = export
     owners = [organization]
     for id in ctx.call.get("shared_org_ids", ()):
@@ -77,11 +77,11 @@ def get(ctx: RequestContext) -> object:
     return shown
 
 
-def _set_state(export: UsageExport, state: str) -> None:
+def _set_state(export: FakeUsageExport, state: str) -> None:
     export.state = state
 
 
-def _complete(store: Store, export: UsageExport, owners: Sequence[FakeOrganization]) -> None:
+def _complete(store: Store, export: FakeUsageExport, owners: Sequence[FakeOrganization]) -> None:
     if store.usage_export_fails:
         export.state = "failed"
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk.testing._store.records import Stored
+from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, seconds
@@ -43,7 +43,7 @@ def create(ctx: RequestContext) -> object:
         "created_at": seconds(ctx.now),
         "updated_at": seconds(ctx.now),
     }
-    project.webhooks[shown["id"]] = Stored(shown["id"], shown, ctx.now, ctx.now, call["signing_secret"])
+    project.webhooks[shown["id"]] = FakeItem(shown["id"], shown, ctx.now, ctx.now, call["signing_secret"])
     return shown
 
 

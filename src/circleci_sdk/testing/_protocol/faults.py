@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from circleci_sdk.testing._handlers.storage import expired_link
 from circleci_sdk.testing._wire.messages import JSON, TEXT, Response, Transmission
@@ -15,7 +15,11 @@ from .routing import operation_names
 STORAGE: Final = ("artifact", "output", "usage")
 """Names of downloads by link: artifacts, outputs of steps, files of usage exports."""
 
-Drop = Literal["before", "after"]
+DropPoint: TypeAlias = Literal["before", "after"]
+"""When a connection is dropped: before or after the call is processed."""
+
+ChaosFault: TypeAlias = Literal["drop", "truncate", "delay", "429", "500", "502", "503", "504"]
+"""A random fault of `FakeCircleCI.chaos`."""
 
 DEFAULT_BODIES: Final = {
     429: "Rate limited.",
@@ -35,7 +39,7 @@ class Fault:
     status: int | None = None
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    drop: Drop | None = None
+    drop: DropPoint | None = None
     delay: float = 0.0
     truncate: bool = False
     expired: bool = False

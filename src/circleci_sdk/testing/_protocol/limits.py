@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from circleci_sdk.testing._wire.messages import TEXT, Response
 
-Family = Literal["RateLimit", "X-RateLimit", "both"]
+RateLimitFamily: TypeAlias = Literal["RateLimit", "X-RateLimit", "both"]
+"""The family of rate limit headers."""
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Limit:
     labels: frozenset[str]
     requests: int
     window: float
-    family: Family
+    family: RateLimitFamily
     retry_after: bool
     used: int = 0
     ends: datetime | None = None

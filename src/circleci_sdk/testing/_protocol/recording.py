@@ -61,7 +61,7 @@ MAX_RECORDED: Final = 100_000
 class RecordedRequests(Sequence[RecordedRequest]):
     """The received requests, oldest first; at least the last 100,000."""
 
-    def __init__(self, requests: list[RecordedRequest]) -> None:
+    def __init__(self, requests: list[RecordedRequest], /) -> None:
         self._requests = requests
 
     @overload

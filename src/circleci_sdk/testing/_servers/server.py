@@ -38,7 +38,7 @@ class ServedFake:
         subprocess.run(["my-bot"], env={"CIRCLECI_BASE_URL": server.base_url, "CIRCLECI_TOKEN": fake.token})
     """
 
-    def __init__(self, app: App, webhooks: Webhooks, host: str, port: int) -> None:
+    def __init__(self, app: App, webhooks: Webhooks, host: str, port: int, /) -> None:
         self._app = app
         self._webhooks = webhooks
         self._host = host

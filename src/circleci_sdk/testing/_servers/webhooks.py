@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from circleci_sdk.testing._store.records import JsonObject, Stored
+    from circleci_sdk.testing._store.records import FakeItem, JsonObject
     from circleci_sdk.testing._store.runs import FakeWorkflow
     from circleci_sdk.testing._store.store import Store
 
@@ -68,13 +68,13 @@ class Webhooks:
     `duplicates` is the number of copies of each message with the same id, as CircleCI may send them.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, /) -> None:
         self._store = store
         store.engine.end_listeners.append(self._on_end)
         self._pending: list[Delivery] = []
         self.deliveries: Final[list[Delivery]] = []
-        self.retries = 3
-        self.duplicates = 0
+        self.retries: int = 3
+        self.duplicates: int = 0
 
     @property
     def pending(self) -> Sequence[Delivery]:
@@ -122,7 +122,7 @@ class Webhooks:
                 id = self._store.ids.uuid()
                 self._queue(id, webhook, event, show_event(id, webhook, run, self._store.clock.now))
 
-    def _queue(self, id: str, webhook: Stored, event: str, shown: JsonObject) -> Delivery:
+    def _queue(self, id: str, webhook: FakeItem, event: str, shown: JsonObject) -> Delivery:
         body = json.dumps(shown, separators=(",", ":")).encode()
         headers = {
             "content-type": "application/json",

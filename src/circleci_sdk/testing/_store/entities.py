@@ -9,16 +9,16 @@ from typing import Any
 from circleci_sdk._public import public
 
 from .records import (
-    CheckoutKey,
-    Claims,
     DecisionStatus,
-    EnvVar,
+    FakeCheckoutKey,
+    FakeClaims,
+    FakeEnvVar,
+    FakeItem,
+    FakePolicies,
+    FakeProjectToken,
+    FakeRestriction,
+    FakeUsageExport,
     JsonObject,
-    Policies,
-    ProjectToken,
-    Restriction,
-    Stored,
-    UsageExport,
 )
 
 
@@ -31,8 +31,8 @@ class FakeContext:
     name: str
     organization: FakeOrganization
     created_at: datetime
-    env_vars: dict[str, EnvVar] = field(default_factory=dict[str, EnvVar])
-    restrictions: dict[str, Restriction] = field(default_factory=dict[str, Restriction])
+    env_vars: dict[str, FakeEnvVar] = field(default_factory=dict[str, FakeEnvVar])
+    restrictions: dict[str, FakeRestriction] = field(default_factory=dict[str, FakeRestriction])
 
     def __repr__(self) -> str:
         return f"<FakeContext {self.name}>"
@@ -54,15 +54,15 @@ class FakeOrganization:
     hidden: bool = False
     projects: dict[str, ProjectState] = field(default_factory=dict[str, "ProjectState"])
     contexts: dict[str, FakeContext] = field(default_factory=dict[str, FakeContext])
-    groups: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    orb_urls: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    otel_exporters: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    components: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    environments: dict[str, Stored] = field(default_factory=dict[str, Stored])
+    groups: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    orb_urls: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    otel_exporters: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    components: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    environments: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
     versions: dict[str, list[JsonObject]] = field(default_factory=dict[str, list[JsonObject]])
-    usage_exports: dict[str, UsageExport] = field(default_factory=dict[str, UsageExport])
-    claims: Claims = field(default_factory=Claims)
-    policies: Policies = field(default_factory=Policies)
+    usage_exports: dict[str, FakeUsageExport] = field(default_factory=dict[str, FakeUsageExport])
+    claims: FakeClaims = field(default_factory=FakeClaims)
+    policies: FakePolicies = field(default_factory=FakePolicies)
     feature_flags: JsonObject = field(default_factory=dict[str, Any])
 
     def __repr__(self) -> str:
@@ -105,16 +105,16 @@ class ProjectState:
     enabled: bool = True
     settings: dict[str, Any] = field(default_factory=_default_settings)
     feature_flags: dict[str, Any] = field(default_factory=dict[str, Any])
-    env_vars: dict[str, EnvVar] = field(default_factory=dict[str, EnvVar])
-    checkout_keys: dict[str, CheckoutKey] = field(default_factory=dict[str, CheckoutKey])
+    env_vars: dict[str, FakeEnvVar] = field(default_factory=dict[str, FakeEnvVar])
+    checkout_keys: dict[str, FakeCheckoutKey] = field(default_factory=dict[str, FakeCheckoutKey])
     ssh_keys: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    tokens: dict[str, ProjectToken] = field(default_factory=dict[str, ProjectToken])
-    schedules: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    webhooks: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    pipeline_definitions: dict[str, Stored] = field(default_factory=dict[str, Stored])
-    triggers: dict[str, Stored] = field(default_factory=dict[str, Stored])
+    tokens: dict[str, FakeProjectToken] = field(default_factory=dict[str, FakeProjectToken])
+    schedules: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    webhooks: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    pipeline_definitions: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
+    triggers: dict[str, FakeItem] = field(default_factory=dict[str, FakeItem])
     trigger_definitions: dict[str, str] = field(default_factory=dict[str, str])
-    claims: Claims = field(default_factory=Claims)
+    claims: FakeClaims = field(default_factory=FakeClaims)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.slug}>"

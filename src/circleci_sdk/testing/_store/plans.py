@@ -18,8 +18,13 @@ from typing import Final, Literal, TypeAlias
 from circleci_sdk._public import public
 
 Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"]
+"""The final status of a job."""
+
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
+"""Names of required jobs, or a mapping from names to outcomes."""
+
 ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission", "other", "plan"]
+"""The type of an error of a pipeline."""
 
 FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized"})
 

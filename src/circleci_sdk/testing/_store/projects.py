@@ -11,7 +11,7 @@ from circleci_sdk._public import public
 
 from .entities import ProjectState
 from .plans import ErrorKind, Job, Workflow
-from .records import EnvVar, FakeUser
+from .records import FakeEnvVar, FakeUser
 from .runs import FakeJob, FakePipeline, FakeWorkflow
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class FakeProject(ProjectState):
         """Create or replace one of its environment variables."""
         clock = self._actions.clock
         with clock.lock:
-            self.env_vars[name] = EnvVar(name, value, clock.now, clock.now)
+            self.env_vars[name] = FakeEnvVar(name, value, clock.now, clock.now)
 
     def deploy(
         self, component: str, version: str, *, environment: str = "production", namespace: str = "default"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from circleci_sdk._public import public
 
-JsonObject = dict[str, Any]
-DecisionStatus = Literal["PASS", "SOFT_FAIL", "HARD_FAIL", "ERROR"]
+JsonObject: TypeAlias = dict[str, Any]
+
+DecisionStatus: TypeAlias = Literal["PASS", "SOFT_FAIL", "HARD_FAIL", "ERROR"]
+"""The result of a policy decision."""
 
 
 @public("circleci_sdk.testing")
@@ -34,8 +36,9 @@ class FakeUser:
         return f"https://avatars.githubusercontent.com/u/{self.number}?v=4"
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class EnvVar:
+class FakeEnvVar:
     """A variable with its value, which the API only returns masked."""
 
     name: str
@@ -50,8 +53,9 @@ class EnvVar:
         return "xxxx" + (self.value[-shown:] if shown else "")
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class Restriction:
+class FakeRestriction:
     """A restriction of a context."""
 
     id: str
@@ -60,8 +64,9 @@ class Restriction:
     name: str
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class Stored:
+class FakeItem:
     """An item that is stored as the API returns it, such as a group or a trigger.
 
     `shown` is the JSON of the response; `secret` is not part of it.
@@ -74,8 +79,9 @@ class Stored:
     secret: str = ""
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class Claims:
+class FakeClaims:
     """Audience and lifetime of OIDC tokens; None for what is not set."""
 
     audience: list[str] | None = None
@@ -84,8 +90,9 @@ class Claims:
     ttl_updated_at: datetime | None = None
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class Policies:
+class FakePolicies:
     """The policy bundle of an organization, its switch and its decisions."""
 
     enabled: bool = False
@@ -95,8 +102,9 @@ class Policies:
     decision: tuple[str, str, str] = ("PASS", "", "")
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class UsageExport:
+class FakeUsageExport:
     """A usage export and its files."""
 
     id: str
@@ -107,8 +115,9 @@ class UsageExport:
     ready_at: datetime | None = None
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class CheckoutKey:
+class FakeCheckoutKey:
     """A key with which jobs check out the repository."""
 
     public_key: str
@@ -119,8 +128,9 @@ class CheckoutKey:
     preferred: bool
 
 
+@public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False)
-class ProjectToken:
+class FakeProjectToken:
     """A token for one project, valid only for API v1.1."""
 
     id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from circleci_sdk._public import public
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .entities import ProjectState
     from .records import FakeUser
 
-JobState = Literal[
+JobState: TypeAlias = Literal[
     "blocked",
     "queued",
     "running",
@@ -28,10 +28,15 @@ JobState = Literal[
     "unauthorized",
     "not_run",
 ]
-WorkflowState = Literal[
+"""The state of a job."""
+
+WorkflowState: TypeAlias = Literal[
     "running", "on_hold", "failing", "success", "failed", "canceled", "error", "not_run", "unauthorized"
 ]
-PipelineState = Literal["pending", "created", "errored", "setup-pending", "setup"]
+"""The state of a workflow."""
+
+PipelineState: TypeAlias = Literal["pending", "created", "errored", "setup-pending", "setup"]
+"""The state of a pipeline."""
 
 ENDED: Final = frozenset({"success", "canceled", "not_run"}) | FAILURES
 CREDITS_PER_MINUTE: Final = 10

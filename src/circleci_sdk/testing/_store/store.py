@@ -9,7 +9,7 @@ from .entities import FakeContext, FakeOrganization
 from .ids import Ids
 from .index import RunIndex
 from .projects import FakeProject, Plan
-from .records import EnvVar, FakeUser, JsonObject, Stored
+from .records import FakeEnvVar, FakeItem, FakeUser, JsonObject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ class Store:
         """A new context."""
         now = self.clock.now
         context = FakeContext(self.ids.uuid(), name, organization, now)
-        context.env_vars.update({each: EnvVar(each, value, now, now) for each, value in env_vars.items()})
+        context.env_vars.update({each: FakeEnvVar(each, value, now, now) for each, value in env_vars.items()})
         organization.contexts[context.id] = context
         return context
 
@@ -222,13 +222,13 @@ class Store:
             | ({"job_number": last.number} if last else {})
         )
 
-    def _named(self, items: dict[str, Stored], name: str, more: JsonObject, stamp: str) -> Stored:
+    def _named(self, items: dict[str, FakeItem], name: str, more: JsonObject, stamp: str) -> FakeItem:
         for each in items.values():
             if each.shown["name"] == name and each.shown.get("project_id") == more.get("project_id"):
                 return each
         id = self.ids.uuid()
         shown = {"id": id, "name": name, **more, "created_at": stamp, "updated_at": stamp}
-        items[id] = Stored(id, shown, self.clock.now, self.clock.now)
+        items[id] = FakeItem(id, shown, self.clock.now, self.clock.now)
         return items[id]
 
     def contexts(self) -> Iterator[FakeContext]:
@@ -237,7 +237,7 @@ class Store:
             if not organization.hidden:
                 yield from organization.contexts.values()
 
-    def stored(self, attribute: str, id: str) -> tuple[Any, Stored] | None:
+    def stored(self, attribute: str, id: str) -> tuple[Any, FakeItem] | None:
         """The stored item of that id in an attribute of all organizations and projects, with its owner."""
         owners: list[Any] = [*self.organizations.values(), *self.projects.values()]
         for owner in owners:
