@@ -27,11 +27,6 @@ class Admission:
     while the rate limiter, a hook or a source of tokens waits.
     """
 
-    __slots__ = (
-        *("_deadline", "_holds_slot", "_in_flight", "_key", "_label", "_max_wait", "_session", "_slots"),
-        "is_queued",
-    )
-
     def __init__(
         self,
         session: Session,

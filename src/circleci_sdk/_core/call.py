@@ -48,23 +48,6 @@ class CallResult:
 class Call:
     """One call: counts attempts, keeps the deadline, remembers the worst that may have happened."""
 
-    __slots__ = (
-        "_admission",
-        "_attempts",
-        "_deadline",
-        "_http",
-        "_key",
-        "_operation",
-        "_options",
-        "_path",
-        "_prepared",
-        "_rate_limit",
-        "_renewed",
-        "_session",
-        "_started",
-        "_worst",
-    )
-
     def __init__(self, session: Session, options: Options, operation: Operation[Any], prepared: Prepared) -> None:
         self._session = session
         self._options = options
@@ -140,15 +123,9 @@ class Call:
         return inf if self._deadline is None else self._deadline - self._session.clock.monotonic()
 
     def _log(self, outcome: Received | Failed, took: float) -> None:
-        logger.debug(
-            "%s %s %s -> %s in %.3f s (attempt %d)",
-            self._operation.label,
-            self._operation.method,
-            self._path,
-            outcome.text if isinstance(outcome, Failed) else outcome.status,
-            took,
-            self._attempts,
-        )
+        shown = outcome.text if isinstance(outcome, Failed) else outcome.status
+        call = (self._operation.label, self._operation.method, self._path)
+        logger.debug("%s %s %s -> %s in %.3f s (attempt %d)", *call, shown, took, self._attempts)
 
     def _note_announcements(self, response: Received) -> None:
         """Log once per operation that the server announces its end."""
@@ -156,14 +133,10 @@ class Call:
         if not (headers.contains(b"deprecation") or headers.contains(b"sunset")):
             return
         label, announced = self._operation.label, self._session.announced
-        if label not in announced and ("deprecation" in headers or "sunset" in headers):
+        dates = headers.get("deprecation", "-"), headers.get("sunset", "-")
+        if label not in announced and dates != ("-", "-"):
             announced.add(label)
-            logger.warning(
-                "%s: the server announces its end (Deprecation: %s, Sunset: %s)",
-                label,
-                headers.get("deprecation", "-"),
-                headers.get("sunset", "-"),
-            )
+            logger.warning("%s: the server announces its end (Deprecation: %s, Sunset: %s)", label, *dates)
 
     async def _after(self, outcome: Received | Failed) -> None:
         """Wait before the next attempt, or raise."""
@@ -178,7 +151,9 @@ class Call:
             await self._learn(outcome, delay)  # the rate limiter holds back this call together with all others
         reason = decide(attempt, self._options, self._deadline, session.clock.monotonic() + delay)
         if reason is not None:
-            self._raise(outcome, reason)
+            if isinstance(outcome, Failed):
+                self._raise_failed(outcome, reason)
+            self._raise_status(outcome, reason)
         self._worst = self._worst_of(attempt.outcome)
         if attempt.status != 429:
             if delay > LONG_WAIT:
@@ -217,11 +192,6 @@ class Call:
     def _worst_of(self, last: RequestOutcome) -> RequestOutcome:
         """The worst over all attempts."""
         return OUTCOMES[max(OUTCOMES.index(self._worst), OUTCOMES.index(last))]
-
-    def _raise(self, outcome: Received | Failed, reason: RetryStopReason) -> NoReturn:
-        if isinstance(outcome, Failed):
-            self._raise_failed(outcome, reason)
-        self._raise_status(outcome, reason)
 
     def _raise_failed(self, failed: Failed, reason: RetryStopReason) -> NoReturn:
         facts = self._facts(self._worst_of(failed.outcome), reason)

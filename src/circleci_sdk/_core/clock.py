@@ -1,4 +1,4 @@
-"""Time, randomness and sleep, injected once so that no test has to wait."""
+"""Time, randomness and sleep, injected so that tests need not wait."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the core knows of time."""
+    """The source of time and chance."""
 
     def monotonic(self) -> float:
-        """Seconds that only go forward."""
+        """Seconds of a clock that never goes back."""
         ...
 
     def time(self) -> float:
@@ -28,16 +28,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The real one."""
+    """The clock of the system."""
 
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def time(self) -> float:
-        return time.time()
-
-    def random(self) -> float:
-        return random.random()
+    monotonic = staticmethod(time.monotonic)
+    time = staticmethod(time.time)
+    random = staticmethod(random.random)
 
     async def sleep(self, seconds: float) -> None:
         import anyio

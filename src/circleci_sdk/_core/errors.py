@@ -51,9 +51,6 @@ RetryStopReason = Literal["not_retryable", "unknown_outcome", "attempts_exhauste
 OUTCOMES: Final[tuple[RequestOutcome, ...]] = ("not_sent", "rejected", "unknown", "processed")
 """From harmless to settled. Of several attempts, the last one in this order counts."""
 
-_PUBLIC: Final = "circleci_sdk"
-"""The module that tracebacks name, so that readers can copy the name into an `except`."""
-
 
 @dataclass(slots=True)
 class CallFacts:
@@ -77,17 +74,6 @@ class CallFacts:
 
 class CircleCIError(Exception):
     """Base of everything this package raises. All errors can be pickled and copied."""
-
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.__module__ == __name__:
-            cls.__module__ = _PUBLIC
-
-
-CircleCIError.__module__ = _PUBLIC
 
 
 class ConfigError(CircleCIError):
@@ -288,6 +274,10 @@ class DecodeError(_BodyError):
 class PaginationError(CallError):
     """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
 
+
+for _value in list(globals().values()):  # tracebacks and pickles name the public module
+    if isinstance(_value, type) and issubclass(_value, CircleCIError):
+        _value.__module__ = "circleci_sdk"
 
 _BY_STATUS: dict[int, type[StatusError]] = {
     400: BadRequestError,

@@ -1,4 +1,4 @@
-"""How a token is found, sent, and kept out of sight."""
+"""The token: where it comes from, how it is sent, and how it stays hidden."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Token:
         raise TypeError("a token is never pickled")
 
     def put_on(self, headers: MutableMapping[str, str]) -> None:
-        """Add the header that carries the token. For the one place that sends."""
+        """Add the header that carries the token."""
         if self._scheme == "bearer":
             headers["Authorization"] = f"Bearer {self._value}"
         elif self._scheme == "basic":
@@ -54,17 +54,17 @@ class Token:
 
     @staticmethod
     def take_off(headers: MutableMapping[str, str]) -> None:
-        """Remove it again, so that nobody finds it on a request that was sent."""
+        """Remove it again: a request that was sent shows no token."""
         for name in ("Circle-Token", "Authorization"):
             if name in headers:
                 del headers[name]
 
     def is_in(self, content: bytes) -> bool:
-        """Whether a server quotes it."""
+        """Whether this body quotes it."""
         return self._value.encode() in content
 
     def fingerprint(self) -> str:
-        """A short digest that tells tokens apart and gives none away."""
+        """A short digest that tells tokens apart and reveals none."""
         return hashlib.sha256(b"circleci_sdk:" + self._value.encode()).hexdigest()[:16]
 
 
@@ -83,10 +83,8 @@ class Credential:
             if token is not None:
                 raise ConfigError("Give token= or a callable as auth=, not both.")
             self._source = auth
-        elif is_text(auth):
-            self._fixed = _fixed_token(token, auth)
         else:
-            raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable that returns a token.")
+            self._fixed = _fixed_token(token, auth)
         self.key: Final = (
             self._fixed.fingerprint() if self._fixed else f"callable-{id(self._source)}" if self._source else "none"
         )
@@ -106,7 +104,7 @@ class Credential:
 
 def _fixed_token(token: str | None, scheme: AuthScheme) -> Token | None:
     if scheme not in _SCHEMES:
-        raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable; it is {scheme!r}.")
+        raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable that returns a token.")
     if scheme == "none":
         if token is not None:
             raise ConfigError('auth="none" sends no token; leave token= out.')

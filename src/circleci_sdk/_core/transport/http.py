@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 import httpx
@@ -18,10 +18,13 @@ from .request import build_request, without_query
 from .tracebacks import strip_traceback
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from circleci_sdk._core.options import Network, Timeout
 
     from .auth import Credential
 
+T = TypeVar("T")
 REDIRECTS: Final = (301, 302, 303, 307, 308)
 HTTPX: Final = f"httpx/{httpx.__version__}"
 """For the `User-Agent` header; an alias that stands in for httpx has its own version."""
@@ -90,43 +93,24 @@ class Exchange:
 
     async def whole(self) -> Received | Failed:
         """Send the request and read the response to its end."""
-        handled = sys.exception()
-        try:
-            response, content = await self._fetch()
-        except BaseException as error:
-            if (failed := self._failure(error, handled)) is None:
-                raise
-            return failed
-        self._shown = response
-        token = self._token
-        quoted = token is not None and not response.is_success and token.is_in(content)
-        return Received(response.status_code, Headers(response.headers.raw), content, quoted)
+        fetched = await self._guarded(self._fetch())
+        if isinstance(fetched, Failed):
+            return fetched
+        self._shown, content = fetched
+        return self._received(self._shown, content)
 
     async def open(self) -> Received | Failed:
         """Send the request; the body of the response is still to come, piece by piece. Close it in any case."""
-        handled = sys.exception()
-        try:
-            response = await self._send()
-        except BaseException as error:
-            if (failed := self._failure(error, handled)) is None:
-                raise
-            return failed
+        response = await self._guarded(self._send())
+        if isinstance(response, Failed):
+            return response
         self._response = response
         self._pieces = aiter(_stream(response))
-        return Received(response.status_code, Headers(response.headers.raw), b"")
+        return self._received(response, b"")
 
     async def read(self) -> bytes | Failed:
         """The next piece of an open response, as it came over the wire; empty at the end."""
-        handled = sys.exception()
-        try:
-            async for piece in self._pieces:
-                if piece:
-                    return piece
-            return b""
-        except BaseException as error:
-            if (failed := self._failure(error, handled)) is None:
-                raise
-            return failed
+        return await self._guarded(self._next())
 
     async def show(self) -> None:
         """Show the response, if one came, to the hook: with its body if it was read whole, else without."""
@@ -202,9 +186,26 @@ class Exchange:
             await response.aclose()
         return response, content
 
-    def _failure(self, error: BaseException, handled: BaseException | None) -> Failed | None:
-        strip_traceback(error, handled)
-        return _failed(error, self._request, self._progress) if isinstance(error, httpx.RequestError) else None
+    async def _next(self) -> bytes:
+        async for piece in self._pieces:
+            if piece:
+                return piece
+        return b""
+
+    async def _guarded(self, step: Awaitable[T]) -> T | Failed:
+        handled = sys.exception()
+        try:
+            return await step
+        except BaseException as error:
+            strip_traceback(error, handled)
+            if not isinstance(error, httpx.RequestError):
+                raise
+            return _failed(error, self._request, self._progress)
+
+    def _received(self, response: httpx.Response, content: bytes) -> Received:
+        token = self._token
+        quoted = token is not None and not response.is_success and token.is_in(content)
+        return Received(response.status_code, Headers(response.headers.raw), content, quoted)
 
 
 def _stream(response: httpx.Response) -> httpx.AsyncByteStream:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
@@ -16,9 +15,9 @@ _BELOW: Final = frozenset(
 
 
 def strip_traceback(error: BaseException, handled: BaseException | None) -> None:
-    """Take the frames of the HTTP stack out of `error` and of all it hangs on.
+    """Remove the frames of the HTTP stack from `error`, its causes, contexts and groups.
 
-    `handled` is what the caller was handling already; it and its past are left alone.
+    `handled` is an exception that the caller was handling already; it is left unchanged, with its own causes.
     """
     seen = {id(handled)}
     todo: list[BaseException | None] = [error]
@@ -33,22 +32,16 @@ def strip_traceback(error: BaseException, handled: BaseException | None) -> None
 
 
 def _kept(traceback: TracebackType | None) -> TracebackType | None:
-    frames = [
-        (link.tb_frame, link.tb_lasti, link.tb_lineno)
-        for link in _links(traceback)
-        if not _is_below(str(link.tb_frame.f_globals.get("__name__")))
-    ]
+    links: list[TracebackType] = []
+    while traceback is not None:
+        if not _is_below(str(traceback.tb_frame.f_globals.get("__name__"))):
+            links.append(traceback)
+        traceback = traceback.tb_next
     kept = None
-    for frame, instruction, line in reversed(frames):
-        kept = TracebackType(kept, frame, instruction, line)
+    for link in reversed(links):
+        kept = TracebackType(kept, link.tb_frame, link.tb_lasti, link.tb_lineno)
     return kept
 
 
 def _is_below(module: str) -> bool:
     return module.startswith(_OURS) or module.partition(".")[0] in _BELOW
-
-
-def _links(traceback: TracebackType | None) -> Iterator[TracebackType]:
-    while traceback is not None:
-        yield traceback
-        traceback = traceback.tb_next
