@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import anyio
 import httpx
@@ -18,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, ProjectSlug
 from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
 from circleci_sdk.testing._servers.app_transport import AppTransport
 
@@ -165,6 +166,17 @@ async def test_pages(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProje
 def test_the_same_seed_gives_the_same_ids() -> None:
     assert [FakeCircleCI(seed=5).user.id, FakeCircleCI(seed=5).user.id].count(FakeCircleCI(seed=6).user.id) == 0
     assert FakeCircleCI(seed=5).user.id == FakeCircleCI(seed=5).user.id
+
+
+def test_projects_and_organizations_are_found_by_slug_and_id(fake: FakeCircleCI) -> None:
+    web = fake.add_project(ProjectSlug("gh", "acme", "web"))
+    for project in ("gh/acme/web", "github/acme/web", ProjectSlug("gh", "acme", "web"), web.id, UUID(web.id)):
+        assert fake.project(project) is web
+    for organization in ("gh/acme", "github/acme", web.organization.id, UUID(web.organization.id)):
+        assert fake.organization(organization) is web.organization
+    assert fake.add_context("deploy", organization=UUID(web.organization.id)).organization is web.organization
+    with pytest.raises(LookupError, match="no organization 'gh/acme/web'"):
+        fake.add_context("deploy", organization="gh/acme/web")
 
 
 def test_unknown_and_existing_names_are_errors(fake: FakeCircleCI, web: FakeProject) -> None:

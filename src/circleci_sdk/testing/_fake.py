@@ -17,12 +17,14 @@ from ._store.store import Store
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
     import httpx
     from starlette.routing import Router
 
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.options import Hook, Timeout
+    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.client import AsyncCircleCI
 
@@ -54,7 +56,7 @@ class FakeCircleCI:
 
     One fake serves any number of clients, in process and on ports, in any number of threads.
 
-    Projects are named by slug or id, organizations too.
+    Methods accept projects and organizations by slug or id.
     """
 
     def __init__(
@@ -135,21 +137,25 @@ class FakeCircleCI:
     def usage_export_fails(self, fails: bool) -> None:
         self._store.usage_export_fails = fails
 
-    def add_project(self, slug: str, *, default_branch: str = "main", hidden: bool = False) -> FakeProject:
+    def add_project(
+        self, slug: str | ProjectSlug, *, default_branch: str = "main", hidden: bool = False
+    ) -> FakeProject:
         """Add a project, and its organization if it is missing.
 
         The token has no access to a `hidden` project: requests for it get 404, as for a missing one. Raises
         `ValueError` for a slug of another form than `gh/acme/web`, and for an existing project.
         """
         with self.clock.lock:
-            return self._store.add_project(slug, default_branch=default_branch, hidden=hidden)
+            return self._store.add_project(str(slug), default_branch=default_branch, hidden=hidden)
 
     def add_organization(self, slug: str, *, name: str | None = None, hidden: bool = False) -> FakeOrganization:
         """Add an organization such as `gh/acme`; `hidden` as for a project. Raises `ValueError` for another form."""
         with self.clock.lock:
             return self._store.add_organization(slug, name=name, hidden=hidden)
 
-    def add_context(self, name: str, *, organization: str, env_vars: Mapping[str, str] | None = None) -> FakeContext:
+    def add_context(
+        self, name: str, *, organization: str | UUID, env_vars: Mapping[str, str] | None = None
+    ) -> FakeContext:
         """Add a context to the organization of that slug or id. Raises `LookupError` for an unknown organization."""
         with self.clock.lock:
             return self._store.add_context(self.organization(organization), name, env_vars or {})
@@ -159,16 +165,18 @@ class FakeCircleCI:
         with self.clock.lock:
             return self._store.add_user(login, name, token=token)
 
-    def project(self, slug: str) -> FakeProject:
+    def project(self, slug: str | ProjectSlug | UUID) -> FakeProject:
         """The project of that slug or id. Raises `LookupError` for an unknown one."""
-        if (found := self._store.project(slug)) is None:
-            raise LookupError(f"FakeCircleCI.project: no project {slug!r}; add it with add_project.")
+        if (found := self._store.project(str(slug))) is None:
+            raise LookupError(f"FakeCircleCI.project: no project {str(slug)!r}; add it with add_project.")
         return found
 
-    def organization(self, slug: str) -> FakeOrganization:
+    def organization(self, slug: str | UUID) -> FakeOrganization:
         """The organization of that slug or id. Raises `LookupError` for an unknown one."""
-        if (found := self._store.organization(slug)) is None:
-            raise LookupError(f"FakeCircleCI.organization: no organization {slug!r}; add it with add_organization.")
+        if (found := self._store.organization(str(slug))) is None:
+            raise LookupError(
+                f"FakeCircleCI.organization: no organization {str(slug)!r}; add it with add_organization."
+            )
         return found
 
     def context(self, name: str) -> FakeContext:

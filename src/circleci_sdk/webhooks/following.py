@@ -105,7 +105,7 @@ class Follow:
         /,
     ) -> None:
         self._circleci = circleci
-        self._clock: Clock = circleci._session.clock  # pyright: ignore[reportPrivateUsage]  # one package, one clock
+        self._clock: Clock = circleci._session.clock  # pyright: ignore[reportPrivateUsage]  # the clock of the client has no public name
         self._slug = slug
         self._subscription = subscription
         self._every = poll
