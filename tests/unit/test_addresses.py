@@ -1,4 +1,4 @@
-"""The request of a call is in every attribute the one that httpx would make."""
+"""The request of a call equals a request created by httpx, in every attribute."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def encodes(pair: tuple[str, str]) -> bool:
 
 
 @given(st.sampled_from(ORIGINS), PATHS, st.lists(st.tuples(st.text(), st.text())), st.permutations(PARTS))
-def test_it_is_the_url_that_httpx_parses(
+def test_url_equals_the_one_parsed_by_httpx(
     origin: str, path: str, query: list[tuple[str, str]], parts: list[str]
 ) -> None:
-    """In every attribute, in whatever order they are asked for, and in all that can be made of it."""
+    """In all attributes, read in any order, and in all values derived from it."""
     url = build_url(origin, path, [pair for pair in query if encodes(pair)])
     theirs = httpx.URL(url)
     ours = URL(origin, url)
@@ -52,7 +52,7 @@ def test_it_is_the_url_that_httpx_parses(
 
 
 @pytest.mark.parametrize("name", ["nothing", "__nothing__", "_nothing"])
-def test_it_has_no_other_attributes(name: str) -> None:
+def test_url_has_no_other_attributes(name: str) -> None:
     with pytest.raises(AttributeError, match=name):
         getattr(URL("https://circleci.com", "https://circleci.com/a"), name)
 
@@ -60,7 +60,7 @@ def test_it_has_no_other_attributes(name: str) -> None:
 @pytest.mark.parametrize("content", [None, b"", b'{"a": 1}'])
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("origin", [ORIGINS[0], None])
-async def test_it_is_the_request_that_httpx_makes(method: str, content: bytes | None, origin: str | None) -> None:
+async def test_request_equals_the_one_created_by_httpx(method: str, content: bytes | None, origin: str | None) -> None:
     url, headers = f"{ORIGINS[0]}/api/v2/me?a=b", (("Accept", "*/*"), ("User-Agent", "x"))
     ours = build_request(Prepared(method, url, headers, content, origin), {"timeout": {}})
     theirs = httpx.Request(method, url, headers=headers, content=content, extensions={"timeout": {}})
@@ -76,7 +76,7 @@ async def test_it_is_the_request_that_httpx_makes(method: str, content: bytes | 
         assert b"".join([piece async for piece in ours.stream]) == theirs.content  # type: ignore[union-attr]
 
 
-def test_an_error_may_know_the_path_but_not_the_query() -> None:
+def test_error_contains_the_path_but_not_the_query() -> None:
     request = httpx.Request("GET", "https://circleci.com")
     request.url = URL("https://circleci.com", "https://circleci.com/api/v2/a%20b?X-Amz-Signature=secret")
     assert str(without_query(request).url) == "https://circleci.com/api/v2/a%20b"

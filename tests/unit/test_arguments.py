@@ -1,4 +1,4 @@
-"""What users pass becomes what goes on the wire, or is refused with a sentence that names it."""
+"""Arguments are encoded for the wire, or refused with an error that names the argument."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def body(**values: object) -> Any:
     ],
     ids=repr,
 )
-def test_a_value_stays_in_its_segment(value: str, segment: str) -> None:
+def test_value_stays_in_its_segment(value: str, segment: str) -> None:
     assert path(text=value) == f"/api/v2/gh/acme/web/o/{segment}/1/gh/acme"
 
 
@@ -112,7 +112,7 @@ def test_a_value_stays_in_its_segment(value: str, segment: str) -> None:
     ],
     ids=repr,
 )
-def test_what_would_leave_its_segment_is_refused(value: object) -> None:
+def test_value_that_leaves_its_segment_is_refused(value: object) -> None:
     with pytest.raises(InvalidArgumentError, match=r"^text: "):
         path(text=value)
 
@@ -266,13 +266,13 @@ def test_queries(values: dict[str, object], pairs: list[tuple[str, str]]) -> Non
     ],
     ids=repr,
 )
-def test_queries_that_are_refused(values: dict[str, object], sentence: str) -> None:
+def test_invalid_queries(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         query(**values)
     assert str(caught.value).startswith(sentence)
 
 
-def test_an_address_longer_than_any_server_takes() -> None:
+def test_too_long_url() -> None:
     with pytest.raises(ValueError, match="70047 characters long"):
         build_url("https://circleci.com", "/api/v2/me", [("text-filter", "x" * 70_000), ("a", "b")])
 
@@ -347,13 +347,13 @@ def test_bodies(values: dict[str, object], expected: object) -> None:
     ],
     ids=repr,
 )
-def test_bodies_that_are_refused(values: dict[str, object], sentence: str) -> None:
+def test_invalid_bodies(values: dict[str, object], sentence: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         body(**values)
     assert str(caught.value).startswith(sentence)
 
 
-def test_a_required_body_is_sent_even_when_it_is_empty() -> None:
+def test_required_body_is_sent_even_if_empty() -> None:
     from dataclasses import replace
 
     assert encode_body(replace(CREATE, body_required=True), {}) == b"{}"
@@ -361,7 +361,7 @@ def test_a_required_body_is_sent_even_when_it_is_empty() -> None:
 
 
 @pytest.mark.parametrize("place", ["query_parameters", "body"])
-def test_what_is_required_must_be_given(place: str) -> None:
+def test_missing_required_argument(place: str) -> None:
     from dataclasses import replace
 
     from circleci_sdk._core.operation import STRING, many
@@ -377,7 +377,7 @@ def test_what_is_required_must_be_given(place: str) -> None:
 
 
 @pytest.mark.parametrize("value", [None, True, 0, -1.5, "", "a", [], {}, {"a": [{"b": None}]}], ids=repr)
-def test_json_stays_as_it_is(value: object) -> None:
+def test_json_is_unchanged(value: object) -> None:
     assert checked(ANY, value, "json") == value
 
 
@@ -415,7 +415,7 @@ def test_forbidden_combinations(given: str, sentence: str | None) -> None:
     assert str(caught.value).startswith(sentence)
 
 
-def test_mappings_of_any_kind_are_taken() -> None:
+def test_any_mapping_is_accepted() -> None:
     class Own(Mapping[str, object]):
         def __getitem__(self, key: str) -> object:
             return {"a": 1}[key]

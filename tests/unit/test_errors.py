@@ -179,7 +179,7 @@ def test_bodies_with_secrets_are_not_pickled() -> None:
         assert (again.body, again.operation) == (b"", "v2.jobs.get")
 
 
-def test_the_tree_is_the_one_in_the_docstring() -> None:
+def test_hierarchy_in_the_docstring() -> None:
     import circleci_sdk
     from circleci_sdk._core import errors
 

@@ -1,4 +1,4 @@
-"""Models read what the server may send, write only what it takes, and can be kept like any other value."""
+"""Models: tolerant reading, strict writing, copying and pickling."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
         ('#joda/inst "2026-01-02T12:00:00.000Z"', NOON),
         ("#joda/inst 2026-01-02T08:30:00-0330", NOON),
         ("#joda/inst 2026-01-02T12:00:00", NOON),
-        ("1767355200", NOON),  # seconds since 1970, as text only: a bare number is too likely something else
+        ("1767355200", NOON),  # seconds since 1970, as a string only: a number is ambiguous
     ],
 )
-def test_timestamps_in_every_spelling_seen(text: str, expected: datetime) -> None:
+def test_all_observed_timestamp_formats(text: str, expected: datetime) -> None:
     moment = TIMESTAMP.validate_json(TypeAdapter(str).dump_json(text))
     assert moment == expected
     assert moment.utcoffset() is not None
@@ -63,12 +63,12 @@ def test_timestamps_in_every_spelling_seen(text: str, expected: datetime) -> Non
     [1767355200, 1.5, True, [], {}, "", "today", "2026-13-01T00:00:00Z", "12:00"],
     ids=repr,
 )
-def test_what_is_no_timestamp(value: object) -> None:
+def test_invalid_timestamps(value: object) -> None:
     with pytest.raises(ValidationError, match="Input should be a timestamp"):
         TIMESTAMP.validate_json(TypeAdapter(Any).dump_json(value))
 
 
-def test_an_offset_is_kept() -> None:
+def test_offset_is_kept() -> None:
     moment = TIMESTAMP.validate_json('"2026-01-02T05:00:00-07:00"')
     assert moment.utcoffset() == timedelta(hours=-7)
 
@@ -77,16 +77,16 @@ def test_naive_datetimes_from_python_are_utc() -> None:
     assert TIMESTAMP.validate_python(NOON.replace(tzinfo=None)) == NOON
 
 
-# Open sets of values
+# Open enums
 
 
-def test_a_known_value_is_a_plain_string() -> None:
+def test_known_value_is_a_plain_string() -> None:
     thing = read('{"id": "1", "colour": "blue"}')
     assert thing.colour == "blue"
     assert type(thing.colour) is str
 
 
-def test_an_unknown_value_is_kept_and_says_so() -> None:
+def test_unknown_value_is_kept_as_unknown_str() -> None:
     thing = read('{"id": "1", "colour": "green"}')
     assert thing.colour == "green"
     assert isinstance(thing.colour, UnknownStr)
@@ -94,17 +94,17 @@ def test_an_unknown_value_is_kept_and_says_so() -> None:
     assert thing.model_dump_json(exclude_unset=True) == '{"id":"1","colour":"green"}'
 
 
-def test_an_unknown_str_that_is_known_after_all_is_plain() -> None:
+def test_unknown_str_with_a_known_value_is_a_plain_string() -> None:
     assert type(Thing(id="1", colour=UnknownStr("blue")).colour) is str
 
 
 @pytest.mark.parametrize("value", ["5", "null", "[]", "true"])
-def test_what_is_no_string_is_no_unknown_value(value: str) -> None:
+def test_unknown_value_must_be_a_string(value: str) -> None:
     with pytest.raises(ValidationError):
         read(f'{{"id": "1", "colour": {value}}}')
 
 
-def test_match_over_an_open_set() -> None:
+def test_match_over_an_open_enum() -> None:
     def name(thing: Thing) -> str:
         match thing.colour:
             case "red" | "blue":
@@ -148,10 +148,10 @@ def test_missing_fields_have_their_defaults() -> None:
     assert read('{"id": "1"}').created_at is None
 
 
-# Secrets that were responded
+# Secrets in responses
 
 
-def test_a_secret_that_was_responded_is_not_shown() -> None:
+def test_secret_of_a_response_is_hidden() -> None:
     thing = read('{"id": "1", "password": "hunter2"}')
     assert thing.password == "hunter2"
     assert isinstance(thing.password, SecretText)
@@ -160,7 +160,7 @@ def test_a_secret_that_was_responded_is_not_shown() -> None:
     assert repr(thing.password) == "'**********'"
 
 
-# Keeping models
+# Copying and pickling
 
 
 def models() -> list[Model]:
@@ -184,7 +184,7 @@ KEPT: list[tuple[str, Callable[[Any], Any]]] = [
 
 @pytest.mark.parametrize("keep", [keep for _, keep in KEPT], ids=[name for name, _ in KEPT])
 @pytest.mark.parametrize("model", models(), ids=repr)
-def test_models_can_be_kept(model: Any, keep: Callable[[Any], Any]) -> None:
+def test_models_survive_copying_and_pickling(model: Any, keep: Callable[[Any], Any]) -> None:
     kept = keep(model)
     assert kept == model
     assert type(kept) is type(model)
@@ -194,7 +194,7 @@ def test_models_can_be_kept(model: Any, keep: Callable[[Any], Any]) -> None:
         assert type(kept.password) is type(model.password)
 
 
-def test_unknown_str_is_a_string_in_all_else() -> None:
+def test_unknown_str_behaves_like_a_string() -> None:
     value = UnknownStr("x")
     assert {value: 1}["x"] == 1
     assert hash(value) == hash("x")
@@ -204,7 +204,7 @@ def test_unknown_str_is_a_string_in_all_else() -> None:
 
 
 @pytest.mark.parametrize("model", [Schedule, Webhook, Workflow, User])
-def test_models_live_where_users_import_them_from(model: type[Model]) -> None:
+def test_models_have_their_public_module(model: type[Model]) -> None:
     assert model.__module__ == "circleci_sdk.v2.models"
 
 
@@ -247,11 +247,11 @@ def sent(value: object, expected: ParameterType = BOX) -> Any:
     ],
     ids=repr,
 )
-def test_what_is_written(value: object, expected: Mapping[str, object]) -> None:
+def test_written_values(value: object, expected: Mapping[str, object]) -> None:
     assert sent(value) == expected
 
 
-def test_the_names_of_the_spec_are_written() -> None:
+def test_wire_names_are_written() -> None:
     for value in ({"per_hour": 1, "hours_of_day": [2]}, Timetable(per_hour=1, hours_of_day=[2])):
         assert checked(TIMETABLE, value, "timetable") == {"per-hour": 1, "hours-of-day": [2]}
 
@@ -265,7 +265,7 @@ def changed(**fields: object) -> Box:
 
 def part_changed() -> Box:
     part = Part(name="a")
-    part.count = "many"  # type: ignore[assignment]  # what a careless user does
+    part.count = "many"  # type: ignore[assignment]  # like user code without a type checker
     return Box(parts=[part])
 
 
@@ -309,13 +309,13 @@ def part_changed() -> Box:
     ],
     ids=repr,
 )
-def test_what_is_refused(value: object, sentence: str) -> None:
+def test_invalid_values(value: object, sentence: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         sent(value)
     assert sentence in str(caught.value)
 
 
-def test_the_place_inside_a_generated_model() -> None:
+def test_location_inside_a_generated_model() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         checked(TIMETABLE, {"per_hour": 1, "hours_of_day": [2], "days-of-week": ["MONDAY"]}, "timetable")
     assert "timetable.days_of_week[0]: expected one of MON, TUE" in str(caught.value)
@@ -340,14 +340,14 @@ def test_none_of_several_models() -> None:
     assert "Box" not in str(caught.value)
 
 
-def test_writing_leaves_what_was_given_alone() -> None:
+def test_writing_does_not_modify_its_input() -> None:
     given: dict[str, Any] = {"parts": ({"name": "a"},), "labels": {"a": "b"}}
     before = copy.deepcopy(given)
     sent(given)
     assert given == before
 
 
-def test_a_foreign_model_is_no_mapping() -> None:
+def test_other_pydantic_model_is_no_mapping() -> None:
     class Other(BaseModel):
         inner_size: str = "small"
 
@@ -365,7 +365,7 @@ def test_a_foreign_model_is_no_mapping() -> None:
         ((), ""),
     ],
 )
-def test_readable_places(location: tuple[int | str, ...], place: str) -> None:
+def test_readable_locations(location: tuple[int | str, ...], place: str) -> None:
     assert readable_place(location) == place
 
 

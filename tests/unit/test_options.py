@@ -67,7 +67,7 @@ def test_headers_that_are_not_sent(headers: dict[str, str]) -> None:
         PLAIN.changed(headers=headers)
 
 
-async def test_the_real_clock() -> None:
+async def test_real_clock() -> None:
     clock = SystemClock()
     before = clock.monotonic()
     with anyio.fail_after(5):

@@ -1,4 +1,4 @@
-"""How much of a rate limit a crawl uses, and how often it is refused, in the time of a clock that nobody waits for."""
+"""The used part of a rate limit and the number of 429 responses of a crawl, in virtual time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.clock import clock_of
 
 LATENCY = 0.06
 TASKS = 50
-"""As many as may be under way at once."""
+"""The number of concurrent tasks."""
 PAGE = {"items": [], "next_page_token": None}
 
 
 class VirtualClock:
-    """trio's clock as the client sees it: time jumps to the next thing that happens."""
+    """The clock of trio for the client: time jumps to the next event."""
 
     def monotonic(self) -> float:
         return trio.current_time()
@@ -33,11 +33,11 @@ class VirtualClock:
         return 0.5
 
     async def sleep(self, seconds: float) -> None:
-        await trio.sleep(seconds + 0.001)  # real sleeps end late
+        await trio.sleep(seconds + 0.001)  # real sleeps overrun
 
 
 class Windows:
-    """So many calls in each second of the server's clock, told in whole seconds."""
+    """A number of calls per second of the server's clock, with a reset in full seconds."""
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
@@ -53,7 +53,7 @@ class Windows:
 
 
 class Bucket(Windows):
-    """Calls drip into a bucket that holds those of one second."""
+    """A token bucket with the calls of one second."""
 
     def __init__(self, rate: int) -> None:
         super().__init__(rate)
@@ -70,7 +70,7 @@ class Bucket(Windows):
 
 
 def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
-    """Seconds for so many calls of so many tasks."""
+    """The duration in seconds of a number of calls by a number of tasks."""
 
     async def response(request: httpx.Request) -> httpx.Response:
         await trio.sleep(LATENCY / 2)
@@ -105,7 +105,7 @@ def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
 
 @pytest.mark.parametrize("kind", [Windows, Bucket])
 @pytest.mark.parametrize("rate", [50, 100, 200])
-def test_a_crawl_of_two_thousand_calls(kind: Callable[[int], Windows], rate: int) -> None:
+def test_crawl_of_two_thousand_calls(kind: Callable[[int], Windows], rate: int) -> None:
     limit = kind(rate)
     took = crawl(limit, 2000)
     assert limit.seen[200] == 2000
@@ -115,8 +115,8 @@ def test_a_crawl_of_two_thousand_calls(kind: Callable[[int], Windows], rate: int
 
 @pytest.mark.parametrize("kind", [Windows, Bucket])
 @pytest.mark.parametrize(("tasks", "calls"), [(TASKS, 600), (1000, 1500)], ids=["as many as may leave", "a thousand"])
-def test_a_limit_below_the_number_of_tasks(kind: Callable[[int], Windows], tasks: int, calls: int) -> None:
-    """The first calls know nothing of the limit; after them hardly any is refused, nor those who wait for a place."""
+def test_limit_below_the_number_of_tasks(kind: Callable[[int], Windows], tasks: int, calls: int) -> None:
+    """The limit is unknown to the first calls; later calls rarely get 429, including those that waited for a slot."""
     limit = kind(30)
     took = crawl(limit, calls, tasks)
     assert limit.seen[200] == calls
@@ -125,7 +125,7 @@ def test_a_limit_below_the_number_of_tasks(kind: Callable[[int], Windows], tasks
 
 
 @pytest.mark.parametrize("kind", [Windows, Bucket])
-def test_a_limit_that_nobody_reaches_costs_nothing(kind: Callable[[int], Windows]) -> None:
+def test_limit_that_is_not_reached_has_no_effect(kind: Callable[[int], Windows]) -> None:
     limit = kind(2000)
     took = crawl(limit, 2000)
     assert limit.seen == {200: 2000}

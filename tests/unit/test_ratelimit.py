@@ -1,4 +1,4 @@
-"""What rate-limit headers say, and the limiter that waits for them, without a network and without waiting."""
+"""Rate limit headers, and the rate limiter, without a network and without real waiting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", None),
         ("Content-Type: text/plain | Retry-After: 3", None),
@@ -43,12 +43,12 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
         ("X-RateLimit-Limit-Hour: 99 | X-RateLimit-Remaining-Hour: 8", RateLimit(99, 8, None, 3600.0)),
         ("X-RateLimit-Limit-Day: 999 | X-RateLimit-Remaining-Day: 7", RateLimit(999, 7, None, 86400.0)),
         ("ratelimit-limit-minute: 60 | ratelimit-remaining-minute: 9", RateLimit(60, 9, None, 60.0)),
-        # Only the limit has the name of its window.
+        # Only the limit names its window.
         (
             "X-RateLimit-Limit-Minute: 60 | X-RateLimit-Remaining: 3 | X-RateLimit-Reset: 30",
             RateLimit(60, 3, 30.0, 60.0),
         ),
-        # The lower wins, of two families and of two windows.
+        # The lower value counts, of two families and of two windows.
         ("RateLimit-Remaining: 4 | X-RateLimit-Remaining: 3", RateLimit(None, 3, None, None)),
         ("RateLimit-Remaining: 3 | X-RateLimit-Remaining: 4", RateLimit(None, 3, None, None)),
         (
@@ -59,7 +59,7 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
         ("RateLimit-Remaining: 0 | X-RateLimit-Remaining: 7", RateLimit(None, 0, None, None)),
         # Fractions and white space.
         ("RateLimit-Remaining:  2  | RateLimit-Reset: 0.5", RateLimit(None, 2, 0.5, None)),
-        # Nonsense is passed over, each value on its own.
+        # Invalid values are ignored, each separately.
         ("RateLimit-Limit: many | RateLimit-Remaining: 3", RateLimit(None, 3, None, None)),
         ("RateLimit-Remaining: -1 | RateLimit-Limit: 5", RateLimit(5, None, None, 1.0)),
         ("RateLimit-Remaining: nan", None),
@@ -70,12 +70,12 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
         ("RateLimit-Policy: 3", None),
         ("MyRateLimit-Remaining: 3", None),
         ("RateLimit-Reset: 3", None),
-        # A reset is a wait, not a point in time.
+        # A reset is a duration, not a point in time.
         ("RateLimit-Remaining: 0 | RateLimit-Reset: 1750000000", RateLimit(None, 0, None, None)),
     ],
 )
-def test_reading(text: str, told: RateLimit | None) -> None:
-    assert read_rate_limit(headers(text)) == told
+def test_reading(text: str, expected: RateLimit | None) -> None:
+    assert read_rate_limit(headers(text)) == expected
 
 
 NAMES = st.sampled_from(
@@ -91,40 +91,40 @@ VALUES = st.binary(max_size=12) | st.floats().map(lambda value: repr(value).enco
 
 @given(st.lists(st.tuples(NAMES | st.binary(), VALUES)))
 def test_reading_never_fails(given_headers: list[tuple[bytes, bytes]]) -> None:
-    told = read_rate_limit(given_headers)
-    if told is not None:
-        assert told.limit is not None or told.remaining is not None
-        assert all(part is None or part >= 0 for part in (told.limit, told.remaining, told.reset))
-        assert told.reset is None or told.reset <= LONGEST_PAUSE
+    found = read_rate_limit(given_headers)
+    if found is not None:
+        assert found.limit is not None or found.remaining is not None
+        assert all(part is None or part >= 0 for part in (found.limit, found.remaining, found.reset))
+        assert found.reset is None or found.reset <= LONGEST_PAUSE
 
 
 @pytest.mark.parametrize(
-    ("told", "spacing"),
+    ("limit", "spacing"),
     [
         (None, DEFAULT_SPACING),
         (RateLimit(remaining=3), DEFAULT_SPACING),
         (RateLimit(limit=0, window=1.0), DEFAULT_SPACING),
         (RateLimit(limit=4, window=1.0), 0.25),
-        (RateLimit(limit=101, window=99.0), 1.0),  # one call of each window is spared, and a hundredth for clocks
-        (RateLimit(limit=10, window=3600.0), 1.0),  # nobody waits for minutes only to keep pace
+        (RateLimit(limit=101, window=99.0), 1.0),  # one call per window is reserved, and 1 % for clock differences
+        (RateLimit(limit=10, window=3600.0), 1.0),  # no call waits for minutes only for spacing
     ],
 )
-def test_pace(told: RateLimit | None, spacing: float) -> None:
-    assert spacing_of(told) == spacing
+def test_pace(limit: RateLimit | None, spacing: float) -> None:
+    assert spacing_of(limit) == spacing
 
 
 # The limiter.
 
 
-class Line:
-    """Tasks in front of a limiter, put there one after the other; `left` says who left it and when."""
+class Queue:
+    """Tasks that call `acquire`, started one by one; `proceeded` lists those admitted, with the time."""
 
     def __init__(self, limiter: LocalRateLimiter, clock: FakeClock, tasks: anyio.abc.TaskGroup) -> None:
         self.limiter = limiter
         self.clock = clock
         self.tasks = tasks
         self.start = clock.now
-        self.left: list[tuple[str, float]] = []
+        self.proceeded: list[tuple[str, float]] = []
         self.refused: dict[str, float] = {}
         self.scopes: dict[str, anyio.CancelScope] = {}
 
@@ -138,7 +138,7 @@ class Line:
         with anyio.CancelScope() as self.scopes[name]:
             seconds = await self.limiter.acquire(key, max_wait, max_total)
             if seconds is None:
-                self.left.append((name, round(self.clock.now - self.start, 6)))
+                self.proceeded.append((name, round(self.clock.now - self.start, 6)))
             else:
                 self.refused[name] = round(seconds, 6)
 
@@ -146,7 +146,7 @@ class Line:
 FOUR_A_SECOND = RateLimit(limit=4, remaining=0, reset=10.0, window=1.0)
 
 
-async def test_an_open_gate_holds_nobody_back() -> None:
+async def test_limiter_without_a_pause_admits_at_once() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, RateLimit(limit=4, remaining=1, reset=10.0, window=1.0), None)
@@ -162,20 +162,20 @@ async def test_an_open_gate_holds_nobody_back() -> None:
         (5, 1.0, True),
         (3, 1.0, True),
         (6, 1.0, False),
-        (5, LONGEST_GUESS + 1, False),  # the server may have counted them: nobody waits long for a guess
+        (5, LONGEST_GUESS + 1, False),  # the server may have counted them: a wait on an estimate is limited
         (5, None, False),
         (0, LONGEST_GUESS + 1, True),
     ],
 )
-async def test_what_is_left_belongs_to_the_calls_under_way(remaining: int, reset: float | None, waits: bool) -> None:
+async def test_remaining_calls_include_those_in_flight(remaining: int, reset: float | None, waits: bool) -> None:
     limiter = LocalRateLimiter(FakeClock(), {KEY: range(5), OTHER: range(50)})
     await limiter.observe(KEY, RateLimit(limit=100, remaining=remaining, reset=reset, window=1.0), None)
     assert (await limiter.acquire(KEY, 0, 0) is not None) == waits
     assert await limiter.acquire(OTHER, 0, 0) is None
 
 
-async def test_those_who_leave_a_line_claim_nothing() -> None:
-    """They leave at a pace that the limit bears."""
+async def test_queued_calls_reserve_nothing() -> None:
+    """They proceed at a rate within the limit."""
     clock = FakeClock()
     limiter = LocalRateLimiter(clock, {KEY: range(5)})
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
@@ -186,20 +186,20 @@ async def test_those_who_leave_a_line_claim_nothing() -> None:
 
 
 @pytest.mark.parametrize("by_refusal", [True, False], ids=["429", "nothing left"])
-async def test_all_wait_and_leave_paced_first_come_first_served(by_refusal: bool) -> None:
+async def test_queue_is_fifo_and_paced(by_refusal: bool) -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0 if by_refusal else None)
     async with anyio.create_task_group() as tasks:
-        line = Line(limiter, clock, tasks)
+        queue = Queue(limiter, clock, tasks)
         for name in "abcdef":
-            await line.join(name)
+            await queue.join(name)
         await clock.advance(9.99)
-        assert line.left == []
+        assert queue.proceeded == []
         await clock.advance(0.51)
-        await line.join("late")  # nobody overtakes the line, though the pause is over
+        await queue.join("late")  # no call overtakes the queue after the pause
         await clock.advance(9)
-    assert line.left == [
+    assert queue.proceeded == [
         ("a", 10.0),
         ("b", 10.25),
         ("c", 10.5),
@@ -210,76 +210,78 @@ async def test_all_wait_and_leave_paced_first_come_first_served(by_refusal: bool
     ]
 
 
-async def test_a_later_refusal_moves_all_who_wait() -> None:
+async def test_later_429_extends_the_pause() -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, None, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(limiter, clock, tasks)
-        await line.join("a")
-        await line.join("b")
+        queue = Queue(limiter, clock, tasks)
+        await queue.join("a")
+        await queue.join("b")
         await clock.advance(5)
         await limiter.observe(KEY, None, 20.0)
-        await limiter.observe(KEY, None, 1.0)  # a shorter one does not call them back
+        await limiter.observe(KEY, None, 1.0)  # a shorter pause does not reduce it
         await clock.advance(30)
-    assert line.left == [("a", 25.0), ("b", 25.0 + DEFAULT_SPACING)]
+    assert queue.proceeded == [("a", 25.0), ("b", 25.0 + DEFAULT_SPACING)]
 
 
-async def test_those_who_give_up_delay_nobody() -> None:
+async def test_cancelled_calls_delay_no_others() -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(limiter, clock, tasks)
+        queue = Queue(limiter, clock, tasks)
         for number in range(100):
-            await line.join(str(number))
+            await queue.join(str(number))
         await clock.advance(5)
         for number in range(100):
             if number % 20 != 19:
-                line.scopes[str(number)].cancel()
+                queue.scopes[str(number)].cancel()
         await clock.advance(20)
-        assert line.left == [("19", 10.0), ("39", 10.25), ("59", 10.5), ("79", 10.75), ("99", 11.0)]
-        await line.join("afterwards")
-        assert line.left[-1][0] == "afterwards"
+        assert queue.proceeded == [("19", 10.0), ("39", 10.25), ("59", 10.5), ("79", 10.75), ("99", 11.0)]
+        await queue.join("afterwards")
+        assert queue.proceeded[-1][0] == "afterwards"
 
 
 @pytest.mark.parametrize(
-    ("max_wait", "max_total", "told"),
+    ("max_wait", "max_total", "expected"),
     [
         (9.0, FOREVER, 10.5),  # the pause itself is too long
         (FOREVER, 10.0, 10.5),
-        (FOREVER, 10.5, 10.5),  # two are before it, a quarter of a second each
+        (FOREVER, 10.5, 10.5),  # two calls are queued before it, 0.25 s each
         (10.0, 10.51, None),
     ],
 )
-async def test_who_cannot_wait_so_long_is_told_at_once(max_wait: float, max_total: float, told: float | None) -> None:
+async def test_wait_above_the_maximum_is_refused_at_once(
+    max_wait: float, max_total: float, expected: float | None
+) -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(limiter, clock, tasks)
-        await line.join("a")
-        await line.join("b")
-        await line.join("c", max_wait=max_wait, max_total=max_total)
-        assert line.refused == ({} if told is None else {"c": told})
+        queue = Queue(limiter, clock, tasks)
+        await queue.join("a")
+        await queue.join("b")
+        await queue.join("c", max_wait=max_wait, max_total=max_total)
+        assert queue.refused == ({} if expected is None else {"c": expected})
         await clock.advance(20)
-    assert [name for name, _ in line.left] == (["a", "b", "c"] if told is None else ["a", "b"])
+    assert [name for name, _ in queue.proceeded] == (["a", "b", "c"] if expected is None else ["a", "b"])
 
 
-async def test_who_waits_is_told_when_the_wait_grows_too_long() -> None:
+async def test_queued_call_is_refused_when_the_pause_grows() -> None:
     clock = FakeClock(held=True)
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     async with anyio.create_task_group() as tasks:
-        line = Line(limiter, clock, tasks)
-        await line.join("in a hurry", max_total=15.0)
-        await line.join("modest", max_wait=14.0)
-        await line.join("patient")
+        queue = Queue(limiter, clock, tasks)
+        await queue.join("short total", max_total=15.0)
+        await queue.join("short wait", max_wait=14.0)
+        await queue.join("unlimited")
         await clock.advance(5)
         await limiter.observe(KEY, FOUR_A_SECOND, 20.0)
         await clock.advance(30)
-    assert line.refused == {"in a hurry": 15.0, "modest": 15.0}
-    assert line.left == [("patient", 25.0)]
+    assert queue.refused == {"short total": 15.0, "short wait": 15.0}
+    assert queue.proceeded == [("unlimited", 25.0)]
 
 
 @pytest.mark.parametrize(
@@ -291,13 +293,13 @@ async def test_who_waits_is_told_when_the_wait_grows_too_long() -> None:
         (RateKey(KEY.credential, "https://ci.example.com", KEY.group), False),
     ],
 )
-async def test_a_pause_belongs_to_credential_server_and_group(key: RateKey, waits: bool) -> None:
+async def test_pause_is_per_credential_origin_and_group(key: RateKey, waits: bool) -> None:
     limiter = LocalRateLimiter(FakeClock())
     await limiter.observe(KEY, None, 10.0)
     assert (await limiter.acquire(key, 0, 0) is not None) == waits
 
 
-async def test_a_second_limited_group_pauses_all() -> None:
+async def test_second_limited_group_pauses_all_groups() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, None, 10.0)
@@ -307,21 +309,21 @@ async def test_a_second_limited_group_pauses_all() -> None:
     assert await limiter.acquire(RateKey("you", KEY.origin, THIRD.group), 0, 0) is None
 
 
-async def test_a_pause_also_holds_for_those_who_had_passed() -> None:
+async def test_is_paused_for_calls_already_admitted() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     assert not limiter.is_paused(KEY)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
     assert (limiter.is_paused(KEY), limiter.is_paused(THIRD)) == (True, False)
     await limiter.observe(OTHER, None, 15.0)
-    assert limiter.is_paused(THIRD)  # a second limited group: the limit is the credential's
+    assert limiter.is_paused(THIRD)  # a second limited group: the limit applies to the credential
     assert not limiter.is_paused(RateKey("you", KEY.origin, THIRD.group))
     clock.now += 15
     assert await limiter.acquire(KEY, FOREVER, FOREVER) is None
-    assert not limiter.is_paused(KEY)  # those who leave one by one are not held back
+    assert not limiter.is_paused(KEY)  # calls that proceed one by one are not paused
 
 
-async def test_a_second_group_limited_later_pauses_only_itself() -> None:
+async def test_second_group_limited_later_pauses_only_itself() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, None, 10.0)
@@ -331,8 +333,8 @@ async def test_a_second_group_limited_later_pauses_only_itself() -> None:
     assert await limiter.acquire(KEY, 0, 0) is None
 
 
-async def test_the_pace_of_a_line_is_no_limit() -> None:
-    """Those who leave a line one by one do not make their group a limited one."""
+async def test_spacing_is_no_limit() -> None:
+    """Calls that proceed one by one do not make their group a limited one."""
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
@@ -341,7 +343,7 @@ async def test_the_pace_of_a_line_is_no_limit() -> None:
     assert await limiter.acquire(THIRD, 0, 0) is None
 
 
-async def test_waiting_for_all_counts_towards_the_line() -> None:
+async def test_wait_for_the_credential_counts_towards_the_total() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, None, 10.0)
@@ -350,7 +352,7 @@ async def test_waiting_for_all_counts_towards_the_line() -> None:
     assert clock.slept == [4.0]
 
 
-async def test_nonsense_does_not_pause_for_ever() -> None:
+async def test_infinite_pause_is_limited() -> None:
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
     await limiter.observe(KEY, None, float("inf"))
@@ -358,25 +360,25 @@ async def test_nonsense_does_not_pause_for_ever() -> None:
     assert await limiter.acquire(KEY, 0, 0) is None
 
 
-def test_two_loops_one_after_the_other() -> None:
-    """A line that was left in the first loop does not break the second."""
+def test_sequential_event_loops() -> None:
+    """A queue of the first loop does not affect the second."""
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
 
-    async def crowd() -> None:
+    async def calls() -> None:
         await limiter.observe(KEY, FOUR_A_SECOND, 10.0)
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(limiter.acquire, KEY, FOREVER, FOREVER)
 
     for backend in ("asyncio", "trio", "asyncio"):
-        anyio.run(crowd, backend=backend)
+        anyio.run(calls, backend=backend)
         assert clock.slept[-5:] == pytest.approx([10.0, 0.25, 0.25, 0.25, 0.25])
 
 
 @given(st.lists(st.tuples(st.sampled_from("wo"), st.floats(0, 20)), max_size=12))
-def test_nobody_ever_leaves_early(events: list[tuple[str, float]]) -> None:
-    """Whatever the order of refusals (`o`) and passing time (`w`): no call leaves before the last pause is over."""
+def test_no_call_proceeds_during_a_pause(events: list[tuple[str, float]]) -> None:
+    """For any order of pauses (`o`) and elapsed time (`w`), no call proceeds before the last pause is over."""
     clock = FakeClock()
     limiter = LocalRateLimiter(clock)
 

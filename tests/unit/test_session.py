@@ -1,4 +1,4 @@
-"""Where calls go: any form of an address that people paste, and nothing that could give a token away."""
+"""Base URLs: all supported forms, and no URL that could expose the token."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://[2001:db8::1]", "https://[2001:db8::1]"),
     ],
 )
-def test_what_people_paste(pasted: str | None, origin: str) -> None:
+def test_forms_of_base_url(pasted: str | None, origin: str) -> None:
     assert find_origin(pasted, allow_http=False) == origin
 
 
@@ -55,7 +55,7 @@ def test_what_people_paste(pasted: str | None, origin: str) -> None:
         *("http://127.0.0.1.example.com", "http://128.0.0.1", "http://[::2]"),
     ],
 )
-def test_what_is_refused(pasted: str) -> None:
+def test_invalid_base_url(pasted: str) -> None:
     with pytest.raises(ConfigError):
         find_origin(pasted, allow_http=False)
 
@@ -64,7 +64,7 @@ def test_what_is_refused(pasted: str) -> None:
     "pasted",
     ["https://s3cret@ci.example.com", "https://a:s3cret@ci example.com", "https://a:s3cret@h:port", "s3cret@h"],
 )
-def test_a_password_in_the_address_is_not_quoted(pasted: str) -> None:
+def test_password_in_the_url_is_not_quoted(pasted: str) -> None:
     with pytest.raises(ConfigError) as caught:
         find_origin(pasted, allow_http=False)
     assert "s3cret" not in str(caught.value)
@@ -76,7 +76,7 @@ def test_plain_http_only_when_allowed() -> None:
         AsyncCircleCI("token", base_url="http://ci.example.com")
 
 
-def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_url_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CIRCLECI_HOST", "second.example.com")
     assert AsyncCircleCI("token").base_url == "https://second.example.com"
     monkeypatch.setenv("CIRCLECI_BASE_URL", "first.example.com/api/v2")
@@ -90,7 +90,7 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(st.text())
-def test_nothing_else_ever_comes_out(pasted: str) -> None:
+def test_origin_is_normalized(pasted: str) -> None:
     try:
         origin = find_origin(pasted, allow_http=False)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""The books of the lanes: every lane is in use, idle or closed, whatever becomes of its call."""
+"""The connection pool: every connection is in use, idle or closed, for any outcome of its call."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from circleci_sdk._core.transport import connections as transport
 from circleci_sdk._core.transport.connections import KEEPALIVE, ConnectionPool, Route
 
-Fate = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
-FATES: tuple[Fate, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
+Outcome = Literal["read", "unread", "half", "refused", "broken body", "broken end", "stuck"]
+OUTCOMES: tuple[Outcome, ...] = ("read", "unread", "half", "refused", "broken body", "broken end")
 
 
 class Body(httpx.AsyncByteStream):
-    def __init__(self, fate: Fate) -> None:
-        self.fate = fate
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
         self.pieces = [b"two", b"one"]
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -29,17 +29,17 @@ class Body(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         if not self.pieces:
             raise StopAsyncIteration
-        if self.fate == "broken body" and len(self.pieces) == 1:
+        if self.outcome == "broken body" and len(self.pieces) == 1:
             raise httpx.ReadError("broken")
         return self.pieces.pop()
 
     async def aclose(self) -> None:
-        if self.fate == "broken end":
+        if self.outcome == "broken end":
             raise httpx.ReadError("broken at the end")
 
 
-class Lane(httpx.AsyncBaseTransport):
-    """One connection: says when it is used by two calls at once, or after it was closed."""
+class Connection(httpx.AsyncBaseTransport):
+    """One connection; fails when used after it was closed."""
 
     def __init__(self, route: Route) -> None:
         self.route = route
@@ -49,44 +49,44 @@ class Lane(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         assert not self.closed
         self.calls += 1
-        fate: Fate = request.extensions["fate"]
-        if fate == "stuck":
+        outcome: Outcome = request.extensions["outcome"]
+        if outcome == "stuck":
             await anyio.sleep_forever()
-        if fate == "refused":
+        if outcome == "refused":
             raise httpx.ConnectError("refused")
-        return httpx.Response(200, stream=Body(fate))
+        return httpx.Response(200, stream=Body(outcome))
 
     async def aclose(self) -> None:
         self.closed += 1
 
 
-class Books:
+class PoolHarness:
     def __init__(self) -> None:
-        self.lanes: list[Lane] = []
+        self.connections: list[Connection] = []
         self.transport = ConnectionPool(self._make, self._route)
 
     def _route(self, url: httpx.URL) -> Route:
         return Route(url.host if url.host != "direct" else None, url.scheme == "https")
 
-    def _make(self, route: Route) -> Lane:
-        self.lanes.append(Lane(route))
-        return self.lanes[-1]
+    def _make(self, route: Route) -> Connection:
+        self.connections.append(Connection(route))
+        return self.connections[-1]
 
-    async def send(self, fate: Fate = "read", host: str = "direct", scheme: str = "http") -> httpx.Response:
-        request = httpx.Request("GET", f"{scheme}://{host}/", extensions={"fate": fate})
+    async def send(self, outcome: Outcome = "read", host: str = "direct", scheme: str = "http") -> httpx.Response:
+        request = httpx.Request("GET", f"{scheme}://{host}/", extensions={"outcome": outcome})
         return await self.transport.handle_async_request(request)
 
-    async def call(self, fate: Fate = "read", host: str = "direct", scheme: str = "http") -> None:
+    async def call(self, outcome: Outcome = "read", host: str = "direct", scheme: str = "http") -> None:
         try:
-            response = await self.send(fate, host, scheme)
+            response = await self.send(outcome, host, scheme)
         except httpx.ConnectError:
             return
         try:
-            if fate == "half":
+            if outcome == "half":
                 pieces = aiter(response.stream)  # type: ignore[arg-type]
                 await anext(pieces)
                 await pieces.aclose()  # type: ignore[attr-defined]
-            elif fate != "unread":
+            elif outcome != "unread":
                 async for _ in response.stream:  # type: ignore[union-attr]
                     pass
         except httpx.ReadError:
@@ -95,101 +95,105 @@ class Books:
             try:
                 await response.stream.aclose()  # type: ignore[union-attr]
             except httpx.ReadError:
-                assert fate == "broken end"
+                assert outcome == "broken end"
             await response.stream.aclose()  # type: ignore[union-attr]  # a second time: no effect
 
     @property
     def open(self) -> int:
-        assert all(lane.closed <= 1 for lane in self.lanes)
-        return sum(not lane.closed for lane in self.lanes)
+        assert all(connection.closed <= 1 for connection in self.connections)
+        return sum(not connection.closed for connection in self.connections)
 
 
-@pytest.mark.parametrize("fate", FATES)
-async def test_only_a_lane_whose_call_ended_cleanly_is_kept(fate: Fate) -> None:
-    books = Books()
-    await books.call(fate)
-    assert books.open == (fate == "read")
-    await books.call()
-    assert len(books.lanes) == (1 if fate == "read" else 2)
-    await books.transport.aclose()
-    assert books.open == 0
+@pytest.mark.parametrize("outcome", OUTCOMES)
+async def test_connection_is_kept_only_after_a_complete_call(outcome: Outcome) -> None:
+    pool = PoolHarness()
+    await pool.call(outcome)
+    assert pool.open == (outcome == "read")
+    await pool.call()
+    assert len(pool.connections) == (1 if outcome == "read" else 2)
+    await pool.transport.aclose()
+    assert pool.open == 0
 
 
-async def test_a_lane_whose_call_was_cancelled_is_closed() -> None:
-    books = Books()
+async def test_connection_of_a_cancelled_call_is_closed() -> None:
+    pool = PoolHarness()
     with anyio.move_on_after(0.01):
-        await books.call("stuck")
-    assert [lane.closed for lane in books.lanes] == [1]
+        await pool.call("stuck")
+    assert [connection.closed for connection in pool.connections] == [1]
 
 
-async def test_the_lane_used_last_is_used_first() -> None:
-    books = Books()
-    first, second = await books.send(), await books.send()
+async def test_last_used_connection_is_used_first() -> None:
+    pool = PoolHarness()
+    first, second = await pool.send(), await pool.send()
     for response in (first, second):
         async for _ in response.stream:  # type: ignore[union-attr]
             pass
         await response.stream.aclose()  # type: ignore[union-attr]
     for _ in range(3):
-        await books.call()
-    assert [lane.calls for lane in books.lanes] == [1, 4]
-    await books.transport.aclose()
+        await pool.call()
+    assert [connection.calls for connection in pool.connections] == [1, 4]
+    await pool.transport.aclose()
 
 
-async def test_a_lane_keeps_to_its_proxy() -> None:
-    books = Books()
+async def test_connection_is_reused_for_its_proxy_only() -> None:
+    pool = PoolHarness()
     for host in ("direct", "one", "two", "one", "direct"):
-        await books.call(host=host)
-    assert [(lane.route.proxy, lane.calls) for lane in books.lanes] == [(None, 2), ("one", 2), ("two", 1)]
-    await books.transport.aclose()
+        await pool.call(host=host)
+    assert [(connection.route.proxy, connection.calls) for connection in pool.connections] == [
+        (None, 2),
+        ("one", 2),
+        ("two", 1),
+    ]
+    await pool.transport.aclose()
 
 
-async def test_a_lane_that_was_made_without_certificates_carries_nothing_that_needs_them() -> None:
-    books = Books()
+async def test_connection_without_certificates_is_not_used_for_https() -> None:
+    pool = PoolHarness()
     for scheme in ("http", "https", "http", "https"):
-        await books.call(scheme=scheme)
-    assert [(lane.route.secure, lane.calls) for lane in books.lanes] == [(False, 2), (True, 2)]
-    await books.transport.aclose()
+        await pool.call(scheme=scheme)
+    assert [(connection.route.secure, connection.calls) for connection in pool.connections] == [(False, 2), (True, 2)]
+    await pool.transport.aclose()
 
 
-async def test_lanes_that_idled_too_long_are_closed_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_expired_idle_connections_are_closed_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(transport.time, "monotonic", lambda: now[0])
-    books = Books()
-    responses = [await books.send() for _ in range(3)]
+    pool = PoolHarness()
+    responses = [await pool.send() for _ in range(3)]
     for response in responses:
         async for _ in response.stream:  # type: ignore[union-attr]
             pass
         await response.stream.aclose()  # type: ignore[union-attr]
     now[0] = KEEPALIVE + 1
-    await books.call()  # finds out; the next one has the time
-    await books.call()
-    assert [lane.closed for lane in books.lanes] == [1, 1, 0]
-    await books.transport.aclose()
+    await pool.call()  # finds the first expired connection; the next call closes it
+    await pool.call()
+    assert [connection.closed for connection in pool.connections] == [1, 1, 0]
+    await pool.transport.aclose()
 
 
-async def test_a_lane_that_cannot_be_made_costs_nothing() -> None:
+async def test_failed_creation_leaves_no_connection() -> None:
     def make(_: Route) -> httpx.AsyncBaseTransport:
         raise OSError("no more files")
 
-    lanes = ConnectionPool(make, lambda url: Route(None, False))
+    connections = ConnectionPool(make, lambda url: Route(None, False))
     with pytest.raises(OSError, match="no more files"):
-        await lanes.handle_async_request(httpx.Request("GET", "http://x/"))
-    await lanes.aclose()
+        await connections.handle_async_request(httpx.Request("GET", "http://x/"))
+    await connections.aclose()
 
 
-@given(st.lists(st.lists(st.sampled_from(FATES), min_size=1, max_size=6), max_size=6))
-def test_any_crowd(rounds: list[list[Fate]]) -> None:
-    """Whatever happens, in whatever order: no lane is used twice at once, closed twice, or lost."""
+@given(st.lists(st.lists(st.sampled_from(OUTCOMES), min_size=1, max_size=6), max_size=6))
+def test_any_sequence_of_outcomes(rounds: list[list[Outcome]]) -> None:
+    """For any outcomes in any order, no connection is closed twice or lost, and none is used after it was closed."""
 
     async def live() -> None:
-        books = Books()
-        for fates in rounds:
-            async with anyio.create_task_group() as crowd:
-                for fate in fates:
-                    crowd.start_soon(books.call, fate)
-            assert books.open == len(books.transport._idle) <= max(len(each) for each in rounds)
-        await books.transport.aclose()
-        assert books.open == 0
+        pool = PoolHarness()
+        for outcomes in rounds:
+            async with anyio.create_task_group() as tasks:
+                for outcome in outcomes:
+                    tasks.start_soon(pool.call, outcome)
+            assert pool.open == len(pool.transport._idle) <= max(len(each) for each in rounds)
+        await pool.transport.aclose()
+        assert pool.open == 0
 
     anyio.run(live)
 
@@ -222,7 +226,7 @@ def test_any_crowd(rounds: list[list[Fate]]) -> None:
         ),
     ],
 )
-def test_the_way_of_the_environment(
+def test_proxies_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], url: str, proxy: str | None
 ) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):

@@ -1,6 +1,6 @@
-"""What the server decodes is what the caller passed, or the call was refused before any request.
+"""The server decodes exactly the arguments of the caller, or the call is refused before any request.
 
-For every operation and every text that it takes, in the path, the query and the body, over a real socket.
+For every operation and every string argument, in the path, the query and the body, over a real socket.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Place: TypeAlias = Literal["segment", "slug", "query", "joined", "body"]
 Text: TypeAlias = Callable[[Place], str]
 
 OPERATIONS: Final = [*v1.OPERATIONS.values(), *v2.OPERATIONS.values()]
-EVERYTHING: Final = st.text(st.characters())  # surrogates included, which `st.text()` alone would leave out
+EVERYTHING: Final = st.text(st.characters())  # including surrogates, which `st.text()` omits
 NOON: Final = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 HARD: Final = (
@@ -46,7 +46,7 @@ HARD: Final = (
     "{id}",
     "null",
 )
-"""Taken everywhere, and meaning nothing anywhere."""
+"""Valid everywhere, and without a special meaning."""
 
 REFUSED: Final[dict[Place, tuple[str, ...]]] = {
     "segment": ("", ".", "..", "a\nb", "\r", "\0", "\x1f", "\x7f", "\x9f", "\ud800", "a\udfffb"),
@@ -57,8 +57,8 @@ REFUSED: Final[dict[Place, tuple[str, ...]]] = {
 }
 
 
-def is_taken(place: Place, text: str) -> bool:
-    """What the design promises, said once more."""
+def is_valid(place: Place, text: str) -> bool:
+    """The documented rules, implemented independently."""
     kinds = {unicodedata.category(char) for char in text}
     if "Cs" in kinds:
         return False
@@ -67,12 +67,12 @@ def is_taken(place: Place, text: str) -> bool:
     return not (place == "joined" and "," in text)
 
 
-# Calls with a text wherever one is taken
+# Calls with a string in each string argument
 
 
 @dataclass
 class Call:
-    """The arguments of a call, and what the server has to decode."""
+    """The arguments of a call, and the expected values on the server."""
 
     arguments: dict[str, Any] = field(default_factory=dict[str, Any])
     path: list[str] = field(default_factory=list[str])
@@ -81,7 +81,7 @@ class Call:
 
 
 def calls(operation: Operation[Any], text: Text) -> Iterator[Call]:
-    """One call, or where arguments exclude each other as many as it takes to give each of them."""
+    """One call, or several calls to use each of mutually exclusive arguments."""
     exclusive = [rule.names for rule in operation.rules if rule.kind != "needs"]
     for turn in range(max([len(names) for names in exclusive], default=1)):
         left_out = {name for names in exclusive for name in names if name != names[turn % len(names)]}
@@ -217,7 +217,7 @@ def in_model(annotation: Any, text: Text) -> tuple[Any, Any]:
     return value, value
 
 
-# The server and the client, once for all operations
+# The server and the client, shared by all operations
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ async def client(everything: ScriptedServer, anyio_backend: str) -> AsyncIterato
 
 
 async def sends(client: AsyncCircleCI, server: ScriptedServer, operation: Operation[Any], call: Call) -> bool:
-    """Whether the call left; if it did, the server decoded what was passed."""
+    """Whether the call was sent; if so, check the values decoded by the server."""
     resource, _, method = operation.python_name.partition(".")
     bound = getattr(getattr(getattr(client, operation.api.name), resource), method)
     server.requests.clear()
@@ -250,7 +250,7 @@ async def sends(client: AsyncCircleCI, server: ScriptedServer, operation: Operat
     [request] = server.requests
     assert request.method == operation.method
     assert decoded_path(request) == call.path
-    # Nothing on the way (httpx normalises addresses) took apart or wrote anew what was encoded.
+    # The encoded value was sent unchanged (httpx normalizes URLs).
     assert request.path == "/" + "/".join(quote(segment, safe="") for segment in call.path)
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in call.query)
     assert request.target == request.path + ("?" + query if query else "")
@@ -265,7 +265,7 @@ def decoded_path(request: Request) -> list[str]:
 
 
 def places_of(operation: Operation[Any]) -> list[Place]:
-    """Where an operation takes texts, in the order in which `calls` asks for them."""
+    """The string arguments of an operation, in the order of `calls`."""
     places: list[Place] = []
 
     def text(place: Place) -> str:
@@ -280,7 +280,7 @@ WITH_TEXT: Final = [operation for operation in OPERATIONS if places_of(operation
 every_operation = pytest.mark.parametrize("operation", WITH_TEXT, ids=lambda operation: operation.label)
 
 
-def test_few_operations_are_left_out() -> None:
+def test_few_operations_are_excluded() -> None:
     left_out = [operation for operation in OPERATIONS if operation not in WITH_TEXT]
     assert len(left_out) < 10
     for operation in left_out:
@@ -293,21 +293,21 @@ def test_few_operations_are_left_out() -> None:
 
 
 @every_operation
-async def test_hard_texts_arrive_as_they_are(
+async def test_special_strings_are_received_unchanged(
     client: AsyncCircleCI, everything: ScriptedServer, operation: Operation[Any]
 ) -> None:
     for turn in range(len(HARD)):
         count = iter(range(turn, 1_000))
 
         def text(place: Place, count: Iterator[int] = count) -> str:
-            return next(text for index in count if is_taken(place, text := HARD[index % len(HARD)]))
+            return next(text for index in count if is_valid(place, text := HARD[index % len(HARD)]))
 
         for call in calls(operation, text):
             assert await sends(client, everything, operation, call)
 
 
 @every_operation
-async def test_each_text_that_cannot_arrive_is_refused(
+async def test_unencodable_strings_are_refused(
     client: AsyncCircleCI, everything: ScriptedServer, operation: Operation[Any]
 ) -> None:
     for position, place in enumerate(places_of(operation)):
@@ -324,7 +324,7 @@ async def test_each_text_that_cannot_arrive_is_refused(
 @every_operation
 @settings(max_examples=10, derandomize=True, deadline=None, database=None)
 @given(data=st.data())
-async def test_any_text_arrives_or_is_refused(
+async def test_any_string_is_received_or_refused(
     client: AsyncCircleCI, everything: ScriptedServer, operation: Operation[Any], data: st.DataObject
 ) -> None:
     drawn: list[tuple[Place, str]] = []
@@ -334,11 +334,11 @@ async def test_any_text_arrives_or_is_refused(
         return drawn[-1][1]
 
     for call in calls(operation, text):
-        assert await sends(client, everything, operation, call) == all(is_taken(*each) for each in drawn)
+        assert await sends(client, everything, operation, call) == all(is_valid(*each) for each in drawn)
         drawn.clear()
 
 
-async def test_any_text_in_the_open_door(client: AsyncCircleCI, everything: ScriptedServer) -> None:
+async def test_any_string_in_a_raw_request(client: AsyncCircleCI, everything: ScriptedServer) -> None:
     for text in HARD:
         everything.requests.clear()
         with pytest.raises(StatusError):
@@ -354,7 +354,7 @@ async def test_any_text_in_the_open_door(client: AsyncCircleCI, everything: Scri
     "path",
     ["/api/v3/a%2Fb/%E2%98%83", "/api/v3/%2e%2e%2fx", "/api/v2/a:b@c!$&'()*,;=", "/api/v2/x/", "/api/v1.1/me"],
 )
-async def test_a_path_is_sent_as_it_is(client: AsyncCircleCI, everything: ScriptedServer, path: str) -> None:
+async def test_raw_path_is_sent_unchanged(client: AsyncCircleCI, everything: ScriptedServer, path: str) -> None:
     everything.requests.clear()
     with pytest.raises(StatusError):
         await client.request("GET", path)
@@ -391,9 +391,7 @@ async def test_a_path_is_sent_as_it_is(client: AsyncCircleCI, everything: Script
     ],
     ids=repr,
 )
-async def test_a_path_that_would_not_arrive_is_refused(
-    client: AsyncCircleCI, everything: ScriptedServer, path: Any
-) -> None:
+async def test_invalid_raw_path_is_refused(client: AsyncCircleCI, everything: ScriptedServer, path: Any) -> None:
     everything.requests.clear()
     with pytest.raises(InvalidArgumentError, match="request: path"):
         await client.request("GET", path)

@@ -489,7 +489,7 @@ async def test_max_concurrency(server: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize("place", ["on_request", "on_response", "auth"])
-async def test_a_hook_may_call_its_own_client(server: ScriptedServer, place: str) -> None:
+async def test_hook_calls_its_own_client(server: ScriptedServer, place: str) -> None:
     """No slot is held while a hook or a source of tokens waits."""
     inner: list[object] = []
 

@@ -181,7 +181,7 @@ async def test_resume_from_none_forgets_the_given_start(client: AsyncCircleCI, s
     assert await numbers_of(pager.resume(None)) == [1, 2, 3, 4, 5]
 
 
-async def test_a_start_of_none_is_the_start(client: AsyncCircleCI, server: ScriptedServer) -> None:
+async def test_start_none_is_the_first_page(client: AsyncCircleCI, server: ScriptedServer) -> None:
     three_pages(server)
     end: Any = None
     assert await numbers_of(client.v2.pipelines.list_for_project(SLUG, page_token=end)) == [1, 2, 3, 4, 5]

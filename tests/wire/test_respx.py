@@ -40,7 +40,7 @@ async def test_our_own_transport(hooked: bool) -> None:
 
 
 @pytest.mark.parametrize("using", MOCKERS)
-async def test_a_borrowed_client(using: Literal["httpcore", "httpx"]) -> None:
+async def test_borrowed_client(using: Literal["httpcore", "httpx"]) -> None:
     with respx.mock(base_url="https://circleci.com", using=using) as mock:
         me = mock.get("/api/v2/me", headers={"circle-token": TOKEN}).respond(json=USER)
         async with httpx.AsyncClient() as http, AsyncCircleCI(TOKEN, http_client=http) as client:
