@@ -239,23 +239,30 @@ async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> 
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "says"),
     [
-        {"since": START.replace(tzinfo=None)},
-        {"since": "2026-06-01"},
-        {"include": {"steps"}},
-        {"include": "jobs"},
-        {"concurrency": 0},
-        {"cursor": "nonsense"},
-        {"cursor": "[]"},
-        {"cursor": '{"page": 3, "below": "x"}'},
+        ({"project_slug": "acme/web"}, r"project_slug: .*ProjectSlug\.parse"),
+        ({"project_slug": None}, "project_slug: expected str or ProjectSlug, got None"),
+        ({"branch": None}, "branch: expected str, got None. Leave it out, or pass UNSET, for no filter"),
+        ({"since": None}, "since: expected a datetime with a time zone, got None"),
+        ({"since": START.replace(tzinfo=None)}, "since: expected a datetime with a time zone, got one without"),
+        ({"since": "2026-06-01"}, "since: expected a datetime with a time zone, got str"),
+        ({"include": {"steps"}}, "include: expected a collection of workflows, jobs, tests, got 'steps'"),
+        ({"include": "jobs"}, "include: expected a collection of workflows, jobs, tests, got str"),
+        ({"include": None}, "include: expected a collection of workflows, jobs, tests, got None"),
+        ({"concurrency": 0}, "concurrency: expected an int of at least 1, got 0"),
+        ({"timeout": -1}, "timeout: expected seconds above 0 or None, got -1"),
+        ({"cursor": 7}, "cursor: expected str, got int"),
+        ({"cursor": "nonsense"}, r"cursor: expected a value of Records\.cursor"),
+        ({"cursor": "[]"}, r"cursor: expected a value of Records\.cursor"),
+        ({"cursor": '{"page": 3, "below": "x"}'}, r"cursor: expected a value of Records\.cursor"),
     ],
     ids=str,
 )
-async def test_senseless_arguments_are_refused_at_once(server: ScriptedServer, arguments: dict[str, Any]) -> None:
+async def test_invalid_arguments(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
     async with client_on(server) as circleci:
-        with pytest.raises(InvalidArgumentError):
-            circleci.history.records(SLUG, **arguments)
+        with pytest.raises(InvalidArgumentError, match=rf"^history\.records: {says}"):
+            circleci.history.records(**{"project_slug": SLUG, **arguments})
     assert server.requests == []
 
 

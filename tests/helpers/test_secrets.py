@@ -141,7 +141,7 @@ async def test_rotate_finds_every_place_in_an_organization(fake: FakeCircleCI, c
     report = await circleci.secrets.rotate("KEY", VALUE, org="gh/acme")
     assert outcomes(report) == [("deploy", "KEY", "set"), ("gh/acme/docs", "KEY", "set")]
     assert all(result.existed for result in report.results)
-    with pytest.raises(InvalidArgumentError, match="nowhere to rotate NONE"):
+    with pytest.raises(InvalidArgumentError, match=r"^secrets\.rotate: nothing has NONE"):
         await circleci.secrets.rotate("NONE", VALUE, org="gh/acme")
 
 
@@ -313,20 +313,31 @@ async def test_looking_is_bounded_too(server: ScriptedServer, client: AsyncCircl
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ({"values": {}, "contexts": [ONE]}, "at least one value"),
+        ({"values": {}, "contexts": [ONE]}, r"^secrets\.set_many: expected at least one value"),
         ({"values": {"KEY": VALUE}}, "at least one context"),
-        ({"values": {"": VALUE}, "contexts": [ONE]}, "no name"),
-        ({"values": {"A B": VALUE}, "contexts": [ONE]}, "no name"),
-        ({"values": {"A=B": VALUE}, "contexts": [ONE]}, "no name"),
-        ({"values": {"KEY": ""}, "contexts": [ONE]}, "empty"),
-        ({"values": {"KEY": SecretStr("")}, "contexts": [ONE]}, "empty"),
-        ({"values": {"KEY": 7}, "contexts": [ONE]}, "no text"),
-        ({"values": {"KEY": VALUE}, "contexts": ["deploy"]}, "give org= too"),
-        ({"values": {"KEY": VALUE}, "contexts": ONE}, "lists"),
-        ({"values": {"KEY": VALUE}, "projects": "gh/acme/web"}, "lists"),
-        ({"values": {"KEY": VALUE}, "projects": ["acme/web"]}, "gh/acme/web"),
+        ({"values": {"": VALUE}, "contexts": [ONE]}, r"^secrets\.set_many: expected the name of a variable"),
+        ({"values": {"A B": VALUE}, "contexts": [ONE]}, r"^secrets\.set_many: expected the name of a variable"),
+        ({"values": {"A=B": VALUE}, "contexts": [ONE]}, r"^secrets\.set_many: expected the name of a variable"),
+        ({"values": {"KEY": ""}, "contexts": [ONE]}, "non-empty str"),
+        ({"values": {"KEY": SecretStr("")}, "contexts": [ONE]}, "non-empty str"),
+        ({"values": {"KEY": 7}, "contexts": [ONE]}, "non-empty str or SecretStr"),
+        ({"values": {"KEY": VALUE}, "contexts": ["deploy"]}, "no id; context names require org="),
+        ({"values": {"KEY": VALUE}, "contexts": ONE}, "expected a list, got str"),
+        ({"values": {"KEY": VALUE}, "projects": "gh/acme/web"}, "expected a list, got str"),
+        ({"values": {"KEY": VALUE}, "projects": ["acme/web"]}, r"projects: .*gh/acme/web.*ProjectSlug\.parse"),
+        (
+            {"values": {"KEY": VALUE}, "contexts": [ONE], "org": "gh/acme/web"},
+            r"org: .* is the slug of a project; .*'gh/acme'",
+        ),
+        (
+            {"values": {"KEY": VALUE}, "contexts": [ONE], "org": None},
+            "org: expected the slug or id of an organization, got None",
+        ),
         ({"values": {"KEY": VALUE}, "projects": ["gh/acme/.."]}, "path"),
-        ({"values": {"KEY": VALUE}, "contexts": [ONE], "concurrency": 0}, "concurrency"),
+        (
+            {"values": {"KEY": VALUE}, "contexts": [ONE], "concurrency": 0},
+            r"^secrets\.set_many: concurrency: expected an int of at least 1, got 0",
+        ),
     ],
 )
 async def test_what_is_wrong_is_refused_before_anything_is_written(
@@ -343,7 +354,7 @@ async def test_an_unknown_context_is_refused_before_anything_is_written(
 ) -> None:
     known = {"id": ONE, "name": "deploy", "created_at": "2026-01-02T03:04:05Z"}
     server.on("GET", "/api/v2/context", reply(json={"items": [known], "next_page_token": None}))
-    with pytest.raises(InvalidArgumentError, match="no context called 'depoly'"):
+    with pytest.raises(InvalidArgumentError, match="no context named 'depoly'"):
         await client.secrets.set_many({"KEY": VALUE}, contexts=["deploy", "depoly"], org="gh/acme")
     assert [request.method for request in server.requests] == ["GET"]
 

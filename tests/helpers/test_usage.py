@@ -26,8 +26,9 @@ from circleci_sdk import (
     RequestTimeoutError,
     ServerError,
 )
+from circleci_sdk.helpers.usage.exports import UsageProgress, poll_delay, request_delay
 from circleci_sdk.helpers.usage.rows import RowReader, UsageRow, column_name
-from circleci_sdk.helpers.usage.usage import UsageProgress, file_stem, order_pause, poll_pause, windows
+from circleci_sdk.helpers.usage.windows import file_stem, windows
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
@@ -109,9 +110,46 @@ async def test_rows_of_all_files_in_order(server: ScriptedServer, client: AsyncC
     assert server.requests[0].headers["circle-token"] == TOKEN
 
 
+async def test_organizations_by_slug(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    organization = {"id": ORG, "name": "acme", "slug": "gh/acme", "vcs_type": "github"}
+    server.on("GET", "/api/v2/organization/gh/acme", reply(json=organization))
+    server.on("GET", "/api/v2/organization/gh%2Facme", reply(json=organization))
+    exports = Exports(server, table(("a", "1.5")))
+    period = (date(2026, 1, 1), date(2026, 2, 10))
+    assert await names(client.usage.rows(" gh/acme ", *period, shared_orgs=["gh/acme"])) == ["a", "a"]
+    assert [order["shared_org_ids"] for order in exports.orders] == [[ORG], [ORG]]
+    assert sum("organization/" in request.path for request in server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"org": "gh/acme/web"}, "org: 'gh/acme/web' is the slug of a project; the organization is 'gh/acme'"),
+        ({"org": None}, "org: expected the slug or id of an organization, got None"),
+        ({"org": "acme"}, "org: expected a slug such as gh/acme, got 'acme'"),
+        ({"shared_orgs": ORG}, "shared_orgs: expected a list, got str"),
+        ({"shared_orgs": ["gh/acme/web"]}, "shared_orgs: 'gh/acme/web' is the slug of a project"),
+        ({"start": "2026-01-01"}, "start: expected date or datetime, got str"),
+        ({"end": NAIVE}, "end: expected a time zone"),
+        ({"end": date(2026, 1, 1)}, "end: expected a time after start"),
+        ({"timeout": 0}, "timeout: expected seconds above 0 or None, got 0"),
+        ({"concurrency": 0}, "concurrency: expected an int of at least 1, got 0"),
+    ],
+)
+async def test_invalid_arguments(
+    server: ScriptedServer, client: AsyncCircleCI, wrong: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    arguments: dict[str, Any] = {"org": ORG, "start": JANUARY[0], "end": JANUARY[1], **wrong}
+    with pytest.raises(InvalidArgumentError, match=rf"^usage\.rows: {says}"):
+        client.usage.rows(**arguments)
+    with pytest.raises(InvalidArgumentError, match=rf"^usage\.download: {says}"):
+        await client.usage.download(**arguments, dest=tmp_path)
+    assert not server.requests
+
+
 async def test_each_window_is_ordered_when_its_turn_comes(server: ScriptedServer, client: AsyncCircleCI) -> None:
     exports = Exports(server, table(("a", "1"), ("b", "1")))
-    rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 3, 5), shared_org_ids=[ORG])
+    rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 3, 5), shared_orgs=[ORG])
     await anext(rows)
     assert len(exports.orders) == 1
     assert len(await names(rows)) == 5
@@ -422,7 +460,7 @@ def test_never_more_than_ten_orders_in_an_hour(wishes: list[float]) -> None:
     now = 0.0
     for wish in sorted(wishes):
         now = max(now, wish)
-        now += order_pause(ordered, now)
+        now += request_delay(ordered, now)
         ordered.append(now)
         times.append(now)
     for first, eleventh in zip(times, times[10:], strict=False):
@@ -430,7 +468,7 @@ def test_never_more_than_ten_orders_in_an_hour(wishes: list[float]) -> None:
 
 
 def test_looks_slow_down_and_stay_within_ten_a_minute() -> None:
-    pauses = [poll_pause(look) for look in range(100)]
+    pauses = [poll_delay(polls) for polls in range(100)]
     assert pauses == sorted(pauses)
     assert all(6 <= pause <= 30 for pause in pauses)
 

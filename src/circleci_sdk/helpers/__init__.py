@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, Match, OnFile, Overwrite
-    from .history.history import History, Records
+    from .history.history import History, Include, Records
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
     from .logs.logs import Logs, Output, Step, StepLog
     from .runs.explain import FailedTest, JobExplanation
@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from .runs.result import Explanation, RunResult
     from .runs.run import OnHold, Run, RunWatch
     from .runs.runs import Cancellation, CancelOutcome, Runs
-    from .secrets.report import SecretInfo, SecretReport, SecretResult, SecretTarget
-    from .secrets.secrets import Secrets
+    from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
+    from .secrets.secrets import OnError, Secrets
+    from .secrets.work import OnResult
+    from .usage.exports import OnProgress, UsageProgress
     from .usage.rows import UsageRow
-    from .usage.usage import Usage, UsageProgress, UsageRows, UsageWindow
+    from .usage.usage import Usage, UsageRows
+    from .usage.windows import UsageWindow
 else:
     from circleci_sdk._public import lazy
 
@@ -38,7 +41,7 @@ else:
         __name__,
         {
             ".artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts Match OnFile Overwrite",
-            ".history.history": "History Records",
+            ".history.history": "History Include Records",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
             ".logs.logs": "Logs Output Step StepLog",
             ".runs.explain": "FailedTest JobExplanation",
@@ -48,10 +51,13 @@ else:
             ".runs.result": "Explanation RunResult",
             ".runs.run": "OnHold Run RunWatch",
             ".runs.runs": "CancelOutcome Cancellation Runs",
-            ".secrets.report": "SecretInfo SecretReport SecretResult SecretTarget",
-            ".secrets.secrets": "Secrets",
+            ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
+            ".secrets.secrets": "OnError Secrets",
+            ".secrets.work": "OnResult",
             ".usage.rows": "UsageRow",
-            ".usage.usage": "Usage UsageProgress UsageRows UsageWindow",
+            ".usage.exports": "OnProgress UsageProgress",
+            ".usage.usage": "Usage UsageRows",
+            ".usage.windows": "UsageWindow",
         },
     )
 
@@ -65,6 +71,7 @@ __all__ = [
     "FailedTest",
     "History",
     "HistoryRecord",
+    "Include",
     "JobArtifacts",
     "JobEvent",
     "JobExplanation",
@@ -73,8 +80,11 @@ __all__ = [
     "LatestArtifacts",
     "Logs",
     "Match",
+    "OnError",
     "OnFile",
     "OnHold",
+    "OnProgress",
+    "OnResult",
     "Output",
     "Overwrite",
     "PipelineEvent",
@@ -90,6 +100,8 @@ __all__ = [
     "RunWorkflow",
     "Runs",
     "SecretInfo",
+    "SecretKind",
+    "SecretOutcome",
     "SecretReport",
     "SecretResult",
     "SecretTarget",

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and names that stay in their folder."""
+"""Atomic writes of files, and safe names for files from outside."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ _DRIVE: Final = re.compile(r"[a-z]:", re.IGNORECASE)
 
 
 def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
-    """The folders and the file of a relative path that somebody else chose.
+    """The parts of a relative path from outside.
 
-    Refuses, with `InvalidArgumentError`, what would leave the folder it is put in, on any system: absolute paths,
-    drives, `..`, backslashes, control characters, and the names of Windows devices such as `NUL` or `com1.txt`. On
-    Windows also what no file there may be called.
+    Rejects, with `InvalidArgumentError`, on any system: absolute paths, drives, `..`, backslashes, control characters,
+    and names of Windows devices such as `NUL` or `com1.txt`; on Windows also names that are invalid there.
     """
 
     def refuse(why: str) -> InvalidArgumentError:
-        return InvalidArgumentError(f"The file name {name!r} is refused: {why}.")
+        return InvalidArgumentError(f"The file name {name!r} is unsafe: {why}.")
 
     if name.startswith("/") or any(_DRIVE.match(part) for part in name.split("/")):
         raise refuse("it is absolute")
     if "\\" in name:
-        raise refuse("it holds a backslash, which divides folders on Windows")
+        raise refuse("it contains a backslash, a path separator on Windows")
     parts = tuple(part for part in name.split("/") if part not in ("", "."))
     if not parts or name.endswith("/"):
         raise refuse("it names no file")
@@ -43,19 +42,19 @@ def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]
         if part == "..":
             raise refuse("it leads out of its folder")
         if any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF for char in part):
-            raise refuse("it holds a control character")
+            raise refuse("it contains a control character")
         if _DEVICES.fullmatch(part):
             raise refuse(f"{part!r} is a device on Windows")
         if windows and (part[-1] in ". " or any(char in '<>:"|?*' for char in part)):
-            raise refuse(f"no file on Windows may be called {part!r}")
+            raise refuse(f"{part!r} is no valid file name on Windows")
     return parts
 
 
 async def save(download: Download, target: Path, *, replace: bool = True) -> int:
-    """Write a file beside its final name and rename it when it is whole; gives its size in bytes.
+    """Write a temporary file beside the target and rename it when it is complete; returns its size in bytes.
 
-    Nothing is left behind when it fails or is cancelled. Nothing is created before the server has said that the file
-    exists. Without `replace`, raises `FileExistsError` when something of that name is there in the end.
+    After an error or cancellation the temporary file is deleted. It is created only after a successful response.
+    Without `replace`, raises `FileExistsError` if the target exists at the end.
     """
     async with download:
         await run_sync(_make_folder, target.parent)

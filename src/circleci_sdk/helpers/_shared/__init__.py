@@ -1,1 +1,1 @@
-"""What several helpers use: retries, concurrency, deadlines."""
+"""Shared by the helpers: arguments, organizations, retries, concurrency, deadlines."""

@@ -6,16 +6,14 @@ Each error begins with the public method and the parameter: `runs.start: branch:
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final, cast
 from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.serialization.slugs import ProjectSlug, slug_segments
 from circleci_sdk._core.unset import UNSET
-
-if TYPE_CHECKING:
-    from circleci_sdk._core.unset import Unset
 
 _VCS: Final = re.compile("gh|github|bb|bitbucket|circleci", re.IGNORECASE)
 
@@ -78,13 +76,7 @@ def check_project_slug(method: str, value: object, name: str = "project_slug") -
     text = str(value).strip()
     if is_id(text):
         return text
-    try:
-        return "/".join(slug_segments(text, f"{method}: {name}", count=3))
-    except InvalidArgumentError as error:
-        reason = str(error)
-    if "ProjectSlug.parse" not in reason:
-        reason += " ProjectSlug.parse reads app URLs and git remotes."
-    raise InvalidArgumentError(reason)
+    return "/".join(slug_segments(text, f"{method}: {name}", count=3))
 
 
 def check_org(method: str, value: object, name: str = "org") -> str:
@@ -102,6 +94,13 @@ def check_org(method: str, value: object, name: str = "org") -> str:
     return "/".join(slug_segments(text, f"{method}: {name}", count=2))
 
 
-def given(value: str | Unset) -> str | None:
-    """The value of a filter; None for no filter."""
-    return None if value is UNSET else value
+def check_list(method: str, name: str, values: object) -> tuple[object, ...]:
+    """The items of a sequence that is no string."""
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise InvalidArgumentError(f"{method}: {name}: expected a list, got {got(values)}.")
+    return tuple(cast("Sequence[object]", values))
+
+
+def check_orgs(method: str, name: str, values: object) -> tuple[str, ...]:
+    """Organizations by slug or id."""
+    return tuple(check_org(method, value, name) for value in check_list(method, name, values))

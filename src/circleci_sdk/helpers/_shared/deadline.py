@@ -1,4 +1,4 @@
-"""The time that a task has, shared by all its calls."""
+"""One timeout for all calls of a helper method."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation
 
 INSTANT: Final = 0.001
-"""Seconds for a call that begins when the time is over: a limit is above 0, and this one ends it at its first step."""
+"""The timeout in seconds of a call that starts after the deadline; a timeout has to be above 0."""
 
 
 class TimedCaller(Caller):
-    """Carries the calls of one task, which have to be done within so many seconds from now, all together.
+    """A caller whose calls have to end within `seconds` from now, all together; None for no limit.
 
-    Each call has the client's timeout too, and ends by whichever comes first. None sets no limit.
+    The timeout of the client for each call applies too.
     """
 
     __slots__ = ("deadline",)
@@ -31,12 +31,12 @@ class TimedCaller(Caller):
 
     @property
     def left(self) -> float | None:
-        """Seconds that a call or a download may take now, as its `timeout`."""
+        """The remaining seconds, as the `timeout` of the next call or download; None for no limit."""
         return None if self.deadline == inf else max(INSTANT, self.deadline - self.clock.monotonic())
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         left, timeout = self.left, self.options.timeout
         if left is None or (timeout.total is not None and timeout.total <= left):
             return await super()._execute(operation, prepared)
-        hurried = Caller(self.session, replace(self.options, timeout=replace(timeout, total=left)))
-        return await hurried._execute(operation, prepared)
+        limited = Caller(self.session, replace(self.options, timeout=replace(timeout, total=left)))
+        return await limited._execute(operation, prepared)

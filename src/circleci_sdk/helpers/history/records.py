@@ -1,4 +1,4 @@
-"""The records of a history: flat, each with the keys of its parents."""
+"""The records of a history: flat, each with the ids of its parents."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class _Record:
-    """What all records have."""
+    """The base of all records."""
 
     __slots__ = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields as plain values: texts, numbers, booleans, datetimes and None."""
+        """The fields as plain values: str, int, float, bool, datetime and None."""
         return asdict(cast("Any", self))
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class PipelineRecord(_Record):
-    """One pipeline. `errors` are the reasons why it could not be made, one on each line."""
+    """One pipeline. `errors` are the reasons why it could not be created, one on each line."""
 
     kind: ClassVar[Literal["pipeline"]] = "pipeline"
     project_slug: str
@@ -47,7 +47,7 @@ class PipelineRecord(_Record):
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class WorkflowRecord(_Record):
-    """One workflow; a rerun is another one. `seconds` is None until it has ended."""
+    """One workflow; a rerun is another workflow. `seconds` is None until it has ended."""
 
     kind: ClassVar[Literal["workflow"]] = "workflow"
     project_slug: str
@@ -89,9 +89,9 @@ class JobRecord(_Record):
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class JobTestRecord(_Record):
-    """The result of one test. `position` is its place among the results of its job, counted from 0."""
+    """The result of one test. `position` is its index among the results of its job, from 0."""
 
-    __test__: ClassVar[bool] = False  # pytest takes imported classes of this name for tests
+    __test__: ClassVar[bool] = False  # pytest would collect it by its name
     kind: ClassVar[Literal["test"]] = "test"
     project_slug: str
     pipeline_id: str
@@ -111,7 +111,7 @@ class JobTestRecord(_Record):
 
 
 HistoryRecord: TypeAlias = PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord
-"""What `records` yields; `kind` tells them apart."""
+"""An item of `History.records`; `kind` discriminates the types."""
 
 
 def _seconds(start: datetime | None, end: datetime | None) -> float | None:
@@ -180,7 +180,7 @@ def job_record(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob) -> JobR
 def test_record(
     pipeline: Pipeline, workflow: Workflow, job: WorkflowJob, position: int, test: JobTest
 ) -> JobTestRecord:
-    """The record of the test at this place among those of this job."""
+    """The record of the test at this position among those of this job."""
     assert job.job_number is not None
     return JobTestRecord(
         pipeline.project_slug,

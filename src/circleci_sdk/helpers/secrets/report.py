@@ -1,10 +1,10 @@
-"""What is told of secrets: where they are, and what became of them. Never their values."""
+"""Reports on secrets: where they are, and the result of each write. Never their values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
@@ -12,41 +12,43 @@ from circleci_sdk._public import public
 if TYPE_CHECKING:
     from circleci_sdk._core.errors import RequestOutcome
 
-Place = Literal["context", "project"]
-Outcome = Literal["set", "would_set", "missing", "failed"]
+SecretKind: TypeAlias = Literal["context", "project"]
+"""What holds a variable."""
+SecretOutcome: TypeAlias = Literal["set", "would_set", "missing", "failed"]
+"""`set`; `would_set` in a dry run; `missing` if it was to be rotated and does not exist; `failed`."""
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretTarget:
-    """A context or a project. `id` is the context's id or the project's slug, `name` what people call it."""
+    """A context or a project. `id` is the id of the context or the slug of the project, `name` its name."""
 
-    place: Place
+    kind: SecretKind
     id: str
     name: str
 
     def __str__(self) -> str:
-        return f"{self.place} {self.name}"
+        return f"{self.kind} {self.name}"
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretResult:
-    """What became of one variable in one place.
+    """The result for one variable in one context or project.
 
-    `outcome` is `set`; `would_set` in a dry run; `missing` when it was to be rotated and is not there; `failed`, and
-    then `error` says why. `existed` says whether the variable was there before, or None if nobody looked.
+    `error` is the reason of the `outcome` `failed`. `existed`: whether the variable existed before; None if that was
+    not read.
     """
 
     target: SecretTarget
     variable: str
-    outcome: Outcome
+    outcome: SecretOutcome
     existed: bool | None = None
     error: CircleCIError | None = field(default=None, compare=False)
 
     @property
     def ok(self) -> bool:
-        """Whether it went as asked."""
+        """Whether the outcome is `set` or `would_set`."""
         return self.outcome in ("set", "would_set")
 
     @property
@@ -57,32 +59,32 @@ class SecretResult:
         return self.error.request_outcome if isinstance(self.error, CallError) else "not_sent"
 
     def __str__(self) -> str:
-        said = f": {self.error} [{self.request_outcome}]" if self.error is not None else ""
-        return f"{self.variable} in {self.target}: {self.outcome}{said}"
+        reason = f": {self.error} [{self.request_outcome}]" if self.error is not None else ""
+        return f"{self.variable} in {self.target}: {self.outcome}{reason}"
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
 class SecretReport:
-    """What became of each variable in each place, in the order they were given. Holds no values."""
+    """The result for each variable in each context or project, in the order of the arguments. Holds no values."""
 
     results: tuple[SecretResult, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether all went as asked."""
+        """Whether all results are `ok`."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[SecretResult, ...]:
-        """Those that did not go as asked: `failed` and `missing`."""
+        """The results that are not `ok`: `failed` and `missing`."""
         return tuple(result for result in self.results if not result.ok)
 
     def raise_for_failure(self) -> SecretReport:
-        """This report, if all went as asked.
+        """Return this report if all results are `ok`.
 
-        Otherwise raises `CircleCIError`, which names each variable and place that failed, and why; the errors
-        themselves hang on it as an `ExceptionGroup`, its `__cause__`.
+        Otherwise raise `CircleCIError`, whose message lists the failed results; its `__cause__` is an `ExceptionGroup`
+        of their errors.
         """
         failed = self.failed
         if not failed:
@@ -98,8 +100,8 @@ class SecretReport:
 class SecretInfo:
     """A variable that exists, without its value.
 
-    Projects do not tell when theirs were changed, and some not even when they were made. `age` is the time since the
-    value was last set, as far as the API tells.
+    For variables of projects the API reports no `updated_at`, and for some no `created_at`. `age` is the time since the
+    value was last set, as far as the API reports it.
     """
 
     target: SecretTarget

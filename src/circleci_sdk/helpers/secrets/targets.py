@@ -1,10 +1,9 @@
-"""Which secrets and places are meant: names, values and slugs as users and API v1.1 write them, checked and read."""
+"""Names and values of variables, checked, and slugs of projects as API v1.1 has them. Pure functions."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_text
@@ -19,34 +18,25 @@ _HOSTS: Final = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
 _STANDALONE: Final = re.compile(r"(?:https?:)?//circleci\.com/([^/]+)/([^/]+)/?")
 
 
-def check_name(name: str) -> str:
-    """The name, if a variable may have it."""
+def check_name(method: str, name: str) -> str:
+    """A name that a variable may have."""
     if not is_text(name) or not _NAME.fullmatch(name):
-        raise InvalidArgumentError(f"secrets: {name!r} is no name for a variable.")
+        raise InvalidArgumentError(f"{method}: expected the name of a variable (no white space, no =), got {name!r}.")
     return name
 
 
-def check_value(name: str, value: str | SecretStr) -> SecretStr:
-    """The value, out of sight. It is never quoted."""
+def check_value(method: str, name: str, value: str | SecretStr) -> SecretStr:
+    """The value, wrapped. No error text contains it."""
     from pydantic import SecretStr
 
     hidden = value if isinstance(value, SecretStr) else SecretStr(value) if is_text(value) else None
     if hidden is None or not hidden.get_secret_value():
-        raise InvalidArgumentError(f"secrets: the value of {name} is empty, or no text.")
+        raise InvalidArgumentError(f"{method}: the value of {name}: expected a non-empty str or SecretStr.")
     return hidden
 
 
-def is_id(text: str | UUID) -> bool:
-    """Whether it is a UUID."""
-    try:
-        UUID(str(text))
-    except ValueError:
-        return False
-    return True
-
-
 def slug_of(project: Project) -> str | None:
-    """The slug that v2 takes for a project of v1.1, or None if it cannot be told."""
+    """The v2 slug of a project of v1.1; None if it is unknown."""
     if standalone := _STANDALONE.fullmatch(project.vcs_url):
         return f"circleci/{standalone[1]}/{standalone[2]}"
     vcs = _HOSTS.get(project.vcs_type or "")
@@ -56,6 +46,6 @@ def slug_of(project: Project) -> str | None:
 
 
 def belongs(project: str, org: str) -> bool:
-    """Whether a project is in an organization, by their slugs."""
+    """Whether a project belongs to an organization, by their slugs."""
     vcs, _, name = org.partition("/")
     return project.rpartition("/")[0].casefold() == f"{_HOSTS.get(vcs, vcs)}/{name}".casefold()

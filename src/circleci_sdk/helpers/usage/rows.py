@@ -1,4 +1,4 @@
-"""The files of usage exports, read as typed rows."""
+"""Typed rows of the CSV files of usage exports."""
 
 import csv
 import gzip
@@ -33,10 +33,10 @@ Moment = Annotated[Timestamp, BeforeValidator(_moment)]
 
 @public("circleci_sdk.helpers")
 class UsageRow(Model):
-    """What one run of one job has used.
+    """The usage of one run of one job.
 
-    Columns that this version does not know are kept, as text, in `model_extra`. What the file leaves empty is None.
-    Times are in UTC, `..._pct` per cent, `..._credits` credits.
+    Columns that this version does not know are strings in `model_extra`. Empty cells are None. Times are in UTC,
+    `..._pct` is per cent, `..._credits` credits.
     """
 
     organization_id: str | None = None
@@ -46,16 +46,16 @@ class UsageRow(Model):
     project_name: str | None = None
     project_created_date: Day | None = None
     last_build_finished_at: Moment | None = None
-    """When the last pipeline of the project ended."""
+    """The end of the last pipeline of the project."""
     vcs_name: str | None = None
     vcs_url: str | None = None
     vcs_branch: str | None = None
     pipeline_id: str | None = None
-    """The same for all reruns."""
+    """Reruns have the same."""
     pipeline_created_at: Moment | None = None
     pipeline_number: int | None = None
     is_unregistered_user: bool | None = None
-    """Whether somebody without an account at CircleCI caused it, for instance with a commit."""
+    """Whether a user without a CircleCI account triggered it, for example with a commit."""
     pipeline_trigger_source: str | None = None
     pipeline_trigger_user_id: str | None = None
     workflow_id: str | None = None
@@ -78,13 +78,13 @@ class UsageRow(Model):
     parallelism: int | None = None
     job_run_seconds: float | None = None
     median_cpu_utilization_pct: float | None = None
-    """Measured every 15 seconds, so empty for shorter jobs, as the three that follow."""
+    """Sampled every 15 seconds, so None for shorter jobs, like the three that follow."""
     max_cpu_utilization_pct: float | None = None
     median_ram_utilization_pct: float | None = None
     max_ram_utilization_pct: float | None = None
     compute_credits: float | None = None
     dlc_credits: float | None = None
-    """For the caching of Docker layers."""
+    """For Docker layer caching."""
     user_credits: float | None = None
     storage_credits: float | None = None
     network_credits: float | None = None
@@ -95,7 +95,7 @@ class UsageRow(Model):
 
 
 class RowReader:
-    """The rows of one file, compressed or not. It blocks: for worker threads."""
+    """Reads the rows of one file, compressed or not. Blocking: for worker threads."""
 
     def __init__(self, file: IO[bytes]) -> None:
         file.seek(0)
@@ -108,11 +108,11 @@ class RowReader:
         self._number = 1
 
     def more(self) -> list[UsageRow]:
-        """Some more rows; none at the end. Raises `DecodeError` for a broken file or a cell that does not fit."""
+        """The next rows; none at the end. Raises `DecodeError` for a corrupt file or an invalid cell."""
         try:
             return list(islice(self._rows, _BATCH))
         except (EOFError, OSError, zlib.error, csv.Error, UnicodeDecodeError) as error:
-            raise self._broken(str(error)) from None
+            raise self._corrupt(str(error)) from None
 
     def _read(self) -> Iterator[UsageRow]:
         lines = csv.reader(self._text)
@@ -125,25 +125,27 @@ class RowReader:
 
     def _row(self, columns: list[str], cells: list[str]) -> UsageRow:
         if len(cells) != len(columns):
-            raise self._broken(f"{len(cells)} cells for {len(columns)} columns")
+            raise self._corrupt(f"{len(cells)} cells for {len(columns)} columns")
         filled = {name: cell for name, cell in zip(columns, cells, strict=True) if cell not in _NOTHING}
         try:
             return UsageRow.model_validate(filled)
         except ValidationError as error:
             detail = error.errors(include_input=False, include_url=False)[0]
             place = readable_place(detail["loc"])
-            raise self._broken(f"{place}: {detail['msg']}", place) from None
+            raise self._corrupt(f"{place}: {detail['msg']}", place) from None
 
-    def _broken(self, why: str, field: str = "") -> DecodeError:
+    def _corrupt(self, why: str, field: str = "") -> DecodeError:
         facts = CallFacts("usage.rows", "GET", "", request_outcome="processed")
-        return DecodeError(f"usage.rows: row {self._number} of a file cannot be read: {why}.", facts=facts, field=field)
+        return DecodeError(
+            f"usage.rows: row {self._number} of a file cannot be decoded: {why}.", facts=facts, field=field
+        )
 
     def close(self) -> None:
-        """Give up the file."""
+        """Close the file."""
         self._text.close()
         self._file.close()
 
 
 def column_name(cell: str) -> str:
-    """The name of a column as Python writes it, however the file does."""
+    """The snake_case name of a column."""
     return "_".join(cell.strip().lower().replace("-", " ").split())
