@@ -208,7 +208,7 @@ async def test_proxy_without_a_tunnel(
 
 @pytest.mark.parametrize("proxy", ["nonsense", "ftp://127.0.0.1:9", "127.0.0.1:9", ""])
 def test_invalid_proxy(proxy: str) -> None:
-    with pytest.raises(ConfigError, match="proxy="):
+    with pytest.raises(ConfigError, match="proxy: expected"):
         AsyncCircleCI(TOKEN, proxy=proxy)
 
 

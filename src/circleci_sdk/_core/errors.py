@@ -52,6 +52,9 @@ OUTCOMES: Final[tuple[RequestOutcome, ...]] = ("not_sent", "rejected", "unknown"
 """From harmless to settled. Of several attempts, the last one in this order counts."""
 
 
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+
+
 @dataclass(slots=True)
 class CallFacts:
     """What is known of a call when it fails; every error of a call carries these as attributes."""
@@ -183,22 +186,13 @@ class StatusError(_BodyError):
         self.request_id = lowered.get("x-request-id") or lowered.get("x-circleci-request-id")
         self.body = body
         self._secret_body = secret
-        super().__init__(self._text(facts, hint), facts=facts)
-
-    def _text(self, facts: CallFacts | None, hint: str) -> str:
-        where = f"{facts.operation}: " if facts else ""
-        said = f": {self.message}" if self.message else ""
-        tail = f" ({facts.describe()}" if facts else ""
-        if tail:
-            tail += f", request id {self.request_id})" if self.request_id else ")"
-        return f"{where}{_status_line(self.status)}{said}{tail}{' ' + hint if hint else ''}"
-
-
-def _status_line(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+        text = f"{status} {_PHRASES[status]}" if status in _PHRASES else str(status)
+        if message:
+            text += f": {message}"
+        if facts is not None:
+            request = f", request id {self.request_id}" if self.request_id else ""
+            text = f"{facts.operation}: {text} ({facts.describe()}{request})"
+        super().__init__(f"{text} {hint}" if hint else text, facts=facts)
 
 
 class BadRequestError(StatusError):

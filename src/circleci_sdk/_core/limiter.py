@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakKeyDictionary
 
 from circleci_sdk._public import public
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from .clock import Clock
 
-_K = TypeVar("_K")
 MAX_CATCH_UP: Final = 0.02
 """Sleeps end late, by a millisecond or more. So many seconds of that are made up for by the next in the queue."""
 
@@ -110,12 +109,11 @@ class LocalRateLimiter:
     def __init__(self, clock: Clock, in_flight: Mapping[RateKey, Collection[object]] = MappingProxyType({})) -> None:
         self._clock = clock
         self._in_flight = in_flight
-        self._groups: dict[RateKey, _Queue] = {}
-        self._all: dict[tuple[str, str], _Queue] = {}
+        self._queues: dict[RateKey, _Queue] = {}
 
     async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
-        for queue in (self._all.get((key.credential, key.origin)), self._groups.get(key)):
-            if queue is not None and not queue.is_free:
+        for queue in self._queues_of(key):
+            if not queue.is_free:
                 started = self._clock.monotonic()
                 seconds = await queue.wait(max_wait, max_total)
                 if seconds is not None:
@@ -124,26 +122,29 @@ class LocalRateLimiter:
         return None
 
     async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
-        queue = self._groups.get(key)
+        queue = self._queues.get(key)
         # Calls leave a queue at a pace that the limit bears, so that those in flight do not matter.
         in_flight = len(self._in_flight.get(key, ())) if queue is None or queue.is_free else 0
         seconds = pause_for(rate_limit, retry_after, in_flight)
         if seconds is None:
             return
-        spacing = spacing_of(rate_limit)
-        owner = (key.credential, key.origin)
-        is_second = any(
-            other != key and (other.credential, other.origin) == owner and queue.is_paused
-            for other, queue in list(self._groups.items())
-        )
-        self._queue(self._groups, key).pause(seconds, spacing)
-        if is_second:
-            self._queue(self._all, owner).pause(seconds, spacing)
+        owner = _owner(key)
+        others = [(one, queue) for one, queue in list(self._queues.items()) if one not in (key, owner)]
+        is_second = any(_owner(one) == owner and queue.is_paused for one, queue in others)
+        for one in (key, owner) if is_second else (key,):
+            self._queues.setdefault(one, _Queue(self._clock)).pause(seconds, spacing_of(rate_limit))
 
     def is_paused(self, key: RateKey) -> bool:
         """Whether a pause is on that also holds for calls that have passed and were not sent yet."""
-        queues = (self._groups.get(key), self._all.get((key.credential, key.origin))) if self._groups else ()
-        return any(queue is not None and queue.is_paused for queue in queues)
+        return any(queue.is_paused for queue in self._queues_of(key))
 
-    def _queue(self, queues: dict[_K, _Queue], key: _K) -> _Queue:
-        return queues.setdefault(key, _Queue(self._clock))
+    def _queues_of(self, key: RateKey) -> list[_Queue]:
+        """The queue of all groups, then that of the group, as far as there are any."""
+        if not self._queues:
+            return []
+        return [self._queues[one] for one in (_owner(key), key) if one in self._queues]
+
+
+def _owner(key: RateKey) -> RateKey:
+    """The key of the limit of all groups of a credential on a server."""
+    return RateKey(key.credential, key.origin, "")

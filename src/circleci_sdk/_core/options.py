@@ -50,7 +50,7 @@ class Timeout:
         for name in ("total", "connect", "read", "write"):
             value = getattr(self, name)
             if value is not None and not (_is_finite(value) and value > 0):
-                raise ConfigError(f"timeout: {name} must be a number of seconds above 0, or None; it is {value!r}.")
+                raise ConfigError(f"timeout: {name}: expected seconds above 0 or None, got {value!r}.")
 
     @classmethod
     def of(cls, value: float | Timeout | None) -> Timeout:
@@ -82,9 +82,9 @@ class Network:
         if self.http_client is not None and self.transport is not None:
             raise ConfigError("Give http_client= or transport=, not both.")
         if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
-            raise ConfigError("proxy= must be a URL such as http://proxy.example.com:3128.")
+            raise ConfigError("proxy: expected a URL such as http://proxy.example.com:3128.")
         if not is_count(self.max_concurrency, least=1):
-            raise ConfigError(f"max_concurrency must be an integer from 1 up; it is {self.max_concurrency!r}.")
+            raise ConfigError(f"max_concurrency: expected an integer from 1 up, got {self.max_concurrency!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if not is_count(self.max_retries, least=0):
-            raise ConfigError(f"max_retries must be an integer from 0 up; it is {self.max_retries!r}.")
+            raise ConfigError(f"max_retries: expected an integer from 0 up, got {self.max_retries!r}.")
         if not _is_finite(self.max_retry_after) or self.max_retry_after < 0:
-            raise ConfigError(f"max_retry_after must be a number of seconds from 0 up; it is {self.max_retry_after!r}.")
+            raise ConfigError(f"max_retry_after: expected seconds from 0 up, got {self.max_retry_after!r}.")
 
     def changed(
         self,
@@ -131,13 +131,13 @@ _OWN_HEADERS = frozenset(
 def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     for name, value in extra.items():
         if not is_text(name) or not is_text(value):
-            raise ConfigError(f"headers: the value of {name} is no string.")
+            raise ConfigError(f"headers: {name}: expected str, got {type(value).__name__}.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigError(
                 f"headers: {name} is set by the client itself; give the token as token=, the rest to the call."
             )
         if not name.isascii() or not name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigError(f"headers: {name!r} is not the name of a header.")
+            raise ConfigError(f"headers: {name!r} is no valid name of a header.")
         if not value.isascii() or not value.isprintable():
             raise ConfigError(f"headers: the value of {name} holds characters that no header may carry.")
     lowered = {name.lower() for name in extra}
@@ -147,5 +147,5 @@ def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -
 def _checked_query(extra: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     for name, value in extra.items():
         if not is_text(name) or not is_text(value) or any("\ud800" <= char <= "\udfff" for char in name + value):
-            raise ConfigError(f"query: {name!r} and its value must be strings of whole characters.")
+            raise ConfigError(f"query: {name!r}: expected str without lone surrogates, as name and as value.")
     return extra.items()

@@ -126,21 +126,21 @@ def find_origin(base_url: str | None, *, allow_http: bool) -> str:
             return DEFAULT_ORIGIN
     text = text.strip()
     if "@" in text:
-        raise ConfigError(f"{source}: it holds a user; give only the host, the token goes into token=.")
+        raise ConfigError(f"{source}: expected a host without a user; the token goes into token=.")
     try:
         url = urlsplit(text if "://" in text else f"https://{text}")
         port = url.port
     except ValueError:
-        raise ConfigError(f"{source}: {text!r} is not an address.") from None
+        raise ConfigError(f"{source}: expected a host or a URL, got {text!r}.") from None
     if url.scheme not in ("http", "https") or not url.hostname or not _is_host(url.hostname):
-        raise ConfigError(f"{source}: {text!r} is not an address such as https://circleci.example.com.")
+        raise ConfigError(f"{source}: expected a URL such as https://circleci.example.com, got {text!r}.")
     if url.query or url.fragment:
-        raise ConfigError(f"{source}: it holds a query or a fragment; give only the host, the token goes into token=.")
+        raise ConfigError(f"{source}: expected a host without query or fragment; the token goes into token=.")
     if url.path.rstrip("/") not in _API_PATHS:
-        raise ConfigError(f"{source}: the path {url.path!r} is none of the API's; give only the host.")
+        raise ConfigError(f"{source}: expected a host or the path of an API, got the path {url.path!r}.")
     if url.scheme == "http" and not allow_http and not is_loopback(url.hostname):
         raise ConfigError(
-            f"{source}: over http the token could be read on the way. Use https, or pass allow_http=True."
+            f"{source}: expected https, because http sends the token unencrypted; allow_http=True permits it."
         )
     host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
     return f"{url.scheme}://{host}" + (f":{port}" if port is not None else "")

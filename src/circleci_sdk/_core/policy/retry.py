@@ -75,9 +75,6 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
 def _timestamp(text: str) -> float | None:
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    try:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (OverflowError, ValueError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None

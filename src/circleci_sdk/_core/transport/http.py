@@ -42,12 +42,7 @@ class Http:
             self.transport: httpx.AsyncBaseTransport = _Borrowed(network.http_client)
         else:
             self.transport = network.transport or open_transport(network)
-        self.is_connected: bool = False
-
-    @property
-    def holds_connections(self) -> bool:
-        """Whether there is anything to close."""
-        return self.is_own and self.is_connected
+        self.holds_connections = False
 
     async def prepare(
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
@@ -70,7 +65,7 @@ class Http:
     async def aclose(self) -> None:
         """Close what this object opened; a borrowed client or transport stays open."""
         if self.is_own:
-            self.is_connected = False
+            self.holds_connections = False
             await self.transport.aclose()
 
 
@@ -166,7 +161,7 @@ class Exchange:
             raise
         finally:
             Token.take_off(request.headers)
-        http.is_connected = True
+        http.holds_connections = http.is_own
         response.request = request
         progress.status = response.status_code
         return response
