@@ -278,8 +278,8 @@ def _in_order(parameters: Sequence[Parameter], pagination: Pagination | None) ->
     def rank(parameter: Parameter) -> int:
         if parameter.place == "path":
             return 0 if parameter.positional else 3
-        if parameter.place == "query" and parameter.wire in (size, start):
-            return 4 if parameter.wire == size else 5
+        if parameter.name in (size, start):
+            return 4 if parameter.name == size else 5
         return 1 if parameter.required and parameter.default is None else 2
 
     return tuple(sorted(parameters, key=rank))

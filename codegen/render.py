@@ -187,13 +187,9 @@ def _paging(pagination: Pagination) -> str:
 
 
 def _arguments(operation: Operation) -> str:
-    """The arguments of the call: the table, then the values by place and wire name."""
-    parts = [constant(operation.id)]
-    for place in ("path", "query", "body"):
-        values = [f"{parameter.wire!r}: {parameter.name}" for parameter in operation.parameters_in(place)]
-        if values:
-            parts.append(f"{place}={{{', '.join(values)}}}")
-    return ", ".join(parts)
+    """The arguments of the call: the table, then the values by name."""
+    values = ", ".join(f"{parameter.name!r}: {parameter.name}" for parameter in operation.parameters)
+    return f"{constant(operation.id)}, {{{values}}}" if values else constant(operation.id)
 
 
 def _tuple(items: Iterable[str]) -> str:

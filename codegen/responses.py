@@ -45,7 +45,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Pagination:
-    """The paging of a list: `start` and `size` are wire names of query parameters, `items` a key of the response."""
+    """The paging of a list: `start` and `size` are Python names of parameters, `items` a key of the response."""
 
     style: PagingStyle
     start: str | None
@@ -216,6 +216,10 @@ def _start(paging: Node, style: PagingStyle, parameters: Sequence[Parameter]) ->
 
 
 def _query_name(paging: Node, key: str, wire: str | None, parameters: Sequence[Parameter]) -> str | None:
-    if wire is not None and not any(parameter.place == "query" and parameter.wire == wire for parameter in parameters):
-        raise paging.refusal(f"`{wire}` is not a query parameter of the operation; add it, or correct `{key}`.")
-    return wire
+    """The Python name of a query parameter."""
+    for parameter in parameters:
+        if parameter.place == "query" and parameter.wire == wire:
+            return parameter.name
+    if wire is None:
+        return None
+    raise paging.refusal(f"`{wire}` is not a query parameter of the operation; add it, or correct `{key}`.")

@@ -105,7 +105,7 @@ LIST_BY_OFFSET: Final[Operation[Thing]] = Operation(
         Parameter("offset", "offset", INTEGER),
     ),
     response_body=ResponseBody(("Thing",)),
-    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    paging=Paging("offset", start="offset", size="page_size", default_size=30, items=None),
     replayable=True,
     rate_group="v2.things",
 )
@@ -117,7 +117,7 @@ LIST_BY_NUMBER: Final[Operation[Thing]] = Operation(
     path="/by-number",
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", INTEGER)),
     response_body=ResponseBody(("Thing",)),
-    paging=Paging("number", start="page", size="per-page", items=None),
+    paging=Paging("number", start="page", size="page_size", items=None),
     replayable=True,
     rate_group="v2.things",
 )
@@ -228,13 +228,13 @@ class Things(Resource):
     __slots__ = ()
 
     def list_by_offset(self, *, page_size: int | Unset = UNSET, offset: int | Unset = UNSET) -> AsyncPager[Thing]:
-        return self._pages(LIST_BY_OFFSET, query={"limit": page_size, "offset": offset})
+        return self._pages(LIST_BY_OFFSET, {"page_size": page_size, "offset": offset})
 
     def list_by_number(self, *, page_size: int | Unset = UNSET, page: int | Unset = UNSET) -> AsyncPager[Thing]:
-        return self._pages(LIST_BY_NUMBER, query={"per-page": page_size, "page": page})
+        return self._pages(LIST_BY_NUMBER, {"page_size": page_size, "page": page})
 
     async def get(self, thing_id: str) -> Thing:
-        return await self._call(GET, path={"id": thing_id})
+        return await self._call(GET, {"thing_id": thing_id})
 
     async def find(
         self,
@@ -256,9 +256,13 @@ class Things(Resource):
     ) -> Thing:
         return await self._call(
             FIND,
-            path={"project-slug": project_slug, "owner": owner, "text": text, "number": number, "org-slug": org_slug},
-            query={
-                "text-filter": text_filter,
+            {
+                "project_slug": project_slug,
+                "owner": owner,
+                "text": text,
+                "number": number,
+                "org_slug": org_slug,
+                "text_filter": text_filter,
                 "yes": yes,
                 "at": at,
                 "ratio": ratio,
@@ -291,9 +295,9 @@ class Things(Resource):
     ) -> Thing | Notice:
         return await self._call(
             CREATE,
-            body={
+            {
                 "name": name,
-                "the-secret": secret,
+                "secret": secret,
                 "count": count,
                 "ratio": ratio,
                 "yes": yes,
@@ -311,13 +315,13 @@ class Things(Resource):
         )
 
     async def delete(self, thing_id: str) -> Notice | None:
-        return await self._call(DELETE, path={"id": thing_id})
+        return await self._call(DELETE, {"thing_id": thing_id})
 
     async def touch(self, thing_id: str) -> None:
-        return await self._call(TOUCH, path={"id": thing_id})
+        return await self._call(TOUCH, {"thing_id": thing_id})
 
     async def reveal(self, thing_id: str) -> Thing:
-        return await self._call(REVEAL, path={"id": thing_id})
+        return await self._call(REVEAL, {"thing_id": thing_id})
 
     async def nothing_sent(self) -> int:
         """Makes no call."""

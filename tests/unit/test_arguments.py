@@ -23,7 +23,7 @@ from tests.support.handmade import CREATE, FIND
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ONE = UUID("5034460f-c7c4-4c43-9457-de07e2029e7b")
-PATH: dict[str, object] = {"project-slug": "gh/acme/web", "owner": "o", "text": "t", "number": 1, "org-slug": "gh/acme"}
+PATH: dict[str, object] = {"project_slug": "gh/acme/web", "owner": "o", "text": "t", "number": 1, "org_slug": "gh/acme"}
 
 
 class Text(StrEnum):
@@ -48,17 +48,17 @@ class LoudFloat(float):
 
 
 def path(**values: object) -> str:
-    return encode_path(FIND, {**PATH, **{name.replace("_", "-"): value for name, value in values.items()}})
+    return encode_path(FIND, {**PATH, **values})
 
 
 def query(**values: object) -> list[tuple[str, str]]:
-    pairs = encode_query(FIND, {name.replace("_", "-"): value for name, value in values.items()})
+    pairs = encode_query(FIND, values)
     assert pairs.pop() == ("fixed", "always")
     return pairs
 
 
 def body(**values: object) -> Any:
-    sent = encode_body(CREATE, {"the-secret" if name == "secret" else name: value for name, value in values.items()})
+    sent = encode_body(CREATE, values)
     return None if sent is None else json.loads(sent)
 
 
@@ -190,10 +190,10 @@ def test_the_old_api_wants_the_long_name_of_the_vcs(slug: str, sent: str) -> Non
         replayable=True,
         rate_group="x",
     )
-    found = encode_path(operation, {"vcs-type/username/project": slug, "vcs/org": "gh/acme"})
+    found = encode_path(operation, {"project_slug": slug, "org_slug": "gh/acme"})
     assert found == f"/api/v1.1/project/{sent}/x/github/acme"
     with pytest.raises(InvalidArgumentError):  # the old API knows no project by its id
-        encode_path(operation, {"vcs-type/username/project": ONE, "vcs/org": "gh/acme"})
+        encode_path(operation, {"project_slug": ONE, "org_slug": "gh/acme"})
 
 
 # Queries
@@ -408,10 +408,10 @@ def test_forbidden_combinations(given: str, sentence: str | None) -> None:
 
     operation = replace(CREATE, rules=RULES)
     if sentence is None:
-        check_rules(operation, frozenset(given))
+        check_rules(operation, dict.fromkeys(given, 1))
         return
     with pytest.raises(InvalidArgumentError) as caught:
-        check_rules(operation, frozenset(given))
+        check_rules(operation, dict.fromkeys(given, 1))
     assert str(caught.value).startswith(sentence)
 
 

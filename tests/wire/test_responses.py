@@ -110,14 +110,14 @@ async def test_trigger_without_a_pipeline(client: AsyncCircleCI, server: Scripte
         (b"[]", "", "does not fit Thing: "),
         (b'""', "", "does not fit Thing: "),
         (b"null", "", "does not fit Thing: "),
-        (b"", "", "(200) is not the JSON it should be, but an empty body"),
-        (b" \n", "", "is not the JSON it should be, but application/json, 2 bytes"),
-        (b"<html>Down</html>", "", "is not the JSON it should be, but application/json, 17 bytes"),
-        (b'{"id": "1"', "", "is not the JSON it should be"),
-        (b'{"id": "\xff"}', "", "is not the JSON it should be"),
-        (b"\x00\x01", "", "is not the JSON it should be"),
-        (b'{"id": "1"}{"id": "2"}', "", "is not the JSON it should be"),
-        (b'{"labels":' * 5_000, "", "is not the JSON it should be"),
+        (b"", "", "(200): expected JSON, got an empty body"),
+        (b" \n", "", "expected JSON, got application/json, 2 bytes"),
+        (b"<html>Down</html>", "", "expected JSON, got application/json, 17 bytes"),
+        (b'{"id": "1"', "", "expected JSON"),
+        (b'{"id": "\xff"}', "", "expected JSON"),
+        (b"\x00\x01", "", "expected JSON"),
+        (b'{"id": "1"}{"id": "2"}', "", "expected JSON"),
+        (b'{"labels":' * 5_000, "", "expected JSON"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -130,7 +130,7 @@ async def test_invalid_responses(
     error = caught.value
     assert str(error).startswith("v2.things.get: the response ")
     assert words in str(error)
-    assert "The call was carried out; only its response was not understood" in str(error)
+    assert "The server processed the call; its response was not decoded" in str(error)
     assert (error.field, error.body, error.status) == (field, body, 200)
     assert (error.operation, error.method, error.path) == ("v2.things.get", "GET", THING)
     assert (error.request_outcome, error.attempts) == ("processed", 1)
@@ -147,7 +147,7 @@ async def test_response_matches_no_variant(client: AsyncCircleCI, server: Script
 
 async def test_html_instead_of_json(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(text="<html>", content_type="text/html"))
-    with pytest.raises(DecodeError, match="not the JSON it should be, but text/html, 6 bytes"):
+    with pytest.raises(DecodeError, match="expected JSON, got text/html, 6 bytes"):
         await things(client).get("a")
 
 

@@ -63,9 +63,9 @@ class Caller:
         self.options: Options = options
         self.replies: list[Reply[Any]] | None = replies
 
-    async def call(self, operation: Operation[T], path: Arguments, query: Arguments, body: Arguments) -> T:
+    async def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Execute an operation that is no list."""
-        prepared = self._prepare(operation, path, query, body)
+        prepared = self._prepare(operation, arguments)
         result = await self._execute(operation, prepared)
         try:
             data = decode_response(operation, result.response, result.facts)
@@ -76,18 +76,18 @@ class Caller:
         self._record(result, data)
         return data
 
-    def pager(self, operation: Operation[T], path: Arguments, query: Arguments) -> AsyncPager[T]:
+    def pager(self, operation: Operation[T], arguments: Arguments) -> AsyncPager[T]:
         """A pager of a list; nothing is read yet."""
         paging = operation.paging
         assert paging is not None
 
-        given, size = dict(query), query.get(paging.size) if paging.size else None
+        given, size = dict(arguments), arguments.get(paging.size) if paging.size else None
         # A start from users may be anything: it is checked when it is sent.
         first = given.pop(paging.start, UNSET) if paging.start else UNSET
 
         async def fetch(start: Cursor | None) -> tuple[Page[T], CallFacts]:
             asked = given if start is None or paging.start is None else {**given, paging.start: start}
-            result = await self._execute(operation, self._prepare(operation, path, asked, {}))
+            result = await self._execute(operation, self._prepare(operation, asked))
             count = size if isinstance(size, int) else None
             page = decode_page(operation, result.response, result.facts, start=start, size=count)
             self._record(result, page)
@@ -123,12 +123,11 @@ class Caller:
         how = (result.rate_limit, facts.attempts, facts.elapsed, response.content)
         self.replies.append(Reply(data, response.status, response.headers, *how))
 
-    def _prepare(self, operation: Operation[Any], path: Arguments, query: Arguments, body: Arguments) -> Prepared:
+    def _prepare(self, operation: Operation[Any], arguments: Arguments) -> Prepared:
         def encode() -> Prepared:
-            if operation.rules:
-                check_rules(operation, _given(operation, path, query, body))
-            where, pairs = encode_path(operation, path), encode_query(operation, query)
-            return self._request(operation, where, pairs, encode_body(operation, body))
+            check_rules(operation, arguments)
+            path, query = encode_path(operation, arguments), encode_query(operation, arguments)
+            return self._request(operation, path, query, encode_body(operation, arguments))
 
         return _checked(operation, encode)
 
@@ -158,18 +157,6 @@ def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepa
     except RecursionError:
         reason = "an argument is nested too deep, or holds itself."
     raise InvalidArgumentError(f"{operation.label}: {reason}")
-
-
-def _given(operation: Operation[Any], *arguments: Arguments) -> frozenset[str]:
-    """The Python names of the arguments that count for rules; False counts as absent."""
-    parameters = (*operation.path_parameters, *operation.query_parameters, *(operation.body or ()))
-    names = {parameter.wire: parameter.name for parameter in parameters}
-    return frozenset(
-        names[wire]
-        for group in arguments
-        for wire, value in group.items()
-        if value is not UNSET and value is not False and wire in names
-    )
 
 
 def _warn_of_deprecation(operation: Operation[Any]) -> None:

@@ -153,9 +153,9 @@ class Paging(NamedTuple):
     """How a list is paged.
 
     `style` is `token` (the response names the next page), `offset` (the number of items to skip), `number` (pages
-    are counted from 1) or `all` (one response holds everything). `start` is the query parameter for the start of a
-    page, `size` the one for its size and `default_size` the number of items without it. `items` is the key of the
-    items, or None when the response is the array itself; `next` is the key of the next token.
+    are counted from 1) or `all` (one response holds everything). `start` and `size` are the Python names of the
+    parameters for the start and the size of a page; without a size it holds `default_size` items. `items` is the
+    key of the items, or None when the response is the array itself; `next` is the key of the next token.
     """
 
     style: PagingStyle

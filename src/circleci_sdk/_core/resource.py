@@ -26,21 +26,8 @@ class Resource:
     def __repr__(self) -> str:
         return f"<{type(self).__module__.split('.')[1]} {type(self).__name__}>"
 
-    def _call(
-        self,
-        operation: Operation[T],
-        *,
-        path: Mapping[str, object] = _NOTHING,
-        query: Mapping[str, object] = _NOTHING,
-        body: Mapping[str, object] = _NOTHING,
-    ) -> Awaitable[T]:
-        return self._caller.call(operation, path, query, body)
+    def _call(self, operation: Operation[T], arguments: Mapping[str, object] = _NOTHING) -> Awaitable[T]:
+        return self._caller.call(operation, arguments)
 
-    def _pages(
-        self,
-        operation: Operation[T],
-        *,
-        path: Mapping[str, object] = _NOTHING,
-        query: Mapping[str, object] = _NOTHING,
-    ) -> AsyncPager[T]:
-        return self._caller.pager(operation, path, query)
+    def _pages(self, operation: Operation[T], arguments: Mapping[str, object] = _NOTHING) -> AsyncPager[T]:
+        return self._caller.pager(operation, arguments)

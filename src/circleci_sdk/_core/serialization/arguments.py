@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 def given_arguments(
-    parameters: Iterable[Parameter], values: Mapping[str, object], prefix: str = ""
+    parameters: Iterable[Parameter], arguments: Mapping[str, object], prefix: str = ""
 ) -> Iterator[tuple[Parameter, object]]:
-    """The parameters that are sent, each with its value, not checked yet. `values` go by wire name."""
+    """The parameters that are sent, each with its value, not checked yet. `arguments` go by Python name."""
     for parameter in parameters:
-        value = values.get(parameter.wire, UNSET)
+        value = arguments.get(parameter.name, UNSET)
         if value is UNSET:
             value = parameter.default
         if value is None and not parameter.required and not parameter.type.nullable:
@@ -188,9 +188,9 @@ def _fields(expected: ObjectType, values: Mapping[Any, object], place: str) -> d
         if field is None:
             names = ", ".join(field.name for field in expected.fields)
             raise InvalidArgumentError(f"{place}: {expected.name} has no key {key!r}. It has {names}.")
-        if field.wire in given:
+        if field.name in given:
             raise InvalidArgumentError(f"{place}.{field.name}: expected one value, got two spellings of the key.")
-        given[field.wire] = value
+        given[field.name] = value
     arguments = given_arguments(expected.fields, given, f"{place}.")
     return {field.wire: checked(field.type, value, f"{place}.{field.name}") for field, value in arguments}
 

@@ -1,4 +1,4 @@
-"""Responses into models: bytes in, typed data out, `DecodeError` for what does not fit."""
+"""Decodes responses: bytes in, models out, `DecodeError` for a body that does not fit."""
 
 from __future__ import annotations
 
@@ -62,34 +62,27 @@ def decode_anything(operation: Operation[Any], response: Received, facts: CallFa
 
 @cache
 def decoder(operation: Operation[Any]) -> TypeAdapter[Any]:
-    """What reads the responses of an operation; built once."""
+    """The decoder of the responses of an operation; built once."""
     from pydantic import TypeAdapter
 
     module = import_module(operation.api.models)
-    models = tuple(getattr(module, name) for name in operation.response_body.models)
-    union: Any = models[0]
-    for other in models[1:]:
-        union = union | other
+    body, *others = (getattr(module, name) for name in operation.response_body.models)
+    for other in others:
+        body = body | other
     paging = operation.paging
     if paging is None:
-        return TypeAdapter(union)
-    if paging.items is None:
-        return TypeAdapter(_list_of(union))
-    return TypeAdapter(_envelope(union, paging.items, paging.next))
+        return TypeAdapter(body)
+    items: Any = GenericAlias(list, body)  # `list[body]`, for a type that is only known at run time
+    return TypeAdapter(items if paging.items is None else _envelope(items, paging.items, paging.next))
 
 
-def _list_of(item: Any) -> Any:
-    """`list[item]` for an item that is only known at run time."""
-    return GenericAlias(list, item)
-
-
-def _envelope(item: Any, items: str, token: str) -> Any:
+def _envelope(items: Any, key: str, token: str) -> Any:
     from pydantic import AliasChoices, ConfigDict, Field, create_model
 
     return create_model(
         "Envelope",
         __config__=ConfigDict(extra="allow"),
-        items=(_list_of(item), Field(validation_alias=items)),
+        items=(items, Field(validation_alias=key)),
         next=(str | None, Field(default=None, validation_alias=AliasChoices(token, token.replace("_", "-")))),
     )
 
@@ -106,33 +99,29 @@ def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], response: R
         raise _not_json(operation, response, facts)
     from .model import readable_place
 
-    place = readable_place(tuple(part for part in details[0]["loc"] if part not in operation.response_body.models))
+    models = operation.response_body.models
+    place = readable_place(tuple(part for part in details[0]["loc"] if part not in models))
     more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
     where = f"field {place}: " if place else ""
-    raise DecodeError(
-        f"{facts.operation}: the response does not fit {' | '.join(operation.response_body.models)}: "
-        f"{where}{details[0]['msg']}{more}. {_carried_out(facts)}",
+    problem = f"the response does not fit {' | '.join(models)}: {where}{details[0]['msg']}{more}"
+    raise _decode_error(operation, response, facts, problem, place)
+
+
+def _not_json(operation: Operation[Any], response: Received, facts: CallFacts) -> DecodeError:
+    kind = response.headers.get("content-type", "no content type")
+    got = f"{kind}, {len(response.content)} bytes" if response.content else "an empty body"
+    return _decode_error(operation, response, facts, f"the response ({response.status}): expected JSON, got {got}")
+
+
+def _decode_error(
+    operation: Operation[Any], response: Received, facts: CallFacts, problem: str, place: str = ""
+) -> DecodeError:
+    processed = replace(facts, request_outcome="processed").describe()
+    return DecodeError(
+        f"{facts.operation}: {problem}. The server processed the call; its response was not decoded ({processed}).",
         facts=facts,
         field=place,
         status=response.status,
         body=response.content,
         secret=operation.is_private,
     )
-
-
-def _not_json(operation: Operation[Any], response: Received, facts: CallFacts) -> DecodeError:
-    kind = response.headers.get("content-type", "no content type")
-    what = f"{kind}, {len(response.content)} bytes" if response.content else "an empty body"
-    return DecodeError(
-        f"{facts.operation}: the response ({response.status}) is not the JSON it should be, but {what}. "
-        f"{_carried_out(facts)}",
-        facts=facts,
-        status=response.status,
-        body=response.content,
-        secret=operation.is_private,
-    )
-
-
-def _carried_out(facts: CallFacts) -> str:
-    done = replace(facts, request_outcome="processed")
-    return f"The call was carried out; only its response was not understood ({done.describe()})."

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.operation import holds_secret
+from circleci_sdk._core.unset import UNSET
 
 from .arguments import checked, given_arguments
 from .slugs import check_segment, slug_segments
@@ -19,24 +20,23 @@ if TYPE_CHECKING:
 _SLUG_PARTS: Final[Mapping[str, int]] = {"project-slug": 3, "org-slug": 2}
 
 
-def encode_path(operation: Operation[Any], values: Mapping[str, object]) -> str:
+def encode_path(operation: Operation[Any], arguments: Mapping[str, object]) -> str:
     """The path of a call, below the host: every value escaped within its own segment."""
     path = operation.path
-    for parameter, value in given_arguments(operation.path_parameters, values):
-        holder = "{" + parameter.wire.replace("/", "}/{") + "}"
-        # Values are escaped, so none of them holds the braces of another parameter.
-        path = path.replace(holder, "/".join(quote(segment, safe="") for segment in _segments(parameter, value)))
+    for parameter, value in given_arguments(operation.path_parameters, arguments):
+        # Values are escaped, so that none of them holds the braces of another parameter.
+        path = path.replace("{" + parameter.wire.replace("/", "}/{") + "}", _escaped(parameter, value))
     return operation.api.base + path
 
 
-def _segments(parameter: Parameter, value: object) -> list[str]:
+def _escaped(parameter: Parameter, value: object) -> str:
     expected, place = parameter.type, parameter.name
     text = as_text(checked(expected, value, place))
     count = _SLUG_PARTS.get(expected.name)
     if count is None or (expected.name == "project-slug" and "/" not in parameter.wire and _is_uuid(text)):
         check_segment(text, place)
-        return [text]
-    return slug_segments(text, place, count=count, long_vcs=expected.long_vcs)
+        return quote(text, safe="")
+    return quote("/".join(slug_segments(text, place, count=count, long_vcs=expected.long_vcs)), safe="/")
 
 
 def _is_uuid(text: str) -> bool:
@@ -48,10 +48,10 @@ def as_text(ready: Any) -> str:
     return ready if isinstance(ready, str) else str(ready).lower()
 
 
-def encode_query(operation: Operation[Any], values: Mapping[str, object]) -> list[tuple[str, str]]:
+def encode_query(operation: Operation[Any], arguments: Mapping[str, object]) -> list[tuple[str, str]]:
     """The query of a call as pairs; a list repeats its key."""
     pairs: list[tuple[str, str]] = []
-    for parameter, value in given_arguments(operation.query_parameters, values):
+    for parameter, value in given_arguments(operation.query_parameters, arguments):
         ready = checked(parameter.type, value, parameter.name)
         texts = _list_texts(parameter, ready) if parameter.type.name == "list" else [as_text(ready)]
         pairs += ((name, text) for text in texts for name in (parameter.wire, *parameter.also))
@@ -69,12 +69,12 @@ def _list_texts(parameter: Parameter, ready: list[Any]) -> list[str]:
     return [",".join(texts)]
 
 
-def encode_body(operation: Operation[Any], values: Mapping[str, object]) -> bytes | None:
+def encode_body(operation: Operation[Any], arguments: Mapping[str, object]) -> bytes | None:
     """The JSON body of a call, or None when it has none."""
     if operation.body is None:
         return None
     fields: dict[str, Any] = {}
-    for parameter, value in given_arguments(operation.body, values):
+    for parameter, value in given_arguments(operation.body, arguments):
         ready = checked(parameter.type, value, parameter.name)
         fields.update((name, ready) for name in (parameter.wire, *parameter.also))
     if not fields and not operation.body_required:
@@ -102,10 +102,10 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
-def check_rules(operation: Operation[Any], given: frozenset[str]) -> None:
-    """Refuse combinations of arguments that the API refuses."""
+def check_rules(operation: Operation[Any], arguments: Mapping[str, object]) -> None:
+    """Refuse combinations of arguments that the API refuses. False counts as absent."""
     for kind, names in operation.rules:
-        have = [name for name in names if name in given]
+        have = [name for name in names if not any(arguments.get(name, UNSET) is absent for absent in (UNSET, False))]
         if kind == "needs" and have == [names[0]]:
             raise InvalidArgumentError(f"{names[0]}: expected {' or '.join(names[1:])} with it, got none.")
         if kind == "at_most_one" and len(have) > 1:

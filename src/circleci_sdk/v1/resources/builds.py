@@ -48,7 +48,7 @@ _LIST_RECENT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("offset", "offset", integer(minimum=0)),
     ),
     response_body=ResponseBody(("Build",)),
-    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    paging=Paging("offset", start="offset", size="page_size", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -66,7 +66,7 @@ _LIST_PROJECT_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("offset", "offset", integer(minimum=0)),
     ),
     response_body=ResponseBody(("Build",)),
-    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    paging=Paging("offset", start="offset", size="page_size", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -110,7 +110,7 @@ _LIST_BRANCH_BUILDS: Final[Operation[Build]] = Operation(
         Parameter("offset", "offset", integer(minimum=0)),
     ),
     response_body=ResponseBody(("Build",)),
-    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    paging=Paging("offset", start="offset", size="page_size", default_size=30, items=None),
     replayable=True,
     rate_group="v1.builds",
 )
@@ -319,7 +319,7 @@ class Builds(Resource):
         Returns:
             `Build` items, page by page.
         """
-        return self._pages(_LIST_RECENT_BUILDS, query={"shallow": shallow, "limit": page_size, "offset": offset})
+        return self._pages(_LIST_RECENT_BUILDS, {"shallow": shallow, "page_size": page_size, "offset": offset})
 
     def list_for_project(
         self,
@@ -350,8 +350,13 @@ class Builds(Resource):
         """
         return self._pages(
             _LIST_PROJECT_BUILDS,
-            path={"vcs-type/username/project": project_slug},
-            query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
+            {
+                "project_slug": project_slug,
+                "status_filter": status_filter,
+                "shallow": shallow,
+                "page_size": page_size,
+                "offset": offset,
+            },
         )
 
     @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
@@ -392,8 +397,8 @@ class Builds(Resource):
         """
         return await self._call(
             _TRIGGER_BUILD,
-            path={"vcs-type/username/project": project_slug},
-            body={
+            {
+                "project_slug": project_slug,
                 "job": job,
                 "branch": branch,
                 "revision": revision,
@@ -434,8 +439,14 @@ class Builds(Resource):
         """
         return self._pages(
             _LIST_BRANCH_BUILDS,
-            path={"vcs-type/username/project": project_slug, "branch": branch},
-            query={"filter": status_filter, "shallow": shallow, "limit": page_size, "offset": offset},
+            {
+                "project_slug": project_slug,
+                "branch": branch,
+                "status_filter": status_filter,
+                "shallow": shallow,
+                "page_size": page_size,
+                "offset": offset,
+            },
         )
 
     @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
@@ -474,8 +485,14 @@ class Builds(Resource):
         """
         return await self._call(
             _TRIGGER_BRANCH_BUILD,
-            path={"vcs-type/username/project": project_slug, "branch": branch},
-            body={"revision": revision, "tag": tag, "parallel": parallel, "build_parameters": build_parameters},
+            {
+                "project_slug": project_slug,
+                "branch": branch,
+                "revision": revision,
+                "tag": tag,
+                "parallel": parallel,
+                "build_parameters": build_parameters,
+            },
         )
 
     async def get(self, project_slug: str | ProjectSlug, build_num: int) -> BuildDetails:
@@ -494,7 +511,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(_GET_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_GET_BUILD, {"project_slug": project_slug, "build_num": build_num})
 
     def list_artifacts(self, project_slug: str | ProjectSlug, build_num: int) -> AsyncPager[Artifact]:
         """List the artifacts of a build.
@@ -512,7 +529,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return self._pages(_LIST_ARTIFACTS, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return self._pages(_LIST_ARTIFACTS, {"project_slug": project_slug, "build_num": build_num})
 
     def list_latest_artifacts(
         self,
@@ -538,9 +555,7 @@ class Builds(Resource):
             NotFoundError: The project is missing or hidden from this token, or its latest build has no artifacts.
         """
         return self._pages(
-            _LIST_LATEST_ARTIFACTS,
-            path={"vcs-type/username/project": project_slug},
-            query={"branch": branch, "filter": status_filter},
+            _LIST_LATEST_ARTIFACTS, {"project_slug": project_slug, "branch": branch, "status_filter": status_filter}
         )
 
     async def get_tests(self, project_slug: str | ProjectSlug, build_num: int) -> BuildTests:
@@ -559,9 +574,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(
-            _GET_TEST_METADATA, path={"vcs-type/username/project": project_slug, "build_num": build_num}
-        )
+        return await self._call(_GET_TEST_METADATA, {"project_slug": project_slug, "build_num": build_num})
 
     @deprecated("the API rejects it from 2027-02-01; use v2.pipelines.trigger", category=None)
     async def trigger_pipeline(
@@ -595,8 +608,7 @@ class Builds(Resource):
         """
         return await self._call(
             _TRIGGER_PROJECT_PIPELINE,
-            path={"vcs-type/username/project": project_slug},
-            body={"branch": branch, "revision": revision, "tag": tag},
+            {"project_slug": project_slug, "branch": branch, "revision": revision, "tag": tag},
         )
 
     @deprecated("the API rejects it from 2027-02-01; use v2.workflows.rerun", category=None)
@@ -622,9 +634,7 @@ class Builds(Resource):
             GoneError: The API no longer supports this operation.
         """
         return await self._call(
-            _RETRY_BUILD,
-            path={"vcs-type/username/project": project_slug, "build_num": build_num},
-            body={"no-cache": no_cache},
+            _RETRY_BUILD, {"project_slug": project_slug, "build_num": build_num, "no_cache": no_cache}
         )
 
     @deprecated("the API rejects it from 2027-02-01; use v2.workflows.rerun", category=None)
@@ -648,9 +658,7 @@ class Builds(Resource):
             NotFoundError: The build or its project is missing, or hidden from this token.
             GoneError: The API no longer supports this operation.
         """
-        return await self._call(
-            _RETRY_BUILD_WITH_SSH, path={"vcs-type/username/project": project_slug, "build_num": build_num}
-        )
+        return await self._call(_RETRY_BUILD_WITH_SSH, {"project_slug": project_slug, "build_num": build_num})
 
     async def cancel(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
         """Cancel a build.
@@ -670,7 +678,7 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(_CANCEL_BUILD, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_CANCEL_BUILD, {"project_slug": project_slug, "build_num": build_num})
 
     async def add_ssh_user(self, project_slug: str | ProjectSlug, build_num: int) -> Build:
         """Add the user of the token to the SSH users of a build.
@@ -690,4 +698,4 @@ class Builds(Resource):
         Raises:
             NotFoundError: The build or its project is missing, or hidden from this token.
         """
-        return await self._call(_ADD_SSH_USER, path={"vcs-type/username/project": project_slug, "build_num": build_num})
+        return await self._call(_ADD_SSH_USER, {"project_slug": project_slug, "build_num": build_num})

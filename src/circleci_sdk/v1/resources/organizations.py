@@ -68,7 +68,7 @@ class Organizations(Resource):
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_ORG_SETTINGS, path={"vcs-type/username": org_slug})
+        return await self._call(_GET_ORG_SETTINGS, {"org_slug": org_slug})
 
     async def update_settings(self, org_slug: str, *, feature_flags: Mapping[str, Any]) -> None:
         """Change settings of an organization.
@@ -84,6 +84,4 @@ class Organizations(Resource):
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        await self._call(
-            _UPDATE_ORG_SETTINGS, path={"vcs-type/username": org_slug}, body={"feature_flags": feature_flags}
-        )
+        await self._call(_UPDATE_ORG_SETTINGS, {"org_slug": org_slug, "feature_flags": feature_flags})

@@ -369,7 +369,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The repository is missing, or hidden from this token.
         """
-        return await self._call(_FOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_FOLLOW_PROJECT, {"project_slug": project_slug})
 
     async def unfollow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Unfollow a project.
@@ -386,7 +386,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_UNFOLLOW_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_UNFOLLOW_PROJECT, {"project_slug": project_slug})
 
     async def enable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Enable builds of a project.
@@ -404,7 +404,7 @@ class Projects(Resource):
             PermissionDeniedError: The code host rejected the request. The message may be its response as a JSON string.
             NotFoundError: The repository is missing, or hidden from this token.
         """
-        return await self._call(_ENABLE_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_ENABLE_PROJECT, {"project_slug": project_slug})
 
     async def disable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Disable builds of a project.
@@ -421,7 +421,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_DISABLE_PROJECT, path={"vcs-type/username/project": project_slug})
+        return await self._call(_DISABLE_PROJECT, {"project_slug": project_slug})
 
     async def get_settings(
         self, project_slug: str | ProjectSlug, *, ssh_key_digest: KeyDigest | Unset = UNSET
@@ -443,11 +443,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _GET_PROJECT_SETTINGS,
-            path={"vcs-type/username/project": project_slug},
-            query={"ssh-key-digest": ssh_key_digest},
-        )
+        return await self._call(_GET_PROJECT_SETTINGS, {"project_slug": project_slug, "ssh_key_digest": ssh_key_digest})
 
     async def update_settings(self, project_slug: str | ProjectSlug, *, feature_flags: Mapping[str, Any]) -> None:
         """Change feature flags of a project.
@@ -462,11 +458,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        await self._call(
-            _UPDATE_PROJECT_SETTINGS,
-            path={"vcs-type/username/project": project_slug},
-            body={"feature_flags": feature_flags},
-        )
+        await self._call(_UPDATE_PROJECT_SETTINGS, {"project_slug": project_slug, "feature_flags": feature_flags})
 
     def list_env_vars(self, project_slug: str | ProjectSlug) -> AsyncPager[ProjectEnvVar]:
         """List the environment variables of a project.
@@ -483,7 +475,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(_LIST_ENV_VARS, path={"vcs-type/username/project": project_slug})
+        return self._pages(_LIST_ENV_VARS, {"project_slug": project_slug})
 
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
@@ -504,9 +496,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _ADD_ENV_VAR, path={"vcs-type/username/project": project_slug}, body={"name": name, "value": value}
-        )
+        return await self._call(_ADD_ENV_VAR, {"project_slug": project_slug, "name": name, "value": value})
 
     async def get_env_var(self, project_slug: str | ProjectSlug, name: str) -> ProjectEnvVar:
         """Get one environment variable of a project.
@@ -524,7 +514,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(_GET_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
+        return await self._call(_GET_ENV_VAR, {"project_slug": project_slug, "name": name})
 
     async def delete_env_var(self, project_slug: str | ProjectSlug, name: str) -> MessageResponse:
         """Delete an environment variable of a project.
@@ -542,7 +532,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_ENV_VAR, path={"vcs-type/username/project": project_slug, "name": name})
+        return await self._call(_DELETE_ENV_VAR, {"project_slug": project_slug, "name": name})
 
     def list_checkout_keys(
         self, project_slug: str | ProjectSlug, *, digest: KeyDigest | Unset = UNSET
@@ -562,9 +552,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(
-            _LIST_CHECKOUT_KEYS, path={"vcs-type/username/project": project_slug}, query={"digest": digest}
-        )
+        return self._pages(_LIST_CHECKOUT_KEYS, {"project_slug": project_slug, "digest": digest})
 
     async def create_checkout_key(self, project_slug: str | ProjectSlug, *, key_type: CheckoutKeyType) -> CheckoutKey:
         """Create a checkout key for a project.
@@ -586,9 +574,7 @@ class Projects(Resource):
             PermissionDeniedError: The token may not create keys for this project.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _CREATE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug}, body={"type": key_type}
-        )
+        return await self._call(_CREATE_CHECKOUT_KEY, {"project_slug": project_slug, "key_type": key_type})
 
     async def get_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> CheckoutKey:
         """Get one checkout key of a project.
@@ -606,9 +592,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(
-            _GET_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
-        )
+        return await self._call(_GET_CHECKOUT_KEY, {"project_slug": project_slug, "fingerprint": fingerprint})
 
     async def delete_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> MessageResponse:
         """Delete a checkout key of a project.
@@ -626,9 +610,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(
-            _DELETE_CHECKOUT_KEY, path={"vcs-type/username/project": project_slug, "fingerprint": fingerprint}
-        )
+        return await self._call(_DELETE_CHECKOUT_KEY, {"project_slug": project_slug, "fingerprint": fingerprint})
 
     async def create_ssh_key(
         self, project_slug: str | ProjectSlug, *, private_key: str | SecretStr, hostname: str | Unset = UNSET
@@ -650,11 +632,7 @@ class Projects(Resource):
             BadRequestError: The private key is missing or invalid.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        await self._call(
-            _ADD_SSH_KEY,
-            path={"vcs-type/username/project": project_slug},
-            body={"private_key": private_key, "hostname": hostname},
-        )
+        await self._call(_ADD_SSH_KEY, {"project_slug": project_slug, "private_key": private_key, "hostname": hostname})
 
     async def delete_ssh_key(
         self, project_slug: str | ProjectSlug, *, fingerprint: str, hostname: str | Unset = UNSET
@@ -673,9 +651,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         await self._call(
-            _DELETE_SSH_KEY,
-            path={"vcs-type/username/project": project_slug},
-            body={"fingerprint": fingerprint, "hostname": hostname},
+            _DELETE_SSH_KEY, {"project_slug": project_slug, "fingerprint": fingerprint, "hostname": hostname}
         )
 
     def list_tokens(self, project_slug: str | ProjectSlug) -> AsyncPager[ProjectToken]:
@@ -695,7 +671,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(_LIST_PROJECT_TOKENS, path={"vcs-type/username/project": project_slug})
+        return self._pages(_LIST_PROJECT_TOKENS, {"project_slug": project_slug})
 
     async def create_token(
         self, project_slug: str | ProjectSlug, *, scope: ProjectTokenScope, label: str
@@ -718,11 +694,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _CREATE_PROJECT_TOKEN,
-            path={"vcs-type/username/project": project_slug},
-            body={"scope": scope, "label": label},
-        )
+        return await self._call(_CREATE_PROJECT_TOKEN, {"project_slug": project_slug, "scope": scope, "label": label})
 
     async def delete_build_cache(self, project_slug: str | ProjectSlug) -> StatusResponse:
         """Delete the dependency cache of a project.
@@ -739,4 +711,4 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_CLEAR_BUILD_CACHE, path={"vcs-type/username/project": project_slug})
+        return await self._call(_CLEAR_BUILD_CACHE, {"project_slug": project_slug})

@@ -37,7 +37,7 @@ _LIST_USER_REPOS: Final[Operation[UserRepo]] = Operation(
     path_parameters=(Parameter("vcs_type", "vcs-type", STRING, required=True),),
     query_parameters=(Parameter("page_size", "per-page", INTEGER), Parameter("page", "page", integer(minimum=1))),
     response_body=ResponseBody(("UserRepo",)),
-    paging=Paging("number", start="page", size="per-page", items=None),
+    paging=Paging("number", start="page", size="page_size", items=None),
     replayable=True,
     rate_group="v1.users",
     undocumented=True,
@@ -102,7 +102,7 @@ class Users(Resource):
         Returns:
             `UserRepo` items, page by page.
         """
-        return self._pages(_LIST_USER_REPOS, path={"vcs-type": vcs_type}, query={"per-page": page_size, "page": page})
+        return self._pages(_LIST_USER_REPOS, {"vcs_type": vcs_type, "page_size": page_size, "page": page})
 
     async def create_ssh_key(self) -> None:
         """Add a CircleCI key to the GitHub account of the user.
@@ -126,4 +126,4 @@ class Users(Resource):
         Raises:
             PermissionDeniedError: The key is invalid.
         """
-        await self._call(_ADD_HEROKU_KEY, body={"apikey": apikey})
+        await self._call(_ADD_HEROKU_KEY, {"apikey": apikey})

@@ -69,7 +69,7 @@ _LIST_CONTEXTS: Final[Operation[Context]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("Context",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     rules=(Rule("exactly_one", ("owner_id", "owner_slug")),),
     replayable=True,
     rate_group="v2.contexts",
@@ -120,7 +120,7 @@ _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Oper
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("ContextEnvVar",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -163,7 +163,7 @@ _GET_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("ContextRestriction",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -251,13 +251,13 @@ class Contexts(Resource):
         """
         return self._pages(
             _LIST_CONTEXTS,
-            query={
-                "owner-id": owner_id,
-                "owner-slug": owner_slug,
-                "owner-type": owner_type,
+            {
+                "owner_id": owner_id,
+                "owner_slug": owner_slug,
+                "owner_type": owner_type,
                 "name": name,
-                "include-env-vars": include_env_vars,
-                "page-token": page_token,
+                "include_env_vars": include_env_vars,
+                "page_token": page_token,
             },
         )
 
@@ -280,7 +280,7 @@ class Contexts(Resource):
             BadRequestError: The owner is invalid; on circleci.com it must be an organization.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_CREATE_CONTEXT, body={"name": name, "owner": owner})
+        return await self._call(_CREATE_CONTEXT, {"name": name, "owner": owner})
 
     async def get(self, context_id: str | UUID) -> Context:
         """Get one context.
@@ -295,7 +295,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return await self._call(_GET_CONTEXT, path={"context_id": context_id})
+        return await self._call(_GET_CONTEXT, {"context_id": context_id})
 
     async def delete(self, context_id: str | UUID) -> MessageResponse:
         """Delete a context and its variables.
@@ -310,7 +310,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return await self._call(_DELETE_CONTEXT, path={"context_id": context_id})
+        return await self._call(_DELETE_CONTEXT, {"context_id": context_id})
 
     def list_env_vars(self, context_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[ContextEnvVar]:
         """List the environment variables of a context.
@@ -330,7 +330,7 @@ class Contexts(Resource):
             NotFoundError: The context is missing; usually the response is 403.
         """
         return self._pages(
-            _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, path={"context_id": context_id}, query={"page-token": page_token}
+            _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, {"context_id": context_id, "page_token": page_token}
         )
 
     async def set_env_var(self, context_id: str | UUID, name: str, *, value: str | SecretStr) -> ContextEnvVar:
@@ -351,9 +351,7 @@ class Contexts(Resource):
             NotFoundError: The context is missing; usually the response is 403.
         """
         return await self._call(
-            _ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT,
-            path={"context_id": context_id, "env_var_name": name},
-            body={"value": value},
+            _ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT, {"context_id": context_id, "name": name, "value": value}
         )
 
     async def delete_env_var(self, context_id: str | UUID, name: str) -> MessageResponse:
@@ -370,9 +368,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The variable or the context is missing.
         """
-        return await self._call(
-            _DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT, path={"context_id": context_id, "env_var_name": name}
-        )
+        return await self._call(_DELETE_ENVIRONMENT_VARIABLE_FROM_CONTEXT, {"context_id": context_id, "name": name})
 
     def list_restrictions(
         self, context_id: str | UUID, *, page_token: str | Unset = UNSET
@@ -392,7 +388,7 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return self._pages(_GET_CONTEXT_RESTRICTIONS, path={"context_id": context_id}, query={"page-token": page_token})
+        return self._pages(_GET_CONTEXT_RESTRICTIONS, {"context_id": context_id, "page_token": page_token})
 
     async def create_restriction(
         self,
@@ -425,8 +421,8 @@ class Contexts(Resource):
         """
         return await self._call(
             _CREATE_CONTEXT_RESTRICTION,
-            path={"context_id": context_id},
-            body={
+            {
+                "context_id": context_id,
                 "restriction_type": restriction_type,
                 "restriction_value": restriction_value,
                 "project_id": project_id,
@@ -449,5 +445,5 @@ class Contexts(Resource):
             NotFoundError: The restriction or the context is missing.
         """
         return await self._call(
-            _DELETE_CONTEXT_RESTRICTION, path={"context_id": context_id, "restriction_id": restriction_id}
+            _DELETE_CONTEXT_RESTRICTION, {"context_id": context_id, "restriction_id": restriction_id}
         )

@@ -33,7 +33,7 @@ _LIST_COMPONENTS: Final[Operation[DeployComponent]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("DeployComponent",)),
-    paging=Paging("token", start="page-token", size="page-size"),
+    paging=Paging("token", start="page_token", size="page_size"),
     replayable=True,
     rate_group="v2.deploys",
 )
@@ -57,7 +57,7 @@ _LIST_COMPONENT_VERSIONS: Final[Operation[DeployComponentVersion]] = Operation(
     path_parameters=(Parameter("component_id", "component_id", ID, required=True),),
     query_parameters=(Parameter("environment_id", "environment-id", ID), Parameter("page_token", "page-token", STRING)),
     response_body=ResponseBody(("DeployComponentVersion",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.deploys",
 )
@@ -73,7 +73,7 @@ _LIST_ENVIRONMENTS: Final[Operation[DeployEnvironment]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("DeployEnvironment",)),
-    paging=Paging("token", start="page-token", size="page-size"),
+    paging=Paging("token", start="page_token", size="page_size"),
     replayable=True,
     rate_group="v2.deploys",
 )
@@ -158,12 +158,12 @@ class Deploys(Resource):
         """
         return self._pages(
             _LIST_COMPONENTS,
-            query={
-                "org-id": org_id,
-                "project-id": project_id,
-                "component-name": component_name,
-                "page-size": page_size,
-                "page-token": page_token,
+            {
+                "org_id": org_id,
+                "project_id": project_id,
+                "component_name": component_name,
+                "page_size": page_size,
+                "page_token": page_token,
             },
         )
 
@@ -182,7 +182,7 @@ class Deploys(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The component is missing, or hidden from this token.
         """
-        return await self._call(_GET_COMPONENT, path={"component_id": component_id})
+        return await self._call(_GET_COMPONENT, {"component_id": component_id})
 
     def list_component_versions(
         self, component_id: str | UUID, *, environment_id: str | UUID | Unset = UNSET, page_token: str | Unset = UNSET
@@ -206,8 +206,7 @@ class Deploys(Resource):
         """
         return self._pages(
             _LIST_COMPONENT_VERSIONS,
-            path={"component_id": component_id},
-            query={"environment-id": environment_id, "page-token": page_token},
+            {"component_id": component_id, "environment_id": environment_id, "page_token": page_token},
         )
 
     def list_environments(
@@ -230,9 +229,7 @@ class Deploys(Resource):
             BadRequestError: A parameter is missing or malformed.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return self._pages(
-            _LIST_ENVIRONMENTS, query={"org-id": org_id, "page-size": page_size, "page-token": page_token}
-        )
+        return self._pages(_LIST_ENVIRONMENTS, {"org_id": org_id, "page_size": page_size, "page_token": page_token})
 
     async def get_environment(self, environment_id: str | UUID) -> DeployEnvironment:
         """Get one deployment environment.
@@ -249,7 +246,7 @@ class Deploys(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The environment is missing, or hidden from this token.
         """
-        return await self._call(_GET_ENVIRONMENT, path={"environment_id": environment_id})
+        return await self._call(_GET_ENVIRONMENT, {"environment_id": environment_id})
 
     async def rollback(
         self,
@@ -290,8 +287,8 @@ class Deploys(Resource):
         """
         return await self._call(
             _ROLLBACK_PROJECT,
-            path={"project_id": project_id},
-            body={
+            {
+                "project_id": project_id,
                 "component_name": component_name,
                 "current_version": current_version,
                 "environment_name": environment_name,

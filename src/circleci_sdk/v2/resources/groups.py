@@ -27,7 +27,7 @@ _GET_ORGANIZATION_GROUPS: Final[Operation[Group]] = Operation(
     path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("page_token", "page-token", STRING)),
     response_body=ResponseBody(("Group",)),
-    paging=Paging("token", start="page-token", size="limit"),
+    paging=Paging("token", start="page_token", size="page_size"),
     replayable=True,
     rate_group="v2.groups",
 )
@@ -107,7 +107,7 @@ class Groups(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            _GET_ORGANIZATION_GROUPS, path={"org_id": org_id}, query={"limit": page_size, "page-token": page_token}
+            _GET_ORGANIZATION_GROUPS, {"org_id": org_id, "page_size": page_size, "page_token": page_token}
         )
 
     async def create(self, org_id: str | UUID, *, name: str, description: str | Unset = UNSET) -> Group:
@@ -130,7 +130,7 @@ class Groups(Resource):
             ConflictError: The organization already has a group of this name, or 100 groups.
         """
         return await self._call(
-            _CREATE_ORGANIZATION_GROUP, path={"org_id": org_id}, body={"name": name, "description": description}
+            _CREATE_ORGANIZATION_GROUP, {"org_id": org_id, "name": name, "description": description}
         )
 
     async def get(self, org_id: str | UUID, group_id: str | UUID) -> Group:
@@ -147,7 +147,7 @@ class Groups(Resource):
             PermissionDeniedError: The token may not see the group, or the group is missing.
             NotFoundError: The group is missing; usually the response is 403.
         """
-        return await self._call(_GET_GROUP, path={"org_id": org_id, "group_id": group_id})
+        return await self._call(_GET_GROUP, {"org_id": org_id, "group_id": group_id})
 
     async def delete(self, org_id: str | UUID, group_id: str | UUID) -> MessageResponse | None:
         """Delete a group of an organization.
@@ -164,4 +164,4 @@ class Groups(Resource):
             PermissionDeniedError: The token may not delete the group, or the group is missing.
             NotFoundError: The group is missing; usually the response is 403.
         """
-        return await self._call(_DELETE_GROUP, path={"org_id": org_id, "group_id": group_id})
+        return await self._call(_DELETE_GROUP, {"org_id": org_id, "group_id": group_id})

@@ -148,7 +148,7 @@ _GET_PROJECT_WORKFLOW_METRICS: Final[Operation[WorkflowMetrics]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("WorkflowMetrics",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
@@ -171,7 +171,7 @@ _GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("WorkflowRun",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")), Rule("needs", ("end_date", "start_date"))),
     replayable=True,
     rate_group="v2.insights",
@@ -194,7 +194,7 @@ _GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operat
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("WorkflowJobMetrics",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     rules=(Rule("at_most_one", ("branch", "all_branches")),),
     replayable=True,
     rate_group="v2.insights",
@@ -217,7 +217,7 @@ _GET_JOB_TIMESERIES: Final[Operation[JobTimeseriesPoint]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("JobTimeseriesPoint",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     rules=(Rule("needs", ("end_date", "start_date")),),
     replayable=True,
     rate_group="v2.insights",
@@ -267,8 +267,7 @@ class Insights(Resource):
         """
         return await self._call(
             _GET_ORG_SUMMARY_DATA,
-            path={"org-slug": org_slug},
-            query={"reporting-window": reporting_window, "project-names": project_names},
+            {"org_slug": org_slug, "reporting_window": reporting_window, "project_names": project_names},
         )
 
     async def get_project_summary(
@@ -299,8 +298,12 @@ class Insights(Resource):
         """
         return await self._call(
             _GET_PROJECT_WORKFLOWS_PAGE_DATA,
-            path={"project-slug": project_slug},
-            query={"branches": branches, "workflow-names": workflow_names, "reporting-window": reporting_window},
+            {
+                "project_slug": project_slug,
+                "branches": branches,
+                "workflow_names": workflow_names,
+                "reporting_window": reporting_window,
+            },
         )
 
     async def get_workflow_summary(
@@ -330,8 +333,12 @@ class Insights(Resource):
         """
         return await self._call(
             _GET_WORKFLOW_SUMMARY,
-            path={"project-slug": project_slug, "workflow-name": workflow_name},
-            query={"branch": branch, "all-branches": all_branches},
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
+                "branch": branch,
+                "all_branches": all_branches,
+            },
         )
 
     async def get_branches(
@@ -353,7 +360,7 @@ class Insights(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(
-            _GET_ALL_INSIGHTS_BRANCHES, path={"project-slug": project_slug}, query={"workflow-name": workflow_name}
+            _GET_ALL_INSIGHTS_BRANCHES, {"project_slug": project_slug, "workflow_name": workflow_name}
         )
 
     async def get_flaky_tests(self, project_slug: str | ProjectSlug) -> FlakyTests:
@@ -371,7 +378,7 @@ class Insights(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_GET_FLAKY_TESTS, path={"project-slug": project_slug})
+        return await self._call(_GET_FLAKY_TESTS, {"project_slug": project_slug})
 
     async def get_test_metrics(
         self,
@@ -402,8 +409,12 @@ class Insights(Resource):
         """
         return await self._call(
             _GET_PROJECT_WORKFLOW_TEST_METRICS,
-            path={"project-slug": project_slug, "workflow-name": workflow_name},
-            query={"branch": branch, "all-branches": all_branches},
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
+                "branch": branch,
+                "all_branches": all_branches,
+            },
         )
 
     def list_workflow_metrics(
@@ -439,12 +450,12 @@ class Insights(Resource):
         """
         return self._pages(
             _GET_PROJECT_WORKFLOW_METRICS,
-            path={"project-slug": project_slug},
-            query={
+            {
+                "project_slug": project_slug,
                 "branch": branch,
-                "all-branches": all_branches,
-                "reporting-window": reporting_window,
-                "page-token": page_token,
+                "all_branches": all_branches,
+                "reporting_window": reporting_window,
+                "page_token": page_token,
             },
         )
 
@@ -484,13 +495,14 @@ class Insights(Resource):
         """
         return self._pages(
             _GET_PROJECT_WORKFLOW_RUNS,
-            path={"project-slug": project_slug, "workflow-name": workflow_name},
-            query={
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
                 "branch": branch,
-                "all-branches": all_branches,
-                "start-date": start_date,
-                "end-date": end_date,
-                "page-token": page_token,
+                "all_branches": all_branches,
+                "start_date": start_date,
+                "end_date": end_date,
+                "page_token": page_token,
             },
         )
 
@@ -531,13 +543,14 @@ class Insights(Resource):
         """
         return self._pages(
             _GET_PROJECT_WORKFLOW_JOB_METRICS,
-            path={"project-slug": project_slug, "workflow-name": workflow_name},
-            query={
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
                 "branch": branch,
-                "all-branches": all_branches,
-                "reporting-window": reporting_window,
-                "job-name": job_name,
-                "page-token": page_token,
+                "all_branches": all_branches,
+                "reporting_window": reporting_window,
+                "job_name": job_name,
+                "page_token": page_token,
             },
         )
 
@@ -577,12 +590,13 @@ class Insights(Resource):
         """
         return self._pages(
             _GET_JOB_TIMESERIES,
-            path={"project-slug": project_slug, "workflow-name": workflow_name},
-            query={
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
                 "branch": branch,
                 "granularity": granularity,
-                "start-date": start_date,
-                "end-date": end_date,
-                "page-token": page_token,
+                "start_date": start_date,
+                "end_date": end_date,
+                "page_token": page_token,
             },
         )

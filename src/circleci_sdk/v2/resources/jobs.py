@@ -70,7 +70,7 @@ _GET_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("Artifact",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.jobs",
 )
@@ -86,7 +86,7 @@ _GET_TESTS: Final[Operation[JobTest]] = Operation(
     ),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("JobTest",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.jobs",
 )
@@ -119,7 +119,7 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
-        return await self._call(_GET_JOB_DETAILS, path={"project-slug": project_slug, "job-number": job_number})
+        return await self._call(_GET_JOB_DETAILS, {"project_slug": project_slug, "job_number": job_number})
 
     async def cancel(self, project_slug: str | ProjectSlug, job_number: int) -> MessageResponse:
         """Cancel a job by its number.
@@ -137,9 +137,7 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
-        return await self._call(
-            _CANCEL_JOB_BY_JOB_NUMBER, path={"project-slug": project_slug, "job-number": job_number}
-        )
+        return await self._call(_CANCEL_JOB_BY_JOB_NUMBER, {"project_slug": project_slug, "job_number": job_number})
 
     async def cancel_by_id(self, job_id: str | UUID) -> MessageResponse:
         """Cancel a job by its id.
@@ -157,7 +155,7 @@ class Jobs(Resource):
             PermissionDeniedError: This token may not cancel the job.
             NotFoundError: The job is missing, or hidden from this token.
         """
-        return await self._call(_CANCEL_JOB_BY_JOB_ID, path={"job-id": job_id})
+        return await self._call(_CANCEL_JOB_BY_JOB_ID, {"job_id": job_id})
 
     def list_artifacts(
         self, project_slug: str | ProjectSlug, job_number: int, *, page_token: str | Unset = UNSET
@@ -180,9 +178,7 @@ class Jobs(Resource):
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
         return self._pages(
-            _GET_JOB_ARTIFACTS,
-            path={"project-slug": project_slug, "job-number": job_number},
-            query={"page-token": page_token},
+            _GET_JOB_ARTIFACTS, {"project_slug": project_slug, "job_number": job_number, "page_token": page_token}
         )
 
     def list_tests(
@@ -206,5 +202,5 @@ class Jobs(Resource):
             NotFoundError: The job or the project is missing, or hidden from this token.
         """
         return self._pages(
-            _GET_TESTS, path={"project-slug": project_slug, "job-number": job_number}, query={"page-token": page_token}
+            _GET_TESTS, {"project_slug": project_slug, "job_number": job_number, "page_token": page_token}
         )

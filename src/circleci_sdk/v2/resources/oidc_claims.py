@@ -133,7 +133,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not read these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_ORG_CLAIMS, path={"orgID": org_id})
+        return await self._call(_GET_ORG_CLAIMS, {"org_id": org_id})
 
     async def update_for_org(
         self, org_id: str | UUID, *, audience: Sequence[str] | Unset = UNSET, ttl: str | Unset = UNSET
@@ -156,7 +156,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not change these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_PATCH_ORG_CLAIMS, path={"orgID": org_id}, body={"audience": audience, "ttl": ttl})
+        return await self._call(_PATCH_ORG_CLAIMS, {"org_id": org_id, "audience": audience, "ttl": ttl})
 
     async def delete_for_org(self, org_id: str | UUID, *, claims: Sequence[OidcClaim]) -> models.OidcClaims:
         """Delete custom OIDC claims of an organization.
@@ -173,7 +173,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not change these claims.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_ORG_CLAIMS, path={"orgID": org_id}, query={"claims": claims})
+        return await self._call(_DELETE_ORG_CLAIMS, {"org_id": org_id, "claims": claims})
 
     async def get_for_project(self, org_id: str | UUID, project_id: str | UUID) -> models.OidcClaims:
         """Get the custom OIDC claims of a project.
@@ -192,7 +192,7 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not read these claims.
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
-        return await self._call(_GET_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id})
+        return await self._call(_GET_PROJECT_CLAIMS, {"org_id": org_id, "project_id": project_id})
 
     async def update_for_project(
         self,
@@ -222,9 +222,7 @@ class OidcClaims(Resource):
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
         return await self._call(
-            _PATCH_PROJECT_CLAIMS,
-            path={"orgID": org_id, "projectID": project_id},
-            body={"audience": audience, "ttl": ttl},
+            _PATCH_PROJECT_CLAIMS, {"org_id": org_id, "project_id": project_id, "audience": audience, "ttl": ttl}
         )
 
     async def delete_for_project(
@@ -245,6 +243,4 @@ class OidcClaims(Resource):
             PermissionDeniedError: The token may not change these claims.
             NotFoundError: The organization or the project is missing, or hidden from this token.
         """
-        return await self._call(
-            _DELETE_PROJECT_CLAIMS, path={"orgID": org_id, "projectID": project_id}, query={"claims": claims}
-        )
+        return await self._call(_DELETE_PROJECT_CLAIMS, {"org_id": org_id, "project_id": project_id, "claims": claims})

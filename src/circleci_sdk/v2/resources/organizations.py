@@ -73,7 +73,7 @@ _LIST_URL_ORB_ALLOW_LIST_ENTRIES: Final[Operation[OrbAllowListEntry]] = Operatio
     path_parameters=(Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("OrbAllowListEntry",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.organizations",
 )
@@ -139,7 +139,7 @@ class Organizations(Resource):
         Returns:
             The organization.
         """
-        return await self._call(_CREATE_ORGANIZATION, body={"name": name, "vcs_type": vcs_type})
+        return await self._call(_CREATE_ORGANIZATION, {"name": name, "vcs_type": vcs_type})
 
     async def get(self, org_slug_or_id: str) -> Organization:
         """Get one organization.
@@ -153,7 +153,7 @@ class Organizations(Resource):
         Raises:
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
+        return await self._call(_GET_ORGANIZATION, {"org_slug_or_id": org_slug_or_id})
 
     async def delete(self, org_slug_or_id: str) -> MessageResponse:
         """Delete an organization and everything in it.
@@ -170,7 +170,7 @@ class Organizations(Resource):
             PermissionDeniedError: The organization has an active paid plan.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_ORGANIZATION, path={"org-slug-or-id": org_slug_or_id})
+        return await self._call(_DELETE_ORGANIZATION, {"org_slug_or_id": org_slug_or_id})
 
     def list_orb_allow_list_entries(
         self, org_slug_or_id: str, *, page_token: str | Unset = UNSET
@@ -191,7 +191,7 @@ class Organizations(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return self._pages(
-            _LIST_URL_ORB_ALLOW_LIST_ENTRIES, path={"org-slug-or-id": org_slug_or_id}, query={"page-token": page_token}
+            _LIST_URL_ORB_ALLOW_LIST_ENTRIES, {"org_slug_or_id": org_slug_or_id, "page_token": page_token}
         )
 
     async def create_orb_allow_list_entry(
@@ -217,8 +217,7 @@ class Organizations(Resource):
         """
         return await self._call(
             _CREATE_URL_ORB_ALLOW_LIST_ENTRY,
-            path={"org-slug-or-id": org_slug_or_id},
-            body={"name": name, "prefix": prefix, "auth": auth},
+            {"org_slug_or_id": org_slug_or_id, "name": name, "prefix": prefix, "auth": auth},
         )
 
     async def delete_orb_allow_list_entry(
@@ -238,5 +237,5 @@ class Organizations(Resource):
         """
         return await self._call(
             _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
-            path={"org-slug-or-id": org_slug_or_id, "allow-list-entry-id": allow_list_entry_id},
+            {"org_slug_or_id": org_slug_or_id, "allow_list_entry_id": allow_list_entry_id},
         )

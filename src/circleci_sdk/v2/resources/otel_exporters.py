@@ -103,7 +103,7 @@ class OtelExporters(Resource):
         Returns:
             `OtelExporter` items, all of them in one page.
         """
-        return self._pages(_LIST_OTEL_EXPORTERS, query={"org-id": org_id})
+        return self._pages(_LIST_OTEL_EXPORTERS, {"org_id": org_id})
 
     async def create(
         self,
@@ -134,13 +134,7 @@ class OtelExporters(Resource):
         """
         return await self._call(
             _CREATE_OTEL_EXPORTER,
-            body={
-                "org_id": org_id,
-                "endpoint": endpoint,
-                "protocol": protocol,
-                "insecure": insecure,
-                "headers": headers,
-            },
+            {"org_id": org_id, "endpoint": endpoint, "protocol": protocol, "insecure": insecure, "headers": headers},
         )
 
     async def delete(self, otel_exporter_id: str | UUID) -> MessageResponse | None:
@@ -160,4 +154,4 @@ class OtelExporters(Resource):
         Raises:
             NotFoundError: The exporter is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_OTEL_EXPORTER, path={"otel_exporter_id": otel_exporter_id})
+        return await self._call(_DELETE_OTEL_EXPORTER, {"otel_exporter_id": otel_exporter_id})

@@ -164,7 +164,7 @@ class PipelineDefinitions(Resource):
             BadRequestError: The id is malformed.
             NotFoundError: The project is missing or hidden from this token, or this is CircleCI Server.
         """
-        return self._pages(_LIST_PIPELINE_DEFINITIONS, path={"project_id": project_id})
+        return self._pages(_LIST_PIPELINE_DEFINITIONS, {"project_id": project_id})
 
     async def create(
         self,
@@ -202,8 +202,8 @@ class PipelineDefinitions(Resource):
         """
         return await self._call(
             _CREATE_PIPELINE_DEFINITION,
-            path={"project_id": project_id},
-            body={
+            {
+                "project_id": project_id,
                 "name": name,
                 "config_source": config_source,
                 "checkout_source": checkout_source,
@@ -226,7 +226,7 @@ class PipelineDefinitions(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            _GET_PIPELINE_DEFINITION, path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id}
+            _GET_PIPELINE_DEFINITION, {"project_id": project_id, "pipeline_definition_id": pipeline_definition_id}
         )
 
     async def update(
@@ -262,8 +262,9 @@ class PipelineDefinitions(Resource):
         """
         return await self._call(
             _UPDATE_PIPELINE_DEFINITION,
-            path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
-            body={
+            {
+                "project_id": project_id,
+                "pipeline_definition_id": pipeline_definition_id,
                 "name": name,
                 "config_source": config_source,
                 "checkout_source": checkout_source,
@@ -286,6 +287,5 @@ class PipelineDefinitions(Resource):
             NotFoundError: The pipeline definition is missing or hidden from this token, or this is CircleCI Server.
         """
         return await self._call(
-            _DELETE_PIPELINE_DEFINITION,
-            path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
+            _DELETE_PIPELINE_DEFINITION, {"project_id": project_id, "pipeline_definition_id": pipeline_definition_id}
         )

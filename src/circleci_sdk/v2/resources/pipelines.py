@@ -68,7 +68,7 @@ _LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("Pipeline",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -81,7 +81,7 @@ _LIST_PIPELINES_FOR_PROJECT: Final[Operation[Pipeline]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("branch", "branch", STRING), Parameter("page_token", "page-token", STRING)),
     response_body=ResponseBody(("Pipeline",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -112,7 +112,7 @@ _LIST_MY_PIPELINES: Final[Operation[Pipeline]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("Pipeline",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -172,7 +172,7 @@ _LIST_WORKFLOWS_BY_PIPELINE_ID: Final[Operation[Workflow]] = Operation(
     path_parameters=(Parameter("pipeline_id", "pipeline-id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("Workflow",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.pipelines",
 )
@@ -246,7 +246,7 @@ class Pipelines(Resource):
         Returns:
             `Pipeline` items, page by page.
         """
-        return self._pages(_LIST_PIPELINES, query={"org-slug": org_slug, "mine": mine, "page-token": page_token})
+        return self._pages(_LIST_PIPELINES, {"org_slug": org_slug, "mine": mine, "page_token": page_token})
 
     def list_for_project(
         self, project_slug: str | ProjectSlug, *, branch: str | Unset = UNSET, page_token: str | Unset = UNSET
@@ -269,9 +269,7 @@ class Pipelines(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            _LIST_PIPELINES_FOR_PROJECT,
-            path={"project-slug": project_slug},
-            query={"branch": branch, "page-token": page_token},
+            _LIST_PIPELINES_FOR_PROJECT, {"project_slug": project_slug, "branch": branch, "page_token": page_token}
         )
 
     async def trigger(
@@ -310,8 +308,7 @@ class Pipelines(Resource):
         """
         return await self._call(
             _TRIGGER_PIPELINE,
-            path={"project-slug": project_slug},
-            body={"branch": branch, "tag": tag, "parameters": parameters, "config": config},
+            {"project_slug": project_slug, "branch": branch, "tag": tag, "parameters": parameters, "config": config},
         )
 
     def list_mine(self, project_slug: str | ProjectSlug, *, page_token: str | Unset = UNSET) -> AsyncPager[Pipeline]:
@@ -329,7 +326,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(_LIST_MY_PIPELINES, path={"project-slug": project_slug}, query={"page-token": page_token})
+        return self._pages(_LIST_MY_PIPELINES, {"project_slug": project_slug, "page_token": page_token})
 
     async def get(self, pipeline_id: str | UUID) -> Pipeline:
         """Get one pipeline.
@@ -343,7 +340,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(_GET_PIPELINE_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_BY_ID, {"pipeline_id": pipeline_id})
 
     async def get_by_number(self, project_slug: str | ProjectSlug, pipeline_number: int) -> Pipeline:
         """Get one pipeline of a project by its number.
@@ -360,7 +357,7 @@ class Pipelines(Resource):
             NotFoundError: The pipeline or the project is missing, or hidden from this token.
         """
         return await self._call(
-            _GET_PIPELINE_BY_NUMBER, path={"project-slug": project_slug, "pipeline-number": pipeline_number}
+            _GET_PIPELINE_BY_NUMBER, {"project_slug": project_slug, "pipeline_number": pipeline_number}
         )
 
     async def get_config(self, pipeline_id: str | UUID) -> PipelineConfig:
@@ -377,7 +374,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(_GET_PIPELINE_CONFIG_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_CONFIG_BY_ID, {"pipeline_id": pipeline_id})
 
     async def get_values(self, pipeline_id: str | UUID) -> PipelineValues:
         """Get the pipeline values of a pipeline.
@@ -393,7 +390,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return await self._call(_GET_PIPELINE_VALUES_BY_ID, path={"pipeline-id": pipeline_id})
+        return await self._call(_GET_PIPELINE_VALUES_BY_ID, {"pipeline_id": pipeline_id})
 
     def list_workflows(self, pipeline_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[Workflow]:
         """List the workflows of a pipeline.
@@ -411,9 +408,7 @@ class Pipelines(Resource):
         Raises:
             NotFoundError: The pipeline is missing, or hidden from this token.
         """
-        return self._pages(
-            _LIST_WORKFLOWS_BY_PIPELINE_ID, path={"pipeline-id": pipeline_id}, query={"page-token": page_token}
-        )
+        return self._pages(_LIST_WORKFLOWS_BY_PIPELINE_ID, {"pipeline_id": pipeline_id, "page_token": page_token})
 
     async def trigger_run(
         self,
@@ -452,9 +447,9 @@ class Pipelines(Resource):
         """
         return await self._call(
             _TRIGGER_PIPELINE_RUN,
-            path={"provider/organization/project": project_slug},
-            body={
-                "definition_id": pipeline_definition_id,
+            {
+                "project_slug": project_slug,
+                "pipeline_definition_id": pipeline_definition_id,
                 "checkout": checkout,
                 "config": config,
                 "parameters": parameters,
@@ -481,5 +476,5 @@ class Pipelines(Resource):
         """
         return await self._call(
             _CONTINUE_PIPELINE,
-            body={"continuation-key": continuation_key, "configuration": configuration, "parameters": parameters},
+            {"continuation_key": continuation_key, "configuration": configuration, "parameters": parameters},
         )

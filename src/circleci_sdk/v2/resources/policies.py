@@ -223,7 +223,7 @@ class Policies(Resource):
             PermissionDeniedError: The token may not read policies.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_POLICY_BUNDLE, path={"ownerID": org_id, "context": policy_context})
+        return await self._call(_GET_POLICY_BUNDLE, {"org_id": org_id, "policy_context": policy_context})
 
     async def set_bundle(
         self,
@@ -256,9 +256,7 @@ class Policies(Resource):
         """
         return await self._call(
             _CREATE_POLICY_BUNDLE,
-            path={"ownerID": org_id, "context": policy_context},
-            query={"dry": dry},
-            body={"policies": policies},
+            {"org_id": org_id, "policies": policies, "dry": dry, "policy_context": policy_context},
         )
 
     async def get(self, org_id: str | UUID, policy_name: str, *, policy_context: PolicyContext = "config") -> Policy:
@@ -280,7 +278,7 @@ class Policies(Resource):
             NotFoundError: The policy or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            _GET_POLICY_DOCUMENT, path={"ownerID": org_id, "policyName": policy_name, "context": policy_context}
+            _GET_POLICY_DOCUMENT, {"org_id": org_id, "policy_name": policy_name, "policy_context": policy_context}
         )
 
     def list_decisions(
@@ -321,14 +319,15 @@ class Policies(Resource):
         """
         return self._pages(
             _GET_DECISION_LOGS,
-            path={"ownerID": org_id, "context": policy_context},
-            query={
+            {
+                "org_id": org_id,
                 "status": status,
                 "after": after,
                 "before": before,
                 "branch": branch,
                 "project_id": project_id,
                 "build_number": build_number,
+                "policy_context": policy_context,
                 "offset": offset,
             },
         )
@@ -361,9 +360,7 @@ class Policies(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            _MAKE_DECISION,
-            path={"ownerID": org_id, "context": policy_context},
-            body={"input": config, "metadata": metadata},
+            _MAKE_DECISION, {"org_id": org_id, "config": config, "metadata": metadata, "policy_context": policy_context}
         )
 
     async def get_decision(
@@ -387,7 +384,7 @@ class Policies(Resource):
             NotFoundError: The decision or the organization is missing, or hidden from this token.
         """
         return await self._call(
-            _GET_DECISION_LOG, path={"ownerID": org_id, "decisionID": decision_id, "context": policy_context}
+            _GET_DECISION_LOG, {"org_id": org_id, "decision_id": decision_id, "policy_context": policy_context}
         )
 
     async def get_decision_bundle(
@@ -412,7 +409,7 @@ class Policies(Resource):
         """
         return await self._call(
             _GET_DECISION_LOG_POLICY_BUNDLE,
-            path={"ownerID": org_id, "decisionID": decision_id, "context": policy_context},
+            {"org_id": org_id, "decision_id": decision_id, "policy_context": policy_context},
         )
 
     async def get_settings(self, org_id: str | UUID, *, policy_context: PolicyContext = "config") -> PolicySettings:
@@ -432,7 +429,7 @@ class Policies(Resource):
             PermissionDeniedError: The token may not read these settings.
             NotFoundError: The organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context})
+        return await self._call(_GET_DECISION_SETTINGS, {"org_id": org_id, "policy_context": policy_context})
 
     async def update_settings(
         self, org_id: str | UUID, *, enabled: bool, policy_context: PolicyContext = "config"
@@ -455,5 +452,5 @@ class Policies(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            _SET_DECISION_SETTINGS, path={"ownerID": org_id, "context": policy_context}, body={"enabled": enabled}
+            _SET_DECISION_SETTINGS, {"org_id": org_id, "enabled": enabled, "policy_context": policy_context}
         )

@@ -135,7 +135,7 @@ _LIST_ENV_VARS: Final[Operation[ProjectEnvVar]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("ProjectEnvVar",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -189,7 +189,7 @@ _LIST_CHECKOUT_KEYS: Final[Operation[CheckoutKey]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("digest", "digest", _KEY_DIGEST), Parameter("page_token", "page-token", STRING)),
     response_body=ResponseBody(("CheckoutKey",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.projects",
 )
@@ -276,7 +276,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The organization or its repository is missing, or hidden from this token.
         """
-        return await self._call(_CREATE_PROJECT, path={"org-slug-or-id": org_slug_or_id}, body={"name": name})
+        return await self._call(_CREATE_PROJECT, {"org_slug_or_id": org_slug_or_id, "name": name})
 
     async def create_from_repo(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Set up a repository on GitHub OAuth or Bitbucket as a project.
@@ -298,7 +298,7 @@ class Projects(Resource):
             NotFoundError: The repository is missing, or hidden from this token.
             StatusError: 405: The repository is not on GitHub OAuth or Bitbucket.
         """
-        return await self._call(_CREATE_PROJECT_FROM_REPO, path={"provider/organization/project": project_slug})
+        return await self._call(_CREATE_PROJECT_FROM_REPO, {"project_slug": project_slug})
 
     async def get(self, project_slug: str | ProjectSlug) -> Project:
         """Get one project.
@@ -316,7 +316,7 @@ class Projects(Resource):
             BadRequestError: The slug is malformed.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_GET_PROJECT_BY_SLUG, path={"project-slug": project_slug})
+        return await self._call(_GET_PROJECT_BY_SLUG, {"project_slug": project_slug})
 
     async def delete(self, project_slug: str | ProjectSlug) -> MessageResponse | None:
         """Delete a project.
@@ -332,7 +332,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_PROJECT_BY_SLUG, path={"project-slug": project_slug})
+        return await self._call(_DELETE_PROJECT_BY_SLUG, {"project_slug": project_slug})
 
     async def get_settings(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Get the advanced settings of a project.
@@ -348,7 +348,7 @@ class Projects(Resource):
             PermissionDeniedError: The token may not read these settings.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_GET_PROJECT_SETTINGS, path={"provider/organization/project": project_slug})
+        return await self._call(_GET_PROJECT_SETTINGS, {"project_slug": project_slug})
 
     async def update_settings(
         self, project_slug: str | ProjectSlug, *, advanced: ProjectAdvancedSettings | ProjectAdvancedSettingsDict
@@ -371,9 +371,7 @@ class Projects(Resource):
             PermissionDeniedError: The token may not change these settings.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _PATCH_PROJECT_SETTINGS, path={"provider/organization/project": project_slug}, body={"advanced": advanced}
-        )
+        return await self._call(_PATCH_PROJECT_SETTINGS, {"project_slug": project_slug, "advanced": advanced})
 
     def list_env_vars(
         self, project_slug: str | ProjectSlug, *, page_token: str | Unset = UNSET
@@ -394,7 +392,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(_LIST_ENV_VARS, path={"project-slug": project_slug}, query={"page-token": page_token})
+        return self._pages(_LIST_ENV_VARS, {"project_slug": project_slug, "page_token": page_token})
 
     async def set_env_var(self, project_slug: str | ProjectSlug, *, name: str, value: str | SecretStr) -> ProjectEnvVar:
         """Create or replace an environment variable of a project.
@@ -415,9 +413,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(
-            _CREATE_ENV_VAR, path={"project-slug": project_slug}, body={"name": name, "value": value}
-        )
+        return await self._call(_CREATE_ENV_VAR, {"project_slug": project_slug, "name": name, "value": value})
 
     async def get_env_var(self, project_slug: str | ProjectSlug, name: str) -> ProjectEnvVar:
         """Get one environment variable of a project.
@@ -435,7 +431,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(_GET_ENV_VAR, path={"project-slug": project_slug, "name": name})
+        return await self._call(_GET_ENV_VAR, {"project_slug": project_slug, "name": name})
 
     async def delete_env_var(self, project_slug: str | ProjectSlug, name: str) -> MessageResponse:
         """Delete an environment variable of a project.
@@ -451,7 +447,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The variable or the project is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_ENV_VAR, path={"project-slug": project_slug, "name": name})
+        return await self._call(_DELETE_ENV_VAR, {"project_slug": project_slug, "name": name})
 
     def list_checkout_keys(
         self, project_slug: str | ProjectSlug, *, digest: KeyDigest | Unset = UNSET, page_token: str | Unset = UNSET
@@ -475,7 +471,7 @@ class Projects(Resource):
             NotFoundError: The project is missing, or hidden from this token.
         """
         return self._pages(
-            _LIST_CHECKOUT_KEYS, path={"project-slug": project_slug}, query={"digest": digest, "page-token": page_token}
+            _LIST_CHECKOUT_KEYS, {"project_slug": project_slug, "digest": digest, "page_token": page_token}
         )
 
     async def create_checkout_key(
@@ -500,7 +496,7 @@ class Projects(Resource):
             BadRequestError: The project is on GitLab or the GitHub App.
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_CREATE_CHECKOUT_KEY, path={"project-slug": project_slug}, body={"type": key_type})
+        return await self._call(_CREATE_CHECKOUT_KEY, {"project_slug": project_slug, "key_type": key_type})
 
     async def get_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> CheckoutKey:
         """Get one checkout key of a project.
@@ -516,7 +512,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(_GET_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})
+        return await self._call(_GET_CHECKOUT_KEY, {"project_slug": project_slug, "fingerprint": fingerprint})
 
     async def delete_checkout_key(self, project_slug: str | ProjectSlug, fingerprint: str) -> MessageResponse:
         """Delete a checkout key of a project.
@@ -532,4 +528,4 @@ class Projects(Resource):
         Raises:
             NotFoundError: The key or the project is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_CHECKOUT_KEY, path={"project-slug": project_slug, "fingerprint": fingerprint})
+        return await self._call(_DELETE_CHECKOUT_KEY, {"project_slug": project_slug, "fingerprint": fingerprint})

@@ -71,7 +71,7 @@ _LIST_SCHEDULES_FOR_PROJECT: Final[Operation[Schedule]] = Operation(
     path_parameters=(Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("Schedule",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.schedules",
 )
@@ -165,9 +165,7 @@ class Schedules(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return self._pages(
-            _LIST_SCHEDULES_FOR_PROJECT, path={"project-slug": project_slug}, query={"page-token": page_token}
-        )
+        return self._pages(_LIST_SCHEDULES_FOR_PROJECT, {"project_slug": project_slug, "page_token": page_token})
 
     async def create(
         self,
@@ -203,11 +201,11 @@ class Schedules(Resource):
         """
         return await self._call(
             _CREATE_SCHEDULE,
-            path={"project-slug": project_slug},
-            body={
+            {
+                "project_slug": project_slug,
                 "name": name,
                 "timetable": timetable,
-                "attribution-actor": attribution_actor,
+                "attribution_actor": attribution_actor,
                 "parameters": parameters,
                 "description": description,
             },
@@ -225,7 +223,7 @@ class Schedules(Resource):
         Raises:
             NotFoundError: The schedule is missing, or hidden from this token.
         """
-        return await self._call(_GET_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})
+        return await self._call(_GET_SCHEDULE_BY_ID, {"schedule_id": schedule_id})
 
     async def update(
         self,
@@ -257,11 +255,11 @@ class Schedules(Resource):
         """
         return await self._call(
             _UPDATE_SCHEDULE,
-            path={"schedule-id": schedule_id},
-            body={
+            {
+                "schedule_id": schedule_id,
                 "name": name,
                 "timetable": timetable,
-                "attribution-actor": attribution_actor,
+                "attribution_actor": attribution_actor,
                 "parameters": parameters,
                 "description": description,
             },
@@ -279,4 +277,4 @@ class Schedules(Resource):
         Raises:
             NotFoundError: The schedule is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_SCHEDULE_BY_ID, path={"schedule-id": schedule_id})
+        return await self._call(_DELETE_SCHEDULE_BY_ID, {"schedule_id": schedule_id})

@@ -202,7 +202,7 @@ class Triggers(Resource):
         """
         return self._pages(
             _LIST_PIPELINE_DEFINITION_TRIGGERS,
-            path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
+            {"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
         )
 
     async def create(
@@ -247,8 +247,9 @@ class Triggers(Resource):
         """
         return await self._call(
             _CREATE_TRIGGER,
-            path={"project_id": project_id, "pipeline_definition_id": pipeline_definition_id},
-            body={
+            {
+                "project_id": project_id,
+                "pipeline_definition_id": pipeline_definition_id,
                 "event_source": event_source,
                 "event_preset": event_preset,
                 "checkout_ref": checkout_ref,
@@ -273,7 +274,7 @@ class Triggers(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
-        return await self._call(_GET_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})
+        return await self._call(_GET_TRIGGER, {"project_id": project_id, "trigger_id": trigger_id})
 
     async def update(
         self,
@@ -311,8 +312,9 @@ class Triggers(Resource):
         """
         return await self._call(
             _UPDATE_TRIGGER,
-            path={"project_id": project_id, "trigger_id": trigger_id},
-            body={
+            {
+                "project_id": project_id,
+                "trigger_id": trigger_id,
                 "event_source": event_source,
                 "event_preset": event_preset,
                 "checkout_ref": checkout_ref,
@@ -336,4 +338,4 @@ class Triggers(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The trigger is missing or hidden from this token, or this is CircleCI Server.
         """
-        return await self._call(_DELETE_TRIGGER, path={"project_id": project_id, "trigger_id": trigger_id})
+        return await self._call(_DELETE_TRIGGER, {"project_id": project_id, "trigger_id": trigger_id})

@@ -91,9 +91,7 @@ class UsageExports(Resource):
             NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
-            _CREATE_USAGE_EXPORT,
-            path={"org_id": org_id},
-            body={"start": start, "end": end, "shared_org_ids": shared_org_ids},
+            _CREATE_USAGE_EXPORT, {"org_id": org_id, "start": start, "end": end, "shared_org_ids": shared_org_ids}
         )
 
     async def get(self, org_id: str | UUID, usage_export_job_id: str | UUID) -> UsageExport:
@@ -112,4 +110,4 @@ class UsageExports(Resource):
             BadRequestError: An id is malformed.
             NotFoundError: The export or the organization is missing, or hidden from this token.
         """
-        return await self._call(_GET_USAGE_EXPORT, path={"org_id": org_id, "usage_export_job_id": usage_export_job_id})
+        return await self._call(_GET_USAGE_EXPORT, {"org_id": org_id, "usage_export_job_id": usage_export_job_id})

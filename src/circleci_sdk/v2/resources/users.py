@@ -81,7 +81,7 @@ class Users(Resource):
         Raises:
             NotFoundError: The user is missing, or hidden from this token.
         """
-        return await self._call(_GET_USER, path={"id": user_id})
+        return await self._call(_GET_USER, {"user_id": user_id})
 
     def list_collaborations(self) -> AsyncPager[Collaboration]:
         """List the organizations of the user.

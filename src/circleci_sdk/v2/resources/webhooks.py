@@ -59,7 +59,7 @@ _GET_WEBHOOKS: Final[Operation[Webhook]] = Operation(
         Parameter("page_token", "page-token", STRING),
     ),
     response_body=ResponseBody(("Webhook",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.webhooks",
 )
@@ -155,9 +155,7 @@ class Webhooks(Resource):
         Raises:
             BadRequestError: The scope is malformed.
         """
-        return self._pages(
-            _GET_WEBHOOKS, query={"scope-id": scope_id, "scope-type": scope_type, "page-token": page_token}
-        )
+        return self._pages(_GET_WEBHOOKS, {"scope_id": scope_id, "scope_type": scope_type, "page_token": page_token})
 
     async def create(
         self,
@@ -188,12 +186,12 @@ class Webhooks(Resource):
         """
         return await self._call(
             _CREATE_WEBHOOK,
-            body={
+            {
                 "name": name,
                 "events": events,
                 "url": url,
-                "verify-tls": verify_tls,
-                "signing-secret": signing_secret,
+                "verify_tls": verify_tls,
+                "signing_secret": signing_secret,
                 "scope": scope,
             },
         )
@@ -210,7 +208,7 @@ class Webhooks(Resource):
         Raises:
             NotFoundError: The webhook is missing, or hidden from this token.
         """
-        return await self._call(_GET_WEBHOOK_BY_ID, path={"webhook-id": webhook_id})
+        return await self._call(_GET_WEBHOOK_BY_ID, {"webhook_id": webhook_id})
 
     async def update(
         self,
@@ -242,13 +240,13 @@ class Webhooks(Resource):
         """
         return await self._call(
             _UPDATE_WEBHOOK,
-            path={"webhook-id": webhook_id},
-            body={
+            {
+                "webhook_id": webhook_id,
                 "name": name,
                 "events": events,
                 "url": url,
-                "verify-tls": verify_tls,
-                "signing-secret": signing_secret,
+                "verify_tls": verify_tls,
+                "signing_secret": signing_secret,
             },
         )
 
@@ -264,4 +262,4 @@ class Webhooks(Resource):
         Raises:
             NotFoundError: The webhook is missing, or hidden from this token.
         """
-        return await self._call(_DELETE_WEBHOOK, path={"webhook-id": webhook_id})
+        return await self._call(_DELETE_WEBHOOK, {"webhook_id": webhook_id})

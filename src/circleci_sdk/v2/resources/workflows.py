@@ -39,7 +39,7 @@ _LIST_WORKFLOW_JOBS: Final[Operation[WorkflowJob]] = Operation(
     path_parameters=(Parameter("workflow_id", "id", ID, required=True),),
     query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("WorkflowJob",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v2.workflows",
 )
@@ -117,7 +117,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return await self._call(_GET_WORKFLOW_BY_ID, path={"id": workflow_id})
+        return await self._call(_GET_WORKFLOW_BY_ID, {"workflow_id": workflow_id})
 
     def list_jobs(self, workflow_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[WorkflowJob]:
         """List the jobs of a workflow.
@@ -135,7 +135,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return self._pages(_LIST_WORKFLOW_JOBS, path={"id": workflow_id}, query={"page-token": page_token})
+        return self._pages(_LIST_WORKFLOW_JOBS, {"workflow_id": workflow_id, "page_token": page_token})
 
     async def approve(self, workflow_id: str | UUID, approval_request_id: str | UUID) -> MessageResponse:
         """Approve a job that is on hold.
@@ -155,7 +155,8 @@ class Workflows(Resource):
             NotFoundError: The workflow or the approval is missing, or hidden from this token.
         """
         return await self._call(
-            _APPROVE_PENDING_APPROVAL_JOB_BY_ID, path={"id": workflow_id, "approval_request_id": approval_request_id}
+            _APPROVE_PENDING_APPROVAL_JOB_BY_ID,
+            {"workflow_id": workflow_id, "approval_request_id": approval_request_id},
         )
 
     async def cancel(self, workflow_id: str | UUID) -> MessageResponse:
@@ -174,7 +175,7 @@ class Workflows(Resource):
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.
         """
-        return await self._call(_CANCEL_WORKFLOW, path={"id": workflow_id})
+        return await self._call(_CANCEL_WORKFLOW, {"workflow_id": workflow_id})
 
     async def rerun(
         self,
@@ -208,6 +209,11 @@ class Workflows(Resource):
         """
         return await self._call(
             _RERUN_WORKFLOW,
-            path={"id": workflow_id},
-            body={"jobs": jobs, "from_failed": from_failed, "enable_ssh": enable_ssh, "sparse_tree": sparse_tree},
+            {
+                "workflow_id": workflow_id,
+                "jobs": jobs,
+                "from_failed": from_failed,
+                "enable_ssh": enable_ssh,
+                "sparse_tree": sparse_tree,
+            },
         )

@@ -180,16 +180,16 @@ class Things(Resource):
         """
         return await self._call(
             _CREATE_THING,
-            query={"dry": dry},
-            body={
+            {
                 "name": name,
-                "type": kind,
+                "kind": kind,
                 "shape": shape,
-                "nick-name": nick_name,
+                "dry": dry,
+                "nick_name": nick_name,
                 "color": color,
                 "other_color": other_color,
                 "size": size,
-                "verify-tls": verify_tls,
+                "verify_tls": verify_tls,
                 "password": password,
                 "headers": headers,
                 "parameters": parameters,
@@ -214,8 +214,8 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(_UPDATE_THING, path={"id": thing_id}, body={"name": name, "shape": shape})
+        return await self._call(_UPDATE_THING, {"thing_id": thing_id, "name": name, "shape": shape})
 
     async def delete(self, thing_id: str, *, reason: str) -> None:
         """Delete a thing."""
-        await self._call(_DELETE_THING, path={"id": thing_id}, body={"reason": reason})
+        await self._call(_DELETE_THING, {"thing_id": thing_id, "reason": reason})

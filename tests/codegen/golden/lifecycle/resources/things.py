@@ -153,6 +153,4 @@ class Things(Resource):
         Takes exactly one of `first` and `second`. Takes at most one of `second`, `third` and `fourth_one`. Takes
         `fourth_one` only together with `first` or `second`. Not retried if the server may have processed the request.
         """
-        await self._call(
-            _SET_BY_RULES, query={"first": first, "second": second, "third": third, "fourth-one": fourth_one}
-        )
+        await self._call(_SET_BY_RULES, {"first": first, "second": second, "third": third, "fourth_one": fourth_one})

@@ -24,7 +24,7 @@ _LIST_THINGS: Final[Operation[Thing]] = Operation(
     path="/by-token",
     query_parameters=(Parameter("name", "name", STRING), Parameter("page_token", "page-token", STRING)),
     response_body=ResponseBody(("Thing",)),
-    paging=Paging("token", start="page-token"),
+    paging=Paging("token", start="page_token"),
     replayable=True,
     rate_group="v9.things",
 )
@@ -40,7 +40,7 @@ _LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
         Parameter("cursor", "cursor", STRING),
     ),
     response_body=ResponseBody(("Thing",)),
-    paging=Paging("token", start="cursor", size="limit"),
+    paging=Paging("token", start="cursor", size="page_size"),
     replayable=True,
     rate_group="v9.things",
 )
@@ -52,7 +52,7 @@ _LIST_THINGS_BY_OFFSET: Final[Operation[Thing]] = Operation(
     path="/by-offset",
     query_parameters=(Parameter("page_size", "limit", INTEGER), Parameter("offset", "offset", INTEGER)),
     response_body=ResponseBody(("Thing",)),
-    paging=Paging("offset", start="offset", size="limit", default_size=30, items=None),
+    paging=Paging("offset", start="offset", size="page_size", default_size=30, items=None),
     replayable=True,
     rate_group="v9.things",
 )
@@ -103,7 +103,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(_LIST_THINGS, query={"name": name, "page-token": page_token})
+        return self._pages(_LIST_THINGS, {"name": name, "page_token": page_token})
 
     def list_by_cursor(
         self, *, wanted: str, page_size: int | Unset = UNSET, cursor: str | Unset = UNSET
@@ -113,7 +113,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(_LIST_THINGS_BY_CURSOR, query={"wanted": wanted, "limit": page_size, "cursor": cursor})
+        return self._pages(_LIST_THINGS_BY_CURSOR, {"wanted": wanted, "page_size": page_size, "cursor": cursor})
 
     def list_by_offset(self, *, page_size: int | Unset = UNSET, offset: int | Unset = UNSET) -> AsyncPager[Thing]:
         """List the things from an offset.
@@ -121,7 +121,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(_LIST_THINGS_BY_OFFSET, query={"limit": page_size, "offset": offset})
+        return self._pages(_LIST_THINGS_BY_OFFSET, {"page_size": page_size, "offset": offset})
 
     def list_by_number(self, *, page: int | Unset = UNSET) -> AsyncPager[Thing]:
         """List the things of a page.
@@ -129,7 +129,7 @@ class Things(Resource):
         Returns:
             `Thing` items, page by page.
         """
-        return self._pages(_LIST_THINGS_BY_NUMBER, query={"page": page})
+        return self._pages(_LIST_THINGS_BY_NUMBER, {"page": page})
 
     def list_all(self) -> AsyncPager[Thing]:
         """List every thing.

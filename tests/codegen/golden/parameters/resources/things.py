@@ -163,22 +163,24 @@ class Things(Resource):
         """
         return await self._call(
             _GET_THING,
-            path={"thing-id": thing_id, "number": number, "owner": owner},
-            query={
+            {
+                "thing_id": thing_id,
+                "number": number,
                 "needed": needed,
-                "page-size": page_size,
+                "page_size": page_size,
                 "since": since,
                 "ratio": ratio,
                 "dry": dry,
-                "atLeast": at_least,
-                "atMost": at_most,
-                "filter": status_filter,
+                "at_least": at_least,
+                "at_most": at_most,
+                "status_filter": status_filter,
                 "strict": strict,
                 "tags": tags,
                 "ids": ids,
-                "orgID": org_id,
+                "org_id": org_id,
                 "key": key,
                 "hint": hint,
+                "owner": owner,
             },
         )
 
@@ -188,7 +190,7 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(_GET_BY_PROJECT, path={"project-slug": project_slug, "branch": branch})
+        return await self._call(_GET_BY_PROJECT, {"project_slug": project_slug, "branch": branch})
 
     async def get_by_org(self, org_slug: str) -> Thing:
         """Get the thing of an organization.
@@ -196,7 +198,7 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(_GET_BY_ORG, path={"org-slug": org_slug})
+        return await self._call(_GET_BY_ORG, {"org_slug": org_slug})
 
     async def get_by_parts(self, project_slug: str | ProjectSlug, org_slug: str) -> Thing:
         """Get the thing between a project and an organization.
@@ -207,4 +209,4 @@ class Things(Resource):
         Returns:
             The thing.
         """
-        return await self._call(_GET_BY_PARTS, path={"vcs/org/project": project_slug, "vcs-type/username": org_slug})
+        return await self._call(_GET_BY_PARTS, {"project_slug": project_slug, "org_slug": org_slug})

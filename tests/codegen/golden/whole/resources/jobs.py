@@ -57,8 +57,8 @@ class Jobs(Resource):
         Returns:
             The job.
         """
-        return await self._call(_GET_JOB, path={"job-id": job_id})
+        return await self._call(_GET_JOB, {"job_id": job_id})
 
     async def delete(self, job_id: str | UUID) -> None:
         """Delete a job."""
-        await self._call(_DELETE_JOB, path={"job-id": job_id})
+        await self._call(_DELETE_JOB, {"job_id": job_id})

@@ -62,4 +62,4 @@ class OidcClaims(Resource):
         Returns:
             The claims.
         """
-        return await self._call(_GET_JOB_CLAIMS, path={"job-id": job_id})
+        return await self._call(_GET_JOB_CLAIMS, {"job_id": job_id})
