@@ -1,4 +1,4 @@
-"""A bot that tells a chat what waits for approval, and approves it for those on a list: `/approve 128 release?`.
+"""A bot that notifies a chat of pending approvals, and approves it for those on a list: `/approve 128 release?`.
 
     CIRCLECI_TOKEN=... CIRCLECI_WEBHOOK_SECRET=... PROJECT=gh/acme/web MAY_APPROVE=U024BE7LH,U0G9QF9C6 \
     CHAT_WEBHOOK_URL=... CHAT_SIGNING_SECRET=... python examples/bot_approve_from_chat.py
@@ -30,7 +30,7 @@ told = set[str]()
 
 
 @router.on(JobCompleted, project=env["PROJECT"], status="success")
-async def tell(event: JobCompleted) -> None:
+async def notify(event: JobCompleted) -> None:
     """Look whether an approval is next, and say so once."""
     result = await circleci.runs.attach(event.pipeline.id).result()
     for job in result.approvals:
@@ -55,13 +55,13 @@ async def command(request: Request) -> PlainTextResponse:
     """`/approve <number of a pipeline> [name of the approval]`."""
     body = await request.body()
     if not is_from_chat(request, body):
-        return PlainTextResponse("Not signed by the chat.", 401)
+        return PlainTextResponse("The signature is not that of the chat.", 401)
     form = {name: values[0] for name, values in parse_qs(body.decode()).items()}
     number, _, name = form.get("text", "").strip().partition(" ")
     if form.get("user_id") not in env["MAY_APPROVE"].split(","):
-        return PlainTextResponse("You are not on the list of those who may approve.")
+        return PlainTextResponse("You are not allowed to approve.")
     if not number.isdecimal():
-        return PlainTextResponse("Say which pipeline: /approve 128")
+        return PlainTextResponse("Usage: /approve 128")
     try:
         pipeline = await circleci.v2.pipelines.get_by_number(env["PROJECT"], int(number))
         done = await circleci.runs.attach(pipeline.id).approve(job=name.strip() or UNSET)

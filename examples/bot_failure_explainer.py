@@ -1,4 +1,4 @@
-"""A bot that tells a chat why a workflow failed: failed jobs, failing tests and the end of their output.
+"""A bot that notifies a chat why a workflow failed: failed jobs, failing tests and the end of their output.
 
     CIRCLECI_TOKEN=... CHAT_WEBHOOK_URL=https://hooks.slack.com/services/... PROJECT=gh/acme/web \
     PUBLIC_URL=https://bot.example.com/ python examples/bot_failure_explainer.py

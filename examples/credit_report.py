@@ -1,6 +1,6 @@
-"""What CI has cost, as a CSV file with one line per project, job and machine, the dearest first.
+"""What CI has cost, as a CSV file with one line per project, job and machine, most expensive first.
 
-    CIRCLECI_TOKEN=... python examples/credit_report.py <organization id> 2026-01-01 2026-04-01 credits.csv
+    CIRCLECI_TOKEN=... python examples/credit_report.py <organization> 2026-01-01 2026-04-01 credits.csv
 
 The end is not part of the period. CircleCI takes some minutes for each month.
 """
@@ -24,32 +24,32 @@ Key = tuple[str, str, str]
 
 @dataclass
 class Cost:
-    """What the runs of one job have used."""
+    """The usage of all runs of one job."""
 
     runs: int = 0
     seconds: float = 0.0
     credits: float = 0.0
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """Whose costs, of which time."""
+def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The organization, the period and the file."""
     parser = argparse.ArgumentParser(description="Report credits by project, job and machine.")
-    parser.add_argument("org", help="id of the organization, from its settings")
+    parser.add_argument("org", help="such as gh/acme, or the id of an organization")
     parser.add_argument("start", type=date.fromisoformat)
     parser.add_argument("end", type=date.fromisoformat)
     parser.add_argument("file", type=Path)
-    return parser.parse_args(given)
+    return parser.parse_args(words)
 
 
-def say(progress: UsageProgress) -> None:
-    """One line whenever something is known."""
+def log(progress: UsageProgress) -> None:
+    """One line for each poll."""
     print(f"{progress.window.start:%Y-%m-%d} to {progress.window.last:%Y-%m-%d}: {progress.state}")
 
 
-async def add_up(circleci: AsyncCircleCI, wanted: argparse.Namespace) -> dict[Key, Cost]:
+async def add_up(circleci: AsyncCircleCI, asked: argparse.Namespace) -> dict[Key, Cost]:
     """Read every run of every job, and keep only sums."""
     costs: dict[Key, Cost] = defaultdict(Cost)
-    async for row in circleci.usage.rows(wanted.org, wanted.start, wanted.end, on_progress=say):
+    async for row in circleci.usage.rows(asked.org, asked.start, asked.end, on_progress=log):
         cost = costs[row.project_name or "", row.job_name or "", row.resource_class or ""]
         cost.runs += 1
         cost.seconds += row.job_run_seconds or 0.0
@@ -66,12 +66,12 @@ def write(costs: Mapping[Key, Cost], file: Path) -> None:
             writer.writerow([*key, cost.runs, round(cost.seconds / 60, 1), round(cost.credits, 2)])
 
 
-async def main(given: Sequence[str] | None = None) -> None:
+async def main(words: Sequence[str] | None = None) -> None:
     """Report with the token of the environment."""
-    wanted = arguments(given)
+    asked = read_arguments(words)
     try:
         async with AsyncCircleCI() as circleci:
-            write(await add_up(circleci, wanted), wanted.file)
+            write(await add_up(circleci, asked), asked.file)
     except CircleCIError as error:
         sys.exit(str(error))
 

@@ -40,7 +40,7 @@ async def find(circleci: AsyncCircleCI, asked: argparse.Namespace) -> Run:
 
 
 async def main(words: Sequence[str] | None = None) -> int:
-    """Explain it; gives the exit code."""
+    """Explain it; returns the exit code."""
     asked = read_arguments(words)
     async with AsyncCircleCI() as circleci:
         result = await (await find(circleci, asked)).result()
@@ -50,7 +50,7 @@ async def main(words: Sequence[str] | None = None) -> int:
         explanation = await result.explain(tail=asked.tail)
         print(explanation.markdown())
         if explanation.flaky_only:
-            print("Everything that failed is known to be flaky; running it again may help.")
+            print("Everything that failed is known to be flaky; a rerun may help.")
         return 1
 
 

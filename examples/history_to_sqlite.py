@@ -3,7 +3,7 @@
     python history_to_sqlite.py gh/acme/web ci.sqlite --days 30
 
 Run it again at any time: it goes back the same number of days and replaces what has changed, reruns included. When it
-is interrupted, the next start goes on where it was. Needs CIRCLECI_TOKEN.
+is interrupted, the next start resumes. Needs CIRCLECI_TOKEN.
 """
 
 import argparse
@@ -28,7 +28,7 @@ KEYS: dict[ParameterType, str] = {
 
 
 def prepare(db: sqlite3.Connection) -> None:
-    """A table for each kind of record, and one for how far an interrupted run had come."""
+    """A table for each kind of record, and one for the cursor of an interrupted run."""
     db.execute("CREATE TABLE IF NOT EXISTS progress (project TEXT PRIMARY KEY, cursor TEXT, since TEXT)")
     for kind, key in KEYS.items():
         columns = ", ".join(field.name for field in fields(kind))
@@ -36,13 +36,13 @@ def prepare(db: sqlite3.Connection) -> None:
 
 
 def store(db: sqlite3.Connection, record: HistoryRecord) -> None:
-    """Insert a record, or replace what was known of it."""
+    """Insert or replace a record."""
     values = [value.isoformat() if isinstance(value, datetime) else value for value in record.as_dict().values()]
     db.execute(f"INSERT OR REPLACE INTO {record.kind} VALUES ({', '.join('?' * len(values))})", values)
 
 
 async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, days: float) -> str:
-    """Copy what there is, from where the last run was interrupted."""
+    """Copy all records, from the position of an interrupted run if there was one."""
     prepare(db)
     row = db.execute("SELECT cursor, since FROM progress WHERE project = ?", (project,)).fetchone()
     cursor, since = row or (None, (datetime.now(UTC) - timedelta(days=days)).isoformat())
@@ -64,7 +64,7 @@ async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, da
 
 
 async def main(words: Sequence[str] | None = None) -> None:
-    """Copy it with the token of the environment."""
+    """Run with the token of the environment."""
     parser = argparse.ArgumentParser(description="Keep the history of a project in SQLite.")
     parser.add_argument("project", help="such as gh/acme/web")
     parser.add_argument("file", help="the database")

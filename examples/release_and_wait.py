@@ -2,7 +2,7 @@
 
     python release_and_wait.py gh/acme/web --branch main --parameter deploy=true --timeout 1800
 
-Exit code: 0 for success, 1 for failure, 2 when nothing was started, 3 when the time is over (the run goes on).
+Exit code: 0 for success, 1 for failure, 2 when nothing was started, 3 when the time is over (the run continues).
 Needs CIRCLECI_TOKEN.
 """
 
@@ -30,7 +30,7 @@ def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 def parameter(text: str) -> tuple[str, str | int | bool]:
-    """`deploy=true` and `count=3` as a boolean and a number, everything else as a text."""
+    """`deploy=true` and `count=3` as a boolean and a number, everything else as a string."""
     name, _, value = text.partition("=")
     try:
         read = json.loads(value)

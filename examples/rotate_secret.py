@@ -1,11 +1,11 @@
-"""Replace a secret wherever an organization keeps it, and say in which places it could not be done.
+"""Replace a secret in all contexts and projects of an organization that have it, and report failures.
 
     CIRCLECI_TOKEN=... python examples/rotate_secret.py AWS_SECRET_ACCESS_KEY --org gh/acme --dry-run
     CIRCLECI_TOKEN=... python examples/rotate_secret.py AWS_SECRET_ACCESS_KEY --org gh/acme < new_value.txt
     CIRCLECI_TOKEN=... python examples/rotate_secret.py NPM_TOKEN --org gh/acme --context deploy --project gh/acme/web
 
 The value comes from standard input or is asked for, never from the command line, where others could read it. The
-program ends with 1 if any place still has the old value.
+program ends with 1 if any of them still has the old value.
 """
 
 import argparse
@@ -19,15 +19,15 @@ from pydantic import SecretStr
 from circleci_sdk import AsyncCircleCI, CircleCIError
 
 
-def arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    """Which secret, and where."""
+def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    """The variable and its contexts and projects."""
     parser = argparse.ArgumentParser(description="Replace a secret everywhere.")
     parser.add_argument("name", help="of the variable")
     parser.add_argument("--org", required=True, help="such as gh/acme, or the id of an organization")
     parser.add_argument("--context", action="append", default=[], help="name or id; may be repeated")
     parser.add_argument("--project", action="append", default=[], help="slug; may be repeated")
-    parser.add_argument("--dry-run", action="store_true", help="only say where it would be replaced")
-    return parser.parse_args(given)
+    parser.add_argument("--dry-run", action="store_true", help="only report what would be replaced")
+    return parser.parse_args(words)
 
 
 def read_value() -> SecretStr:
@@ -36,27 +36,27 @@ def read_value() -> SecretStr:
     return SecretStr(text.removesuffix("\n").removesuffix("\r"))
 
 
-async def rotate(circleci: AsyncCircleCI, wanted: argparse.Namespace, value: SecretStr) -> None:
-    """Replace it and tell each place as it is done. Raises `CircleCIError` that names the places that failed."""
+async def rotate(circleci: AsyncCircleCI, asked: argparse.Namespace, value: SecretStr) -> None:
+    """Replace it and print each result. Raises `CircleCIError` that lists the failures."""
     report = await circleci.secrets.rotate(
-        wanted.name,
+        asked.name,
         value,
-        org=wanted.org,
-        contexts=wanted.context,
-        projects=wanted.project,
-        dry_run=wanted.dry_run,
+        org=asked.org,
+        contexts=asked.context,
+        projects=asked.project,
+        dry_run=asked.dry_run,
         on_result=print,
     )
     report.raise_for_failure()
 
 
-async def main(given: Sequence[str] | None = None) -> None:
-    """Replace it with the token of the environment."""
-    wanted = arguments(given)
-    value = SecretStr("not needed") if wanted.dry_run else read_value()
+async def main(words: Sequence[str] | None = None) -> None:
+    """Run with the token of the environment."""
+    asked = read_arguments(words)
+    value = SecretStr("not needed") if asked.dry_run else read_value()
     try:
         async with AsyncCircleCI() as circleci:
-            await rotate(circleci, wanted, value)
+            await rotate(circleci, asked, value)
     except CircleCIError as error:
         sys.exit(str(error))
 

@@ -1,12 +1,12 @@
-"""A tour of CircleCI's API: who am I, my project, its pipelines, jobs, artifacts and figures.
+"""A tour of CircleCI's API: the user, a project, its pipelines, jobs, artifacts and metrics.
 
-    python examples/tour.py                       on a CircleCI of its own, without an account
+    python examples/tour.py                       on a fake server, without an account
     python examples/tour.py gh/your-org/your-repo        on circleci.com, reading only
     python examples/tour.py gh/your-org/your-repo --trigger --branch main --parameter image-tag=4.8.2
 
-The first form starts a fake CircleCI on this machine and talks to it over a real socket; it needs
+The first form starts a fake CircleCI on this machine, reached over a real socket; it needs
 `pip install 'circleci-sdk[testing]'`. The others need a personal token in CIRCLECI_TOKEN or CIRCLE_TOKEN. They only
-read, unless `--trigger` is given: then a pipeline is started, after the program has said which one.
+read, unless `--trigger` is given: then a pipeline is started.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ PAGES = 3
 
 
 @dataclass(frozen=True)
-class Journey:
-    """Where the tour goes and what it may do there."""
+class Target:
+    """The project and branch of the tour, and whether it may start a pipeline."""
 
     slug: str
     branch: str | None
@@ -44,30 +44,30 @@ class Journey:
 
 
 def heading(text: str) -> None:
-    """Say what comes next."""
+    """Print the title of the next step."""
     print(f"\n--- {text} ---")
 
 
-async def tour(circleci: AsyncCircleCI, journey: Journey) -> None:
-    """The whole journey, step by step."""
+async def tour(circleci: AsyncCircleCI, target: Target) -> None:
+    """All steps."""
     heading("Who am I?  circleci.v2.users.me()")
     me = await circleci.v2.users.me()
     print(f"You are {me.name} ({me.login}).")
 
     heading("My project  circleci.v2.projects.get(slug)")
-    project = await circleci.v2.projects.get(journey.slug)
+    project = await circleci.v2.projects.get(target.slug)
     print(f"{project.slug} belongs to {project.organization_name}; its code is at {project.vcs_info.vcs_url},")
     print(f"and its default branch is {project.vcs_info.default_branch}.")
 
-    newest = await show_pipelines(circleci, journey.slug)
-    if journey.trigger:
-        newest = await start_pipeline(circleci, journey, journey.branch or project.vcs_info.default_branch)
+    newest = await show_pipelines(circleci, target.slug)
+    if target.trigger:
+        newest = await start_pipeline(circleci, target, target.branch or project.vcs_info.default_branch)
     if newest is None:
         print("The project has no pipelines yet, so the tour ends here.")
         return
-    await show_run(circleci, journey, newest)
-    await show_figures(circleci, journey.slug)
-    await show_builds(circleci, journey.slug)
+    await show_run(circleci, target, newest)
+    await show_figures(circleci, target.slug)
+    await show_builds(circleci, target.slug)
 
 
 async def show_pipelines(circleci: AsyncCircleCI, slug: str) -> Pipeline | None:
@@ -86,11 +86,11 @@ async def show_pipelines(circleci: AsyncCircleCI, slug: str) -> Pipeline | None:
     return newest
 
 
-async def start_pipeline(circleci: AsyncCircleCI, journey: Journey, branch: str) -> Pipeline:
+async def start_pipeline(circleci: AsyncCircleCI, target: Target, branch: str) -> Pipeline:
     """Start a pipeline and wait until its workflows have ended."""
     heading("Start a pipeline  circleci.v2.pipelines.trigger(slug, branch=..., parameters=...)")
-    print(f"Project {journey.slug}, branch {branch}, parameters {dict(journey.parameters)}.")
-    created = await circleci.v2.pipelines.trigger(journey.slug, branch=branch, parameters=journey.parameters)
+    print(f"Project {target.slug}, branch {branch}, parameters {dict(target.parameters)}.")
+    created = await circleci.v2.pipelines.trigger(target.slug, branch=branch, parameters=target.parameters)
     if isinstance(created, MessageResponse):
         sys.exit(f"Nothing was started: {created.message}")
     seen: dict[str, str] = {}
@@ -109,7 +109,7 @@ async def start_pipeline(circleci: AsyncCircleCI, journey: Journey, branch: str)
     return await circleci.v2.pipelines.get(created.id)
 
 
-async def show_run(circleci: AsyncCircleCI, journey: Journey, pipeline: Pipeline) -> None:
+async def show_run(circleci: AsyncCircleCI, target: Target, pipeline: Pipeline) -> None:
     """Workflows and jobs of a pipeline, the details of a job, and one of its artifacts."""
     heading("Its workflows and jobs  circleci.v2.pipelines.list_workflows(pipeline.id)")
     print(f"Pipeline #{pipeline.number}, started by {pipeline.trigger.type}:")
@@ -126,18 +126,18 @@ async def show_run(circleci: AsyncCircleCI, journey: Journey, pipeline: Pipeline
         return
 
     heading("A job in detail  circleci.v2.jobs.get(slug, number)")
-    job_details = await circleci.v2.jobs.get(journey.slug, numbers[0])
+    job_details = await circleci.v2.jobs.get(target.slug, numbers[0])
     executor = job_details.executor.resource_class if job_details.executor else "an unknown machine"
     seconds = (job_details.duration or 0) / 1000  # the API says milliseconds here
     print(f"{job_details.name} ran for {seconds:.0f} s on {executor}, {job_details.parallelism} at once.")
 
     heading("Its artifacts  circleci.v2.jobs.list_artifacts(slug, number)")
     for number in numbers:
-        artifacts = await circleci.v2.jobs.list_artifacts(journey.slug, number).collect()
+        artifacts = await circleci.v2.jobs.list_artifacts(target.slug, number).collect()
         for artifact in artifacts:
             print(f"Job {number} has stored {artifact.path}.")
         if artifacts:
-            await download(artifacts[0], circleci.base_url, journey.token)
+            await download(artifacts[0], circleci.base_url, target.token)
             return
     print("None of its jobs has stored any.")
 
@@ -182,13 +182,13 @@ async def on_fake() -> None:
     fake = FakeCircleCI.scenario("demo", speed=30)
     async with fake.serve() as server, AsyncCircleCI(token=fake.token, base_url=server.base_url) as circleci:
         print(f"A CircleCI of your own runs at {server.base_url}; its clock runs at 30 times the usual speed.")
-        await tour(circleci, Journey("gh/acme/web", "main", {"image-tag": "4.8.2"}, True, fake.token))
+        await tour(circleci, Target("gh/acme/web", "main", {"image-tag": "4.8.2"}, True, fake.token))
 
 
-async def on_circleci(journey: Journey) -> None:
+async def on_circleci(target: Target) -> None:
     """The tour on circleci.com, or the server that CIRCLECI_BASE_URL names."""
-    async with AsyncCircleCI(token=journey.token) as circleci:
-        await tour(circleci, journey)
+    async with AsyncCircleCI(token=target.token) as circleci:
+        await tour(circleci, target)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -207,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if not token:
             parser.error("set CIRCLECI_TOKEN to a personal token, or leave the slug out to go without an account")
         parameters = dict(each.partition("=")[::2] for each in given.parameter)
-        anyio.run(on_circleci, Journey(given.slug, given.branch, parameters, given.trigger, token))
+        anyio.run(on_circleci, Target(given.slug, given.branch, parameters, given.trigger, token))
     except (CircleCIError, ImportError) as error:
         sys.exit(str(error))
 

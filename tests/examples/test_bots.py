@@ -21,7 +21,7 @@ from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.support.places import ROOT
 from tests.support.scripted_server import ScriptedServer, reply
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 SLUG = "gh/acme/web"
 SECRET = "of the webhook"
 CHAT_SECRET = "of the chat"
@@ -56,14 +56,14 @@ class Bot:
     def is_silent(self) -> bool:
         return len(self._chat.requests) == self._heard
 
-    def settled(self, count: int) -> None:
+    def wait_for_deliveries(self, count: int) -> None:
         """Wait until so many deliveries were taken, each responded with a 2xx."""
         until(lambda: sum(delivery.delivered for delivery in self.fake.webhooks.deliveries) >= count)
 
 
 def until(true: Any) -> None:
     """Wait for another process, by asking often."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < end, "the bot did not do it in time"
         time.sleep(0.02)
@@ -102,7 +102,7 @@ def running(program: str, fake: FakeCircleCI, path: str = "/", **settings: str) 
             yield bot
         finally:
             process.terminate()
-            errors = process.communicate(timeout=PATIENCE)[1]
+            errors = process.communicate(timeout=TIMEOUT)[1]
             print(errors)
         assert "Application shutdown complete" in errors
         assert "Traceback" not in errors, errors
@@ -134,7 +134,7 @@ def test_the_failure_is_explained_in_the_chat_once() -> None:
         assert "test_login" in said
         assert "assert 401 == 200" in said
         assert "lint" not in said
-        bot.settled(2)
+        bot.wait_for_deliveries(2)
         assert bot.is_silent
 
 
@@ -177,7 +177,7 @@ async def test_flaky_failures_are_run_again_once() -> None:
         until(lambda: reruns() == 1)
         fake.clock.run_until_idle()
         assert [workflow.state for workflow in passes.workflows] == ["failed", "success"]
-        bot.settled(2)
+        bot.wait_for_deliveries(2)
 
         stubborn = web.push(Workflow("build", job_with("test_upload", "failed")))
         fake.clock.run_until_idle()
@@ -185,7 +185,7 @@ async def test_flaky_failures_are_run_again_once() -> None:
         fake.clock.run_until_idle()
         other = web.push(Workflow("build", job_with("test_login", "failed")))
         fake.clock.run_until_idle()
-        bot.settled(5)
+        bot.wait_for_deliveries(5)
     # The bot has finished what it had taken when it was ended.
     assert reruns() == 2
     assert [len(pipeline.workflows) for pipeline in (stubborn, other)] == [2, 1]
@@ -201,7 +201,7 @@ def command(bot: Bot, text: str, user: str = "U1", *, secret: str = CHAT_SECRET,
         "x-slack-request-timestamp": sent,
         "x-slack-signature": f"v0={signature}",
     }
-    return httpx.post(f"{bot.url}/chat", content=body, headers=headers, timeout=PATIENCE, trust_env=False)
+    return httpx.post(f"{bot.url}/chat", content=body, headers=headers, timeout=TIMEOUT, trust_env=False)
 
 
 def test_only_those_on_the_list_approve_from_the_chat() -> None:
@@ -233,15 +233,15 @@ def test_only_those_on_the_list_approve_from_the_chat() -> None:
         assert command(bot, "1", secret="guessed").status_code == 401
         assert command(bot, "1", age=301).status_code == 401
         assert httpx.post(f"{bot.url}/chat", trust_env=False).status_code == 401
-        assert command(bot, "1", "U3").text.startswith("You are not on the list")
-        assert command(bot, "now").text == "Say which pipeline: /approve 128"
+        assert command(bot, "1", "U3").text.startswith("You are not allowed")
+        assert command(bot, "now").text == "Usage: /approve 128"
         assert command(bot, "7").text.startswith("Not approved: v2.pipelines.get_by_number: 404")
         assert command(bot, "1 deploy?").text.startswith("Not approved: ")
         assert approved() == 0
         assert command(bot, "1 release?", "U2").text == "Approved release? in pipeline 1."
         fake.clock.run_until_idle()
         assert (approved(), pipeline.workflows[0].state) == (1, "success")
-        bot.settled(2)
+        bot.wait_for_deliveries(2)
         assert bot.is_silent
 
 

@@ -1,6 +1,6 @@
 """Many runs at once without waiting: time that jumps for all together, and a network that fails by chance.
 
-The network keeps books of what it let through, so that a test can compare what was told with what was to be seen.
+The network records what it let through, so that a test can compare what was told with what was to be seen.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class JumpingClock:
 
     def __init__(self, fake: FakeCircleCI, seed: int) -> None:
         self._fake = fake
-        self._dice = random.Random(seed)
+        self._random = random.Random(seed)
         self._sleepers: list[tuple[float, int, anyio.Event]] = []
         self._count = 0
         self.busy = 0
@@ -40,7 +40,7 @@ class JumpingClock:
     time = monotonic
 
     def random(self) -> float:
-        return self._dice.random()
+        return self._random.random()
 
     async def sleep(self, seconds: float) -> None:
         self._count += 1
@@ -69,23 +69,23 @@ class JumpingClock:
 
 
 class BadNetwork(httpx.AsyncBaseTransport):
-    """The way to a fake, on which calls are refused, fail and break, before or after they were carried out.
+    """The way to a fake, on which calls are refused, fail and break, before or after they were processed.
 
     With `refusing` a share of what fails is 429. `seen` are, for each pipeline, the statuses that got through of the
-    pipeline, its workflows and its jobs, each change once. `calls` counts attempts by pipeline, `carried_out` what the
+    pipeline, its workflows and its jobs, each change once. `calls` counts attempts by pipeline, `processed` what the
     fake did.
     """
 
     def __init__(self, fake: FakeCircleCI, clock: JumpingClock, seed: int, *, failing: float, refusing: bool) -> None:
         self._inner = fake.transport()
         self._clock = clock
-        self._dice = random.Random(seed)
+        self._random = random.Random(seed)
         self._failing = failing
         self._weights = (int(refusing), 4, 4, 2, 4, 4)
         self._pipeline_of: dict[str, str] = {}
         self.faults: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
-        self.carried_out: Counter[tuple[str, str, bytes]] = Counter()
+        self.processed: Counter[tuple[str, str, bytes]] = Counter()
         self.seen: defaultdict[str, dict[str, list[str]]] = defaultdict(dict)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -114,7 +114,7 @@ class BadNetwork(httpx.AsyncBaseTransport):
         content = await response.aread()
         self._clock.busy += 1
         if request.method == "POST" and response.is_success:
-            self.carried_out[request.method, request.url.path, request.content] += 1
+            self.processed[request.method, request.url.path, request.content] += 1
         if fault == "502 after":
             return httpx.Response(502, content=b"")
         if fault == "lost after":
@@ -124,10 +124,10 @@ class BadNetwork(httpx.AsyncBaseTransport):
         return httpx.Response(response.status_code, headers=response.headers, content=content)
 
     def _roll(self) -> str | None:
-        if self._dice.random() >= self._failing:
+        if self._random.random() >= self._failing:
             return None
         kinds = ("429", "502 before", "502 after", "never left", "lost before", "lost after")
-        return self._dice.choices(kinds, weights=self._weights)[0]
+        return self._random.choices(kinds, weights=self._weights)[0]
 
     def _book(self, parts: list[str], run: str, body: Any) -> None:
         match parts:

@@ -107,9 +107,9 @@ class Past:
         facts = {"message": "", "source": "", "run_time": 0.5, "result": "success"}
         return facts | {"name": f"test {place}", "classname": "tests"}
 
-    def on(self, server: ScriptedServer, trouble: Callable[[], Response | None] = lambda: None) -> None:
+    def on(self, server: ScriptedServer, failure: Callable[[], Response | None] = lambda: None) -> None:
         def handler(request: Request) -> Response:
-            bad = trouble()
+            bad = failure()
             if bad is not None:
                 return bad
             status, body = self.response(request.path, dict(request.query))
@@ -185,7 +185,7 @@ async def test_what_has_expired_is_skipped_and_counted(server: ScriptedServer) -
 
 
 @pytest.mark.parametrize("stop", [4, 7, 8, 79, 80, 81, 399, 400])
-async def test_it_goes_on_from_a_cursor(server: ScriptedServer, stop: int) -> None:
+async def test_it_resumes_from_a_cursor(server: ScriptedServer, stop: int) -> None:
     past = Past(100, tests=0)
     past.on(server)
     first: list[Any] = []
@@ -219,7 +219,7 @@ async def test_pipelines_that_are_started_meanwhile_bring_nothing_twice(server: 
 async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> None:
     past = Past(100)
 
-    def trouble(request: Request) -> Response:
+    def failure(request: Request) -> Response:
         if dict(request.query).get("page-token") == "40":
             return reply(400, json={"message": "Invalid page token"})
         status, body = past.response(request.path, dict(request.query))
@@ -232,7 +232,7 @@ async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> 
             if record.pipeline_number == 55:
                 break
         assert '"40"' in records.cursor
-        server.otherwise(trouble)
+        server.otherwise(failure)
         past.size = 25
         rest = circleci.history.records(SLUG, include=(), cursor=records.cursor)
         assert [record.pipeline_number async for record in rest] == list(range(54, 0, -1))
@@ -285,15 +285,15 @@ async def test_no_more_calls_at_once_than_allowed(server: ScriptedServer, concur
 
 async def test_faults_lose_nothing(server: ScriptedServer) -> None:
     """Every call may be refused, fail or be dropped; the records are the same."""
-    past, dice = Past(60), random.Random(11)
+    past, rng = Past(60), random.Random(11)
 
-    def trouble() -> Response | None:
-        return dice.choice([reply(502), drop(), reply(429, text="Rate limited.")]) if dice.random() < 0.3 else None
+    def failure() -> Response | None:
+        return rng.choice([reply(502), drop(), reply(429, text="Rate limited.")]) if rng.random() < 0.3 else None
 
     async with client_on(server, FakeClock()) as circleci:
         past.on(server)
         whole = [record async for record in circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})]
-        past.on(server, trouble)
+        past.on(server, failure)
         records = circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})
         assert [record async for record in records] == whole
     assert records.skipped == 0
@@ -405,8 +405,8 @@ async def test_ten_thousand_pipelines_in_bounded_memory(anyio_backend: str) -> N
                 blocks.append(sys.getallocatedblocks())
     assert count == 20_000
     assert past.calls == {"pipelines": 500, "workflows": 10_000}
-    settled = blocks[3:]  # by then all is imported, and the last 1,000 ids are remembered
-    assert max(settled) - min(settled) < 2_000
+    warm = blocks[3:]  # by then all is imported, and the last 1,000 ids are remembered
+    assert max(warm) - min(warm) < 2_000
 
 
 # ---- on the fake ----

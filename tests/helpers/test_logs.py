@@ -1,4 +1,4 @@
-"""Step output: found where it failed, read without the token, kept apart and kept small; on asyncio and trio."""
+"""Step output: of failed steps, without the token, by parallel run, in bounded memory; on asyncio and trio."""
 
 from __future__ import annotations
 
@@ -137,13 +137,13 @@ async def test_a_link_that_stays_expired_is_named(server: ScriptedServer) -> Non
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [reply(502), drop(), reply(429, text="slow down"), output("line\n" * 500).cut()],
     ids=["502", "drop", "429", "cut"],
 )
-async def test_trouble_passes(server: ScriptedServer, trouble: Response) -> None:
+async def test_transient_errors_are_retried(server: ScriptedServer, failure: Response) -> None:
     server.on("GET", BUILD, [reply(502), drop(), build(action(0, "failed", output_url=f"{server.url}/out"))])
-    server.on("GET", "/out", [trouble, trouble, output("line\n" * 500)])
+    server.on("GET", "/out", [failure, failure, output("line\n" * 500)])
     async with client_on(server, FakeClock()) as circleci:
         log = (await circleci.logs.failed(SLUG, 42, tail=None))[0]
     assert (log.text, log.problem) == ("line\n" * 500, None)
@@ -243,9 +243,9 @@ def test_output_cut_anywhere_reads_the_same(ascii_only: bool, indent: int | None
     expected = "".join(messages).replace("\ud83d", "\ufffd")
     assert every_cut(data, lambda size: []) == expected
     assert every_cut(data, lambda size: list(range(1, size))) == expected
-    dice = random.Random(7)
+    rng = random.Random(7)
     for _ in range(50):
-        cuts = sorted(dice.sample(range(1, len(data)), 5))
+        cuts = sorted(rng.sample(range(1, len(data)), 5))
         assert every_cut(data, lambda size, cuts=cuts: cuts) == expected  # type: ignore[misc]
 
 

@@ -1,4 +1,4 @@
-"""How a run stands and what to ask next, by tables. Nothing here waits, calls or sleeps."""
+"""The assessment of a run and what to read next, by tables. No I/O, no sleeping."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from circleci_sdk.helpers.runs.state import (
     RERUN_WINDOW,
     START_WINDOW,
     WORKFLOW_DELAY,
+    Assessment,
     RunState,
-    Verdict,
     assess,
     current_workflows,
     mark_final,
@@ -93,70 +93,70 @@ build = workflow("build", "success")
     ("seen", "idle", "expected"),
     [
         # Nothing is known yet, or only the pipeline: the empty list after the trigger is not the end.
-        (state(None), 0.0, Verdict("pending")),
-        (state(pipeline("pending")), 0.0, Verdict("pending")),
-        (state(pipeline("pending")), WORKFLOW_DELAY * 2, Verdict("pending")),
-        (state(pipeline("created")), 0.0, Verdict("pending")),
-        (state(pipeline("created")), WORKFLOW_DELAY - 1, Verdict("pending")),
-        (state(pipeline("created")), WORKFLOW_DELAY, Verdict("not_run", over=True)),
-        (state(pipeline("a-state-of-2027")), 0.0, Verdict("pending")),
+        (state(None), 0.0, Assessment("pending")),
+        (state(pipeline("pending")), 0.0, Assessment("pending")),
+        (state(pipeline("pending")), WORKFLOW_DELAY * 2, Assessment("pending")),
+        (state(pipeline("created")), 0.0, Assessment("pending")),
+        (state(pipeline("created")), WORKFLOW_DELAY - 1, Assessment("pending")),
+        (state(pipeline("created")), WORKFLOW_DELAY, Assessment("not_run", over=True)),
+        (state(pipeline("a-state-of-2027")), 0.0, Assessment("pending")),
         # A pipeline that could not be made is over.
-        (state(pipeline("errored", "no config")), 0.0, Verdict("errored", over=True)),
-        (state(pipeline("errored"), workflow("setup", "running")), 0.0, Verdict("running")),
-        (state(pipeline("errored"), workflow("setup", "success")), 0.0, Verdict("errored", over=True)),
+        (state(pipeline("errored", "no config")), 0.0, Assessment("errored", over=True)),
+        (state(pipeline("errored"), workflow("setup", "running")), 0.0, Assessment("running")),
+        (state(pipeline("errored"), workflow("setup", "success")), 0.0, Assessment("errored", over=True)),
         # A setup workflow that went well is followed by others, however late they come.
-        (state(pipeline("setup"), workflow("setup", "running")), 0.0, Verdict("running")),
-        (state(pipeline("setup"), workflow("setup", "success")), 0.0, Verdict("running")),
-        (state(pipeline("created"), workflow("setup", "success")), 0.0, Verdict("running")),
-        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY - 1, Verdict("running")),
-        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY, Verdict("success", over=True)),
-        (state(pipeline("setup"), workflow("setup", "failed")), 0.0, Verdict("failed", over=True)),
-        (state(pipeline("setup"), workflow("setup", "canceled")), 0.0, Verdict("canceled", over=True)),
-        (state(pipeline("created"), workflow("setup", "success"), build), 0.0, Verdict("success", over=True)),
-        (state(pipeline("setup"), workflow("setup", "success"), build), 0.0, Verdict("running")),
+        (state(pipeline("setup"), workflow("setup", "running")), 0.0, Assessment("running")),
+        (state(pipeline("setup"), workflow("setup", "success")), 0.0, Assessment("running")),
+        (state(pipeline("created"), workflow("setup", "success")), 0.0, Assessment("running")),
+        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY - 1, Assessment("running")),
+        (state(pipeline("created"), workflow("setup", "success")), WORKFLOW_DELAY, Assessment("success", over=True)),
+        (state(pipeline("setup"), workflow("setup", "failed")), 0.0, Assessment("failed", over=True)),
+        (state(pipeline("setup"), workflow("setup", "canceled")), 0.0, Assessment("canceled", over=True)),
+        (state(pipeline("created"), workflow("setup", "success"), build), 0.0, Assessment("success", over=True)),
+        (state(pipeline("setup"), workflow("setup", "success"), build), 0.0, Assessment("running")),
         # All workflows count, not the first one.
-        (state(pipeline(), build, workflow("lint", "running")), 0.0, Verdict("running")),
-        (state(pipeline(), build, workflow("lint", "failed")), 0.0, Verdict("failed", over=True)),
-        (state(pipeline(), workflow("a", "failed"), workflow("b", "running")), 0.0, Verdict("failing")),
-        (state(pipeline(), workflow("a", "canceled"), workflow("b", "failed")), 0.0, Verdict("failed", over=True)),
-        (state(pipeline(), workflow("a", "canceled"), build), 0.0, Verdict("canceled", over=True)),
-        (state(pipeline(), workflow("a", "not_run"), build), 0.0, Verdict("success", over=True)),
-        (state(pipeline(), workflow("a", "not_run")), 0.0, Verdict("not_run", over=True)),
-        # `failing` is not the end, nor is a word that nobody knows yet.
-        (state(pipeline(), workflow("build", "failing")), WORKFLOW_DELAY, Verdict("failing")),
-        (state(pipeline(), workflow("build", "a-word-of-2027")), WORKFLOW_DELAY, Verdict("running")),
+        (state(pipeline(), build, workflow("lint", "running")), 0.0, Assessment("running")),
+        (state(pipeline(), build, workflow("lint", "failed")), 0.0, Assessment("failed", over=True)),
+        (state(pipeline(), workflow("a", "failed"), workflow("b", "running")), 0.0, Assessment("failing")),
+        (state(pipeline(), workflow("a", "canceled"), workflow("b", "failed")), 0.0, Assessment("failed", over=True)),
+        (state(pipeline(), workflow("a", "canceled"), build), 0.0, Assessment("canceled", over=True)),
+        (state(pipeline(), workflow("a", "not_run"), build), 0.0, Assessment("success", over=True)),
+        (state(pipeline(), workflow("a", "not_run")), 0.0, Assessment("not_run", over=True)),
+        # `failing` is not the end, nor is a status that this version does not know.
+        (state(pipeline(), workflow("build", "failing")), WORKFLOW_DELAY, Assessment("failing")),
+        (state(pipeline(), workflow("build", "a-word-of-2027")), WORKFLOW_DELAY, Assessment("running")),
         # A rerun of the same name replaces the first one.
-        (state(pipeline(), workflow("build", "failed"), workflow("build", "running", 60)), 0.0, Verdict("running")),
+        (state(pipeline(), workflow("build", "failed"), workflow("build", "running", 60)), 0.0, Assessment("running")),
         (
             state(pipeline(), workflow("build", "success", 60), workflow("build", "failed")),
             0.0,
-            Verdict("success", over=True),
+            Assessment("success", over=True),
         ),
         (
             state(pipeline(), workflow("build", "failed"), workflow("build", "running", id="again")),
             0.0,
-            Verdict("running"),
+            Assessment("running"),
         ),
         # One that ends at once may be seen before the others have begun.
-        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), START_WINDOW - 1, Verdict("failing")),
+        (state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)), START_WINDOW - 1, Assessment("failing")),
         (
             state(pipeline(), workflow("a", "unauthorized", stopped_at=NOON)),
             START_WINDOW,
-            Verdict("unauthorized", over=True),
+            Assessment("unauthorized", over=True),
         ),
-        (state(pipeline(), workflow("a", "success", stopped_at=None)), 0.0, Verdict("running")),
-        (state(pipeline(), workflow("a", "success", stopped_at=NOON), build), 0.0, Verdict("success", over=True)),
+        (state(pipeline(), workflow("a", "success", stopped_at=None)), 0.0, Assessment("running")),
+        (state(pipeline(), workflow("a", "success", stopped_at=NOON), build), 0.0, Assessment("success", over=True)),
         # What CircleCI will run again by itself has not failed yet.
-        (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), 0.0, Verdict("failing")),
+        (state(pipeline(), workflow("build", "failed", auto_reruns_left=1)), 0.0, Assessment("failing")),
         (
             state(pipeline(), workflow("build", "failed", auto_reruns_left=1)),
             RERUN_WINDOW,
-            Verdict("failed", over=True),
+            Assessment("failed", over=True),
         ),
-        (state(pipeline(), workflow("build", "canceled", auto_reruns_left=1)), 0.0, Verdict("canceled", over=True)),
+        (state(pipeline(), workflow("build", "canceled", auto_reruns_left=1)), 0.0, Assessment("canceled", over=True)),
     ],
 )
-def test_verdicts(seen: RunState, idle: float, expected: Verdict) -> None:
+def test_assessments(seen: RunState, idle: float, expected: Assessment) -> None:
     assert assess(seen, idle=idle) == expected
 
 
@@ -184,8 +184,8 @@ hold = approval("release?", "on_hold", held)
     ],
 )
 def test_held(seen: RunState, approved: set[str], is_held: bool) -> None:
-    verdict = assess(seen, idle=0, approved=frozenset(approved))
-    assert (verdict.held, verdict.over) == (is_held, False)
+    assessment = assess(seen, idle=0, approved=frozenset(approved))
+    assert (assessment.held, assessment.over) == (is_held, False)
 
 
 def test_an_awaited_rerun_keeps_a_run_from_being_over() -> None:
@@ -193,7 +193,7 @@ def test_an_awaited_rerun_keeps_a_run_from_being_over() -> None:
     assert not assess(seen, idle=0, awaited=frozenset({"build-60"})).over
     assert assess(seen, idle=WORKFLOW_DELAY, awaited=frozenset({"build-60"})).over
     seen, _ = see_workflows(seen, [workflow("build", "success", 60)])
-    assert assess(seen, idle=0, awaited=frozenset({"build-60"})) == Verdict("success", over=True)
+    assert assess(seen, idle=0, awaited=frozenset({"build-60"})) == Assessment("success", over=True)
 
 
 def test_each_change_is_told_once() -> None:
@@ -246,7 +246,7 @@ def test_the_newest_of_each_name_in_the_order_of_their_names() -> None:
     assert [one.id for one in current_workflows(seen)] == ["build-50", "lint-10", "deploy-100"]
 
 
-def test_jobs_are_settled_when_the_workflow_has_ended_and_they_rest() -> None:
+def test_jobs_are_final_when_the_workflow_and_they_have_ended() -> None:
     over = workflow("build", "canceled")
     seen = state(pipeline(), over, jobs=(job("test", "running", over), job("deploy", "blocked", over)))
     assert mark_final(seen, over, idle=0).final == frozenset()
@@ -290,10 +290,10 @@ failed, running = workflow("a", "failed"), workflow("b", "running")
     ],
 )
 def test_whose_jobs_to_read(seen: RunState, every_job: bool, approvals: bool, expected: list[str]) -> None:
-    verdict = assess(seen, idle=0)
-    assert [one.id for one in wanted_jobs(seen, verdict, every_job=every_job, approvals=approvals)] == expected
+    assessment = assess(seen, idle=0)
+    assert [one.id for one in wanted_jobs(seen, assessment, every_job=every_job, approvals=approvals)] == expected
     fresh = frozenset(expected)
-    assert wanted_jobs(seen, verdict, every_job=every_job, approvals=approvals, fresh=fresh) == ()
+    assert wanted_jobs(seen, assessment, every_job=every_job, approvals=approvals, fresh=fresh) == ()
 
 
 def facts(age: float, **more: Any) -> dict[str, Any]:

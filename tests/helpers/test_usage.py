@@ -248,7 +248,7 @@ async def test_no_call_outlasts_the_time_of_its_window(server: ScriptedServer) -
     assert (caught.value.request_outcome, caught.value.next) == ("unknown", "2026-01-01T00:00:00+00:00")
 
 
-async def test_an_error_tells_where_to_begin_again(server: ScriptedServer, client: AsyncCircleCI) -> None:
+async def test_an_error_has_the_start_of_its_window(server: ScriptedServer, client: AsyncCircleCI) -> None:
     exports = Exports(server, [reply(body=table(("a", "1"))), reply(404)])
     rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 2, 5))
     found: list[str | None] = []

@@ -77,6 +77,7 @@ class Download(Call):
     """
 
     __slots__ = (
+        "_attempts_before",
         "_decode",
         "_digest",
         "_ended",
@@ -87,7 +88,6 @@ class Download(Call):
         "_renew",
         "_response",
         "_seen",
-        "_settled",
         "_skip",
         "_trusted",
         "received",
@@ -106,16 +106,16 @@ class Download(Call):
         decode: bool = True,
     ) -> None:
         host = check_url(url, allow_http=session.allow_http)
-        room, _, name = label.partition(".")
+        helper, _, name = label.partition(".")
         self._trusted = not signed and may_hold_token(url, session.origin)
         operation: Operation[None] = Operation(
-            api=Api(room, "", ""),
+            api=Api(helper, "", ""),
             id=label,
             python_name=name,
             method="GET",
             path="",
             replayable=True,
-            rate_group=f"{room}.{'.'.join(host.split('.')[-2:])}",  # artifact hosts have a name per build
+            rate_group=f"{helper}.{'.'.join(host.split('.')[-2:])}",  # artifact hosts have a name per build
             secret=not self._trusted,
         )
         headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
@@ -130,7 +130,7 @@ class Download(Call):
         self._digest = sha256()
         self._seen = sha256()
         self._skip = 0
-        self._settled = 0
+        self._attempts_before = 0
         self._inflater: Inflater | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._ended = False
@@ -195,7 +195,7 @@ class Download(Call):
             if data:
                 self.received += len(data)
                 self._digest.update(data)
-                self._settled = self._attempts - 1  # it got somewhere: the next failure is a first one
+                self._attempts_before = self._attempts - 1  # there was progress: the next failure counts as the first
                 return data
 
     async def _read(self) -> bytes | Failed:
@@ -224,7 +224,7 @@ class Download(Call):
         await self.run()
         headers = self._response.headers
         if self.received and self._response.status == 206:
-            if _goes_on(headers, self.received, self._etag):
+            if _continues(headers, self.received, self._etag):
                 return
             await self._close()
             self._etag = ""  # this server does not keep to ranges
@@ -279,7 +279,7 @@ class Download(Call):
 
     def _describe(self, outcome: Received | Failed) -> Attempt:
         attempt = super()._describe(outcome)
-        return attempt._replace(number=attempt.number - self._settled)
+        return attempt._replace(number=attempt.number - self._attempts_before)
 
     async def _close(self) -> None:
         opened, self._opened = self._opened, None
@@ -343,7 +343,7 @@ def redirect_of(url: str, response: Received, *, allow_http: bool) -> str | None
     return target
 
 
-def _goes_on(headers: Headers, reached: int, etag: str) -> bool:
+def _continues(headers: Headers, reached: int, etag: str) -> bool:
     """Whether a partial response begins where the last one broke, in the same file."""
     told = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
     return told is not None and int(told[1]) == reached and headers.get("etag", etag) == etag

@@ -1,4 +1,4 @@
-"""The output of a step, read as it streams in: text out of JSON, and the last lines of a text. No I/O."""
+"""The output of a step as a stream: a JSON decoder, and the last lines of the output. No I/O."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ LONGEST_TAIL: Final = 1 << 20
 
 
 class OutputReader:
-    """Takes the bytes of a step's output as they come, and gives the text in it.
+    """Decodes the output of a step from chunks of bytes.
 
-    The output is a JSON array of objects with a `message` each. A message may be as large as all memory, so it is given
-    out in pieces. What is no such array is taken for plain text. `truncated` says whether the server told that it left
-    something out.
+    The output is a JSON array of objects with a `message` each. A message may be larger than memory, so it is
+    returned in pieces. Anything else is plain text. `truncated`: the server reported that it left something out.
     """
 
     def __init__(self) -> None:
@@ -40,7 +39,7 @@ class OutputReader:
         self._word = ""
 
     def feed(self, data: bytes, *, last: bool = False) -> str:
-        """The text in the next bytes; `last` when no more will come."""
+        """The text in the next bytes; `last` marks the end."""
         text = self._rest + self._decoder.decode(data, last)
         self._rest = ""
         if self._plain is None:
@@ -132,10 +131,9 @@ def _meaning(escape: re.Match[str]) -> str:
 
 
 class Tail:
-    """The last lines of a text that comes in pieces, in bounded memory; all of it for None.
+    """The last lines of a string that arrives in pieces, in bounded memory; all of it for None.
 
-    Lines end with a line feed: the line ends of terminals (CR LF) mean nothing to readers of a log. `cut` says whether
-    something was left out.
+    Lines end with a line feed: the line ends of terminals (CR LF) are not kept. `cut`: something was left out.
     """
 
     def __init__(self, lines: int | None) -> None:
@@ -147,7 +145,7 @@ class Tail:
         self._size = 0
 
     def add(self, text: str) -> None:
-        """Take the next piece."""
+        """Add the next piece."""
         if self._most is None:
             self._all.append(text)
             return
@@ -169,7 +167,7 @@ class Tail:
 
     @property
     def text(self) -> str:
-        """What was kept."""
+        """The kept lines."""
         if self._most is None:
             return "".join(self._all).replace("\r\n", "\n")
         if self._most == 0:
@@ -181,6 +179,6 @@ _CONTROL: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|
 
 
 def readable(text: str) -> str:
-    """A log without what only a terminal understands: colours, and lines that were written over."""
+    """A log without terminal control sequences: no colours, no overwritten lines."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _CONTROL.sub("", text).split("\n"))
     return "\n".join("".join(char for char in line if char >= " " or char == "\t") for line in lines)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
 
-from .state import JOB_FAILED, RunState, Verdict, current_workflows, jobs_of, waiting_approvals
+from .state import JOB_FAILED, Assessment, RunState, current_workflows, jobs_of, waiting_approvals
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FAILED: Final = frozenset({"failing", "failed", "errored", "canceled", "unauthorized", "not_run"})
 COMMENT_LIMIT: Final = 60_000
-"""Characters of a comment on GitHub, with some room left."""
+"""Characters of a comment on GitHub, with a margin."""
 
 
 @public("circleci_sdk.helpers")
@@ -176,12 +176,12 @@ class RunSkippedError(CircleCIError):
     """The API accepted the trigger and started nothing; the message is the server's."""
 
 
-def result_of(caller: Caller, pipeline_id: str, state: RunState, verdict: Verdict) -> RunResult:
-    """The result of a run whose observed state and verdict these are."""
+def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Assessment) -> RunResult:
+    """The result of a run with this observed state and assessment."""
     pipeline, jobs = state.pipeline, jobs_of(state)
     return RunResult(
-        verdict.status,
-        verdict.over,
+        assessment.status,
+        assessment.over,
         pipeline_id,
         pipeline.number if pipeline else None,
         pipeline.project_slug if pipeline else None,

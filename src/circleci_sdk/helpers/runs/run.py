@@ -150,7 +150,7 @@ class Run:
             while True:
                 await watcher.step()
                 watcher.events.clear()
-                held = on_hold != "wait" and watcher.verdict.held
+                held = on_hold != "wait" and watcher.assessment.held
                 if held or watcher.is_done:
                     break
         except WatchTimeoutError:
@@ -275,7 +275,7 @@ class Run:
         )
 
     def _result(self, watcher: Watcher) -> RunResult:
-        return result_of(self._context.caller, self.id, watcher.state, watcher.verdict)
+        return result_of(self._context.caller, self.id, watcher.state, watcher.assessment)
 
     async def _read(self) -> RunState:
         """The current pipeline and all its workflows."""

@@ -66,7 +66,7 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Assessment:
     """The assessment of a run. `held`: it does not continue without an approval."""
 
     status: RunStatus
@@ -196,7 +196,7 @@ def wants_workflows(state: RunState) -> bool:
 
 
 def wanted_jobs(
-    state: RunState, verdict: Verdict, *, every_job: bool, approvals: bool, fresh: frozenset[str] = frozenset()
+    state: RunState, assessment: Assessment, *, every_job: bool, approvals: bool, fresh: frozenset[str] = frozenset()
 ) -> tuple[RunWorkflow, ...]:
     """The workflows whose jobs to read now.
 
@@ -207,7 +207,7 @@ def wanted_jobs(
     if every_job:
         return tuple(one for one in state.workflows.values() if one.id not in state.final | fresh)
     current = current_workflows(state)
-    if verdict.over:
+    if assessment.over:
         return tuple(
             one for one in current if one.status not in ("success", "not_run") and one.id not in state.final | fresh
         )
@@ -223,24 +223,24 @@ def assess(
     idle: float,
     awaited: frozenset[str] = frozenset(),
     approved: frozenset[str] = frozenset(),
-) -> Verdict:
+) -> Assessment:
     """The assessment of a run, `idle` seconds after the last observed change.
 
     `awaited` are ids of requested reruns that have to appear, `approved` the ids of approvals that were sent and may
     not be visible yet.
     """
     if state.pipeline is None:
-        return Verdict("pending")
+        return Assessment("pending")
     current = current_workflows(state)
     unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
     if unfinished:
         held = _is_held(state, unfinished, approved) and not _is_missing(state, awaited, idle)
-        return Verdict(_status_underway(current), held=held)
+        return Assessment(_status_underway(current), held=held)
     if _may_continue(state, state.pipeline, current, idle) or _is_missing(state, awaited, idle):
-        return Verdict(_status_underway(current) if current else "pending")
+        return Assessment(_status_underway(current) if current else "pending")
     if state.pipeline.state == "errored":
-        return Verdict("errored", over=True)
-    return Verdict(_status_at_end(current), over=True)
+        return Assessment("errored", over=True)
+    return Assessment(_status_at_end(current), over=True)
 
 
 def _is_missing(state: RunState, awaited: frozenset[str], idle: float) -> bool:

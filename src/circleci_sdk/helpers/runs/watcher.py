@@ -18,8 +18,8 @@ from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
     WORKFLOW_STATUSES,
+    Assessment,
     RunState,
-    Verdict,
     assess,
     in_order,
     mark_final,
@@ -107,7 +107,7 @@ class Watcher:
         self._unknown_statuses: set[str] = set()
 
     @property
-    def verdict(self) -> Verdict:
+    def assessment(self) -> Assessment:
         """The assessment of the run as far as it was observed."""
         idle = self._clock.monotonic() - self._changed
         return assess(self.state, idle=idle, awaited=frozenset(self._awaited), approved=frozenset(self._approved))
@@ -115,9 +115,9 @@ class Watcher:
     @property
     def is_done(self) -> bool:
         """Whether the run has ended and everything about it was read."""
-        verdict = self.verdict
-        return verdict.over and not wanted_jobs(
-            self.state, verdict, every_job=self._every_job, approvals=self._approvals
+        assessment = self.assessment
+        return assessment.over and not wanted_jobs(
+            self.state, assessment, every_job=self._every_job, approvals=self._approvals
         )
 
     async def step(self) -> None:
@@ -209,7 +209,7 @@ class Watcher:
                 self._apply(see_workflows(self.state, workflows))
         fresh: set[str] = set()
         while wanted := wanted_jobs(
-            self.state, self.verdict, every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
+            self.state, self.assessment, every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
         ):
             for workflow in wanted:
                 calls += await self._read_jobs(workflow)
