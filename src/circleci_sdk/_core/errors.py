@@ -49,7 +49,7 @@ RequestOutcome = Literal["not_sent", "rejected", "unknown", "processed"]
 RetryStopReason = Literal["not_retryable", "unknown_outcome", "attempts_exhausted", "retry_after_too_long", "deadline"]
 
 OUTCOMES: Final[tuple[RequestOutcome, ...]] = ("not_sent", "rejected", "unknown", "processed")
-"""From harmless to settled. Of several attempts, the last one in this order counts."""
+"""From harmless to certain. Of several attempts, the last one in this order counts."""
 
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

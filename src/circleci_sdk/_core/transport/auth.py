@@ -64,7 +64,7 @@ class Token:
         return self._value.encode() in content
 
     def fingerprint(self) -> str:
-        """A short digest that tells tokens apart and reveals none."""
+        """A short digest that distinguishes tokens and reveals none."""
         return hashlib.sha256(b"circleci_sdk:" + self._value.encode()).hexdigest()[:16]
 
 
