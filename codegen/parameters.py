@@ -39,7 +39,7 @@ class Parameter:
     """One argument of a method.
 
     `wire` is its name on the wire; for a slug the names of its path parameters, joined by slashes.
-    `default` is what the package sends when the caller gives nothing, `assumed` what the API then assumes.
+    The package sends `default` for an argument that is left out; the API assumes `assumed` for one that is not sent.
     """
 
     name: str

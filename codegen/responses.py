@@ -20,7 +20,7 @@ PagingStyle: TypeAlias = Literal["token", "offset", "number", "all"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One way to succeed: what it gives, nothing if there is no body, and the words of the spec about it."""
+    """A successful response: its models, none if there is no body, and its descriptions in the spec."""
 
     models: tuple[str, ...]
     descriptions: tuple[str, ...]
@@ -28,7 +28,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a successful call gives, of a list one of its items. Each outcome has models of its own."""
+    """The successful responses of an operation; for a list, those with its items. Each outcome has its own models."""
 
     outcomes: tuple[Outcome, ...]
 
@@ -84,7 +84,7 @@ class _Success:
 
 
 def read_response(spec: Spec, operation: Node, components: Components) -> Response:
-    """What a call gives that is not a list."""
+    """The successful responses of an operation that is no list."""
     descriptions: dict[tuple[str, ...], list[str]] = {}
     for success in _successes(spec, operation):
         models = tuple(_models(success.node, success.shape, components)) if success.shape else ()

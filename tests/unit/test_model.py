@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
-from circleci_sdk import InvalidArgumentError, UnknownStr
+from circleci_sdk import UNSET, InvalidArgumentError, UnknownStr
 from circleci_sdk._core.operation import ParameterType, one_of
 from circleci_sdk._core.serialization.arguments import checked
 from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, readable_place
@@ -372,3 +372,17 @@ def test_readable_locations(location: tuple[int | str, ...], place: str) -> None
 def test_timestamps_are_written_in_utc() -> None:
     offset = timezone(timedelta(hours=2))
     assert sent({"anything": NOON.astimezone(offset)}) == {"anything": "2026-01-02T12:00:00Z"}
+
+
+def test_none_in_a_model_is_left_out_and_in_a_mapping_is_refused() -> None:
+    fields: dict[str, Any] = {"per_hour": 1, "hours_of_day": [2], "months": None}
+    assert checked(TIMETABLE, Timetable(**fields), "timetable") == {"per-hour": 1, "hours-of-day": [2]}
+    assert checked(TIMETABLE, {**fields, "months": UNSET}, "timetable") == {"per-hour": 1, "hours-of-day": [2]}
+    with pytest.raises(InvalidArgumentError, match=r"timetable\.months: expected a list, got None; leave it out"):
+        checked(TIMETABLE, fields, "timetable")
+
+
+def test_bounds_of_nested_integers() -> None:
+    for given in ({"per_hour": 61, "hours_of_day": [2]}, Timetable(per_hour=61, hours_of_day=[2])):
+        with pytest.raises(InvalidArgumentError, match=r"timetable\.per_hour: expected at most 60, got 61"):
+            checked(TIMETABLE, given, "timetable")

@@ -1,4 +1,4 @@
-"""The base of every generated resource: from a method to the one place that sends."""
+"""The base class of the generated resources, which hands their calls to the caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
 class Resource:
-    """A group of operations. Reached as `circleci.v2.jobs` and the like, never made by hand."""
+    """A group of operations. An attribute of its API, such as `circleci.v2.jobs`."""
 
     __slots__ = ("_caller",)
 
