@@ -94,10 +94,10 @@ def check_org(method: str, value: object, name: str = "org") -> str:
     return "/".join(slug_segments(text, f"{method}: {name}", count=2))
 
 
-def check_list(method: str, name: str, values: object) -> tuple[object, ...]:
+def check_list(method: str, name: str, values: object, expected: str = "a list") -> tuple[object, ...]:
     """The items of a sequence that is no string."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence):
-        raise InvalidArgumentError(f"{method}: {name}: expected a list, got {got(values)}.")
+        raise InvalidArgumentError(f"{method}: {name}: expected {expected}, got {got(values)}.")
     return tuple(cast("Sequence[object]", values))
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import anyio
 
@@ -289,6 +289,6 @@ def _check_include(method: str, include: object) -> None:
     expected = f"{method}: include: expected a collection of {', '.join(_KINDS)}"
     if isinstance(include, str) or not isinstance(include, Collection):
         raise InvalidArgumentError(f"{expected}, got {got(include)}.")
-    for kind in include:
+    for kind in cast("Collection[object]", include):
         if kind not in _KINDS:
             raise InvalidArgumentError(f"{expected}, got {kind!r}.")

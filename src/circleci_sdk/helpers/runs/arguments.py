@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk.helpers._shared.arguments import check_filter, check_text, got
+from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text, got
 
 from .state import WORKFLOW_FAILED
 
@@ -33,16 +33,16 @@ def check_ref(branch: str | Unset, tag: str | Unset, prefix: str = "") -> dict[s
     return {name: check_text("runs.start", f"{prefix}{name}", value, remedy) for name, value in ref.items()}
 
 
-def check_parameters(parameters: Mapping[str, Any] | Unset) -> None:
+def check_parameters(parameters: object) -> None:
     """Reject pipeline parameters that the API would reject."""
     if parameters is UNSET:
         return
-    untyped: object = parameters
-    if not isinstance(untyped, Mapping):
-        raise InvalidArgumentError(f"runs.start: parameters: expected a mapping, got {got(untyped)}.")
-    if len(parameters) > MAX_PARAMETERS:
-        raise InvalidArgumentError(f"runs.start: parameters: expected at most {MAX_PARAMETERS}, got {len(parameters)}.")
-    for name, value in parameters.items():
+    if not isinstance(parameters, Mapping):
+        raise InvalidArgumentError(f"runs.start: parameters: expected a mapping, got {got(parameters)}.")
+    pairs = cast("Mapping[object, object]", parameters)
+    if len(pairs) > MAX_PARAMETERS:
+        raise InvalidArgumentError(f"runs.start: parameters: expected at most {MAX_PARAMETERS}, got {len(pairs)}.")
+    for name, value in pairs.items():
         _check_parameter(name, value)
 
 
@@ -109,9 +109,7 @@ def check_rerun(
             if value:
                 raise InvalidArgumentError(f"run.rerun: {name}=True requires jobs=, the jobs to rerun.")
         return None
-    untyped: object = jobs
-    if isinstance(untyped, str | UUID) or not isinstance(untyped, Sequence):
-        raise InvalidArgumentError(f"run.rerun: jobs: expected a list of names or ids, got {got(untyped)}.")
+    check_list("run.rerun", "jobs", jobs, "a list of names or ids")
     if from_failed:
         raise InvalidArgumentError("run.rerun: from_failed=True and jobs= exclude each other.")
     if not jobs:

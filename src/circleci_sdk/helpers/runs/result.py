@@ -80,10 +80,7 @@ class RunResult:
             parts += [f"{one.name}: {one.status}" for one in self.workflows if one.status != "success"]
         shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
         where = f" {self.url}" if self.url else ""
-        return f"{self._name()}: {self.status}{f' ({shown})' if shown else ''}{where}"
-
-    def _name(self) -> str:
-        return f"Run {self.number} of {self.project_slug}" if self.number is not None else f"Run {self.pipeline_id}"
+        return f"{_name_of(self)}: {self.status}{f' ({shown})' if shown else ''}{where}"
 
     async def explain(self, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0) -> Explanation:
         """Read why the run failed: the failed steps of each failed job, the end of their output, and its failed tests.
@@ -146,7 +143,7 @@ class Explanation:
 
         result = self.result
         return format_report(
-            result._name(), result.url, result.status, result.errors, self.jobs, self.problems, lines=lines
+            _name_of(result), result.url, result.status, result.errors, self.jobs, self.problems, lines=lines
         )
 
 
@@ -174,6 +171,12 @@ class RunTimeoutError(_RunError, TimeoutError):
 @public("circleci_sdk")
 class RunSkippedError(CircleCIError):
     """The API accepted the trigger and started nothing; the message is the server's."""
+
+
+def _name_of(result: RunResult) -> str:
+    if result.number is None:
+        return f"Run {result.pipeline_id}"
+    return f"Run {result.number} of {result.project_slug}"
 
 
 def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Assessment) -> RunResult:
