@@ -155,10 +155,10 @@ async def test_request_id_of_v1(client: AsyncCircleCI, server: ScriptedServer) -
 @pytest.mark.parametrize(
     ("status", "path", "words"),
     [
-        (404, "/api/v2/me", "The API returns 404 also for what this token may not see."),
-        (401, "/api/v2/me", "API v2 takes personal tokens only; project tokens do not work there."),
-        (403, "/api/v2/me", "Some parts of the API response 403 also for what does not exist."),
-        (410, "/api/v1.1/me", "The API no longer has this operation."),
+        (404, "/api/v2/me", "The API also returns 404 for resources that this token cannot access."),
+        (401, "/api/v2/me", "API v2 accepts personal tokens only, no project tokens."),
+        (403, "/api/v2/me", "Some parts of the API also return 403 for missing resources."),
+        (410, "/api/v1.1/me", "The API no longer supports this operation."),
     ],
 )
 async def test_hints_by_status(

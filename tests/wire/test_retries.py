@@ -404,7 +404,7 @@ async def test_attempts_of_a_successful_response(server: ScriptedServer) -> None
 async def test_message_explains_the_outcome(server: ScriptedServer) -> None:
     server.script([reply(503), reply(404, json={"message": "Context not found."}), drop(), GOOD[trigger].cut()])
     async with client_on(server, FakeClock()) as client:
-        with pytest.raises(NotFoundError, match="An earlier attempt of this call may have done it already"):
+        with pytest.raises(NotFoundError, match="An earlier attempt of this call may have succeeded"):
             await delete(client)
         with pytest.raises(ConnectionFailedError, match="The server may have processed it"):
             await trigger(client)

@@ -1,4 +1,4 @@
-"""What a server said when it said no: the message out of every kind of error body, and what to make of it."""
+"""Error bodies: the message in all known formats, and hints on its meaning."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def _short(text: str) -> str:
 
 def repeats(content: bytes, secrets: Iterable[str]) -> bool:
     """Whether an error body quotes one of these secrets, or a line of it, plain or escaped."""
-    said = content.decode("utf-8", "replace")
-    return any(form in said for secret in secrets for form in _forms(secret))
+    text = content.decode("utf-8", "replace")
+    return any(form in text for secret in secrets for form in _forms(secret))
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -75,19 +75,19 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
-    """What a status may mean beyond its words.
+    """A hint on the meaning of a status.
 
-    `sent_before` says that an earlier attempt of the same call may have been carried out, `changes` that the
+    `sent_before`: the server may have processed an earlier attempt of the same call. `changes`: the
     call changes something.
     """
     if sent_before and changes and status in (404, 409):
-        return "An earlier attempt of this call may have done it already."
+        return "An earlier attempt of this call may have succeeded."
     if status == 401 and api == "v2":
-        return "API v2 takes personal tokens only; project tokens do not work there."
+        return "API v2 accepts personal tokens only, no project tokens."
     if status == 404:
-        return "The API returns 404 also for what this token may not see."
+        return "The API also returns 404 for resources that this token cannot access."
     if status == 403:
-        return "Some parts of the API response 403 also for what does not exist."
+        return "Some parts of the API also return 403 for missing resources."
     if status == 410:
-        return "The API no longer has this operation."
+        return "The API no longer supports this operation."
     return ""
