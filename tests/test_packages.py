@@ -7,9 +7,10 @@ import inspect
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Final, is_typeddict
+from typing import Final
 
 import pytest
+from typing_extensions import is_typeddict
 
 import circleci_sdk
 from tests import public_names
