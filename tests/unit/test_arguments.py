@@ -237,7 +237,7 @@ def test_queries(values: dict[str, object], pairs: list[tuple[str, str]]) -> Non
     [
         ({"text_filter": None}, "text_filter: expected str, got None; leave it out instead."),
         ({"text_filter": 5}, "text_filter: expected str, got int."),
-        ({"text_filter": b"a"}, "text_filter: expected str, got bytes."),
+        ({"text_filter": b"x"}, "text_filter: expected str, got bytes."),
         ({"text_filter": "\ud800"}, "text_filter: expected Unicode, got a lone surrogate"),
         ({"yes": 1}, "yes: expected bool, got int."),
         ({"yes": "true"}, "yes: expected bool, got str."),
