@@ -1,10 +1,10 @@
-"""The search for words that have a standard term finds them in every form."""
+"""The sources, docs and tests use the standard terms, and the search for other words finds them in every form."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.vocabulary import words_in
+from tests.vocabulary import findings, words_in
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,8 @@ from tests.vocabulary import words_in
 )
 def test_words_in_a_line(line: str, found: list[str]) -> None:
     assert words_in(line) == found
+
+
+def test_standard_terms_everywhere() -> None:
+    found = [str(one) for one in findings([])]
+    assert not found, "\n".join(found)

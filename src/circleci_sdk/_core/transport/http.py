@@ -42,7 +42,7 @@ class Http:
             self.transport: httpx.AsyncBaseTransport = _Borrowed(network.http_client)
         else:
             self.transport = network.transport or open_transport(network)
-        self.holds_connections = False
+        self.holds_connections: bool = False
 
     async def prepare(
         self, prepared: Prepared, credential: Credential | None, limits: Timeout, progress: Progress
