@@ -87,6 +87,8 @@ class _Lowering:
             "required": [field.wire for field in record.fields if field.required],
             "properties": {field.wire: self._field(field, responded=responded) for field in record.fields},
         }
+        if record.computed:
+            own["customBasePath"] = f"{_RUNTIME}.{record.computed}"
         if not record.bases:
             return own
         bases: list[Json] = [self._reference(base) for base in record.bases]

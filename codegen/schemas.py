@@ -34,7 +34,9 @@ FIELD_EXTRAS: Final = frozenset(
 
 _ANNOTATIONS: Final = frozenset({"description"})
 _COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
-_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf", "x-open"}
+_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf", "x-open", "x-computed"}
+_COMPUTED: Final = {"pipeline-url": ("PipelinePage", ("project_slug", "number"))}
+"""Computed properties: the class of the runtime that has them, and the fields that it reads."""
 _TYPES: Final[tuple[ScalarType, ...]] = ("string", "integer", "number", "boolean")
 _FORMATS: Final[tuple[StringFormat, ...]] = ("uuid", "date-time", "uri", "project-slug", "org-slug")
 _SCALAR_KEYS: Final[dict[ScalarType, frozenset[str]]] = {
@@ -206,7 +208,21 @@ def _record(node: Node) -> Record:
         raise node.need("type").refusal("Properties belong to `type: object`; correct the type.")
     bases = node.get("allOf")
     base_names = tuple(_base(item) for item in bases.sequence()) if bases else ()
-    return Record(read_fields(node), base_names)
+    fields = read_fields(node)
+    return Record(fields, base_names, _computed(node, fields))
+
+
+def _computed(node: Node, fields: tuple[Field, ...]) -> str | None:
+    extension = node.get("x-computed")
+    if extension is None:
+        return None
+    if extension.text() not in _COMPUTED:
+        raise extension.refusal(f"Expected one of {', '.join(_COMPUTED)}, got `{extension.text()}`.")
+    class_name, needed = _COMPUTED[extension.text()]
+    required = {field.name for field in fields if field.required}
+    if missing := [name for name in needed if name not in required]:
+        raise extension.refusal(f"It is computed from {', '.join(needed)}; require {' and '.join(missing)}.")
+    return class_name
 
 
 def _base(node: Node) -> str:

@@ -105,6 +105,8 @@ class Record:
 
     fields: tuple[Field, ...]
     bases: tuple[str, ...] = ()
+    computed: str | None = None
+    """The class of the runtime that adds computed properties."""
 
 
 @dataclass(frozen=True, slots=True)

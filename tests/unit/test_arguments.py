@@ -127,6 +127,7 @@ def test_value_that_leaves_its_segment_is_refused(value: object) -> None:
             "circleci/9YytKzouJxzu4TjCRFqAoD/44n9wujWcTnVZ2b5S8Fnat",
         ),
         (ProjectSlug("gh", "acme", "web"), "gh/acme/web"),
+        (" gh/acme/web\n", "gh/acme/web"),
         (str(ONE), str(ONE)),
         (ONE, str(ONE)),
         ("web", None),

@@ -17,7 +17,7 @@ from circleci_sdk._core.operation import ParameterType, one_of
 from circleci_sdk._core.serialization.arguments import checked
 from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, readable_place
 from circleci_sdk.v2 import OPERATIONS
-from circleci_sdk.v2.models import Schedule, Timetable, User, Webhook, Workflow
+from circleci_sdk.v2.models import Pipeline, Schedule, Timetable, User, Webhook, Workflow
 from tests.support.handmade import BAG, BOX, Bag, Box, Part, Thing
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -386,3 +386,19 @@ def test_bounds_of_nested_integers() -> None:
     for given in ({"per_hour": 61, "hours_of_day": [2]}, Timetable(per_hour=61, hours_of_day=[2])):
         with pytest.raises(InvalidArgumentError, match=r"timetable\.per_hour: expected at most 60, got 61"):
             checked(TIMETABLE, given, "timetable")
+
+
+@pytest.mark.parametrize(
+    ("slug", "url"),
+    [
+        ("gh/acme/web", "https://app.circleci.com/pipelines/github/acme/web/12"),
+        ("bb/acme/web", "https://app.circleci.com/pipelines/bitbucket/acme/web/12"),
+        ("circleci/Org/Project", "https://app.circleci.com/pipelines/circleci/Org/Project/12"),
+    ],
+)
+def test_url_of_a_pipeline(slug: str, url: str) -> None:
+    document = {"id": "1", "errors": [], "project_slug": slug, "number": 12, "state": "created"}
+    trigger = {"type": "api", "received_at": "2026-01-02T03:04:05Z", "actor": {"login": "ada", "avatar_url": None}}
+    pipeline = Pipeline.model_validate({**document, "created_at": "2026-01-02T03:04:05Z", "trigger": trigger})
+    assert pipeline.url == url
+    assert "url" not in pipeline.model_dump()

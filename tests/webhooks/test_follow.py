@@ -351,6 +351,8 @@ async def test_invalid_arguments_are_rejected() -> None:
             ({"poll": 0}, "poll"),
             ({"poll": -1}, "poll"),
             ({"poll": float("nan")}, "poll"),
+            ({"branch": None}, "branch: expected a non-empty str, got None"),
+            ({"branch": ""}, "branch"),
             ({"events": []}, "events"),
             ({"events": ["ping"]}, "events"),
             ({"events": [UnknownStr("deploy-completed")]}, "events"),

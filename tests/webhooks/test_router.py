@@ -12,7 +12,7 @@ from uuid import UUID
 import anyio
 import pytest
 
-from circleci_sdk import InvalidArgumentError, ProjectSlug, UnknownStr
+from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
 from circleci_sdk.v1.models import Build
 from circleci_sdk.webhooks import (
     HandlerFailure,
@@ -85,7 +85,7 @@ NEW = {"type": "deploy-completed", "project": {"slug": "gh/acme/web"}}
     ],
 )
 def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: bool) -> None:
-    every: dict[str, Any] = {"project": None, "branch": None, "status": None, **conditions}
+    every: dict[str, Any] = {"project": UNSET, "branch": UNSET, "status": UNSET, **conditions}
     assert Filter.of(kind, **every).accepts(read(body)) is admitted
 
 
@@ -103,6 +103,9 @@ def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: 
         (WorkflowCompleted, {"branch": []}, "branch: expected a string or several"),
         (WorkflowCompleted, {"project": "web"}, "names no project"),
         (WorkflowCompleted, {"project": ()}, "project: expected a project or several"),
+        (WorkflowCompleted, {"project": None}, "project: expected .*, got None. Leave it out"),
+        (WorkflowCompleted, {"branch": None}, "branch: expected .*, got None. Leave it out"),
+        (JobCompleted, {"status": None}, "status: expected .*, got None. Leave it out"),
     ],
 )
 def test_filters_that_never_match_are_rejected(kind: Any, conditions: dict[str, Any], part: str) -> None:

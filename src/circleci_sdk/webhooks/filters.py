@@ -6,11 +6,12 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
+from circleci_sdk._core.unset import UNSET, Unset
 
 from .event_fields import branch_of, project_slug_of, status_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .event_types import Event
     from .types import Projects, Strings
 
+_T = TypeVar("_T")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -31,22 +33,22 @@ class Filter:
     statuses: frozenset[str] | None = None
 
     @classmethod
-    def of(cls, kind: type[Any], project: Projects | None, branch: Strings | None, status: Strings | None) -> Filter:
+    def of(cls, kind: type[Any], project: Projects | Unset, branch: Strings | Unset, status: Strings | Unset) -> Filter:
         """The filter of arguments. Raises `InvalidArgumentError` for one that no event can pass."""
         from .event_types import EVENT_STATUSES
 
         if kind not in EVENT_STATUSES:
             names = ", ".join(known.__name__ for known in EVENT_STATUSES)
             raise InvalidArgumentError(f"Router.on: kind: expected a class of events ({names}), got {kind!r}.")
-        if EVENT_STATUSES[kind] is None and not project is branch is status is None:
+        if EVENT_STATUSES[kind] is None and not project is branch is status is UNSET:
             raise InvalidArgumentError(f"Router.on: {kind.__name__} has no project, branch or status to filter by.")
-        chosen = None if status is None else frozenset(_strings("status", status))
+        chosen = None if status is UNSET else frozenset(_strings("status", status))
         if chosen is not None:
             _check_statuses(kind, chosen, EVENT_STATUSES[kind] or ())
         return cls(
             kind,
-            None if project is None else frozenset(map(_project, _projects(project))),
-            None if branch is None else tuple(_strings("branch", branch)),
+            None if project is UNSET else frozenset(map(_project, _projects(project))),
+            None if branch is UNSET else tuple(_strings("branch", branch)),
             chosen,
         )
 
@@ -89,17 +91,27 @@ def _check_statuses(kind: type[Any], statuses: Collection[str], known: Collectio
 
 
 def _strings(argument: str, value: Strings) -> list[str]:
-    strings = [value] if isinstance(value, str) else list(value)
+    strings = [value] if isinstance(value, str) else list(_collection(argument, "a string or several", value))
     if not strings or not all(strings):
         raise InvalidArgumentError(f"Router.on: {argument}: expected a string or several, got {value!r}.")
     return strings
 
 
 def _projects(value: Projects) -> list[str | ProjectSlug | UUID]:
-    projects = [value] if isinstance(value, str | ProjectSlug | UUID) else list(value)
+    if isinstance(value, str | ProjectSlug | UUID):
+        return [value]
+    projects = list(_collection("project", "a project or several", value))
     if not projects:
         raise InvalidArgumentError("Router.on: project: expected a project or several, got an empty collection.")
     return projects
+
+
+def _collection(argument: str, expected: str, value: Collection[_T]) -> Collection[_T]:
+    if isinstance(cast("object", value), Collection):
+        return value
+    raise InvalidArgumentError(
+        f"Router.on: {argument}: expected {expected}, got {value!r}. Leave it out, or pass UNSET, for no filter."
+    )
 
 
 def _project(value: str | ProjectSlug | UUID) -> str:

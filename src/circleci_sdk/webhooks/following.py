@@ -6,10 +6,10 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError, RateLimitError, ServerError, TransportError
-from circleci_sdk._core.unset import UNSET
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
 from .event_fields import branch_of
@@ -45,7 +45,7 @@ def follow(
     webhooks: Router | None = None,
     poll: float | None = 60.0,
     events: Sequence[WebhookEvent] = BOTH,
-    branch: str | None = None,
+    branch: str | Unset = UNSET,
 ) -> Follow:
     """Follow the ended jobs and workflows of a project: deliveries of webhooks, and polling without them.
 
@@ -75,10 +75,10 @@ def follow(
         poll: seconds without a delivery until the API is polled, and between polls. Deliveries delay a poll up to
             ten times as long, since a single delivery may be lost. None never polls.
         events: types of events.
-        branch: only events of this branch. None: all.
+        branch: only events of this branch.
 
     Raises:
-        InvalidArgumentError: neither deliveries nor polling, or an invalid `poll` or `events`.
+        InvalidArgumentError: neither deliveries nor polling, or an invalid `poll`, `events` or `branch`.
     """
     if webhooks is None and poll is None:
         raise InvalidArgumentError("follow: expected webhooks or poll, got neither.")
@@ -87,6 +87,10 @@ def follow(
     chosen = frozenset(map(str, events))
     if not chosen or not chosen <= {JOBS, WORKFLOWS}:
         raise InvalidArgumentError(f"follow: events: expected {WORKFLOWS} or {JOBS}, got {events!r}.")
+    if branch is not UNSET and (not isinstance(cast("object", branch), str) or not branch):
+        raise InvalidArgumentError(
+            f"follow: branch: expected a non-empty str, got {branch!r}. Leave it out, or pass UNSET, for no filter."
+        )
     return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, chosen, branch)
 
 
@@ -101,7 +105,7 @@ class Follow:
         subscription: Subscription | None,
         poll: float | None,
         chosen: frozenset[str],
-        branch: str | None,
+        branch: str | Unset,
         /,
     ) -> None:
         self._circleci = circleci
@@ -165,7 +169,7 @@ class Follow:
             if not isinstance(event, JobCompleted | WorkflowCompleted) or event.project.id != builder.project_id:
                 continue
             self._delivered = self._clock.monotonic()
-            if self._branch is None or branch_of(event) == self._branch:
+            if self._branch is UNSET or branch_of(event) == self._branch:
                 self._waiting.append(event)
         return self._waiting[0] if self._waiting else None
 
@@ -208,9 +212,7 @@ class Follow:
     async def _newest(self, *, first: bool) -> dict[str, Pipeline]:
         """The newest pipelines, newest first: all since the last poll, and at least `NEWEST`."""
         found: dict[str, Pipeline] = {}
-        listed = self._circleci.v2.pipelines.list_for_project(
-            self._slug, branch=UNSET if self._branch is None else self._branch
-        )
+        listed = self._circleci.v2.pipelines.list_for_project(self._slug, branch=self._branch)
         async for page in listed.pages():
             found |= {pipeline.id: pipeline for pipeline in page}
             if len(found) >= NEWEST and (first or any(pipeline.id in self._known for pipeline in page)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
 from .event_fields import delivery_id
@@ -97,27 +98,27 @@ class Router:
         self,
         kind: type[WorkflowCompleted],
         *,
-        project: Projects | None = None,
-        branch: Strings | None = None,
-        status: CompletedWorkflowStatus | Collection[CompletedWorkflowStatus] | None = None,
+        project: Projects | Unset = UNSET,
+        branch: Strings | Unset = UNSET,
+        status: CompletedWorkflowStatus | Collection[CompletedWorkflowStatus] | Unset = UNSET,
     ) -> Callable[[WorkflowHandler], WorkflowHandler]: ...
     @overload
     def on(
         self,
         kind: type[JobCompleted],
         *,
-        project: Projects | None = None,
-        branch: Strings | None = None,
-        status: CompletedJobStatus | Collection[CompletedJobStatus] | None = None,
+        project: Projects | Unset = UNSET,
+        branch: Strings | Unset = UNSET,
+        status: CompletedJobStatus | Collection[CompletedJobStatus] | Unset = UNSET,
     ) -> Callable[[JobHandler], JobHandler]: ...
     @overload
     def on(
         self,
         kind: type[Build],
         *,
-        project: Projects | None = None,
-        branch: Strings | None = None,
-        status: Strings | None = None,
+        project: Projects | Unset = UNSET,
+        branch: Strings | Unset = UNSET,
+        status: Strings | Unset = UNSET,
     ) -> Callable[[BuildHandler], BuildHandler]: ...
     @overload
     def on(self, kind: type[Ping]) -> Callable[[PingHandler], PingHandler]: ...
@@ -127,18 +128,18 @@ class Router:
         self,
         kind: type[Any],
         *,
-        project: Projects | None = None,
-        branch: Strings | None = None,
-        status: Strings | None = None,
+        project: Projects | Unset = UNSET,
+        branch: Strings | Unset = UNSET,
+        status: Strings | Unset = UNSET,
     ) -> Any:
         """Register an async function as the handler of events of one class. Returns the function unchanged.
 
         Args:
             kind: `WorkflowCompleted`, `JobCompleted`, `Ping`, `UnknownEvent`, or `v1.models.Build` for the
                 notifications of CircleCI 1.0.
-            project: only events of this project or of several, each by slug or id. None: all.
-            branch: only events of this branch or of several. `*` and `?` are wildcards: `release/*`. None: all.
-            status: only events with this status or with several. None: all.
+            project: only events of this project or of several, each by slug or id.
+            branch: only events of this branch or of several. `*` and `?` are wildcards: `release/*`.
+            status: only events with this status or with several.
 
         Raises:
             InvalidArgumentError: no event can pass the filter, or the function is not async.

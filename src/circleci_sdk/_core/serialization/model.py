@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from circleci_sdk._public import public
+
+from .slugs import CLOUD_APP, pipeline_url
 
 
 @public("circleci_sdk")
@@ -119,6 +121,19 @@ class Model(BaseModel):
         package, dot, module = cls.__module__.rpartition(".")
         if dot and module.startswith("_"):
             cls.__module__ = package
+
+
+class PipelinePage(Model):
+    """Adds `url` to the model of a pipeline."""
+
+    if TYPE_CHECKING:
+        project_slug: str
+        number: int
+
+    @property
+    def url(self) -> str:
+        """Its page in the web app of circleci.com. `helpers.Run.url` has the address on any other host."""
+        return pipeline_url(CLOUD_APP, self.project_slug, self.number)
 
 
 def readable_place(location: tuple[int | str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Project slugs: how the API names a project in a path."""
+"""Project slugs: how the API names a project in a path, and the web app in the address of a page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_text
 from circleci_sdk._public import public
 
-_LONG: Final = {"gh": "github", "bb": "bitbucket"}
+_LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
 _SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 _HOSTS: Final = {"github.com": "gh", "ssh.github.com": "gh", "bitbucket.org": "bb", "altssh.bitbucket.org": "bb"}
 _SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)")
 _LOGIN: Final = re.compile("//[^/]*@")  # remotes often hold a token there
 _UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CLOUD_APP: Final = "https://app.circleci.com"
 _APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
 
 
@@ -110,7 +111,7 @@ def check_segment(text: str, place: str) -> None:
 
 def slug_segments(text: str, place: str, *, count: int, long_vcs: bool = False) -> list[str]:
     """The segments of a slug that a user gave as a string, checked, with `gh` spelt as this API wants it."""
-    segments = text.split("/")
+    segments = text.strip(" \t\r\n").split("/")  # what comes along with a copied slug
     if len(segments) != count:
         example, remedy = "gh/acme", ""
         if count == 3:
@@ -119,8 +120,19 @@ def slug_segments(text: str, place: str, *, count: int, long_vcs: bool = False) 
     for segment in segments:
         check_segment(segment, place)
     if long_vcs:
-        segments[0] = _LONG.get(segments[0], segments[0])
+        segments[0] = _LONG_VCS.get(segments[0], segments[0])
     return segments
+
+
+def app_origin(origin: str) -> str:
+    """The origin of the web app for an origin of the API. A server installation has one host for both."""
+    return CLOUD_APP if origin == "https://circleci.com" else origin
+
+
+def pipeline_url(app: str, project_slug: str, number: int) -> str:
+    """The page of a pipeline; `app` is the origin of the web app."""
+    vcs, _, rest = project_slug.partition("/")
+    return f"{app}/pipelines/{_LONG_VCS.get(vcs, vcs)}/{rest}/{number}"
 
 
 def _quote(text: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ RunStatus: TypeAlias = Literal[
 continues; an `on_hold` run continues after an approval. `errored`: the pipeline could not be created (see
 `RunResult.errors`). `not_run`: it has no workflows.
 """
-
-_LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
 
 
 @public("circleci_sdk.helpers")
@@ -162,17 +161,6 @@ class ApprovalEvent:
 
 RunEvent: TypeAlias = PipelineEvent | WorkflowEvent | JobEvent | ApprovalEvent
 """An item of `Run.watch`. All events have `status` and `previous`."""
-
-
-def app_of(origin: str) -> str:
-    """The origin of the web app for an origin of the API."""
-    return "https://app.circleci.com" if origin == "https://circleci.com" else origin
-
-
-def pipeline_url(app: str, project_slug: str, number: int) -> str:
-    """The page of a pipeline in the web app."""
-    vcs, _, rest = project_slug.partition("/")
-    return f"{app}/pipelines/{_LONG_VCS.get(vcs, vcs)}/{rest}/{number}"
 
 
 def pipeline_of(pipeline: Pipeline, app: str) -> RunPipeline:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import ConflictError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
-from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, pipeline_url, workflow_of
+from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflow_of
 from .result import RunFailedError, RunResult, RunTimeoutError, result_of
 from .state import WORKFLOW_ENDED, RunState, current_workflows, see_pipeline, see_workflows
 from .watcher import RunContext, Watcher, WatchTimeoutError

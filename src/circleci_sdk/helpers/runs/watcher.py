@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import CircleCIError, NotFoundError
+from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._shared.retrying import backoff, is_transient
 from circleci_sdk.v2._client import V2
 
-from .facts import RunEvent, RunWorkflow, app_of, job_of, pipeline_of, workflow_of
+from .facts import RunEvent, RunWorkflow, job_of, pipeline_of, workflow_of
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
@@ -60,7 +61,7 @@ class RunContext:
 
 def context_of(caller: Caller) -> RunContext:
     """A new context for the runs of this client."""
-    return RunContext(caller, V2(caller), app_of(caller.session.origin))
+    return RunContext(caller, V2(caller), app_origin(caller.session.origin))
 
 
 class Watcher:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from typing_extensions import TypeAliasType
 
-from circleci_sdk._core.serialization.model import Model, Timestamp, UnknownStr
+from circleci_sdk._core.serialization.model import Model, PipelinePage, Timestamp, UnknownStr
 
 PipelineErrorType = TypeAliasType(
     "PipelineErrorType", Literal["config", "config-fetch", "timeout", "permission", "other", "plan"] | UnknownStr
@@ -134,7 +134,7 @@ class PipelineVcs(Model):
     """URL of the repository of the commit; the fork for pull requests from forks."""
 
 
-class Pipeline(Model):
+class Pipeline(PipelinePage):
     """The result of one event or request. Its workflows contain the jobs."""
 
     id: str
