@@ -587,6 +587,23 @@ async def test_hooks_run_for_each_attempt(server: ScriptedServer) -> None:
     assert len(asked) == 2
 
 
+async def test_hook_of_a_download_calls_its_own_client(server: ScriptedServer) -> None:
+    """No slot is held while the hook waits, and the body is read with a slot again."""
+    calls: list[str] = []
+
+    async def on_response(response: httpx.Response) -> None:
+        calls.append(response.request.url.path)
+        if response.request.url.path == "/f":
+            await client.v2.users.me()
+
+    server.on("GET", "/f", reply(body=FILE))
+    server.on("GET", "/api/v2/me", reply(json={"id": "1", "login": "ada", "name": "Ada"}))
+    async with client_on(server, max_concurrency=1, timeout=10, on_response=on_response) as client:
+        for _ in range(2):
+            assert await read(fetch(client, server.url + "/f")) == FILE
+    assert calls == ["/f", "/api/v2/me"] * 2
+
+
 async def test_failing_hook_releases_the_slot(server: ScriptedServer) -> None:
     async def on_response(response: httpx.Response) -> None:
         raise TypeError("mine")

@@ -77,6 +77,11 @@ class Admission:
         """The response is there: the request no longer counts as in flight. A download keeps its slot."""
         self._in_flight.discard(self)
 
+    async def resume(self) -> None:
+        """Take the slot again that was released while a hook saw the response of a download."""
+        await self._slots.acquire()
+        self._holds_slot = True
+
     def release(self) -> None:
         """Return the slot. Safe to call twice, and without a slot."""
         self._in_flight.discard(self)

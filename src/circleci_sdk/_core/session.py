@@ -57,7 +57,7 @@ class Session:
     ) -> None:
         self._loops: WeakKeyDictionary[object, LoopResources] = WeakKeyDictionary()
         self.credential: Final = credential
-        self._network = network
+        self.network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
         self.clock: Clock = SystemClock()
@@ -91,8 +91,8 @@ class Session:
 
         from .transport.http import Http
 
-        count = self._network.max_concurrency
-        return LoopResources(Http(self._network), anyio.Semaphore(count, max_value=count, fast_acquire=True))
+        count = self.network.max_concurrency
+        return LoopResources(Http(self.network), anyio.Semaphore(count, max_value=count, fast_acquire=True))
 
     async def aclose(self) -> None:
         """Close what this client opened. Safe to call twice."""

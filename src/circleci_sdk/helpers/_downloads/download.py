@@ -253,7 +253,10 @@ class Download(Call):
             if isinstance(response, Failed):
                 await self._close()
                 return response
-            await opened.show()
+            if self._session.network.on_response is not None:
+                self._admission.release()
+                await opened.show()
+                await self._admission.resume()
             target = redirect_of(prepared.url, response, allow_http=self._session.allow_http)
             if target is None or redirects == MAX_REDIRECTS:
                 break
