@@ -95,7 +95,7 @@ def test_invalid_projects(text: str) -> None:
 
 @pytest.mark.parametrize("value", [None, 5, b"gh/acme/web", ["gh", "acme", "web"]], ids=repr)
 def test_wrong_types(value: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="takes a string"):
+    with pytest.raises(InvalidArgumentError, match="expected str, got"):
         ProjectSlug.parse(value)
 
 

@@ -101,7 +101,7 @@ def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: 
         (WorkflowCompleted, {"status": ()}, "status: expected a string or several"),
         (WorkflowCompleted, {"branch": ""}, "branch: expected a string or several"),
         (WorkflowCompleted, {"branch": []}, "branch: expected a string or several"),
-        (WorkflowCompleted, {"project": "web"}, "names no project"),
+        (WorkflowCompleted, {"project": "web"}, "expected a slug such as gh/acme/web"),
         (WorkflowCompleted, {"project": ()}, "project: expected a project or several"),
         (WorkflowCompleted, {"project": None}, "project: expected .*, got None. Leave it out"),
         (WorkflowCompleted, {"branch": None}, "branch: expected .*, got None. Leave it out"),

@@ -39,7 +39,9 @@ class ProjectSlug:
         for part in (self.vcs, self.organization, self.project):
             check_segment(part, "project_slug")
             if "/" in part:
-                raise InvalidArgumentError(f"project_slug: {_quote(part)} is one part of a slug and holds a slash.")
+                raise InvalidArgumentError(
+                    f"project_slug: expected a part of a slug without a slash, got {_quote(part)}."
+                )
 
     def __str__(self) -> str:
         return f"{self.vcs}/{self.organization}/{self.project}"
@@ -53,13 +55,13 @@ class ProjectSlug:
         remote is refused because such projects go by ids that the remote does not hold.
         """
         if not is_text(text):
-            raise InvalidArgumentError(f"ProjectSlug.parse: it takes a string, not {type(text).__name__}.")
+            raise InvalidArgumentError(f"ProjectSlug.parse: expected str, got {type(text).__name__}.")
         parts = _slug_parts(text.strip())
         if parts is None:
             raise InvalidArgumentError(
-                f"{_quote(text)} names no project. Give a slug such as gh/acme/web, the address of a project or "
-                "pipeline in the web app, or a git remote on GitHub or Bitbucket. Projects on GitLab and of the "
-                "GitHub App go by the slug on their settings page (circleci/...)."
+                "ProjectSlug.parse: expected a slug such as gh/acme/web, the address of a project or pipeline in the "
+                f"web app, or a git remote on GitHub or Bitbucket, got {_quote(text)}. Projects on GitLab and of the "
+                "GitHub App have the slug on their settings page (circleci/...)."
             )
         return cls(*parts)
 
@@ -99,14 +101,14 @@ def _from_segments(segments: list[str], *, exact: bool) -> tuple[str, str, str] 
 def check_segment(text: str, place: str) -> None:
     """Refuse what would leave its segment of a path, or cannot be written in one."""
     if not text:
-        raise InvalidArgumentError(f"{place}: a part of it is empty.")
+        raise InvalidArgumentError(f"{place}: expected no empty part.")
     if text in (".", ".."):
-        raise InvalidArgumentError(f"{place}: {text!r} is no name, it would change the path.")
+        raise InvalidArgumentError(f"{place}: expected a name, got {text!r}, which changes the path.")
     if unfit := _UNFIT.search(text):
         char = unfit[0]
         if char >= "\ud800":
-            raise InvalidArgumentError(f"{place}: it holds half a character ({char!r}), which has no UTF-8 form.")
-        raise InvalidArgumentError(f"{place}: it holds a control character ({char!r}).")
+            raise InvalidArgumentError(f"{place}: expected valid Unicode, got a lone surrogate ({char!r}).")
+        raise InvalidArgumentError(f"{place}: expected no control characters, got {char!r}.")
 
 
 def slug_segments(text: str, place: str, *, count: int, long_vcs: bool = False) -> list[str]:
