@@ -57,7 +57,7 @@ class Bot:
         return len(self._chat.requests) == self._heard
 
     def wait_for_deliveries(self, count: int) -> None:
-        """Wait until so many deliveries were taken, each responded with a 2xx."""
+        """Wait until so many deliveries were taken, each with a 2xx response."""
         until(lambda: sum(delivery.delivered for delivery in self.fake.webhooks.deliveries) >= count)
 
 

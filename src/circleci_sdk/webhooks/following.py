@@ -156,11 +156,12 @@ class Follow:
             await self._poll(builder, first=False)
 
     async def _new_builder(self) -> EventBuilder:
+        from circleci_sdk._core.serialization.slugs import app_origin
+
         from .polling import EventBuilder
 
-        origin = self._circleci.base_url
-        app = "https://app.circleci.com" if origin == "https://circleci.com" else origin
-        return EventBuilder(await self._circleci.v2.projects.get(self._slug), app)
+        project = await self._circleci.v2.projects.get(self._slug)
+        return EventBuilder(project, app_origin(self._circleci.base_url))
 
     def _next_delivery(self, builder: EventBuilder) -> FollowedEvent | None:
         from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted

@@ -9,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from circleci_sdk._core.serialization.slugs import long_slug
 from circleci_sdk.v2.models import (
     CompletedJob,
     CompletedWorkflow,
@@ -59,7 +60,6 @@ _JOB_ENDS: Final[dict[str, CompletedJobStatus]] = {
     "infrastructure_fail": "failed",
     "terminated-unknown": "failed",
 }
-_LONG: Final = {"gh": "github", "bb": "bitbucket"}
 
 
 def has_ended(workflow: Workflow) -> bool:
@@ -72,8 +72,7 @@ class EventBuilder:
 
     def __init__(self, project: Project, app: str) -> None:
         self._app = app
-        first, _, rest = project.slug.partition("/")
-        self._project = EventProject(id=project.id, name=project.name, slug=f"{_LONG.get(first, first)}/{rest}")
+        self._project = EventProject(id=project.id, name=project.name, slug=long_slug(project.slug))
         self._organization = EventOrganization(id=project.organization_id, name=project.organization_name)
 
     @property

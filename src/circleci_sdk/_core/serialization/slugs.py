@@ -121,9 +121,7 @@ def slug_segments(text: str, place: str, *, count: int, long_vcs: bool = False) 
         raise InvalidArgumentError(f"{place}: expected a slug such as {example}, got {_quote(text)}.{remedy}")
     for segment in segments:
         check_segment(segment, place)
-    if long_vcs:
-        segments[0] = _LONG_VCS.get(segments[0], segments[0])
-    return segments
+    return long_slug("/".join(segments)).split("/") if long_vcs else segments
 
 
 def app_origin(origin: str) -> str:
@@ -133,8 +131,13 @@ def app_origin(origin: str) -> str:
 
 def pipeline_url(app: str, project_slug: str, number: int) -> str:
     """The page of a pipeline; `app` is the origin of the web app."""
-    vcs, _, rest = project_slug.partition("/")
-    return f"{app}/pipelines/{_LONG_VCS.get(vcs, vcs)}/{rest}/{number}"
+    return f"{app}/pipelines/{long_slug(project_slug)}/{number}"
+
+
+def long_slug(slug: str) -> str:
+    """A slug with `github` for `gh` and `bitbucket` for `bb`, as the web app, webhooks and API v1.1 spell it."""
+    vcs, _, rest = slug.partition("/")
+    return f"{_LONG_VCS.get(vcs, vcs)}/{rest}"
 
 
 def _quote(text: str) -> str:

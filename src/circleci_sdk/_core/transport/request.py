@@ -56,7 +56,7 @@ class _Content(httpx.AsyncByteStream):
 class URL(httpx.URL):
     """The URL of a call to a known server. It is parsed only for parts that are not needed to send the request."""
 
-    scheme = host = netloc = raw_scheme = raw_host = port = raw_path = None  # type: ignore[assignment]
+    scheme = host = netloc = raw_scheme = raw_host = port = raw_path = None  # type: ignore[assignment]  # properties of httpx
 
     def __init__(self, origin: str, url: str) -> None:
         self.__dict__.update(_server_parts(origin), raw_path=url[len(origin) :].encode(), _text=url)

@@ -97,7 +97,7 @@ def new_client(
 
 def _replace_clock(client: AsyncCircleCI, clock: WaitingClock, *, limited: bool) -> None:
     """Replace the clock of a client. No public option does this, since programs do not need it."""
-    session = client._session  # pyright: ignore[reportPrivateUsage]
+    session = client._session  # pyright: ignore[reportPrivateUsage]  # see the docstring
     changes: dict[str, object] = {"clock": clock}
     if not limited:
         changes["limiter"] = LocalRateLimiter(clock, session.in_flight)
