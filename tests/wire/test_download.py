@@ -30,7 +30,8 @@ from circleci_sdk import (
     StatusError,
     Timeout,
 )
-from circleci_sdk.helpers._downloads.download import Download, check_url, download_of, may_hold_token, origin_of
+from circleci_sdk.helpers._downloads.addresses import check_url, may_hold_token, origin_of
+from circleci_sdk.helpers._downloads.download import Download, download_of
 from circleci_sdk.helpers._downloads.inflate import Inflater
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock

@@ -11,17 +11,16 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NoReturn, Self
-from urllib.parse import urljoin
 
 import anyio
 
 from circleci_sdk._core.call import MAX_REDIRECTS, Call
-from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, InvalidArgumentError, RequestTimeoutError
+from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, RequestTimeoutError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 from circleci_sdk._core.operation import Api, Operation
-from circleci_sdk._core.session import is_loopback, user_agent
-from circleci_sdk._core.transport.http import REDIRECTS, Exchange
+from circleci_sdk._core.session import user_agent
 
+from .addresses import check_url, may_hold_token, origin_of, redirect_of
 from .inflate import Inflater
 
 if TYPE_CHECKING:
@@ -31,16 +30,11 @@ if TYPE_CHECKING:
     from circleci_sdk._core.options import Options
     from circleci_sdk._core.policy.retry import Attempt
     from circleci_sdk._core.session import Session
+    from circleci_sdk._core.transport.http import Exchange
 
 Renew = Callable[[], Awaitable[str]]
 
-_URL: Final = re.compile(
-    # Strict about the host, so that no two parsers can read two hosts out of it.
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#][^\x00-\x1f\x7f]*)?",
-    re.IGNORECASE,
-)
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
-_ARTIFACTS: Final = ".circle-artifacts.com"
 _EXPIRED: Final = (400, 401, 403, 410)
 _LONGEST_ERROR: Final = 1 << 16
 
@@ -301,55 +295,10 @@ class Download(Call):
         raise DecodeError(f"{facts.operation}: {error} ({facts.describe()}).", facts=facts) from None
 
 
-def check_url(url: str, *, allow_http: bool) -> str:
-    """The host of an address that may be downloaded from. Raises `InvalidArgumentError` without quoting a signature."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        raise InvalidArgumentError("This is not the address of a file: https://, a host, and no user in it.")
-    host = parts["host"].strip("[]")
-    if parts["scheme"].lower() == "http" and not allow_http and not is_loopback(host):
-        raise InvalidArgumentError(
-            f"A file on {host} would come over http, where anybody may change it; allow_http=True permits that."
-        )
-    return host
-
-
-def origin_of(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port."""
-    parts = _URL.fullmatch(url)
-    if parts is None:
-        return ("", "", 0)
-    scheme = parts["scheme"].lower()
-    return scheme, parts["host"].lower(), int(parts["port"] or (443 if scheme == "https" else 80))
-
-
-def may_hold_token(url: str, api: str) -> bool:
-    """Whether this address may be sent the token: the API's own server, or an artifact host of circleci.com."""
-    scheme, host, port = origin_of(url)
-    api_scheme, api_host, api_port = origin_of(api)
-    if (scheme, host, port) == (api_scheme, api_host, api_port):
-        return bool(host)
-    from_cloud = api_host == "circleci.com" or api_host.endswith(".circleci.com")
-    return from_cloud and scheme == "https" and port == 443 and host.endswith(_ARTIFACTS)
-
-
-def redirect_of(url: str, response: Received, *, allow_http: bool) -> str | None:
-    """Where a response sends us on to, or None if it does not, or not to a place that may be gone to."""
-    location = response.headers.get("location")
-    if response.status not in REDIRECTS or not location:
-        return None
-    try:
-        target = urljoin(url, location)
-        check_url(target, allow_http=allow_http)
-    except ValueError:
-        return None
-    return target
-
-
 def _continues(headers: Headers, reached: int, etag: str) -> bool:
     """Whether a partial response begins where the last one broke, in the same file."""
-    told = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-    return told is not None and int(told[1]) == reached and headers.get("etag", etag) == etag
+    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
+    return found is not None and int(found[1]) == reached and headers.get("etag", etag) == etag
 
 
 async def _error_response(opened: Exchange, response: Received) -> Received:
