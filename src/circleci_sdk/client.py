@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ._core.limiter import RateLimiter
     from ._core.options import Method
     from ._core.policy.rate_limit import RateLimit
-    from .helpers.artifacts import Artifacts
+    from .helpers.artifacts.artifacts import Artifacts
     from .helpers.history.history import History
     from .helpers.logs.logs import Logs
     from .helpers.runs.runs import Runs
@@ -153,7 +153,7 @@ class AsyncCircleCI:
     @cached_property
     def artifacts(self) -> Artifacts:
         """The files that jobs store."""
-        from .helpers.artifacts import Artifacts
+        from .helpers.artifacts.artifacts import Artifacts
 
         return Artifacts(self._caller)
 

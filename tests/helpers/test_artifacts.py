@@ -21,8 +21,9 @@ from circleci_sdk import (
     NotFoundError,
     RequestTimeoutError,
 )
+from circleci_sdk.helpers import DownloadedArtifact
 from circleci_sdk.helpers._downloads.files import safe_parts
-from circleci_sdk.helpers.artifacts import DownloadedArtifact, matches_pattern, pick_workflows, plan
+from circleci_sdk.helpers.artifacts.selection import matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
@@ -386,6 +387,19 @@ async def test_download_latest(server: ScriptedServer, client: AsyncCircleCI, tm
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.usefixtures("runs")
+async def test_jobs_of_one_name_never_share_a_file(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    server.on("GET", f"/api/v2/workflow/{ID.format(22)}/job", page(job(220, "test"), job(221, "test")))
+    for number in (220, 221):
+        artifact = {"path": "test.txt", "node_index": 0, "url": f"{server.url}/files/{number}"}
+        server.on("GET", f"/api/v2/project/{SLUG}/{number}/artifacts", page(artifact))
+    with pytest.raises(InvalidArgumentError, match=r"artifacts\.download_latest: .* the same path on disk"):
+        await client.artifacts.download_latest(SLUG, tmp_path)
+    assert not [request for request in server.requests if request.path.startswith("/files")]
+
+
 @pytest.mark.parametrize("method", ["download", "latest", "download_latest"])
 @pytest.mark.parametrize(
     ("wrong", "says"),
@@ -524,11 +538,15 @@ def artifact(path: str, url: str = "https://x/1", node: int = 0) -> Artifact:
     return Artifact(path=path, node_index=node, url=url)
 
 
+def planned(*artifacts: Artifact) -> list[tuple[Artifact, Path]]:
+    return plan("artifacts.download", [(one, Path("/dest")) for one in artifacts])
+
+
 def test_two_artifacts_never_share_a_file() -> None:
     with pytest.raises(InvalidArgumentError, match="same path on disk"):
-        plan([artifact("a/b"), artifact("a//b", "https://x/2")], Path("/dest"))
-    assert len(plan([artifact("a"), artifact("a")], Path("/dest"))) == 1  # listed twice
-    assert len(plan([artifact("a"), artifact("a", node=1)], Path("/dest"))) == 2
+        planned(artifact("a/b"), artifact("a//b", "https://x/2"))
+    assert len(planned(artifact("a"), artifact("a"))) == 1  # listed twice
+    assert len(planned(artifact("a"), artifact("a", node=1))) == 2
 
 
 def test_the_newest_workflow_comes_first() -> None:

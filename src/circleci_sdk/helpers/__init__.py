@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, Match, OnFile, Overwrite
+    from .artifacts.artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, OnFile, Overwrite
+    from .artifacts.selection import Match
     from .history.history import History, Include, Records
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
     from .logs.logs import Logs, Output, Step, StepLog
@@ -40,7 +41,8 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
-            ".artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts Match OnFile Overwrite",
+            ".artifacts.artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts OnFile Overwrite",
+            ".artifacts.selection": "Match",
             ".history.history": "History Include Records",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
             ".logs.logs": "Logs Output Step StepLog",

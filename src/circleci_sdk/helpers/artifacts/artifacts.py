@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -14,13 +13,14 @@ from anyio.to_thread import run_sync
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
+from circleci_sdk.helpers._downloads.download import download_of
+from circleci_sdk.helpers._downloads.files import safe_parts, save
+from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.v2._client import V2
 
-from ._downloads.download import download_of
-from ._downloads.files import safe_parts, save
-from ._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
-from ._shared.concurrency import map_concurrently
-from ._shared.deadline import TimedCaller
+from .selection import Match, is_compressed, matches, pick_workflows, plan
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 Overwrite: TypeAlias = bool | Literal["skip"]
 """What to do with files that exist: False raises before any download, True replaces, `"skip"` keeps them."""
-Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
-"""Which artifacts: a pattern, several patterns, or a function."""
 OnFile: TypeAlias = Callable[["DownloadedArtifact"], None]
 """Called after each file."""
 
@@ -127,8 +125,8 @@ class Artifacts:
         slug = check_project_slug(method, project_slug)
         options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
-        wanted = [one async for one in V2(caller).jobs.list_artifacts(slug, job_number) if matches(match, one)]
-        return await _download(caller, plan(wanted, Path(dest)), options)
+        listed = [(one, Path(dest)) async for one in V2(caller).jobs.list_artifacts(slug, job_number)]
+        return await _download(caller, listed, match, options)
 
     async def download_latest(
         self,
@@ -180,11 +178,9 @@ class Artifacts:
         found = await _find(V2(caller), slug, branch, workflow, job, status, max_pipelines)
         if found is None:
             return None
-        planned: list[tuple[Artifact, Path]] = []
-        for one in found.jobs:
-            folder = Path(dest).joinpath(*safe_parts(one.job.name))
-            planned += plan([artifact for artifact in one.artifacts if matches(match, artifact)], folder)
-        return await _download(caller, planned, options)
+        folders = [(Path(dest).joinpath(*safe_parts(one.job.name)), one.artifacts) for one in found.jobs]
+        listed = [(artifact, folder) for folder, artifacts in folders for artifact in artifacts]
+        return await _download(caller, listed, match, options)
 
     async def latest(
         self,
@@ -259,12 +255,13 @@ def _check_filters(
 
 
 async def _download(
-    caller: TimedCaller, planned: Sequence[tuple[Artifact, Path]], options: _Options
+    caller: TimedCaller, listed: Sequence[tuple[Artifact, Path]], match: Match | Unset, options: _Options
 ) -> list[DownloadedArtifact]:
+    planned = plan(options.method, [item for item in listed if matches(match, item[0])])
     existing = await run_sync(_sizes, [path for _, path in planned])
     if options.overwrite is False and existing:
         raise FileExistsError(
-            f"{next(iter(existing))} exists; pass overwrite=True to replace it, or 'skip' to keep it."
+            f"{options.method}: {next(iter(existing))} exists; pass overwrite=True to replace it, or 'skip' to keep it."
         )
 
     async def fetch(item: tuple[Artifact, Path]) -> DownloadedArtifact:
@@ -322,61 +319,6 @@ async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob]
 
     numbered = [(job, job.job_number) for job in jobs if job.job_number is not None]
     return await map_concurrently(list_one, numbered, limit=4)
-
-
-def plan(artifacts: Sequence[Artifact], dest: Path) -> list[tuple[Artifact, Path]]:
-    """The path of each artifact. Raises `InvalidArgumentError` for unsafe names and for two artifacts with one path."""
-    taken: dict[str, Artifact] = {}
-    planned: list[tuple[Artifact, Path]] = []
-    for artifact in artifacts:
-        path = dest.joinpath(str(artifact.node_index), *safe_parts(artifact.path))
-        other = taken.setdefault(os.path.normcase(path), artifact)
-        if other is artifact:
-            planned.append((artifact, path))
-        elif other.url != artifact.url:
-            raise InvalidArgumentError(
-                f"artifacts: {other.path!r} and {artifact.path!r} have the same path on disk, {path}."
-            )
-    return planned
-
-
-def matches(match: Match | Unset, artifact: Artifact) -> bool:
-    """Whether an artifact is selected."""
-    if match is UNSET:
-        return True
-    if callable(match):
-        return match(artifact)
-    patterns = [match] if isinstance(match, str) else match
-    return any(matches_pattern(pattern, artifact.path) for pattern in patterns)
-
-
-def matches_pattern(pattern: str, path: str) -> bool:
-    """Whether a path matches a pattern.
-
-    `*` stops at slashes, `**` matches any folders, a pattern without a slash applies to the name of the file alone.
-    """
-    names = path.strip("/").split("/")
-    parts = pattern.strip("/").split("/")
-    return _matches(parts, names[-1:] if len(parts) == 1 and parts[0] != "**" else names)
-
-
-def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
-    if not parts:
-        return not names
-    if parts[0] == "**":
-        return any(_matches(parts[1:], names[skip:]) for skip in range(len(names) + 1))
-    return bool(names) and fnmatchcase(names[0], parts[0]) and _matches(parts[1:], names[1:])
-
-
-def is_compressed(name: str) -> bool:
-    """Whether the file itself is compressed, so that it is stored as it comes."""
-    return name.lower().endswith((".gz", ".tgz", ".svgz"))
-
-
-def pick_workflows(workflows: Sequence[Workflow], name: str | Unset) -> list[Workflow]:
-    """The workflows of this name, or all but setup workflows; newest first."""
-    chosen = [one for one in workflows if (one.tag != "setup" if name is UNSET else one.name == name)]
-    return sorted(chosen, key=lambda one: one.created_at, reverse=True)
 
 
 def _sizes(paths: Sequence[Path]) -> dict[Path, int]:

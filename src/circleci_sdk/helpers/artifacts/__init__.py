@@ -1,0 +1,1 @@
+"""The artifacts of jobs: selection and download."""
