@@ -1,9 +1,9 @@
-"""Fetch what a job has left behind: by its number, or of the newest run that ended well.
+"""Download the artifacts of a job by its number, or those of the newest successful run.
 
     CIRCLECI_TOKEN=... python examples/fetch_artifacts.py gh/acme/web dist --branch main --job package
     CIRCLECI_TOKEN=... python examples/fetch_artifacts.py gh/acme/web dist --number 4711 --match '*.xml'
 
-Files go to <folder>/<job number>/<parallel run>/<path>. Run it again after a failure: it fetches what is missing.
+Files go to <folder>/<job number>/<parallel run>/<path>. Run it again after a failure: it downloads the missing files.
 """
 
 import argparse
@@ -36,26 +36,23 @@ def log(file: DownloadedArtifact) -> None:
 
 
 async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
-    """Download the files; returns their number."""
-    match = asked.match or UNSET
-    if asked.number is not None:
-        files = await circleci.artifacts.download(
-            asked.project, asked.number, asked.folder, match=match, overwrite="skip", on_file=log
+    """Download the files; returns their number. A folder per job number keeps the files of an older run apart."""
+    numbers = [asked.number]
+    if asked.number is None:
+        latest = await circleci.artifacts.latest(
+            asked.project, branch=asked.branch, workflow=asked.workflow, job=asked.job
         )
-        return len(files)
-    latest = await circleci.artifacts.download_latest(
-        asked.project,
-        asked.folder,
-        branch=asked.branch,
-        workflow=asked.workflow,
-        job=asked.job,
-        match=match,
-        overwrite="skip",
-        on_file=log,
-    )
-    if latest is None:
-        raise SystemExit("There is no run that matches and succeeded.")
-    return len(latest)
+        if latest is None:
+            raise SystemExit("There is no run that matches and succeeded.")
+        numbers = [job.number for job in latest.jobs]
+    count = 0
+    for number in numbers:
+        folder = asked.folder / str(number)
+        files = await circleci.artifacts.download(
+            asked.project, number, folder, match=asked.match or UNSET, overwrite="skip", on_file=log
+        )
+        count += len(files)
+    return count
 
 
 async def main(words: Sequence[str] | None = None) -> None:

@@ -43,6 +43,15 @@ async def run_once(fake: FakeCircleCI) -> None:
     fake.clock.advance(3600)
 
 
+async def run_again(fake: FakeCircleCI) -> None:
+    """A newer run on main, with another content under the same path."""
+    package = Job("package", 600, artifacts={"dist/a.whl": b"newer wheel"})
+    fake.project("gh/acme/web").will_run(Workflow("build", package))
+    async with fake.client() as circleci:
+        await circleci.v2.pipelines.trigger("gh/acme/web", branch="main")
+    fake.clock.advance(3600)
+
+
 def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -57,12 +66,19 @@ async def test_fetch_artifacts(
         asked = ["gh/acme/web", str(tmp_path), "--branch", "main", "--job", "package", "--match", "*.whl"]
         await program.main(asked)
         first = tree(tmp_path)
-        assert set(first) == {"package/0/dist/a.whl"}
+        assert {name.partition("/")[2] for name in first} == {"0/dist/a.whl"}
         assert set(first.values()) == {b"wheel"}
         await program.main(asked[:-2])
-        assert set(tree(tmp_path)) == {"package/0/log.txt", "package/0/dist/a.whl"}
+        assert {name.partition("/")[2] for name in tree(tmp_path)} == {"0/log.txt", "0/dist/a.whl"}
         said = capsys.readouterr().out
         assert "exists already" in said
+        await run_again(fake)
+        await program.main(asked)
+        assert sorted(tree(tmp_path).values()) == [
+            b"log",
+            b"newer wheel",
+            b"wheel",
+        ]  # the older file does not pass for it
         with pytest.raises(SystemExit, match="no run"):
             await program.main(["gh/acme/web", str(tmp_path), "--branch", "none"])
         with pytest.raises(SystemExit, match="404"):

@@ -158,7 +158,7 @@ class Artifacts:
             max_pipelines: As for `latest`.
             match: As for `download`.
             concurrency: As for `download`.
-            overwrite: As for `download`.
+            overwrite: As for `download`. `"skip"` also keeps the files of an older run, since their paths are the same.
             timeout: Seconds for the search and all files together, None for no limit.
             on_file: As for `download`.
 
