@@ -8,6 +8,7 @@ the locals of every frame below the public method.
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import pickle
 import traceback
@@ -251,6 +252,17 @@ async def test_cancelled(server: ScriptedServer, said: Said, auth: str, step: st
                 except anyio.get_cancelled_exc_class() as error:
                     said.error(error)
                     raise
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("on", "Changes on this project need prod rights."), ("prod", "Invalid name 'product'.")]
+)
+async def test_a_short_value_does_not_hide_the_message(server: ScriptedServer, value: str, shown: str) -> None:
+    server.otherwise(reply(400, json={"message": shown}))
+    async with client_of(server, "circle-token") as client:
+        with pytest.raises(StatusError) as caught:
+            await client.v2.projects.set_env_var(SLUG, name="A", value=SecretStr(value))
+    assert (caught.value.message, json.loads(caught.value.body)) == (shown, {"message": shown})
 
 
 @pytest.mark.parametrize("hook", ["on_request", "on_response"])
