@@ -131,6 +131,16 @@ class Operation:
     def lists(self) -> bool:
         return self.paging != "-"
 
+    @property
+    def route(self) -> str:
+        """The method and the path below the base of the version."""
+        return route(self.method, re.sub(r"^/api/v[\d.]+", "", self.path))
+
+
+def route(method: str, path: str) -> str:
+    """A method and a path in which the names of parameters do not count: `GET /context/{}`."""
+    return f"{method} {re.sub('{[^}]*}', '{}', path)}"
+
 
 def operations(folder: Path) -> tuple[Operation, ...]:
     """All operations of the SDK, in the order of the table of names."""

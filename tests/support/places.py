@@ -26,6 +26,11 @@ def payloads() -> Path:
     pytest.skip(reason, allow_module_level=True)
 
 
+def payload_folders() -> tuple[Path, ...]:
+    """The folders of recorded responses: the one of `payloads`, and `payloads_2026` beside it, with newer ones."""
+    return payloads(), payloads().parent / "payloads_2026"
+
+
 def facts() -> Path:
     """The folder with the facts about the API and the table of names, the parent of the payloads."""
     return payloads().parent

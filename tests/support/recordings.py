@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
+from tests.support.facts import route
 from tests.support.names import FIELD_NAMES, Version
 
 Json: TypeAlias = Any
@@ -23,7 +24,10 @@ KINDS: Final = frozenset({WHOLE, ITEM, ITEMS, ELEMENT})
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """One file. `operation` is the lower-case id without a version; `quality` is recorded, edited or invented."""
+    """One file. `operation` is the lower-case id without a version; `quality` is recorded, edited or invented.
+
+    `route` is the method and the path as in `facts.route`. In newer files it identifies the operation, not the id.
+    """
 
     file: str
     version: Version | None
@@ -32,6 +36,7 @@ class Recording:
     quality: str
     kind: str
     content: bytes
+    route: str = ""
 
     @property
     def response(self) -> Json:
@@ -73,6 +78,7 @@ def _recording(folder: Path, row: Mapping[str, Any]) -> Recording:
         quality=row["quality"],
         kind=row["kind"],
         content=folder.joinpath(row["file"]).read_bytes(),
+        route=route(row["method"], row["path"]),
     )
 
 

@@ -14,6 +14,7 @@ def test_folder_from_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     assert places.payloads() == tmp_path
     assert places.facts() == tmp_path.parent
+    assert places.payload_folders() == (tmp_path, tmp_path.parent / "payloads_2026")
 
 
 def test_missing_folder_skips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

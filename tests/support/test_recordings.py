@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.recordings import Recording, differences, said
+from tests.support import places
+from tests.support.facts import operations
+from tests.support.recordings import Recording, differences, recordings, said
 
 
 @pytest.mark.parametrize(
@@ -68,3 +70,21 @@ def test_partial_response_is_completed(kind: str, whole: object) -> None:
 )
 def test_message_of_error_body(content: bytes, sentence: str) -> None:
     assert said(content) == sentence
+
+
+def test_routes_and_ids_identify_the_same_operations() -> None:
+    of_id = {(operation.version, operation.id.lower()): operation for operation in operations(places.facts())}
+    of_route = {(operation.version, operation.route): operation for operation in of_id.values()}
+    older, newer = (
+        [recording for recording in recordings(folder) if not recording.is_delivery]
+        for folder in places.payload_folders()
+    )
+
+    assert len(of_route) == len(of_id)
+    for recording in older:
+        assert of_id.get((recording.version, recording.operation)) in {None, of_route.get(_key(recording))}
+    assert all(_key(recording) in of_route for recording in newer)
+
+
+def _key(recording: Recording) -> tuple[object, str]:
+    return recording.version, recording.route
