@@ -8,6 +8,7 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk.testing import FakeCircleCI, FakeProject
+from tests.testing.raw import Raw
 
 
 @pytest.fixture
@@ -18,6 +19,11 @@ def fake() -> FakeCircleCI:
 @pytest.fixture
 def web(fake: FakeCircleCI) -> FakeProject:
     return fake.add_project("gh/acme/web")
+
+
+@pytest.fixture
+def raw(fake: FakeCircleCI) -> Raw:
+    return Raw(fake)
 
 
 @pytest.fixture(params=["in process", "over a port"])

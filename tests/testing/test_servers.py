@@ -215,6 +215,7 @@ def test_the_dashboard_shows_projects_and_runs() -> None:
 
 def test_the_command_line_serves_a_scenario() -> None:
     command = [sys.executable, "-m", "circleci_sdk.testing", "--port", "0", "--scenario", "approval", "--token", "t"]
+    command += ["--api-date", "2027-02-01"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -223,6 +224,8 @@ def test_the_command_line_serves_a_scenario() -> None:
             assert found is not None, line
             response = httpx.get(f"{found[0]}/api/v2/project/gh/acme/api/pipeline", headers={"Circle-Token": "t"})
             assert len(response.json()["items"]) == 1
+            gone = httpx.post(f"{found[0]}/api/v1.1/project/gh/acme/api/build", headers={"Circle-Token": "t"})
+            assert gone.status_code == 410
         finally:
             process.terminate()
 

@@ -5,32 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from circleci_sdk.testing import FakeCircleCI, FakeProject
+from tests.testing.raw import Raw
 
 UUID = "00000000-0000-4000-8000-000000000000"
-
-
-class Raw:
-    """Raw HTTP requests."""
-
-    def __init__(self, fake: FakeCircleCI) -> None:
-        self.fake = fake
-
-    async def __call__(self, method: str, path: str, body: Any = None, **options: Any) -> httpx.Response:
-        headers = {"Circle-Token": self.fake.token, **options.pop("headers", {})}
-        content = body if isinstance(body, bytes) else None if body is None else json.dumps(body).encode()
-        if content is not None:
-            headers.setdefault("Content-Type", "application/json")
-        async with httpx.AsyncClient(transport=self.fake.transport(), base_url="https://circleci.com/api") as http:
-            return await http.request(method, path, content=content, headers=headers, **options)
-
-
-@pytest.fixture
-def raw(fake: FakeCircleCI) -> Raw:
-    return Raw(fake)
 
 
 @pytest.mark.parametrize(
@@ -155,15 +135,6 @@ async def test_a_webhook_accepts_both_spellings(raw: Raw, web: FakeProject) -> N
     snake = await raw("POST", "/v2/webhook", {**body, "verify_tls": False, "signing_secret": ""})
     assert (kebab.json()["verify_tls"], kebab.json()["signing_secret"]) == (True, "****")
     assert (snake.json()["verify_tls"], snake.json()["signing_secret"]) == (False, "")
-
-
-async def test_a_sunset_operation_returns_410(raw: Raw, fake: FakeCircleCI, web: FakeProject) -> None:
-    before = await raw("POST", "/v1.1/project/github/acme/web/build")
-    assert (before.status_code, before.headers["sunset"]) == (200, "Mon, 01 Feb 2027 00:00:00 GMT")
-    assert "deprecation" in before.headers
-    fake.clock.advance(365 * 86_400)
-    assert (await raw("POST", "/v1.1/project/github/acme/web/build")).status_code == 410
-    assert (await raw("GET", "/v1.1/project/github/acme/web")).status_code == 200
 
 
 async def test_project_tokens_are_valid_only_for_v1(raw: Raw, web: FakeProject) -> None:

@@ -11,10 +11,12 @@ import argparse
 import sys
 import threading  # noqa: TID251  # the main thread only waits
 from collections.abc import Sequence
+from datetime import date
 
 from ._fake import FakeCircleCI
 from ._servers.server import MissingExtraError
 from ._store.scenarios import SCENARIOS
+from ._store.store import API_DATE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenario", default="demo", choices=sorted(SCENARIOS), help="the state (default: demo)")
     parser.add_argument("--speed", type=float, default=1.0, help="speed of its clock; 1 is real time (default: 1)")
     parser.add_argument("--token", default="fake-token", help="the accepted token (default: fake-token)")
+    parser.add_argument(
+        "--api-date",
+        type=date.fromisoformat,
+        default=API_DATE,
+        metavar="YYYY-MM-DD",
+        help=f"the day whose API is served (default: {API_DATE})",
+    )
     given = parser.parse_args(arguments)
-    fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed)
+    fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed, api_date=given.api_date)
     try:
         with fake.serve(host=given.host, port=given.port) as server:
             print(f"FakeCircleCI is at {server.base_url} (token: {given.token}). Stop it with Ctrl-C.", flush=True)

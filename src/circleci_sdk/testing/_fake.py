@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from circleci_sdk._public import public
@@ -12,11 +13,10 @@ from ._protocol.limits import Limit, RateLimitFamily
 from ._servers.webhooks import Webhooks
 from ._store.clock import START, FakeClock
 from ._store.scenarios import SCENARIOS
-from ._store.store import Store
+from ._store.store import API_DATE, Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from uuid import UUID
 
     import httpx
@@ -53,6 +53,15 @@ class FakeCircleCI:
         start: start time of its clock.
         speed: speed of its clock: 0 is stopped, 1 is real time.
         page_size: items per page of v2 for operations without a page size. CircleCI has about 20.
+        api_date: the day whose API is served, independent of all clocks. Announced changes apply from their day on:
+
+            * 2026-12-07: `v1.projects.list` and `v1.projects.get_settings` have no `branches`. Before it their
+              parameters decide: true leaves `branches` out. On the day of the brownout, 2026-12-01, only false
+              shows them.
+            * 2027-02-01: the v1.1 operations that trigger and retry builds, those with a `sunset`, return 410. Before
+              it their responses have the headers `Deprecation` and `Sunset`.
+
+            Default: the day of the release of this version, so that no later change applies.
 
     One fake serves any number of clients, in process and on ports, in any number of threads.
 
@@ -67,6 +76,7 @@ class FakeCircleCI:
         start: datetime = START,
         speed: float = 0.0,
         page_size: int = 20,
+        api_date: date = API_DATE,
     ) -> None:
         self.clock: Final[FakeClock] = FakeClock(start, speed=speed)
         self._store: Final = Store(self.clock, seed=seed, token=token)
@@ -74,12 +84,21 @@ class FakeCircleCI:
         self.webhooks: Final[Webhooks] = Webhooks(self._store)
         self.token: Final[str] = token
         self.page_size = page_size
+        self.api_date = api_date
 
     def __repr__(self) -> str:
         return f"<FakeCircleCI with {len(self._store.projects)} projects, {self.clock.now:%Y-%m-%d %H:%M:%S}>"
 
     @classmethod
-    def scenario(cls, name: str, *, token: str = "fake-token", seed: int = 0, speed: float = 0.0) -> Self:
+    def scenario(
+        cls,
+        name: str,
+        *,
+        token: str = "fake-token",
+        seed: int = 0,
+        speed: float = 0.0,
+        api_date: date = API_DATE,
+    ) -> Self:
         """A fake with a predefined state: `"demo"`, `"approval"`, `"failing"` or `"empty"`.
 
         Raises `ValueError` for another name. The arguments are those of the class; a clock with a `speed` starts
@@ -89,7 +108,7 @@ class FakeCircleCI:
             raise ValueError(
                 f"FakeCircleCI.scenario: name: expected one of {', '.join(sorted(SCENARIOS))}, got {name!r}."
             )
-        fake = cls(token=token, seed=seed)
+        fake = cls(token=token, seed=seed, api_date=api_date)
         SCENARIOS[name](fake._store)
         fake.clock.run(speed)
         return fake
@@ -116,6 +135,17 @@ class FakeCircleCI:
         if size < 1:
             raise ValueError(f"FakeCircleCI.page_size: expected at least 1, got {size!r}.")
         self._store.page_size = size
+
+    @property
+    def api_date(self) -> date:
+        """The day whose API is served. A test may change it at any time."""
+        return self._store.api_date
+
+    @api_date.setter
+    def api_date(self, day: date) -> None:
+        if isinstance(day, datetime) or not isinstance(day, date):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"FakeCircleCI.api_date: expected date, got {type(day).__name__}.")
+        self._store.api_date = day
 
     @property
     def usage_export_files(self) -> int:

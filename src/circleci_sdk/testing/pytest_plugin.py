@@ -8,6 +8,8 @@ pytest plugin of anyio; `circleci_server` is the same fake on a port, for sync t
         await my_bot(circleci)
         assert fake_circleci.requests.of("pipelines.trigger")
 
+`fake_circleci.api_date = date(2027, 2, 1)` shows a bot the API of that day.
+
 Nothing is imported before a fixture is used.
 """
 

@@ -10,6 +10,7 @@ from circleci_sdk.testing._store.store import HOSTS
 from circleci_sdk.testing._wire.messages import ErrorResponse, Response
 from circleci_sdk.testing._wire.spec import spec_of
 
+from .branches_v1 import has_branches, show_branches
 from .context import RequestContext, handles, millis
 from .project_secrets import add_checkout_key, find_checkout_key, store_env_var
 
@@ -58,7 +59,10 @@ def _at_code_host(ctx: RequestContext) -> FakeProject:
 
 @handles("v1.projects.list")
 def list_(ctx: RequestContext) -> object:
-    return [show_project(each) for each in ctx.store.projects.values() if ctx.can_see(each) and each.followed]
+    followed = [each for each in ctx.store.projects.values() if ctx.can_see(each) and each.followed]
+    if not has_branches(ctx):
+        return [show_project(each) for each in followed]
+    return [{**show_project(each), "branches": show_branches(each)} for each in followed]
 
 
 @handles("v1.projects.follow")
@@ -95,7 +99,8 @@ def get_settings(ctx: RequestContext) -> object:
         {"hostname": key["hostname"], "public_key": key["public_key"], "fingerprint": key[digest]}
         for key in project.ssh_keys.values()
     ]
-    return {**_show_settings(project), "ssh_keys": keys}
+    shown = {**_show_settings(project), "ssh_keys": keys}
+    return {**shown, "branches": show_branches(project, settings=True)} if has_branches(ctx) else shown
 
 
 @handles("v1.projects.update_settings")
@@ -138,7 +143,6 @@ def show_project(project: FakeProject) -> JsonObject:
         "oss": project.settings["oss"],
         "parallel": 1,
         "language": None,
-        "branches": {},
         "scopes": ["write-settings", "view-builds", "read-settings", "trigger-builds", "all", "status"],
         "feature_flags": {**flags, **project.feature_flags},
         "ssh_keys": [],

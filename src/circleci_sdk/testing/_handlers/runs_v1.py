@@ -60,7 +60,7 @@ def show_build(store: Store, job: FakeJob) -> JsonObject:
         "no_dependency_cache": False,
         "node": None,
         "oss": bool(project.settings["oss"]),
-        "outcome": _outcome(job),
+        "outcome": show_outcome(job),
         "parallel": job.parallelism,
         "picard": _picard(job),
         "platform": "2.0",
@@ -180,7 +180,8 @@ def _status(job: FakeJob, before: FakeJob | None, retries: list[int]) -> str:
     return {"unauthorized": "failed", "blocked": "not_running", "on_hold": "not_running"}.get(job.state, job.state)
 
 
-def _outcome(job: FakeJob) -> str | None:
+def show_outcome(job: FakeJob) -> str | None:
+    """The outcome of a build; None while it runs."""
     if not job.ended or job.state == "not_run":
         return None
     return "failed" if job.state == "unauthorized" else job.state

@@ -156,9 +156,9 @@ class App:
         if operation is None:
             return storage.response(self.store, exchange.user, exchange.label or "", exchange.request)
         sunset = operation.sunset
-        if sunset is not None and self.store.clock.now.date() >= sunset:
-            return ErrorResponse(410, "This endpoint has been retired.").response(operation)
         try:
+            if sunset is not None and self.store.api_date >= sunset:
+                raise ErrorResponse(410, "This endpoint has been retired.")
             if invalid is not None:
                 raise invalid
             assert exchange.user is not None

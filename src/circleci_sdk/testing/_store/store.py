@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from .engine import Engine
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 SHORT_VCS: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 LONG_VCS: Final = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
 NIL_UUID: Final = "00000000-0000-0000-0000-000000000000"
+API_DATE: Final = date(2026, 11, 28)
+"""The day of the release: by default no later change of the API applies."""
+
 HOSTS: Final = {"gh": "https://github.com", "bb": "https://bitbucket.org", "circleci": "https://github.com"}
 
 
@@ -36,6 +40,7 @@ class Store:
         self.projects: Final[dict[str, FakeProject]] = {}
         self.users: Final[dict[str, FakeUser]] = {}
         self.page_size = 20
+        self.api_date = API_DATE
         self.usage_export_files = 1
         self.usage_export_fails = False
         self._slugs: dict[str, FakeProject] = {}
