@@ -207,12 +207,16 @@ def _style(paging: Node) -> PagingStyle:
 
 
 def _start(paging: Node, style: PagingStyle, parameters: Sequence[Parameter]) -> str | None:
-    given = paging.text_of("start")
+    given = paging.get("start")
     if style == "all":
         if given is not None:
-            raise paging.need("start").refusal("A list in one response has no start; remove `start`.")
+            raise given.refusal("A list in one response has no start; remove `start`.")
         return None
-    return _query_name(paging, "start", given or _STYLES[style], parameters)
+    if given is not None and given.value is None:
+        if style != "token":
+            raise given.refusal("Only a token may be one that no parameter accepts; name the parameter.")
+        return None
+    return _query_name(paging, "start", given.text() if given else _STYLES[style], parameters)
 
 
 def _query_name(paging: Node, key: str, wire: str | None, parameters: Sequence[Parameter]) -> str | None:

@@ -492,6 +492,17 @@ async def test_rerun(server: ScriptedServer, arguments: dict[str, Any], body: di
     assert [request.json if request.body else {} for request in posts] == [body]
 
 
+async def test_rerun_confirmed_without_an_id(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "failed")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", reply(202, json={"message": "Accepted."}))
+
+    async def use(run: Run) -> None:
+        assert await run.rerun() is None
+
+    await attached(server, use)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
+from tests.support.amendments import DROPPED_PARAMETERS, amended_names
 from tests.support.names import FIELD_NAMES, Names, Row, Version, snake
 
 Node: TypeAlias = Mapping[str, Any]
@@ -144,7 +145,7 @@ def route(method: str, path: str) -> str:
 
 def operations(folder: Path) -> tuple[Operation, ...]:
     """All operations of the SDK, in the order of the table of names."""
-    names = Names(folder.joinpath("names.md").read_text(encoding="utf-8"))
+    names = Names(amended_names(folder.joinpath("names.md").read_text(encoding="utf-8")))
     api = {version: json.loads(folder.joinpath("api", f"{version}.json").read_text("utf-8")) for version in VERSIONS}
     return tuple(_Join(row, api[row.version], names).operation() for row in names.rows)
 
@@ -220,6 +221,8 @@ class _Join:
                 path = path[len(parts) :]
                 yield Argument("", wire, "path", Shape("slug"), parts=tuple(parts))
         for node in self.fact["parameters"]:
+            if (self.row.method, self.row.path, node["name"]) in DROPPED_PARAMETERS:
+                continue
             if node["in"] == "query":
                 yield Argument("", node["name"], "query", self._parameter(node))
             elif node["name"] in path:

@@ -84,7 +84,7 @@ def known_and_new(job: JobDetails) -> str:
             return "over"
         case "running" | "queued" | "on_hold" | "blocked" | "not_running" | "retried":
             return "not yet"
-        case "not_run" | "terminated-unknown":
+        case "not_run" | "skipped" | "terminated-unknown":
             return "never"
         case UnknownStr():
             return "new"
@@ -96,7 +96,7 @@ def nothing_left(status: JobStatus) -> str:
             return "over"
         case "running" | "queued" | "on_hold" | "blocked" | "not_running" | "retried":
             return "not yet"
-        case "not_run" | "terminated-unknown":
+        case "not_run" | "skipped" | "terminated-unknown":
             return "never"
         case UnknownStr() as new:
             return assert_type(new, UnknownStr)

@@ -55,7 +55,7 @@ def next_start(paging: Paging, start: Cursor | None, size: int | None, count: in
     """
     match paging.style:
         case "token":
-            return token if isinstance(token, str) and token else None
+            return token if isinstance(token, str) and token and paging.start else None
         case "all":
             return None
         case "offset" | "number":

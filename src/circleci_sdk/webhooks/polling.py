@@ -171,7 +171,7 @@ def _pipeline(pipeline: Pipeline) -> EventPipeline:
         vcs=None
         if vcs is None
         else EventVcs(
-            provider_name=vcs.provider_name.lower(),
+            provider_name=vcs.provider_name and vcs.provider_name.lower(),
             origin_repository_url=vcs.origin_repository_url,
             target_repository_url=vcs.target_repository_url,
             revision=vcs.revision,

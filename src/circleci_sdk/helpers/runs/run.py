@@ -219,8 +219,10 @@ class Run:
         ssh: bool = False,
         sparse_tree: bool = False,
         workflow: str | UUID | Unset = UNSET,
-    ) -> str:
+    ) -> str | None:
         """Rerun a workflow, and return the id of the new workflow. `wait` then waits for the new one.
+
+        None if the API accepts the rerun without the id: read the workflows until the new one is listed.
 
         Args:
             from_failed: only the jobs that failed and their dependents; excludes `jobs`.
@@ -236,6 +238,8 @@ class Run:
         Reads the workflows, with `jobs` also the jobs of each, then sends one rerun, never twice.
         """
         wanted = check_rerun(jobs, workflow, from_failed=from_failed, ssh=ssh, sparse_tree=sparse_tree)
+        from circleci_sdk.v2.models import MessageResponse
+
         current = current_workflows(await self._read())
         name = None if workflow is UNSET else str(workflow)
         workflows = self._context.v2.workflows
@@ -249,6 +253,8 @@ class Run:
             response = await workflows.rerun(
                 chosen, jobs=ids, enable_ssh=ssh or UNSET, sparse_tree=sparse_tree or UNSET
             )
+        if isinstance(response, MessageResponse):
+            return None
         self._awaited.add(response.workflow_id)
         return response.workflow_id
 

@@ -116,11 +116,11 @@ class CompletedJob(Model):
     id: str
     name: str
     """Name in the config."""
-    number: int
-    """Number within the project."""
+    number: int | None = None
+    """Number within the project. Missing from deliveries of older servers."""
     status: CompletedJobStatus
-    started_at: Timestamp | None
-    """Null if the job never started."""
+    started_at: Timestamp | None = None
+    """Null if the job never started. Missing from deliveries of older servers."""
     stopped_at: Timestamp | None = None
 
 

@@ -111,18 +111,19 @@ class ProjectAdvancedSettingsDict(TypedDict):
     disable_ssh: NotRequired[bool]
     """Whether jobs cannot be rerun with SSH."""
     forks_receive_secret_env_vars: NotRequired[bool]
-    """Whether builds of forks receive the environment variables and other secrets."""
+    """Whether builds of forks receive the environment variables and other secrets. True for new projects of private
+    repositories."""
     oss: NotRequired[bool]
     """Whether the project is open source. The API may reject an update of it with 400."""
     set_github_status: NotRequired[bool]
     """Whether the status of each build is reported to GitHub."""
     setup_workflows: NotRequired[bool]
-    """Whether a setup workflow may continue with another config."""
+    """Whether a setup workflow may continue with another config. True for new projects."""
     write_settings_requires_admin: NotRequired[bool]
     """Whether only administrators of the organization may change these settings."""
     pr_only_branch_overrides: NotRequired[Sequence[str]]
-    """Branches that are always built, regardless of `build_prs_only`. An update replaces the list; an empty list
-    clears it."""
+    """Branches that are always built, regardless of `build_prs_only`, at most 100 in any order. An update replaces
+    the list; an empty list changes nothing. New projects have `main`."""
 
 
 class TimetableDict(TypedDict):

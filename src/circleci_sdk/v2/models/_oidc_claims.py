@@ -12,7 +12,7 @@ class OidcClaims(Model):
     """The custom claims in the OIDC tokens of jobs. Claims that are not set are missing."""
 
     audience: list[str] | None = None
-    """The `aud` claim."""
+    """The `aud` claim, in any order."""
     audience_updated_at: Timestamp | None = None
     org_id: str
     project_id: str | None = None

@@ -8,7 +8,8 @@ from typing_extensions import TypeAliasType
 from circleci_sdk._core.serialization.model import Model, PipelinePage, Timestamp, UnknownStr
 
 PipelineErrorType = TypeAliasType(
-    "PipelineErrorType", Literal["config", "config-fetch", "timeout", "permission", "other", "plan"] | UnknownStr
+    "PipelineErrorType",
+    Literal["config", "config-fetch", "timeout", "permission", "other", "plan", "trigger-rule"] | UnknownStr,
 )
 """Type of an error that prevented a pipeline from running."""
 
@@ -115,8 +116,8 @@ class PipelineTrigger(Model):
 class PipelineVcs(Model):
     """The code of a pipeline."""
 
-    provider_name: str
-    """Such as `GitHub`."""
+    provider_name: str | None
+    """Such as `GitHub`; null in some responses."""
     target_repository_url: str
     """URL of the repository of the project."""
     branch: str | None = None

@@ -23,19 +23,22 @@ class ProjectAdvancedSettings(Model):
     disable_ssh: bool | None = None
     """Whether jobs cannot be rerun with SSH."""
     forks_receive_secret_env_vars: bool | None = None
-    """Whether builds of forks receive the environment variables and other secrets."""
+    """
+    Whether builds of forks receive the environment variables and other secrets. True for new projects of private
+    repositories.
+    """
     oss: bool | None = None
     """Whether the project is open source. The API may reject an update of it with 400."""
     set_github_status: bool | None = None
     """Whether the status of each build is reported to GitHub."""
     setup_workflows: bool | None = None
-    """Whether a setup workflow may continue with another config."""
+    """Whether a setup workflow may continue with another config. True for new projects."""
     write_settings_requires_admin: bool | None = None
     """Whether only administrators of the organization may change these settings."""
     pr_only_branch_overrides: list[str] | None = None
     """
-    Branches that are always built, regardless of `build_prs_only`. An update replaces the list; an empty list
-    clears it.
+    Branches that are always built, regardless of `build_prs_only`, at most 100 in any order. An update replaces
+    the list; an empty list changes nothing. New projects have `main`.
     """
 
 

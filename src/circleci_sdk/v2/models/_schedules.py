@@ -59,5 +59,5 @@ class Schedule(Model):
     name: str
     created_at: Annotated[Timestamp, Field(alias="created-at")]
     project_slug: Annotated[str, Field(alias="project-slug")]
-    actor: User
-    """The user to whom the pipelines are attributed."""
+    actor: User | None = None
+    """The user to whom the pipelines are attributed. Null or missing on some schedules."""

@@ -32,10 +32,14 @@ JobStatus = TypeAliasType(
         "blocked",
         "canceled",
         "unauthorized",
+        "skipped",
     ]
     | UnknownStr,
 )
-"""Status of a job: `blocked` waits for other jobs, `on_hold` for an approval, `queued` for a free machine."""
+"""
+Status of a job: `blocked` waits for other jobs, `on_hold` for an approval, `queued` for a free machine.
+`skipped` jobs never run.
+"""
 
 
 class RepoRef(Model):
@@ -60,10 +64,12 @@ WorkflowTag = TypeAliasType("WorkflowTag", Literal["setup"] | UnknownStr)
 
 WorkflowStatus = TypeAliasType(
     "WorkflowStatus",
-    Literal["success", "running", "not_run", "failed", "error", "failing", "on_hold", "canceled", "unauthorized"]
+    Literal[
+        "success", "running", "not_run", "failed", "error", "failing", "on_hold", "canceled", "unauthorized", "queued"
+    ]
     | UnknownStr,
 )
-"""Status of a workflow: `failing` still runs, `on_hold` waits for an approval."""
+"""Status of a workflow: `queued` waits to start, `failing` still runs, `on_hold` waits for an approval."""
 
 
 class User(Model):

@@ -30,10 +30,11 @@ class Webhook(Model):
     verify_tls: bool
     """Whether the TLS certificate of the receiver is verified."""
     id: str
-    signing_secret: str
-    """Masked: `****`, or empty."""
+    signing_secret: str | None = None
+    """Masked as `****`. Missing or empty without a signing secret."""
     updated_at: Timestamp
     name: str
     created_at: Timestamp
     scope: WebhookScope
     events: list[WebhookEvent]
+    """The reported events, in any order."""

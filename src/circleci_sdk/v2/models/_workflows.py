@@ -27,7 +27,10 @@ class WorkflowJob(Model):
     dependencies: list[str]
     """Ids of the jobs that this job depends on."""
     job_number: int | None = None
-    """Missing for approvals and for jobs that never started."""
+    """
+    Missing for jobs that never started, and usually for approvals. An approval with a number has no details:
+    `v2.jobs.get` raises `NotFoundError`.
+    """
     id: str
     started_at: Timestamp | None = None
     """Null or missing until the job has started."""

@@ -118,13 +118,12 @@ _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT: Final[Operation[ContextEnvVar]] = Oper
     method="GET",
     path="/context/{context_id}/environment-variable",
     path_parameters=(Parameter("context_id", "context_id", ID, required=True),),
-    query_parameters=(Parameter("page_token", "page-token", STRING),),
     response_body=ResponseBody(("ContextEnvVar",)),
-    paging=Paging("token", start="page_token"),
+    paging=Paging("token"),
     replayable=True,
     rate_group="v2.contexts",
 )
-_ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operation(
+_ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar | MessageResponse]] = Operation(
     api=API,
     id="addEnvironmentVariableToContext",
     python_name="contexts.set_env_var",
@@ -136,7 +135,7 @@ _ADD_ENVIRONMENT_VARIABLE_TO_CONTEXT: Final[Operation[ContextEnvVar]] = Operatio
     ),
     body=(Parameter("value", "value", SECRET, required=True),),
     body_required=True,
-    response_body=ResponseBody(("ContextEnvVar",)),
+    response_body=ResponseBody(("ContextEnvVar", "MessageResponse")),
     replayable=True,
     rate_group="v2.contexts",
 )
@@ -312,15 +311,14 @@ class Contexts(Resource):
         """
         return await self._call(_DELETE_CONTEXT, {"context_id": context_id})
 
-    def list_env_vars(self, context_id: str | UUID, *, page_token: str | Unset = UNSET) -> AsyncPager[ContextEnvVar]:
+    def list_env_vars(self, context_id: str | UUID) -> AsyncPager[ContextEnvVar]:
         """List the environment variables of a context.
 
-        The values are never returned.
+        The values are never returned. The API returns about the first 100 variables. With more there is a token for the
+        next page, but no parameter that continues from it: the page has `is_truncated` set, and no `next`.
 
         Args:
             context_id: Id of the context, a UUID.
-            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
-                page.
 
         Returns:
             `ContextEnvVar` items, page by page.
@@ -329,14 +327,14 @@ class Contexts(Resource):
             PermissionDeniedError: The token may not use the context, or the context is missing.
             NotFoundError: The context is missing; usually the response is 403.
         """
-        return self._pages(
-            _LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, {"context_id": context_id, "page_token": page_token}
-        )
+        return self._pages(_LIST_ENVIRONMENT_VARIABLES_FROM_CONTEXT, {"context_id": context_id})
 
-    async def set_env_var(self, context_id: str | UUID, name: str, *, value: str | SecretStr) -> ContextEnvVar:
+    async def set_env_var(
+        self, context_id: str | UUID, name: str, *, value: str | SecretStr
+    ) -> ContextEnvVar | MessageResponse:
         """Create or replace an environment variable of a context.
 
-        The response does not contain the value.
+        The response does not contain the value, and may be a message instead of the variable.
 
         Args:
             context_id: Id of the context, a UUID.
@@ -344,7 +342,7 @@ class Contexts(Resource):
             value: The value of the variable. No response returns it.
 
         Returns:
-            The variable.
+            The variable, or a confirmation.
 
         Raises:
             PermissionDeniedError: The token may not use the context, or the context is missing.

@@ -94,7 +94,7 @@ _CREATE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operati
     replayable=False,
     rate_group="v2.organizations",
 )
-_REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operation(
+_REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange | MessageResponse]] = Operation(
     api=API,
     id="removeURLOrbAllowListEntry",
     python_name="organizations.delete_orb_allow_list_entry",
@@ -104,7 +104,7 @@ _REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange]] = Operati
         Parameter("org_slug_or_id", "org-slug-or-id", STRING, required=True),
         Parameter("allow_list_entry_id", "allow-list-entry-id", ID, required=True),
     ),
-    response_body=ResponseBody(("OrbAllowListChange",)),
+    response_body=ResponseBody(("OrbAllowListChange", "MessageResponse")),
     replayable=True,
     rate_group="v2.organizations",
 )
@@ -222,18 +222,20 @@ class Organizations(Resource):
 
     async def delete_orb_allow_list_entry(
         self, org_slug_or_id: str, allow_list_entry_id: str | UUID
-    ) -> OrbAllowListChange:
+    ) -> OrbAllowListChange | MessageResponse:
         """Delete an entry of the allow list for URL orbs.
+
+        The deletion of an entry that does not exist succeeds too.
 
         Args:
             org_slug_or_id: Id of the organization, a UUID, or its slug such as `gh/acme`.
             allow_list_entry_id: Id of the entry, a UUID.
 
         Returns:
-            The id of the deleted entry.
+            The id of the deleted entry, or a confirmation.
 
         Raises:
-            NotFoundError: The entry or the organization is missing, or hidden from this token.
+            NotFoundError: The organization is missing, or hidden from this token.
         """
         return await self._call(
             _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,

@@ -355,20 +355,24 @@ class Projects(Resource):
     ) -> ProjectSettings:
         """Change advanced settings of a project.
 
-        Omitted settings keep their values.
+        Omitted settings keep their values, and empty `advanced` settings change nothing. The response has all settings
+        after the change, lists in any order. A 403 does not always mean that nothing changed: in an organization
+        without a code host the API rejects `forks_receive_secret_env_vars=True`, but changes all other settings of the
+        same request.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; a project
                 id is not accepted.
-            advanced: The settings to change, at least one. Other spellings of the keys:
+            advanced: The settings to change. Other spellings of the keys:
                 `ProjectAdvancedSettings.model_validate(mapping)`.
 
         Returns:
             All settings after the change.
 
         Raises:
-            BadRequestError: A setting is unknown or read-only, or none is given.
-            PermissionDeniedError: The token may not change these settings.
+            BadRequestError: A setting is unknown or read-only, or its value is invalid.
+            PermissionDeniedError: The token may not change one of these settings. Other settings of the request may be
+                changed.
             NotFoundError: The project is missing, or hidden from this token.
         """
         return await self._call(_PATCH_PROJECT_SETTINGS, {"project_slug": project_slug, "advanced": advanced})

@@ -222,7 +222,9 @@ class Webhooks(Resource):
     ) -> Webhook:
         """Change an outbound webhook.
 
-        Omitted fields keep their values. The scope cannot change.
+        The scope cannot change. Pass all fields, the signing secret included: the API is reported to replace the whole
+        webhook, so an omitted field may be reset and an omitted signing secret may be deleted. Deliveries are then no
+        longer signed.
 
         Args:
             webhook_id: Id of the webhook, a UUID.
@@ -230,7 +232,7 @@ class Webhooks(Resource):
             events: The events to report.
             url: URL of the receiver; `https` only.
             verify_tls: Whether the TLS certificate of the receiver is verified.
-            signing_secret: The key used to sign deliveries.
+            signing_secret: The key used to sign deliveries. Without it the API may delete the current one.
 
         Returns:
             The webhook after the change.

@@ -68,7 +68,7 @@ _CANCEL_WORKFLOW: Final[Operation[MessageResponse]] = Operation(
     replayable=True,
     rate_group="v2.workflows",
 )
-_RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
+_RERUN_WORKFLOW: Final[Operation[WorkflowRerun | MessageResponse]] = Operation(
     api=API,
     id="rerunWorkflow",
     python_name="workflows.rerun",
@@ -81,7 +81,7 @@ _RERUN_WORKFLOW: Final[Operation[WorkflowRerun]] = Operation(
         Parameter("enable_ssh", "enable_ssh", BOOLEAN),
         Parameter("sparse_tree", "sparse_tree", BOOLEAN),
     ),
-    response_body=ResponseBody(("WorkflowRerun",)),
+    response_body=ResponseBody(("WorkflowRerun", "MessageResponse")),
     rules=(
         Rule("at_most_one", ("jobs", "from_failed")),
         Rule("needs", ("enable_ssh", "jobs")),
@@ -185,10 +185,11 @@ class Workflows(Resource):
         from_failed: bool | Unset = UNSET,
         enable_ssh: bool | Unset = UNSET,
         sparse_tree: bool | Unset = UNSET,
-    ) -> WorkflowRerun:
+    ) -> WorkflowRerun | MessageResponse:
         """Rerun a workflow.
 
-        Creates a new workflow in the same pipeline. Runs all jobs unless `jobs` or `from_failed` selects some.
+        Creates a new workflow in the same pipeline. Runs all jobs unless `jobs` or `from_failed` selects some. The
+        response may be a message instead of a reference to the new workflow.
 
         Takes at most one of `jobs` and `from_failed`. Takes `enable_ssh` only together with `jobs`. Takes `sparse_tree`
         only together with `jobs`. Not retried if the server may have processed the request.
@@ -202,7 +203,7 @@ class Workflows(Resource):
                 `jobs`.
 
         Returns:
-            The new workflow.
+            A reference to the new workflow, or a confirmation.
 
         Raises:
             NotFoundError: The workflow is missing, or hidden from this token.

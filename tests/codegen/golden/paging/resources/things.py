@@ -44,6 +44,17 @@ _LIST_THINGS_BY_CURSOR: Final[Operation[Thing]] = Operation(
     replayable=True,
     rate_group="v9.things",
 )
+_LIST_TRUNCATED_THINGS: Final[Operation[Thing]] = Operation(
+    api=API,
+    id="listTruncatedThings",
+    python_name="things.list_truncated",
+    method="GET",
+    path="/truncated",
+    response_body=ResponseBody(("Thing",)),
+    paging=Paging("token"),
+    replayable=True,
+    rate_group="v9.things",
+)
 _LIST_THINGS_BY_OFFSET: Final[Operation[Thing]] = Operation(
     api=API,
     id="listThingsByOffset",
@@ -83,6 +94,7 @@ _LIST_ALL_THINGS: Final[Operation[Thing]] = Operation(
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     _LIST_THINGS,
     _LIST_THINGS_BY_CURSOR,
+    _LIST_TRUNCATED_THINGS,
     _LIST_THINGS_BY_OFFSET,
     _LIST_THINGS_BY_NUMBER,
     _LIST_ALL_THINGS,
@@ -114,6 +126,14 @@ class Things(Resource):
             `Thing` items, page by page.
         """
         return self._pages(_LIST_THINGS_BY_CURSOR, {"wanted": wanted, "page_size": page_size, "cursor": cursor})
+
+    def list_truncated(self) -> AsyncPager[Thing]:
+        """List the first things.
+
+        Returns:
+            `Thing` items, page by page.
+        """
+        return self._pages(_LIST_TRUNCATED_THINGS)
 
     def list_by_offset(self, *, page_size: int | Unset = UNSET, offset: int | Unset = UNSET) -> AsyncPager[Thing]:
         """List the things from an offset.
