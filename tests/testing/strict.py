@@ -7,6 +7,7 @@ keys are required, unknown keys are errors, and only the spelling on the wire is
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -17,10 +18,13 @@ from tests.support.facts import Operation, Shape, Success, operations
 
 OPERATIONS: Final[Mapping[str, Operation]] = {each.label: each for each in operations(places.facts())}
 
-ALLOWED: Final = {
-    # Spelling of the recorded responses of v1.1, in no document.
-    "v1.users.me": {"user?", "authorized?"},
+MEASURED: Final = {
+    # Spelling of the recorded responses.
+    "v1.projects.get_settings": re.compile(r"\.added-at is unknown"),
+    # Measured on CircleCI: without a signing secret there is no key.
+    "v2.webhooks.update": re.compile(r"\.signing_secret is missing"),
 }
+"""Differences to the facts that later measurements justify."""
 
 SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -33,14 +37,15 @@ SCALARS: Final[Mapping[str, tuple[type, ...]]] = {
 
 def complaints(label: str, status: int, body: bytes) -> list[str]:
     """The differences between a successful response and the facts."""
-    found: list[str] = []
+    found = [f"{status} is no success of {label}"]
     for success in OPERATIONS[label].successes:
         if success.status != status:
             continue
         found = list(_body(success, body))
         if not found:
             return []
-    return found or [f"{status} is no success of {label}"]
+    measured = MEASURED.get(label)
+    return [each for each in found if measured is None or not measured.search(each)]
 
 
 def _body(success: Success, body: bytes) -> Iterator[str]:

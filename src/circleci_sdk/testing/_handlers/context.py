@@ -170,6 +170,11 @@ def seconds(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def unordered(items: Sequence[T]) -> list[T]:
+    """A list that the API keeps as a set: it comes back in another order than sent."""
+    return list(reversed(items))
+
+
 def present(**fields: object) -> JsonObject:
     """An object without the fields that are None, which the API leaves out."""
     return {name: value for name, value in fields.items() if value is not None}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
-from .context import RequestContext, handles, millis, present
+from .context import RequestContext, handles, millis, present, unordered
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.entities import ProjectState
@@ -62,7 +62,7 @@ def _update(ctx: RequestContext, claims: FakeClaims) -> None:
     if "ttl" in ctx.call.args:
         claims.ttl, claims.ttl_updated_at = normalized(ctx.call["ttl"]), ctx.now
     if "audience" in ctx.call.args:
-        claims.audience, claims.audience_updated_at = ctx.call["audience"], ctx.now
+        claims.audience, claims.audience_updated_at = unordered(ctx.call["audience"]), ctx.now
 
 
 def _delete(ctx: RequestContext, claims: FakeClaims) -> None:

@@ -72,8 +72,7 @@ def create_orb_allow_list_entry(ctx: RequestContext) -> object:
 @handles("v2.organizations.delete_orb_allow_list_entry")
 def delete_orb_allow_list_entry(ctx: RequestContext) -> object:
     id = ctx.call["allow_list_entry_id"]
-    if ctx.organization("org_slug_or_id").orb_urls.pop(id, None) is None:
-        raise ErrorResponse(404, "Entry not found.")
+    ctx.organization("org_slug_or_id").orb_urls.pop(id, None)  # a missing entry is no error
     return {"id": id, "message": "URL orb allow-list entry removed."}
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from circleci_sdk.testing._store.store import HOSTS
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
-from .context import RequestContext, handles
+from .context import RequestContext, handles, unordered
 from .runs_v2 import PROVIDERS
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.projects import FakeProject
     from circleci_sdk.testing._store.records import JsonObject
+
+MOST_OVERRIDES = 100
 
 
 def show_project(project: FakeProject) -> JsonObject:
@@ -57,7 +59,7 @@ def create(ctx: RequestContext) -> object:
         return show_project(project)
     known = ctx.store.project(f"{organization.slug}/{ctx.call['name']}")
     if known is None:
-        raise ErrorResponse(404, "Repository not found")
+        raise ErrorResponse(404, f"{PROVIDERS[organization.vcs_type]} response: Not Found")
     return show_project(known)
 
 
@@ -82,10 +84,19 @@ def get_settings(ctx: RequestContext) -> object:
 @handles("v2.projects.update_settings")
 def update_settings(ctx: RequestContext) -> object:
     project = ctx.project()
-    changes: JsonObject = ctx.call["advanced"]
+    changes: JsonObject = dict(ctx.call["advanced"])
     if "oss" in changes:
         raise ErrorResponse(400, "Unexpected field 'advanced.oss'.")
-    if not changes:
-        raise ErrorResponse(400, "No JSON fields found.")
+    overrides: list[str] = changes.pop("pr_only_branch_overrides", [])
+    if len(overrides) > MOST_OVERRIDES:
+        raise ErrorResponse(400, f"Field 'pr_only_branch_overrides' only supports up to {MOST_OVERRIDES} branches.")
+    if overrides:  # an empty list changes nothing
+        changes["pr_only_branch_overrides"] = unordered(overrides)
+    standalone = project.organization.vcs_type == "circleci"
+    forbidden = standalone and changes.get("forks_receive_secret_env_vars") is True
+    if forbidden:
+        del changes["forks_receive_secret_env_vars"]
     project.settings |= changes
+    if forbidden:  # the other settings are changed all the same
+        raise ErrorResponse(403, "Permission denied")
     return {"advanced": project.settings}

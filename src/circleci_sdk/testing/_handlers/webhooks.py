@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from circleci_sdk.testing._store.records import FakeItem
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
-from .context import RequestContext, handles, seconds
+from .context import RequestContext, handles, seconds, unordered
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.records import JsonObject
@@ -36,14 +36,15 @@ def create(ctx: RequestContext) -> object:
         "id": ctx.store.ids.uuid(),
         "name": call["name"],
         "url": call["url"],
-        "events": call["events"],
-        "verify_tls": call["verify_tls"],
-        "signing_secret": _masked(call["signing_secret"]),
+        "events": unordered(call["events"]),
+        "verify_tls": call.get("verify_tls", True),
         "scope": call["scope"],
         "created_at": seconds(ctx.now),
         "updated_at": seconds(ctx.now),
     }
-    project.webhooks[shown["id"]] = FakeItem(shown["id"], shown, ctx.now, ctx.now, call["signing_secret"])
+    webhook = FakeItem(shown["id"], shown, ctx.now, ctx.now)
+    _set_secret(webhook, call.get("signing_secret", ""))
+    project.webhooks[webhook.id] = webhook
     return shown
 
 
@@ -57,12 +58,13 @@ def update(ctx: RequestContext) -> object:
     webhook = ctx.stored("webhooks", "webhook_id", "Webhook not found")[1]
     if "url" in ctx.call.args:
         _check_url(ctx.call["url"])
-    for name in ("name", "events", "url", "verify_tls"):
+    for name in ("name", "url", "verify_tls"):
         if name in ctx.call.args:
             webhook.shown[name] = ctx.call[name]
-    if "signing_secret" in ctx.call.args:
-        webhook.secret = ctx.call["signing_secret"]
-        webhook.shown["signing_secret"] = _masked(webhook.secret)
+    if "events" in ctx.call.args:
+        webhook.shown["events"] = unordered(ctx.call["events"])
+    if "signing_secret" in ctx.call.args or ctx.store.webhook_update_drops_secret:
+        _set_secret(webhook, ctx.call.get("signing_secret", ""))
     webhook.shown["updated_at"] = seconds(ctx.now)
     return webhook.shown
 
@@ -79,5 +81,9 @@ def _check_url(url: str) -> None:
         raise ErrorResponse(400, "Invalid webhook URL.")
 
 
-def _masked(secret: str) -> str:
-    return "****" if secret else ""
+def _set_secret(webhook: FakeItem, secret: str) -> None:
+    """Set the signing secret. A webhook without one is shown without the key."""
+    webhook.secret = secret
+    webhook.shown.pop("signing_secret", None)
+    if secret:
+        webhook.shown["signing_secret"] = "****"

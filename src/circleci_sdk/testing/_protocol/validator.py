@@ -60,9 +60,14 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
             found[parameter.name] = [_decoded(spec, schema["items"], item, parameter.wire) for item in items]
         else:
             found[parameter.name] = _decoded(spec, schema, given[-1], parameter.wire)
-    if sent:
+    if sent and not _leads_nowhere(operation):
         raise ErrorResponse(400, f"Unexpected query parameter '{min(sent)}'.")
     return found
+
+
+def _leads_nowhere(operation: Operation[Any]) -> bool:
+    """Whether the responses have a token that no parameter takes. Each attempt with one gets the first page again."""
+    return operation.paging is not None and operation.paging.style == "token" and operation.paging.start is None
 
 
 def _body(operation: Operation[Any], spec: Spec, request: Request) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def _body(operation: Operation[Any], spec: Spec, request: Request) -> dict[str, 
     if schema is None or operation.body is None:
         return {}
     sent = _read_body(request)
-    if sent is None:
+    if sent is None or (sent == {} and spec.resolve(schema).get("required")):
         if operation.body_required:
             raise ErrorResponse(400, "No JSON fields found.")
         return {}
@@ -78,8 +83,8 @@ def _body(operation: Operation[Any], spec: Spec, request: Request) -> dict[str, 
         raise ErrorResponse(400, "The body must be a JSON object.")
     body = _one_spelling(operation.body, cast("dict[str, Any]", sent))
     check(spec, schema, body, "")
-    names = {parameter.wire: parameter.name for parameter in operation.body}
-    return {names[wire]: value for wire, value in body.items()}
+    # Of a key with several spellings only the first counts. The others are accepted, and dropped.
+    return {each.name: body[each.wire] for each in operation.body if each.wire in sent}
 
 
 def _read_body(request: Request) -> object:
@@ -99,7 +104,7 @@ def _one_spelling(parameters: tuple[Parameter, ...], sent: dict[str, Any]) -> di
     for parameter in parameters:
         for other in parameter.also:
             if other in body:
-                body[parameter.wire] = body.pop(other)
+                body.setdefault(parameter.wire, body.pop(other))
     return body
 
 

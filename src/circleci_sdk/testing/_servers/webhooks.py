@@ -66,6 +66,9 @@ class Webhooks:
 
     `retries` is the number of further attempts without a status 2xx, one minute apart on the clock of the fake.
     `duplicates` is the number of copies of each message with the same id, as CircleCI may send them.
+
+    With `update_drops_secret` an update without a signing secret deletes the one of the webhook, and its deliveries
+    are no longer signed. This is a guess: CircleCI is said to replace the whole webhook, but no measurement is known.
     """
 
     def __init__(self, store: Store, /) -> None:
@@ -75,6 +78,15 @@ class Webhooks:
         self.deliveries: Final[list[Delivery]] = []
         self.retries: int = 3
         self.duplicates: int = 0
+
+    @property
+    def update_drops_secret(self) -> bool:
+        """Whether an update without a signing secret deletes the one of the webhook. Default: false."""
+        return self._store.webhook_update_drops_secret
+
+    @update_drops_secret.setter
+    def update_drops_secret(self, drops: bool) -> None:
+        self._store.webhook_update_drops_secret = drops
 
     @property
     def pending(self) -> Sequence[Delivery]:

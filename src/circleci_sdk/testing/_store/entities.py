@@ -79,12 +79,12 @@ def _default_settings() -> dict[str, Any]:
         "build_fork_prs": False,
         "build_prs_only": False,
         "disable_ssh": False,
-        "forks_receive_secret_env_vars": False,
+        "forks_receive_secret_env_vars": True,
         "oss": False,
         "set_github_status": True,
-        "setup_workflows": False,
+        "setup_workflows": True,
         "write_settings_requires_admin": False,
-        "pr_only_branch_overrides": [],
+        "pr_only_branch_overrides": [],  # the default branch is added to it
     }
 
 

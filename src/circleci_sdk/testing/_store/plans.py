@@ -23,7 +23,7 @@ Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fa
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of required jobs, or a mapping from names to outcomes."""
 
-ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission", "other", "plan"]
+ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission", "other", "plan", "trigger-rule"]
 """The type of an error of a pipeline."""
 
 FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized"})

@@ -43,6 +43,7 @@ class Store:
         self.api_date = API_DATE
         self.usage_export_files = 1
         self.usage_export_fails = False
+        self.webhook_update_drops_secret = False
         self._slugs: dict[str, FakeProject] = {}
         self.user: Final = self.add_user("ada", "Ada Lovelace", token=token)
 
@@ -103,6 +104,7 @@ class Store:
             hidden=hidden,
             _actions=self,
         )
+        project.settings["pr_only_branch_overrides"] = [default_branch]
         project.organization.projects[project.id] = project
         self.projects[project.id] = self._slugs[slug] = project
         return project
