@@ -20,7 +20,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {each.label: each for each in opera
 
 MEASURED: Final = {
     # Spelling of the recorded responses.
-    "v1.projects.get_settings": re.compile(r"\.added-at is unknown"),
+    **dict.fromkeys(
+        ("v1.projects.get_settings", "v1.projects.enable", "v1.projects.disable"),
+        re.compile(r"\.added-at is unknown"),
+    ),
     # Measured on CircleCI: without a signing secret there is no key.
     "v2.webhooks.update": re.compile(r"\.signing_secret is missing"),
 }

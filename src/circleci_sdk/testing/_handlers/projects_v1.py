@@ -81,14 +81,14 @@ def unfollow(ctx: RequestContext) -> object:
 def enable(ctx: RequestContext) -> object:
     project = ctx.project()
     project.enabled = True
-    return _show_settings(project)
+    return _show_settings(ctx, project)
 
 
 @handles("v1.projects.disable")
 def disable(ctx: RequestContext) -> object:
     project = ctx.project()
     project.enabled = False
-    return _show_settings(project)
+    return _show_settings(ctx, project)
 
 
 @handles("v1.projects.get_settings")
@@ -99,8 +99,7 @@ def get_settings(ctx: RequestContext) -> object:
         {"hostname": key["hostname"], "public_key": key["public_key"], "fingerprint": key[digest]}
         for key in project.ssh_keys.values()
     ]
-    shown = {**_show_settings(project), "ssh_keys": keys}
-    return {**shown, "branches": show_branches(project, settings=True)} if has_branches(ctx) else shown
+    return {**_show_settings(ctx, project), "ssh_keys": keys}
 
 
 @handles("v1.projects.update_settings")
@@ -120,10 +119,10 @@ def update_settings(ctx: RequestContext) -> object:
     return ""
 
 
-def _show_settings(project: FakeProject) -> JsonObject:
+def _show_settings(ctx: RequestContext, project: FakeProject) -> JsonObject:
     """A project in the response of its settings, which has another spelling of one key."""
-    shown = show_project(project)
-    return {"vcs-type" if name == "vcs_type" else name: value for name, value in shown.items()}
+    shown = {"vcs-type" if name == "vcs_type" else name: value for name, value in show_project(project).items()}
+    return {**shown, "branches": show_branches(project, settings=True)} if has_branches(ctx) else shown
 
 
 def show_project(project: FakeProject) -> JsonObject:
