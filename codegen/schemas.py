@@ -152,7 +152,7 @@ def _map_values(node: Node, beside: frozenset[str]) -> Shape:
 def _choice(node: Node, nullable: bool, beside: frozenset[str]) -> Choice:
     node.only({"type", "enum", "x-closed"} | beside, "an enum")
     items = node.need("enum").sequence()
-    values = tuple(item.text() for item in items if item.value is not None)
+    values = tuple("" if item.value == "" else item.text() for item in items if item.value is not None)
     if not values:
         raise node.need("enum").refusal("The enum is empty; list its values, or remove `enum`.")
     for index, value in enumerate(values):

@@ -65,8 +65,8 @@ REFUSED: Final = {
         "an edited row; no recorded response has an empty string as a timestamp",
     ),
     # Invented: they never widen a type.
-    "v1/getBuild/jmleroux-circleci-php-client-1.json": ("steps.0.actions.0.step", "the sample of 2013 is shortened"),
-    "v1/getBuild/jmleroux-circleci-php-client-2.json": ("steps", "the sample of 2013 is shortened"),
+    "v1/getBuild/jmleroux-circleci-php-client-1.json": ("steps.1.actions.0.name", "the sample of 2013 is shortened"),
+    "v1/getBuild/jmleroux-circleci-php-client-2.json": ("workflows.workspace_id", "the sample of 2013 is shortened"),
     "v2/getTests/faros-ai-airbyte-connectors-1.json": ("items.0.run_time", "a duration that is `MacOS`"),
     "v2/getTests/faros-ai-airbyte-connectors-2.json": ("items.0.run_time", "a duration that is `MacOS`"),
     "v2/listEnvironmentVariablesFromContext/CircleCI-Labs-circleci-editor-1.json": (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -136,6 +137,10 @@ def get_pipeline(client: AsyncCircleCI) -> Awaitable[Any]:
     return client.v2.pipelines.get(ID)
 
 
+def get_build(client: AsyncCircleCI) -> Awaitable[Any]:
+    return client.v1.builds.get("gh/acme/web", 7)
+
+
 def get_webhook(client: AsyncCircleCI) -> Awaitable[Any]:
     return client.v2.webhooks.get(ID)
 
@@ -165,6 +170,16 @@ VCS: Final = {
     "origin_repository_url": "https://github.com/acme/web",
 }
 
+ACTION: Final = {"index": 0, "name": "test", "status": "success", "type": "test"}
+COMMIT: Final = {
+    "author_login": None,
+    "commit": "1dc6aa69429bff4806ad6afe58d3d8f57e25973e",
+    "committer_date": "",
+    "committer_email": None,
+    "committer_login": None,
+    "committer_name": None,
+}
+
 CASES: Final = {
     "pipeline without a code host": Case(
         get_pipeline, pipeline(vcs={**VCS, "provider_name": None}), lambda found: found.vcs.provider_name, None
@@ -192,6 +207,30 @@ CASES: Final = {
     ),
     "schedule without an actor": Case(get_schedule, schedule(), lambda found: found.actor, None),
     "schedule with null as actor": Case(get_schedule, schedule(actor=None), lambda found: found.actor, None),
+    "action without the number of its step": Case(
+        get_build,
+        build(steps=[{"name": "test", "actions": [{**ACTION, "step": None}]}]),
+        lambda found: found.steps[0].actions[0].step,
+        None,
+    ),
+    "build with an empty date of its committer": Case(
+        get_build,
+        build(committer_date="", all_commit_details=[COMMIT]),
+        lambda found: (found.committer_date, found.all_commit_details[0].committer_date),
+        ("", ""),
+    ),
+    "build with the date of its committer": Case(
+        get_build,
+        build(committer_date=NOON),
+        lambda found: found.committer_date,
+        datetime(2026, 3, 4, 12, tzinfo=UTC),
+    ),
+    "commit on Bitbucket": Case(
+        get_build,
+        build(all_commit_details=[COMMIT]),
+        lambda found: (found.all_commit_details[0].author_login, found.all_commit_details[0].committer_name),
+        (None, None),
+    ),
     "webhook without a signing secret": Case(get_webhook, webhook(), lambda found: found.signing_secret, None),
     "webhook with an empty signing secret": Case(
         get_webhook, webhook(signing_secret=""), lambda found: found.signing_secret, ""

@@ -5,6 +5,7 @@ Everything here is in the form of the table of names, so that the checks read it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 NAMES: Final = (
@@ -26,11 +27,27 @@ NAMES: Final = (
         "enable_ssh?, sparse_tree?)` | WorkflowRerun |",
         r"enable_ssh?, sparse_tree?)` | WorkflowRerun \| MessageResponse |",
     ),
+    # Until 2026-12-07 both parameters show the response without branches.
+    ("| `projects.list()` |", "| `projects.list(*, shallow?, skip_branches?)` |"),
+    (
+        "| `projects.get_settings(project_slug, *, ssh_key_digest?)` |",
+        "| `projects.get_settings(project_slug, *, ssh_key_digest?, shallow?, skip_branches?)` |",
+    ),
 )
 """Rows of the table of names: a part of each, and what replaces it."""
 
-DROPPED_PARAMETERS: Final = frozenset({("GET", "/context/{context_id}/environment-variable", "page-token")})
-"""Documented parameters without an effect."""
+WITHOUT_BRANCHES: Final = ("shallow", "skip-branches")
+
+ADDED_PARAMETERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("v1", "GET /projects"): WITHOUT_BRANCHES,
+    ("v1", "GET /project/{}/{}/{}/settings"): WITHOUT_BRANCHES,
+}
+"""Boolean query parameters, by version and route."""
+
+DROPPED_PARAMETERS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
+    ("v2", "GET /context/{}/environment-variable"): ("page-token",),
+}
+"""Documented parameters without an effect, by version and route."""
 
 
 def amended_names(text: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from tests.support.amendments import DROPPED_PARAMETERS, amended_names
+from tests.support.amendments import ADDED_PARAMETERS, DROPPED_PARAMETERS, amended_names
 from tests.support.names import FIELD_NAMES, Names, Row, Version, snake
 
 Node: TypeAlias = Mapping[str, Any]
@@ -220,8 +220,11 @@ class _Join:
             if len(parts) > 1 and path[: len(parts)] == parts:
                 path = path[len(parts) :]
                 yield Argument("", wire, "path", Shape("slug"), parts=tuple(parts))
+        place = (self.row.version, route(self.row.method, self.row.path))
+        for name in ADDED_PARAMETERS.get(place, ()):
+            yield Argument("", name, "query", Shape("boolean"))
         for node in self.fact["parameters"]:
-            if (self.row.method, self.row.path, node["name"]) in DROPPED_PARAMETERS:
+            if node["name"] in DROPPED_PARAMETERS.get(place, ()):
                 continue
             if node["in"] == "query":
                 yield Argument("", node["name"], "query", self._parameter(node))

@@ -18,19 +18,24 @@ def payloads() -> Path:
     Without the folder the requesting module is skipped, and fails if CI=true.
     """
     folder = Path(os.environ.get("CIRCLECI_SDK_PAYLOADS") or ROOT.parent / "shared" / "payloads")
-    if folder.is_dir():
-        return folder
-    reason = f"{folder} is missing: set CIRCLECI_SDK_PAYLOADS to the folder of recorded responses"
-    if os.environ.get("CI", "").lower() == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason, allow_module_level=True)
+    return _present(folder, "set CIRCLECI_SDK_PAYLOADS to the folder of recorded responses")
 
 
-def payload_folders() -> tuple[Path, ...]:
+def payload_folders() -> tuple[Path, Path]:
     """The folders of recorded responses: the one of `payloads`, and `payloads_2026` beside it, with newer ones."""
-    return payloads(), payloads().parent / "payloads_2026"
+    older = payloads()
+    return older, _present(older.parent / "payloads_2026", f"put the newer recorded responses beside {older}")
 
 
 def facts() -> Path:
     """The folder with the facts about the API and the table of names, the parent of the payloads."""
     return payloads().parent
+
+
+def _present(folder: Path, remedy: str) -> Path:
+    if folder.is_dir():
+        return folder
+    reason = f"{folder} is missing: {remedy}"
+    if os.environ.get("CI", "").lower() == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)

@@ -14,7 +14,6 @@ def test_folder_from_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
     assert places.payloads() == tmp_path
     assert places.facts() == tmp_path.parent
-    assert places.payload_folders() == (tmp_path, tmp_path.parent / "payloads_2026")
 
 
 def test_missing_folder_skips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -23,6 +22,22 @@ def test_missing_folder_skips(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
     with pytest.raises(pytest.skip.Exception, match="none is missing: set CIRCLECI_SDK_PAYLOADS"):
         places.payloads()
+
+
+def test_newer_folder_beside_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path / "payloads"))
+    for name in ("payloads", "payloads_2026"):
+        (tmp_path / name).mkdir()
+
+    assert places.payload_folders() == (tmp_path / "payloads", tmp_path / "payloads_2026")
+
+
+def test_missing_newer_folder_fails_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path))
+    monkeypatch.setenv("CI", "true")
+
+    with pytest.raises(pytest.fail.Exception, match="payloads_2026 is missing: put the newer recorded responses"):
+        places.payload_folders()
 
 
 def test_missing_folder_fails_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

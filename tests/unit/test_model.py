@@ -48,6 +48,18 @@ TIMESTAMP: TypeAdapter[datetime] = TypeAdapter(Timestamp)
         ('#joda/inst "2026-01-02T12:00:00.000Z"', NOON),
         ("#joda/inst 2026-01-02T08:30:00-0330", NOON),
         ("#joda/inst 2026-01-02T12:00:00", NOON),
+        ("2026-01-02 12:00:00 +0000", NOON),
+        ("2026-01-02 12:00:00 +0000 UTC", NOON),
+        ("2026-01-02 12:00:00.123456789 +0000 UTC", NOON.replace(microsecond=123456)),
+        ("2026-01-02 05:00:00 -0700 PDT", NOON),
+        ("2026-01-02 05:00:00 -0700 -07", NOON),  # a zone without a name, as Go writes it
+        ("2026-01-02 12:00:00.5 +0000 UTC m=+0.012345678", NOON.replace(microsecond=500000)),
+        ("2026-01-02T12:00:00 Z", NOON),
+        ("2026-01-02T12:00:00+00:00 UTC", NOON),
+        ("2026-01-02 12:00:00 UTC", NOON),
+        ("2026-01-02T12:00:00GMT", NOON),
+        ("2026-01-02T12:00:00Z[UTC]", NOON),
+        ("2026-01-02T05:00:00-07:00[America/Phoenix]", NOON),
         ("1767355200", NOON),  # seconds since 1970, as a string only: a number is ambiguous
     ],
 )
@@ -60,7 +72,21 @@ def test_all_observed_timestamp_formats(text: str, expected: datetime) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1767355200, 1.5, True, [], {}, "", "today", "2026-13-01T00:00:00Z", "12:00"],
+    [
+        1767355200,
+        1.5,
+        True,
+        [],
+        {},
+        "",
+        " ",
+        "today",
+        "UTC",
+        "2026-13-01T00:00:00Z",
+        "12:00",
+        "2026-01-02 12:00:00 PDT",  # its offset is unknown
+        "2026-01-02T12:00:00 and more",
+    ],
     ids=repr,
 )
 def test_invalid_timestamps(value: object) -> None:

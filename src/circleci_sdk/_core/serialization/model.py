@@ -7,6 +7,7 @@ timestamps in every form that the API has been seen to use. Writing is strict, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
@@ -70,10 +71,18 @@ class SecretText(str):
 
 def _usual_spelling(value: Any) -> Any:
     if isinstance(value, str):
-        return value.removeprefix("#joda/inst").strip(' "')
+        return _ZONE.sub(_offset, value.removeprefix("#joda/inst").strip(' "'))
     if isinstance(value, datetime):
         return value
     raise PydanticCustomError("timestamp", "Input should be a timestamp")
+
+
+def _offset(zone: re.Match[str]) -> str:
+    return zone[1] or "Z"
+
+
+_ZONE: Final = re.compile(r" *(?:([+-]\d\d:?\d\d|Z)|UTC|GMT)(?: *[A-Z]{1,5}| [+-]\d\d|\[[^]]*\])?(?: m=\S*)?$")
+"""An offset or a zone, and what programs write behind it: `+0000 UTC` (Go, with a monotonic clock), `Z[UTC]` (Java)."""
 
 
 def _aware(value: datetime) -> datetime:
@@ -95,7 +104,8 @@ class _Tolerant:
 
 
 Timestamp = Annotated[datetime, _Tolerant]
-"""A point in time, always with an offset. Reads RFC 3339, `#joda/inst "..."` and times without an offset (UTC).
+"""A point in time, always with an offset. Reads RFC 3339, `#joda/inst "..."`, a zone after an offset (`+0000 UTC`) and
+times without an offset (UTC).
 
 Digits finer than a microsecond are lost.
 """

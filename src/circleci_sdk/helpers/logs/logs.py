@@ -247,19 +247,19 @@ class Logs:
 def steps_of(build: BuildDetails, project_slug: str) -> list[Step]:
     """The steps of a build, by parallel run, in order."""
     steps = [
-        _step_of(action, step.name, project_slug, build.build_num)
-        for step in build.steps
+        _step_of(action, step.name, number if action.step is None else action.step, project_slug, build.build_num)
+        for number, step in enumerate(build.steps)
         for action in step.actions or ()
     ]
     return sorted(steps, key=lambda step: (step.index, step.number))
 
 
-def _step_of(action: BuildAction, name: str | None, project_slug: str, job_number: int) -> Step:
+def _step_of(action: BuildAction, name: str | None, number: int, project_slug: str, job_number: int) -> Step:
     flagged = (action.failed, action.timedout, action.canceled, action.infrastructure_fail)
     code = action.exit_code
     return Step(
         name=name or action.name,
-        number=action.step,
+        number=number,
         index=action.index,
         status=action.status,
         is_failed=action.status in _FAILED or any(flagged) or (bool(code) and action.status != "success"),

@@ -54,8 +54,8 @@ class BuildAction(Model):
     start_time: Timestamp | None = None
     status: str
     """Such as `success`, `failed`, `running`, `canceled` or `timedout`."""
-    step: int
-    """Zero-based index of the step."""
+    step: int | None = None
+    """Zero-based index of the step; null in some responses."""
     timedout: bool | None = None
     truncated: bool | None = None
     truncation_len: int | None = None
@@ -67,10 +67,10 @@ class BuildAction(Model):
 class Artifact(Model):
     """A file stored by a build."""
 
-    node_index: int
+    node_index: int | None = None
     """Zero-based index of the container that stored the file."""
     path: str
-    pretty_path: str
+    pretty_path: str | None = None
     """Currently the same as `path`."""
     url: str
     """
@@ -86,11 +86,11 @@ class BuildTest(Model):
     file: str | None = None
     message: str | None = None
     name: str
-    result: str
+    result: str | None = None
     """Such as `success`."""
-    run_time: float
+    run_time: float | None = None
     """Seconds."""
-    source: str
+    source: str | None = None
     """The program that wrote the result; `unknown` is common."""
     source_type: str | None = None
     """Undocumented."""
@@ -118,7 +118,7 @@ class BuildTests(Model):
 
     exceptions: list[Any] | None = None
     """An empty list in all recorded responses. Undocumented."""
-    tests: list[BuildTest]
+    tests: list[BuildTest] | None = None
 
 
 class BuildDetails(Build):

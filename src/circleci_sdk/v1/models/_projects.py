@@ -90,7 +90,7 @@ class ProjectEnvVar(Model):
     """An environment variable of a project, its value masked."""
 
     name: str
-    value: str
+    value: str | None = None
     """Masked: `xxxx` and up to four trailing characters."""
 
 
@@ -165,7 +165,10 @@ class Project(Model):
 
     aws: ProjectAws | None = None
     branches: dict[str, ProjectBranch] | None = None
-    """Branches by name. The names are URL-encoded, a dot as `%2E`."""
+    """
+    Branches by name. The names are URL-encoded, a dot as `%2E`. Missing from responses of circleci.com from
+    2026-12-07 on, and on 2026-11-17 and 2026-12-01 for some hours.
+    """
     campfire_notify_prefs: str | None = None
     campfire_room: str | None = None
     campfire_subdomain: str | None = None

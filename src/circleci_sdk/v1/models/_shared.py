@@ -25,6 +25,7 @@ class CommitDetail(Model):
     author_date: Timestamp | None = None
     author_email: str | None = None
     author_login: str | None = None
+    """Null on some commits on Bitbucket."""
     author_name: str | None = None
     body: str | None = None
     """Commit message without its first line."""
@@ -33,10 +34,14 @@ class CommitDetail(Model):
     commit: str
     """Full hash."""
     commit_url: str | None = None
-    committer_date: Timestamp | None = None
+    committer_date: Timestamp | Literal[""] | None = None
+    """Empty on some commits on Bitbucket."""
     committer_email: str | None = None
+    """Null on some commits on Bitbucket."""
     committer_login: str | None = None
+    """Null on some commits on Bitbucket."""
     committer_name: str | None = None
+    """Null on some commits on Bitbucket."""
     subject: str | None = None
     """First line of the commit message."""
 
@@ -67,7 +72,7 @@ class UserIdentity(Model):
 class BuildCircleYml(Model):
     """The config of a build."""
 
-    string: str | None = None
+    string: str
     """The whole config as YAML."""
 
 
@@ -125,8 +130,8 @@ class BuildResourceClass(Model):
 class PreviousBuild(Model):
     """A summary of an earlier build."""
 
-    build_num: int | None = None
-    status: str | None = None
+    build_num: int
+    status: str
     build_time_millis: int | None = None
     """Milliseconds."""
 
@@ -188,13 +193,13 @@ class BuildUser(Model):
 class BuildWorkflow(Model):
     """The workflow of a build."""
 
-    job_name: str | None = None
-    job_id: str | None = None
-    workflow_id: str | None = None
-    workspace_id: str | None = None
-    upstream_job_ids: list[str] | None = None
-    upstream_concurrency_map: dict[str, Any] | None = None
-    workflow_name: str | None = None
+    job_name: str
+    job_id: str
+    workflow_id: str
+    workspace_id: str
+    upstream_job_ids: list[str]
+    upstream_concurrency_map: dict[str, Any]
+    workflow_name: str
 
 
 class BuildAgent(Model):
@@ -240,7 +245,8 @@ class Build(Model):
     canceler: UserIdentity | None = None
     """The user who canceled the build."""
     circle_yml: BuildCircleYml | None = None
-    committer_date: Timestamp | None = None
+    committer_date: Timestamp | Literal[""] | None = None
+    """Empty on some builds for Bitbucket."""
     committer_email: str | None = None
     committer_name: str | None = None
     compare: str | None = None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._core.operation import (
+    BOOLEAN,
     LONG_PROJECT_SLUG,
     SECRET,
     STRING,
@@ -52,6 +53,7 @@ _LIST_PROJECTS: Final[Operation[Project]] = Operation(
     python_name="projects.list",
     method="GET",
     path="/projects",
+    query_parameters=(Parameter("shallow", "shallow", BOOLEAN), Parameter("skip_branches", "skip-branches", BOOLEAN)),
     response_body=ResponseBody(("Project",)),
     paging=Paging("all", items=None),
     replayable=True,
@@ -114,7 +116,11 @@ _GET_PROJECT_SETTINGS: Final[Operation[ProjectSettings]] = Operation(
     method="GET",
     path="/project/{vcs-type}/{username}/{project}/settings",
     path_parameters=(Parameter("project_slug", "vcs-type/username/project", LONG_PROJECT_SLUG, required=True),),
-    query_parameters=(Parameter("ssh_key_digest", "ssh-key-digest", _KEY_DIGEST),),
+    query_parameters=(
+        Parameter("ssh_key_digest", "ssh-key-digest", _KEY_DIGEST),
+        Parameter("shallow", "shallow", BOOLEAN),
+        Parameter("skip_branches", "skip-branches", BOOLEAN),
+    ),
     response_body=ResponseBody(("ProjectSettings",)),
     replayable=True,
     rate_group="v1.projects",
@@ -338,11 +344,16 @@ class Projects(Resource):
 
     __slots__ = ()
 
-    def list(self) -> AsyncPager[Project]:
+    def list(self, *, shallow: bool | Unset = UNSET, skip_branches: bool | Unset = UNSET) -> AsyncPager[Project]:
         """List the followed projects.
 
-        Each project includes its branches and their latest builds. All projects are in one response, which can be
-        several megabytes large.
+        All projects are in one response, which can be several megabytes large: each includes its branches and their
+        latest builds. circleci.com no longer returns `branches` from 2026-12-07 on, nor during tests on 2026-11-17 and
+        2026-12-01; `shallow=True` or `skip_branches=True` returns the new response before that.
+
+        Args:
+            shallow: Whether to omit the branches, as for all responses from 2026-12-07 on.
+            skip_branches: The same as `shallow`.
 
         Returns:
             `Project` items, all of them in one page.
@@ -350,7 +361,7 @@ class Projects(Resource):
         Raises:
             NotFoundError: The server does not support this operation.
         """
-        return self._pages(_LIST_PROJECTS)
+        return self._pages(_LIST_PROJECTS, {"shallow": shallow, "skip_branches": skip_branches})
 
     async def follow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Follow a project.
@@ -424,11 +435,18 @@ class Projects(Resource):
         return await self._call(_DISABLE_PROJECT, {"project_slug": project_slug})
 
     async def get_settings(
-        self, project_slug: str | ProjectSlug, *, ssh_key_digest: KeyDigest | Unset = UNSET
+        self,
+        project_slug: str | ProjectSlug,
+        *,
+        ssh_key_digest: KeyDigest | Unset = UNSET,
+        shallow: bool | Unset = UNSET,
+        skip_branches: bool | Unset = UNSET,
     ) -> ProjectSettings:
         """Get the settings of a project.
 
-        `v2.projects.get_settings` returns other fields.
+        `v2.projects.get_settings` returns other fields. circleci.com no longer returns `branches` from 2026-12-07 on,
+        nor during tests on 2026-11-17 and 2026-12-01; `shallow=True` or `skip_branches=True` returns the new response
+        before that.
 
         Undocumented: the API reference does not contain it.
 
@@ -436,6 +454,8 @@ class Projects(Resource):
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
                 operations only.
             ssh_key_digest: Type of the fingerprints in `ssh_keys`; probably `md5` if not given.
+            shallow: Whether to omit the branches, as for all responses from 2026-12-07 on.
+            skip_branches: The same as `shallow`.
 
         Returns:
             The settings.
@@ -443,7 +463,15 @@ class Projects(Resource):
         Raises:
             NotFoundError: The project is missing, or hidden from this token.
         """
-        return await self._call(_GET_PROJECT_SETTINGS, {"project_slug": project_slug, "ssh_key_digest": ssh_key_digest})
+        return await self._call(
+            _GET_PROJECT_SETTINGS,
+            {
+                "project_slug": project_slug,
+                "ssh_key_digest": ssh_key_digest,
+                "shallow": shallow,
+                "skip_branches": skip_branches,
+            },
+        )
 
     async def update_settings(self, project_slug: str | ProjectSlug, *, feature_flags: Mapping[str, Any]) -> None:
         """Change feature flags of a project.

@@ -82,6 +82,7 @@ class Thing(Model):
     counts: dict[str, int | None] | None = None
     free: dict[str, Any] | None = None
     anything: Any | None = None
+    may_be_empty: Timestamp | Literal[""] | None = None
     children: list[Tree] | None = None
     tagged: Circle | Square | Model | None = None
     figure: Figure | None = None
