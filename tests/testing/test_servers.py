@@ -21,6 +21,7 @@ from starlette.routing import Mount, Route
 
 from circleci_sdk import AsyncCircleCI, ProjectSlug
 from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, MissingExtraError, Workflow
+from circleci_sdk.testing.__main__ import main
 from circleci_sdk.testing._servers.app_transport import AppTransport
 
 
@@ -228,6 +229,12 @@ def test_the_command_line_serves_a_scenario() -> None:
             assert gone.status_code == 410
         finally:
             process.terminate()
+
+
+def test_the_command_line_refuses_other_dates(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--api-date", "tomorrow"])
+    assert "--api-date: expected YYYY-MM-DD, got 'tomorrow'" in capsys.readouterr().err
 
 
 def test_without_uvicorn_the_error_names_the_extra(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> None:

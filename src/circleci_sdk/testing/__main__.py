@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--token", default="fake-token", help="the accepted token (default: fake-token)")
     parser.add_argument(
         "--api-date",
-        type=date.fromisoformat,
+        type=_day,
         default=API_DATE,
         metavar="YYYY-MM-DD",
         help=f"the day whose API is served (default: {API_DATE})",
@@ -51,6 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected YYYY-MM-DD, got {text!r}") from None
 
 
 if __name__ == "__main__":
