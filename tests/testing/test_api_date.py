@@ -116,6 +116,45 @@ async def test_branches_end(
     assert ("branches" in of((await raw("GET", path)).json())) is shown
 
 
+@pytest.mark.parametrize("path", [PROJECTS, SETTINGS])
+@pytest.mark.parametrize("parameter", ["shallow", "skip-branches"])
+@pytest.mark.parametrize(
+    ("day", "value", "shown"),
+    [
+        (date(2026, 11, 28), "true", False),
+        (date(2026, 11, 28), "false", True),
+        (date(2026, 12, 1), "true", False),
+        (date(2026, 12, 1), "false", True),
+        (date(2026, 12, 6), "false", True),
+        (date(2026, 12, 7), "false", False),
+        (date(2026, 12, 7), "true", False),
+    ],
+    ids=str,
+)
+async def test_parameters_select_the_response_before_the_end(
+    raw: Raw,
+    fake: FakeCircleCI,
+    build: None,
+    path: str,
+    parameter: str,
+    day: date,
+    value: str,
+    shown: bool,
+    anyio_backend: str,
+) -> None:
+    fake.api_date = day
+    assert ("branches" in of((await raw("GET", f"{path}?{parameter}={value}")).json())) is shown
+
+
+async def test_the_client_sends_the_parameters(circleci: AsyncCircleCI, build: None) -> None:
+    v1 = circleci.v1.projects
+    [shallow] = (await v1.list(shallow=True)).items
+    [skipped] = (await v1.list(skip_branches=True)).items
+    [kept] = (await v1.list(shallow=False)).items
+    assert (shallow.branches, skipped.branches, kept.branches is None) == (None, None, False)
+    assert (await v1.get_settings("gh/acme/web", skip_branches=True)).branches is None
+
+
 @pytest.mark.parametrize("day", [datetime(2027, 2, 1), "2027-02-01", None], ids=str)  # noqa: DTZ001  # no date
 def test_other_types_are_refused(day: Any) -> None:
     with pytest.raises(TypeError, match=r"FakeCircleCI\.api_date: expected date, got"):
