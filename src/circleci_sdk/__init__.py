@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ConflictError,
         ConnectionFailedError,
         DecodeError,
+        FieldUnavailableError,
         GoneError,
         InvalidArgumentError,
         NotFoundError,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from ._core.limiter import RateLimiter
     from ._core.messages import Headers
+    from ._core.mismatches import Drift, DriftKind, Mismatch
     from ._core.operation import Operation
     from ._core.options import Hook, Method, Timeout
     from ._core.pagination import AsyncPager, Cursor, Page
@@ -60,12 +62,13 @@ else:
             "._core.caller": "Reply",
             "._core.errors": (
                 "AuthenticationError BadRequestError CallError CircleCIError ClientClosedError ConfigError "
-                "ConflictError ConnectionFailedError DecodeError GoneError InvalidArgumentError NotFoundError "
-                "PaginationError PermissionDeniedError PoolExhaustedError RateLimitError RequestOutcome "
-                "RequestTimeoutError RetryStopReason ServerError "
-                "StatusError TransportError UnprocessableEntityError"
+                "ConflictError ConnectionFailedError DecodeError FieldUnavailableError GoneError "
+                "InvalidArgumentError NotFoundError PaginationError PermissionDeniedError PoolExhaustedError "
+                "RateLimitError RequestOutcome RequestTimeoutError RetryStopReason ServerError StatusError "
+                "TransportError UnprocessableEntityError"
             ),
             "._core.messages": "Headers",
+            "._core.mismatches": "Drift DriftKind Mismatch",
             "._core.operation": "Operation",
             "._core.options": "Hook Method Timeout",
             "._core.pagination": "AsyncPager Cursor Page",
@@ -97,11 +100,15 @@ __all__ = [
     "ConnectionFailedError",
     "Cursor",
     "DecodeError",
+    "Drift",
+    "DriftKind",
+    "FieldUnavailableError",
     "GoneError",
     "Headers",
     "Hook",
     "InvalidArgumentError",
     "Method",
+    "Mismatch",
     "NotFoundError",
     "Operation",
     "Page",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import httpx
 
     from ._core.limiter import RateLimiter
+    from ._core.mismatches import Drift
     from ._core.options import Method
     from ._core.policy.rate_limit import RateLimit
     from .helpers.artifacts.artifacts import Artifacts
@@ -64,6 +65,10 @@ class AsyncCircleCI:
             closed.
         verify: False disables TLS verification; an `ssl.SSLContext` brings your own CA certificates.
         proxy: the URL of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
+        strict: raise `DecodeError` for any field that does not fit its documented type, instead of leaving the field
+            unset. For tests, and for curating the types; unknown fields and values stay readable.
+        on_drift: a plain function that is called with each kind of `Drift` at its first sight. What it raises is
+            logged. With it, or with DEBUG on the logger `circleci_sdk.drift`, unknown fields and values are looked for.
         allow_http: permit plain http to other machines than this one.
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
         on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. Exceptions of
@@ -90,6 +95,8 @@ class AsyncCircleCI:
         transport: httpx.AsyncBaseTransport | None = None,
         verify: bool | ssl.SSLContext = True,
         proxy: str | None = None,
+        strict: bool = False,
+        on_drift: Callable[[Drift], object] | None = None,
         allow_http: bool = False,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
@@ -102,7 +109,15 @@ class AsyncCircleCI:
             del token  # no frame of ours holds a token while an error passes through it
         options = Options(Timeout.of(timeout), max_retries, max_retry_after)
         network = Network(http_client, transport, verify, proxy, max_concurrency, on_request, on_response)
-        session = Session(credential, network, base_url=base_url, allow_http=allow_http, rate_limiter=rate_limiter)
+        session = Session(
+            credential,
+            network,
+            base_url=base_url,
+            allow_http=allow_http,
+            rate_limiter=rate_limiter,
+            strict=strict,
+            on_drift=on_drift,
+        )
         self._attach(session, options, owner=True)
 
     def _attach(self, session: Session, options: Options, *, owner: bool) -> None:
@@ -180,6 +195,11 @@ class AsyncCircleCI:
     def rate_limit(self) -> RateLimit | None:
         """The state of the rate limit in the last response that had one; None before."""
         return self._session.rate_limit
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """All differences between the responses so far and their documentation, at most 1,000, shared by all copies."""
+        return self._session.drift.seen
 
     def with_options(
         self,

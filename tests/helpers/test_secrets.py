@@ -387,7 +387,7 @@ ECHOES: list[Callable[[str], Response]] = [
     lambda value: reply(400, text=f"bad value {value}"),
     lambda value: reply(400, text="<html>" + value),
     lambda value: reply(400, body=json.dumps({"message": value}).replace("/", "\\/").encode()),
-    lambda value: reply(201, json={"value": value, "variable": 7}),
+    lambda value: reply(201, json=[value]),
     lambda value: reply(201, text=value),
 ]
 

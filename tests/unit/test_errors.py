@@ -15,6 +15,7 @@ from circleci_sdk import (
     CallError,
     CircleCIError,
     DecodeError,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     PaginationError,
@@ -61,6 +62,8 @@ def make(cls: type[CircleCIError]) -> CircleCIError:
         error = cls("It does not fit", facts=FACTS, field="items.3", status=200, body=b"[1]")
     elif issubclass(cls, CallError):
         error = cls("It went wrong", facts=FACTS)
+    elif issubclass(cls, FieldUnavailableError):
+        error = cls("It went wrong", operation="v2.jobs.get", place="name", expected="string", received="null")
     else:
         error = cls("It went wrong")
     if isinstance(error, RateLimitError):
@@ -102,7 +105,8 @@ def test_only_errors_of_calls_have_the_attributes_of_a_call(cls: type[CircleCIEr
     of_a_call = (TransportError, StatusError, DecodeError, PaginationError)
     assert issubclass(cls, CallError) == (cls is CallError or issubclass(cls, of_a_call))
     for name in (*CallFacts.__slots__, "next"):
-        assert hasattr(make(cls), name) == issubclass(cls, CallError), name
+        expected = issubclass(cls, CallError) or (cls is FieldUnavailableError and name == "operation")
+        assert hasattr(make(cls), name) == expected, name
 
 
 @pytest.mark.parametrize("cls", CLASSES)

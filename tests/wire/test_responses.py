@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import json
 import logging
 import warnings
 from collections.abc import AsyncIterator
+from dataclasses import astuple
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI, DecodeError, GoneError, UnknownStr
+from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, GoneError, Mismatch, UnknownStr
 from circleci_sdk.v2.models import MessageResponse, PipelineCreation
 from tests.support.clients import client_on
 from tests.support.handmade import Notice, Thing, things
@@ -98,31 +100,30 @@ async def test_trigger_without_a_pipeline(client: AsyncCircleCI, server: Scripte
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "words"),
+    ("body", "outcome", "words"),
     [
-        (b'{"id": 5}', "id", "field id: Input should be a valid string"),
-        (b'{"id": null}', "id", "field id: Input should be a valid string"),
-        (b"{}", "id", "field id: Field required"),
-        (b'{"id": "1", "parts": [{"name": "a"}, {"name": []}]}', "parts.1.name", "field parts.1.name: "),
-        (b'{"id": "1", "created_at": "tomorrow"}', "created_at", "field created_at: Input should be a timestamp"),
-        (b'{"id": "1", "colour": 5}', "colour", "field colour: Input should be 'red' or 'blue' (and 1 more)"),
-        (b'{"id": "1", "labels": {"a": 1}}', "labels.a", "field labels.a: "),
-        (b"[]", "", "does not fit Thing: "),
-        (b'""', "", "does not fit Thing: "),
-        (b"null", "", "does not fit Thing: "),
-        (b"", "", "(200): expected JSON, got an empty body"),
-        (b" \n", "", "expected JSON, got application/json, 2 bytes"),
-        (b"<html>Down</html>", "", "expected JSON, got application/json, 17 bytes"),
-        (b'{"id": "1"', "", "expected JSON"),
-        (b'{"id": "\xff"}', "", "expected JSON"),
-        (b"\x00\x01", "", "expected JSON"),
-        (b'{"id": "1"}{"id": "2"}', "", "expected JSON"),
-        (b'{"labels":' * 5_000, "", "expected JSON"),
+        (b'{"id": 5}', "processed", "(200): no field of Thing is in it."),
+        (b'{"id": null, "colour": "red"}', "processed", "(200): no field of Thing is in it."),
+        (b"{}", "processed", "(200): no field of Thing is in it."),
+        (b'{"message": "No."}', "processed", "(200): no field of Thing is in it: No."),
+        (b"[]", "processed", "(200): expected object (Thing), received array."),
+        (b'""', "processed", "(200): expected object (Thing), received string."),
+        (b"null", "processed", "(200): expected object (Thing), received null."),
+        (b"", "unknown", "(200): expected JSON, got an empty body."),
+        (b" \n", "unknown", "expected JSON, got an empty body."),
+        (b"<html>Down</html>", "unknown", "expected JSON, got an HTML page. Check base_url, and proxies on the way."),
+        (b"<HTML><title>Sign\n in</title>", "unknown", "expected JSON, got an HTML page titled 'Sign in'."),
+        (b"Sign in", "unknown", "expected JSON, got application/json, 7 bytes."),
+        (b'{"id": "1"', "unknown", "expected JSON"),
+        (b'{"id": "\xff"}', "unknown", "expected JSON"),
+        (b"\x00\x01", "unknown", "expected JSON"),
+        (b'{"id": "1"}{"id": "2"}', "unknown", "expected JSON"),
+        (b'{"labels":' * 5_000, "unknown", "expected JSON"),
     ],
     ids=lambda value: repr(value)[:40],
 )
-async def test_invalid_responses(
-    client: AsyncCircleCI, server: ScriptedServer, body: bytes, field: str, words: str
+async def test_unusable_responses(
+    client: AsyncCircleCI, server: ScriptedServer, body: bytes, outcome: str, words: str
 ) -> None:
     server.on("GET", THING, reply(body=body))
     with pytest.raises(DecodeError) as caught:
@@ -130,35 +131,72 @@ async def test_invalid_responses(
     error = caught.value
     assert str(error).startswith("v2.things.get: the response ")
     assert words in str(error)
-    assert "The server processed the call; its response was not decoded" in str(error)
-    assert (error.field, error.body, error.status) == (field, body, 200)
+    known = "processed" if outcome == "processed" else "may have processed"
+    assert f"The server {known} the call; the response was not decoded" in str(error)
+    assert (error.field, error.body, error.status) == ("", body, 200)
     assert (error.operation, error.method, error.path) == ("v2.things.get", "GET", THING)
-    assert (error.request_outcome, error.attempts) == ("processed", 1)
+    assert (error.request_outcome, error.attempts, error.retry_stop_reason) == (outcome, 1, "not_retryable")
     assert error.elapsed > 0
     assert (error.__cause__, error.__context__) == (None, None)
+    assert len(server.requests) == 1
 
 
-async def test_response_matches_no_variant(client: AsyncCircleCI, server: ScriptedServer) -> None:
-    server.on("POST", "/api/v2/thing", reply(201, json={"id": 5}))
-    with pytest.raises(DecodeError, match=r"does not fit Thing \| Notice: field id: ") as caught:
-        await things(client).create()
-    assert (caught.value.field, caught.value.status) == ("id", 201)
+@pytest.mark.parametrize(
+    ("body", "mismatch"),
+    [
+        (b'{"parts": [], "colour": "red"}', Mismatch("id", "string", "missing")),
+        (b'{"id": 5, "colour": "red"}', Mismatch("id", "string", "number")),
+        (b'{"id": "1", "parts": [{"name": "a"}, {"name": []}]}', Mismatch("parts.1.name", "string", "array")),
+        (b'{"id": "1", "parts": [{"name": "a"}, {}]}', Mismatch("parts.1.name", "string", "missing")),
+        (b'{"id": "1", "parts": [{"name": "a"}, 5]}', Mismatch("parts.1", "object", "number")),
+        (b'{"id": "1", "parts": {"name": "a"}}', Mismatch("parts", "array or null", "object")),
+        (b'{"id": "1", "created_at": "tomorrow"}', Mismatch("created_at", "timestamp or null", "string")),
+        (b'{"id": "1", "colour": 5}', Mismatch("colour", "string", "number")),
+        (b'{"id": "1", "labels": {"a": 1}}', Mismatch("labels", "object or null", "object")),
+    ],
+    ids=lambda value: repr(value)[:60],
+)
+async def test_a_field_that_does_not_fit(
+    client: AsyncCircleCI, server: ScriptedServer, body: bytes, mismatch: Mismatch
+) -> None:
+    server.on("POST", "/api/v2/thing", reply(201, body=body))
+    thing = await things(client).create()
+    assert isinstance(thing, Thing)
+    assert thing.mismatches == (mismatch,)
+    assert thing.model_dump(mode="json", by_alias=True, exclude_unset=True) == json.loads(body)
+    holder, name = (thing, mismatch.place) if "." not in mismatch.place else (thing.parts[1], "name")  # type: ignore[index]
+    with pytest.raises(FieldUnavailableError) as caught:
+        getattr(holder, name)
+    error = caught.value
+    assert (error.operation, error.place, error.expected, error.received) == ("v2.things.create", *astuple(mismatch))
+    assert str(error).startswith(f"v2.things.create: {mismatch.place}: expected {mismatch.expected}, received ")
+    assert not hasattr(holder, name)
+    assert getattr(holder, name, "default") == "default"
+
+    strict = AsyncCircleCI("token", base_url=server.url, strict=True)
+    async with strict:
+        with pytest.raises(DecodeError, match=r"does not fit Thing or Notice: field [a-z0-9_.]+: expected ") as refused:
+            await things(strict).create()
+    assert (refused.value.field, refused.value.request_outcome) == (mismatch.place, "processed")
 
 
 async def test_html_instead_of_json(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("GET", THING, reply(text="<html>", content_type="text/html"))
-    with pytest.raises(DecodeError, match="expected JSON, got text/html, 6 bytes"):
+    with pytest.raises(DecodeError, match="expected JSON, got an HTML page"):
         await things(client).get("a")
 
 
 async def test_location_in_a_list(client: AsyncCircleCI, server: ScriptedServer) -> None:
     items = [{"path": "a", "node_index": 0, "url": "https://example.com"}, {"path": "a", "node_index": "x", "url": "b"}]
     server.on("GET", "/api/v2/project/gh/acme/web/1/artifacts", reply(json={"items": items}))
+    page = await client.v2.jobs.list_artifacts("gh/acme/web", 1)
+    assert page.mismatches == (Mismatch("items.1.node_index", "integer", "string"),)
+    assert page.items[0].node_index == 0
+    assert page.items[1].mismatches == page.mismatches
     with pytest.raises(
-        DecodeError, match=r"v2\.jobs\.list_artifacts: .* Artifact: field items\.1\.node_index: "
-    ) as caught:
-        await client.v2.jobs.list_artifacts("gh/acme/web", 1)
-    assert caught.value.field == "items.1.node_index"
+        FieldUnavailableError, match=r"v2\.jobs\.list_artifacts: items\.1\.node_index: expected integer"
+    ):
+        _ = page.items[1].node_index
 
 
 async def test_invalid_compression(client: AsyncCircleCI, server: ScriptedServer) -> None:
@@ -211,7 +249,7 @@ async def test_request_with_invalid_json(client: AsyncCircleCI, server: Scripted
     server.on("GET", "/api/v3/x", reply(body=body))
     with pytest.raises(DecodeError, match=r"client\.request: the response") as caught:
         await client.request("GET", "/api/v3/x")
-    assert (caught.value.body, caught.value.request_outcome) == (body, "processed")
+    assert (caught.value.body, caught.value.request_outcome) == (body, "unknown")
 
 
 # Deprecations in headers and in the table of operations

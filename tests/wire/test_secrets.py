@@ -162,7 +162,7 @@ WAYS: Final[dict[str, tuple[Call, Response, dict[str, Any]]]] = {
     "401 that quotes the token": (set_env_var, reply(401, json={"message": f"{TOKEN} is no token."}), {}),
     "400 that quotes the secret": (set_env_var, reply(400, json={"message": f"{SENT} is too short."}), {}),
     "400 that quotes a secret of a map": (create_exporter, reply(400, text=f"key: {SENT}"), {}),
-    "an odd response that quotes the secret": (set_env_var, reply(201, json={"value": SENT}), {}),
+    "an odd response that quotes the secret": (set_env_var, reply(201, json={"value": SENT}), {"strict": True}),
     "429 with Retry-After": (set_env_var, reply(429, headers={"Retry-After": "3600"}), {}),
     "500": (create_exporter, reply(500), {}),
     "html": (set_env_var, reply(text="<html>", content_type="text/html"), {}),

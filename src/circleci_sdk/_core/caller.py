@@ -13,18 +13,20 @@ from circleci_sdk._public import public
 from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
+from .mismatches import with_kinds
 from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
 from .serialization.arguments import checked
 from .serialization.decode import decode_anything, decode_page, decode_response
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
 from .serialization.error_body import repeats
-from .session import user_agent
+from .session import logger, user_agent
 from .unset import UNSET
 
 if TYPE_CHECKING:
     from .clock import Clock
     from .errors import CallFacts
+    from .mismatches import Mismatch
     from .operation import Operation
     from .options import Options
     from .policy.rate_limit import RateLimit
@@ -68,11 +70,13 @@ class Caller:
         prepared = self._prepare(operation, arguments)
         result = await self._execute(operation, prepared)
         try:
-            data = decode_response(operation, result.response, result.facts)
+            strict = self.session.strict
+            data, mismatches = decode_response(operation, result.response, result.facts, strict=strict)
         except DecodeError as error:
             if repeats(error.body, secrets_in(operation, prepared.content)):
                 error.body = b""
             raise
+        self._note_drift(operation, data, mismatches)
         self._record(result, data)
         return data
 
@@ -89,7 +93,11 @@ class Caller:
             asked = given if start is None or paging.start is None else {**given, paging.start: start}
             result = await self._execute(operation, self._prepare(operation, asked))
             count = size if isinstance(size, int) else None
-            page = decode_page(operation, result.response, result.facts, start=start, size=count)
+            strict = self.session.strict
+            page = decode_page(operation, result.response, result.facts, strict=strict, start=start, size=count)
+            if page.is_truncated:
+                logger.warning("%s: the API has more items than these, and gives no way to them", operation.label)
+            self._note_drift(operation, page, page.mismatches)
             self._record(result, page)
             return page, result.facts
 
@@ -115,6 +123,15 @@ class Caller:
         data = decode_anything(operation, result.response, result.facts)
         self._record(result, data)
         return data
+
+    def _note_drift(self, operation: Operation[Any], data: object, mismatches: tuple[Mismatch, ...]) -> None:
+        drift = self.session.drift
+        if mismatches:
+            drift.note(operation.label, with_kinds(mismatches))
+        if drift.looks_for_unknown:
+            from .serialization.unknown import unknown_in
+
+            drift.note(operation.label, unknown_in(data))
 
     def _record(self, result: CallResult, data: Any) -> None:
         if self.replies is None:

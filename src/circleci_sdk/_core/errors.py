@@ -4,6 +4,7 @@
     ├── ConfigError                     wrong or missing configuration, at construction
     ├── InvalidArgumentError            also a ValueError; refused locally, nothing was sent
     ├── ClientClosedError               the client was closed before the call
+    ├── FieldUnavailableError           also an AttributeError; a field of a response does not fit its type
     ├── CallError                       a call failed; its attributes say which call, and what is known of it
     │   ├── TransportError              no complete response came
     │   │   ├── ConnectionFailedError   the connection could not be made, or broke
@@ -19,8 +20,8 @@
     │   │   ├── UnprocessableEntityError 422
     │   │   ├── RateLimitError 429      also raised without sending when the wait would be too long
     │   │   └── ServerError 5xx
-    │   ├── DecodeError                 the response does not fit its type
-    │   └── PaginationError             the API gave the same page token twice
+    │   ├── DecodeError                 the response cannot be used, or, with strict=True, does not fit its type
+    │   └── PaginationError             the API gave the same page token twice, or none that can be read
     ├── RunFailedError
     ├── RunTimeoutError                 also a TimeoutError
     ├── RunSkippedError
@@ -89,6 +90,24 @@ class InvalidArgumentError(CircleCIError, ValueError):
 
 class ClientClosedError(CircleCIError):
     """The client was used after it was closed."""
+
+
+class FieldUnavailableError(CircleCIError, AttributeError):
+    """A field was read that the API sent in another type than documented, or not at all.
+
+    `operation` is the operation or the type of event, `place` the place in its response (`items.3.vcs.provider_name`),
+    `expected` the documented type, `received` the JSON type that came, or `missing`. The other fields are readable.
+    Since it is an `AttributeError`, `hasattr` is False and `getattr(model, name, default)` gives the default.
+    """
+
+    def __init__(
+        self, message: str = "", *, operation: str = "", place: str = "", expected: str = "", received: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.operation = operation
+        self.place = place
+        self.expected = expected
+        self.received = received
 
 
 class CallError(CircleCIError):
@@ -239,10 +258,11 @@ class ServerError(StatusError):
 
 
 class DecodeError(_BodyError):
-    """The response does not fit its type. The server processed the call: `request_outcome` is `processed`.
+    """The response cannot be used: it is no JSON, of another outer type, or holds no field of its type.
 
-    `field` is the place in the response, such as `items.3.created_at`; `body` the raw response body; `status` the
-    HTTP status.
+    With `strict=True` it is also raised for a single field that does not fit. `request_outcome` is `unknown` for a
+    body that is no JSON, since a proxy may have sent it, otherwise `processed`. `field` is the place in the response,
+    such as `items.3.created_at`; `body` the raw response body; `status` the HTTP status.
     """
 
     field: str = ""
@@ -266,7 +286,10 @@ class DecodeError(_BodyError):
 
 
 class PaginationError(CallError):
-    """The API gave a page token that it had given before, so the list would never end. `next` holds it."""
+    """The API gave a page token that it had given before, or one that cannot be read: the list cannot be continued.
+
+    `next` is the repeated token, or the start of the page with the unreadable one. The pages before are complete.
+    """
 
 
 for _value in list(globals().values()):  # tracebacks and pickles name the public module

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from circleci_sdk._public import public
 
 from .errors import CallError, InvalidArgumentError, PaginationError
+from .mismatches import Mismatch, unavailable
 from .options import is_count
 
 if TYPE_CHECKING:
@@ -27,23 +28,53 @@ Cursor: TypeAlias = str | int
 
 
 @public("circleci_sdk")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Page(Generic[T_co]):
     """One page of a list.
 
     `items` are its items. `next` is the start of the following page (a token, an offset or a page number), or None
-    on the last one. `extras` holds the other fields of the response, such as a total.
+    on the last one. `extras` holds the other fields of the response, such as a total. `mismatches` are the fields,
+    those of the items included, that came in another type than documented, or not at all. `is_truncated` says that
+    the API has more items and gives no way to read them.
+
+    A `next` that cannot be read raises `FieldUnavailableError`; the pager raises `PaginationError` after its items.
     """
 
     items: list[T_co]  # pyright: ignore[reportGeneralTypeIssues]  # a page is read, not written to
     next: Cursor | None = None
     extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mismatches: tuple[Mismatch, ...] = ()
+    is_truncated: bool = False
+    _unread_next: tuple[str, Mismatch] | None = field(default=None, repr=False)
+
+    if not TYPE_CHECKING:  # for type checkers every attribute that is not declared is an error
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "next" and self._unread_next is not None:
+                raise unavailable(*self._unread_next)
+            raise AttributeError(name)
 
     def __iter__(self) -> Iterator[T_co]:
         return iter(self.items)
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={value!r}" for name, value in self.__getstate__().items() if not name.startswith("_")]
+        return f"Page({', '.join(shown)})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Page) and self.__getstate__() == other.__getstate__()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if hasattr(self, name)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
 
 
 def next_start(paging: Paging, start: Cursor | None, size: int | None, count: int, token: object) -> Cursor | None:
@@ -81,12 +112,12 @@ class AsyncPager(Generic[T_co]):
     Each loop starts anew. Leaving a loop early sends nothing more.
     """
 
-    __slots__ = ("_fetch", "_label", "_next", "_start")
+    __slots__ = ("_fetch", "_label", "_last", "_start")
 
     def __init__(self, fetch: Fetch[T_co], *, start: Cursor | None, label: str) -> None:
         self._fetch = fetch
         self._start = start
-        self._next = start
+        self._last: Page[T_co] | None = None
         self._label = label
 
     def __repr__(self) -> str:
@@ -94,8 +125,11 @@ class AsyncPager(Generic[T_co]):
 
     @property
     def next(self) -> Cursor | None:
-        """The start of the page after the last one read; None at the end. Before reading: its own start."""
-        return self._next
+        """The start of the page after the last one read; None at the end. Before reading: its own start.
+
+        Raises `FieldUnavailableError` when that page has it in another type than documented.
+        """
+        return self._start if self._last is None else self._last.next
 
     def resume(self, cursor: Cursor | None) -> AsyncPager[T_co]:
         """The same list from `cursor` on: the `next` of a page, a pager or an error. None means from the start.
@@ -144,40 +178,41 @@ class AsyncPager(Generic[T_co]):
                 f"{self._label}: {method}: {name}: expected an integer from {least} up, got {count!r}."
             )
 
-    def _note(self, page: Page[Any]) -> None:
-        self._next = page.next
+    def _note(self, page: Page[T_co]) -> None:
+        self._last = page
 
     def _pages(self, note: Callable[[Page[Any]], None]) -> _Stream[Page[T_co]]:
         """The pages of one loop; `note` is called with each."""
         start = self._start
         seen: set[Cursor | None] = set()
+        page: Page[T_co] | None = None
         last: CallFacts | None = None
 
         async def step() -> Page[T_co]:
-            nonlocal start, last
-            if last is not None and start is None:
-                raise StopAsyncIteration
-            if last is not None and start in seen:  # an untyped first start may not be hashable; sending refuses it
-                raise _endless(start, last)
+            nonlocal start, page, last
+            if page is not None and last is not None:
+                if not hasattr(page, "next"):
+                    raise _no_next(f"{last.operation}: the API returned a page token that cannot be read", start, last)
+                start = page.next
+                if start is None:
+                    raise StopAsyncIteration
+                if start in seen:
+                    text = f"{last.operation}: the API returned the page token {start!r} a second time"
+                    raise _no_next(f"{text}, so the list would never end", start, last)
             try:
                 page, last = await self._fetch(start)
             except CallError as error:
                 error.next = start
                 raise
             seen.add(start)
-            start = page.next
             note(page)
             return page
 
         return _Stream(step)
 
 
-def _endless(start: Cursor | None, last: CallFacts) -> PaginationError:
-    error = PaginationError(
-        f"{last.operation}: the API returned the page token {start!r} a second time, so the list would never end. "
-        f"The pages so far are complete ({last.describe()}).",
-        facts=last,
-    )
+def _no_next(problem: str, start: Cursor | None, last: CallFacts) -> PaginationError:
+    error = PaginationError(f"{problem}. The pages so far are complete ({last.describe()}).", facts=last)
     error.next = start
     return error
 

@@ -19,12 +19,16 @@ from circleci_sdk._version import __version__
 from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
+from .mismatches import DriftLog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import anyio
 
     from .clock import Clock
     from .limiter import RateLimiter
+    from .mismatches import Drift
     from .options import Network
     from .policy.rate_limit import RateKey, RateLimit
     from .transport.auth import Credential
@@ -54,6 +58,8 @@ class Session:
         base_url: str | None,
         allow_http: bool,
         rate_limiter: RateLimiter | None,
+        strict: bool,
+        on_drift: Callable[[Drift], object] | None,
     ) -> None:
         self._loops: WeakKeyDictionary[object, LoopResources] = WeakKeyDictionary()
         self.credential: Final = credential
@@ -66,6 +72,8 @@ class Session:
         self.limiter: RateLimiter | LocalRateLimiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
         self.rate_limit: RateLimit | None = None
         self.announced: Final[set[str]] = set()
+        self.strict: Final = strict
+        self.drift: Final = DriftLog(on_drift)
         self._closed = False
 
     def resources(self) -> LoopResources:

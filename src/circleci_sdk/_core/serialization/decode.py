@@ -1,4 +1,4 @@
-"""Decodes responses: bytes in, models out, `DecodeError` for a body that does not fit."""
+"""Decodes responses: bytes in, models out, `DecodeError` for a body that cannot be used."""
 
 from __future__ import annotations
 
@@ -7,41 +7,74 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.pagination import Cursor, Page, next_start
 
+from .error_body import described, message_of
+
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from circleci_sdk._core.errors import CallFacts
+    from circleci_sdk._core.errors import CallFacts, RequestOutcome
     from circleci_sdk._core.messages import Received
-    from circleci_sdk._core.operation import Operation
+    from circleci_sdk._core.mismatches import Mismatch
+    from circleci_sdk._core.operation import Operation, Paging
 
 T = TypeVar("T")
 
 
-def decode_response(operation: Operation[T], response: Received, facts: CallFacts) -> T:
-    """The response of an operation that is no list."""
-    if not operation.response_body.models:
-        return cast("T", None)  # such an operation is an Operation[None]
-    if not response.content.strip() and operation.response_body.may_be_empty:
-        return cast("T", None)  # such an operation is an Operation[... | None]
-    data: T = _validated(decoder(operation), operation, response, facts)
-    return data
+class Decoder(NamedTuple):
+    """Reads the responses of an operation.
+
+    `declared` is the type that `adapter` reads. `optional` says that it requires no field, so that any object fits;
+    `acknowledgement` that it holds a confirmation only.
+    """
+
+    declared: Any
+    adapter: TypeAdapter[Any]
+    optional: bool
+    acknowledgement: bool
+
+
+def decode_response(
+    operation: Operation[T], response: Received, facts: CallFacts, *, strict: bool
+) -> tuple[T, tuple[Mismatch, ...]]:
+    """The response of an operation that is no list, and what of it does not fit."""
+    body = operation.response_body
+    if not body.models or (body.may_be_empty and not response.content.strip()):
+        return cast("T", None), ()  # such an operation is an Operation[None], or an Operation[... | None]
+    if not response.content.strip() and operation.method != "GET" and decoder(operation).acknowledgement:
+        response = replace(response, content=b"{}")
+    return cast("tuple[T, tuple[Mismatch, ...]]", _read(operation, response, facts, strict=strict))
 
 
 def decode_page(
-    operation: Operation[T], response: Received, facts: CallFacts, *, start: Cursor | None, size: int | None
+    operation: Operation[T],
+    response: Received,
+    facts: CallFacts,
+    *,
+    strict: bool,
+    start: Cursor | None,
+    size: int | None,
 ) -> Page[T]:
     """One page of a list, and where the next one starts."""
     paging = operation.paging
     assert paging is not None
-    read = _validated(decoder(operation), operation, response, facts)
+    read, mismatches = _read(operation, response, facts, strict=strict)
     if paging.items is None:
-        return Page(read, next_start(paging, start, size, len(read), None))
-    return Page(read.items, next_start(paging, start, size, len(read.items), read.next), read.model_extra or {})
+        return Page(read, next_start(paging, start, size, len(read), None), mismatches=mismatches)
+    known: dict[str, Any] = read.model_extra or {}
+    extras = {key: value for key, value in known.items() if key != paging.items}
+    items: list[T] = getattr(read, paging.items)
+    if unread := [one for one in mismatches if one.place == paging.next]:
+        page = Page(items, None, extras, mismatches, _unread_next=(operation.label, unread[0]))
+        object.__delattr__(page, "next")
+        return page
+    token = getattr(read, paging.next)
+    following = next_start(paging, start, size, len(items), token)
+    return Page(items, following, extras, mismatches, is_truncated=bool(token) and following is None)
 
 
 def decode_anything(operation: Operation[Any], response: Received, facts: CallFacts) -> Any:
@@ -53,7 +86,7 @@ def decode_anything(operation: Operation[Any], response: Received, facts: CallFa
             return json.loads(response.content)
         except (ValueError, RecursionError):
             pass  # this error holds the whole body: ours is not raised on top of it
-        raise _not_json(operation, response, facts)
+        raise _decode_error(operation, response, facts, _not_json(operation, response))
     try:
         return response.content.decode()
     except UnicodeDecodeError:
@@ -61,64 +94,116 @@ def decode_anything(operation: Operation[Any], response: Received, facts: CallFa
 
 
 @cache
-def decoder(operation: Operation[Any]) -> TypeAdapter[Any]:
+def decoder(operation: Operation[Any]) -> Decoder:
     """The decoder of the responses of an operation; built once."""
     from pydantic import TypeAdapter
 
+    from .shapes import fields_of, models_in
+
     module = import_module(operation.api.models)
+    body: Any
     body, *others = (getattr(module, name) for name in operation.response_body.models)
     for other in others:
         body = body | other
     paging = operation.paging
-    if paging is None:
-        return TypeAdapter(body)
-    items: Any = GenericAlias(list, body)  # `list[body]`, for a type that is only known at run time
-    return TypeAdapter(items if paging.items is None else _envelope(items, paging.items, paging.next))
+    if paging is not None:
+        body = GenericAlias(list, body)  # `list[body]`, for a type that is only known at run time
+        if paging.items is not None:
+            body = _envelope(body, paging)
+    models = models_in(body)
+    fields = [field for model in models for field in fields_of(model)]
+    optional = models == (body,) and not any(field.required for field in fields)
+    return Decoder(body, TypeAdapter(body), optional, {field.name for field in fields} <= {"message", "status"})
 
 
-def _envelope(items: Any, key: str, token: str) -> Any:
-    from pydantic import AliasChoices, ConfigDict, Field, create_model
+def _envelope(items: Any, paging: Paging) -> Any:
+    from pydantic import create_model
 
-    return create_model(
-        "Envelope",
-        __config__=ConfigDict(extra="allow"),
-        items=(items, Field(validation_alias=key)),
-        next=(str | None, Field(default=None, validation_alias=AliasChoices(token, token.replace("_", "-")))),
-    )
+    from .model import Model
+
+    fields: dict[str, Any] = {str(paging.items): (items, ...), paging.next: (str | None, None)}
+    return create_model("Envelope", __base__=Model, **fields)
 
 
-def _validated(adapter: TypeAdapter[Any], operation: Operation[Any], response: Received, facts: CallFacts) -> Any:
+class _Unusable(NamedTuple):
+    """Why a response cannot be used. The frame that raises the error has this in place of the data."""
+
+    problem: str
+    place: str = ""
+    outcome: RequestOutcome = "processed"
+
+
+def _read(
+    operation: Operation[Any], response: Received, facts: CallFacts, *, strict: bool
+) -> tuple[Any, tuple[Mismatch, ...]]:
+    read = _tried(operation, response, strict=strict)
+    if isinstance(read, _Unusable):
+        raise _decode_error(operation, response, facts, read)
+    return read
+
+
+def _tried(
+    operation: Operation[Any], response: Received, *, strict: bool
+) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
     from pydantic import ValidationError
 
+    reader = decoder(operation)
+    models = " or ".join(operation.response_body.models)
+    mismatches: tuple[Mismatch, ...] = ()
     try:
-        return adapter.validate_json(response.content)
-    except ValidationError as error:
-        # The validation error itself quotes the input, which may be secret: it goes no further than here.
-        details = error.errors(include_input=False, include_url=False)
-    if details[0]["type"] == "json_invalid":
-        raise _not_json(operation, response, facts)
-    from .model import readable_place
+        value = reader.adapter.validate_json(response.content)
+        if not reader.optional:
+            return value, ()
+    except ValidationError:
+        from pydantic_core import from_json
 
-    models = operation.response_body.models
-    place = readable_place(tuple(part for part in details[0]["loc"] if part not in models))
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    where = f"field {place}: " if place else ""
-    problem = f"the response does not fit {' | '.join(models)}: {where}{details[0]['msg']}{more}"
-    raise _decode_error(operation, response, facts, problem, place)
+        from .shapes import expected, json_type
+        from .tolerant import UnfitError, read_fields
+
+        try:
+            raw = from_json(response.content)
+        except ValueError:
+            return _not_json(operation, response)
+        try:
+            value, mismatches = read_fields(reader.declared, raw, operation.label, secret=operation.secret)
+        except UnfitError:
+            return _Unusable(f"expected {expected(reader.declared)} ({models}), received {json_type(raw)}")
+    if operation.method == "GET" and _is_another_object(value):
+        said = "" if operation.is_private else message_of(response.content, "")
+        return _Unusable(f"no field of {models} is in it" + (said and f": {said}"))
+    if strict and mismatches:
+        first, more = mismatches[0], f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
+        problem = f"field {first.place}: expected {first.expected}, received {first.received}{more}"
+        return _Unusable(f"it does not fit {models}: {problem}", first.place)
+    return value, mismatches
 
 
-def _not_json(operation: Operation[Any], response: Received, facts: CallFacts) -> DecodeError:
-    kind = response.headers.get("content-type", "no content type")
-    got = f"{kind}, {len(response.content)} bytes" if response.content else "an empty body"
-    return _decode_error(operation, response, facts, f"the response ({response.status}): expected JSON, got {got}")
+def _is_another_object(value: object) -> bool:
+    """Whether an object has nothing of its type: an error page in its place, for instance."""
+    from .model import Model
+    from .shapes import fields_of
+    from .tolerant import names_read
+
+    if not isinstance(value, Model):
+        return False
+    read = names_read(value)
+    if required := {field.name for field in fields_of(type(value)) if field.required}:
+        return read.isdisjoint(required)
+    return not read and bool(value.model_extra)
 
 
-def _decode_error(
-    operation: Operation[Any], response: Received, facts: CallFacts, problem: str, place: str = ""
-) -> DecodeError:
-    processed = replace(facts, request_outcome="processed").describe()
+def _not_json(operation: Operation[Any], response: Received) -> _Unusable:
+    came = described(response.content, response.headers.get("content-type", ""), quote=not operation.is_private)
+    return _Unusable(f"expected JSON, got {came}. Check base_url, and proxies on the way", outcome="unknown")
+
+
+def _decode_error(operation: Operation[Any], response: Received, facts: CallFacts, unusable: _Unusable) -> DecodeError:
+    problem, place, outcome = unusable
+    facts = replace(facts, request_outcome=outcome, retry_stop_reason="not_retryable")
+    known = "processed" if outcome == "processed" else "may have processed"
     return DecodeError(
-        f"{facts.operation}: {problem}. The server processed the call; its response was not decoded ({processed}).",
+        f"{facts.operation}: the response ({response.status}): {problem}. The server {known} the call; the response "
+        f"was not decoded ({facts.describe()}).",
         facts=facts,
         field=place,
         status=response.status,

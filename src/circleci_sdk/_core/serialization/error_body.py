@@ -63,6 +63,17 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
+def described(content: bytes, content_type: str, *, quote: bool) -> str:
+    """What came in place of JSON. `quote` admits a part of it."""
+    text = content.decode("utf-8-sig", "replace").strip()
+    if not text:
+        return "an empty body"
+    if "html" in content_type.lower() or text.startswith("<"):
+        title = re.search(r"<title[^>]*>([^<]+)</title>", text, re.IGNORECASE) if quote else None
+        return f"an HTML page titled {_short(title[1])!r}" if title else "an HTML page"
+    return f"{content_type or 'no content type'}, {len(content)} bytes"
+
+
 def repeats(content: bytes, secrets: Iterable[str]) -> bool:
     """Whether an error body quotes one of these secrets, or a line of it, plain or escaped.
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from circleci_sdk._core.mismatches import Mismatch, unavailable
 from circleci_sdk._public import public
 
 from .slugs import CLOUD_APP, pipeline_url
@@ -115,14 +116,43 @@ def _spellings(name: str) -> str | AliasChoices:
     return AliasChoices(name, name.replace("_", "-")) if "_" in name else name
 
 
+class Unread(NamedTuple):
+    """What a model keeps of a response that does not fit: its mismatches, those of nested models included.
+
+    `aside` are fields that are readable, but cannot be dumped by their declared type: the dump has them among the
+    unknown fields. `raw` is the value in place of an object.
+    """
+
+    operation: str
+    place: str
+    mismatches: tuple[Mismatch, ...]
+    aside: dict[str, Any]
+    raw: object = None
+
+    def look_up(self, name: str) -> Any:
+        """The value of a field aside. Raises the error of a field that was not read."""
+        if name in self.aside:
+            return self.aside[name]
+        place = f"{self.place}.{name}" if self.place else name
+        for one in self.mismatches:
+            if one.place in (place, self.place):
+                raise unavailable(self.operation, one)
+        raise AttributeError(name)
+
+
 class Model(BaseModel):
-    """Base of all models. Fields that this version does not know are kept in `model_extra`."""
+    """Base of all models.
+
+    Fields that this version does not know are kept in `model_extra`. A field of a response that does not fit its type
+    raises `FieldUnavailableError` when it is read; see `mismatches`.
+    """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         extra="allow",
         populate_by_name=True,
         defer_build=True,
         protected_namespaces=(),
+        ser_json_inf_nan="constants",
         alias_generator=AliasGenerator(validation_alias=_spellings),
     )
 
@@ -131,6 +161,26 @@ class Model(BaseModel):
         package, dot, module = cls.__module__.rpartition(".")
         if dot and module.startswith("_"):
             cls.__module__ = package
+
+    @property
+    def mismatches(self) -> tuple[Mismatch, ...]:
+        """The fields of this object, nested ones included, that came in another type than documented, or not at all."""
+        unread = unread_of(self)
+        return () if unread is None else unread.mismatches
+
+    if not TYPE_CHECKING:  # for type checkers every field that is not declared is an error
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields and (unread := unread_of(self)) is not None:
+                return unread.look_up(name)
+            return super().__getattr__(name)
+
+
+def unread_of(model: Model) -> Unread | None:
+    """What it keeps of a response that does not fit; None if all fits."""
+    # The slot of private attributes takes part in copies, pickles and comparisons, and costs nothing while it is empty.
+    private = model.__pydantic_private__
+    return private["unread"] if private else None
 
 
 class PipelinePage(Model):

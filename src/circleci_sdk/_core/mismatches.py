@@ -1,0 +1,117 @@
+"""What does not fit in a response: mismatches of one response, and drift, the kinds of them over all responses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from inspect import iscoroutinefunction
+from typing import Final, Literal
+
+from circleci_sdk._public import public
+
+from .errors import ConfigError, FieldUnavailableError
+
+logger: Final = logging.getLogger("circleci_sdk.drift")
+_REMEMBERED: Final = 1000
+
+DriftKind = Literal["missing", "null", "type", "unknown_field", "unknown_value"]
+
+
+@public("circleci_sdk")
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A field of a response that does not fit its documented type.
+
+    `place` is the place in the response, such as `items.3.vcs.provider_name`; `expected` the type by the
+    documentation (`integer`, `string or null`, `timestamp`); `received` the JSON type that came (`null`, `boolean`,
+    `number`, `string`, `array`, `object`), or `missing`. It never holds the value.
+    """
+
+    place: str
+    expected: str
+    received: str
+
+
+def unavailable(operation: str, mismatch: Mismatch) -> FieldUnavailableError:
+    """The error of a field that was not read."""
+    place, expected, received = mismatch.place, mismatch.expected, mismatch.received
+    return FieldUnavailableError(
+        f"{operation}: {place}: expected {expected}, received {received}. getattr() reads the field with a default; "
+        "its raw value is in model_dump().",
+        operation=operation,
+        place=place,
+        expected=expected,
+        received=received,
+    )
+
+
+@public("circleci_sdk")
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A difference between responses and their documentation, seen `count` times.
+
+    `operation` is the operation, such as `v2.jobs.get`, or the type of an event. `place` is the place in the response
+    with `*` for the indices of lists. `kind` is `missing`, `null` or `type` for a field that cannot be read, and
+    `unknown_field` or `unknown_value` for what is read, but not documented. `expected` and `received` are those of
+    the first `Mismatch`.
+    """
+
+    operation: str
+    place: str
+    kind: DriftKind
+    expected: str
+    received: str
+    count: int = 1
+
+
+def is_plain_function(value: object) -> bool:
+    """Whether it can be called without `await`, at run time too."""
+    return callable(value) and not iscoroutinefunction(value)
+
+
+class DriftLog:
+    """Remembers and logs drift; calls `on_drift` with each kind of it at its first sight."""
+
+    def __init__(self, on_drift: Callable[[Drift], object] | None = None) -> None:
+        if on_drift is not None and not is_plain_function(on_drift):
+            raise ConfigError("on_drift: expected a plain function, which takes a Drift.")
+        self._on_drift = on_drift
+        self._seen: dict[tuple[str, str, str], Drift] = {}
+
+    @property
+    def seen(self) -> tuple[Drift, ...]:
+        """All kinds of drift, the oldest first."""
+        return tuple(self._seen.values())
+
+    @property
+    def looks_for_unknown(self) -> bool:
+        """Whether unknown fields and values are of interest. Looking for them takes time."""
+        return self._on_drift is not None or logger.isEnabledFor(logging.DEBUG)
+
+    def note(self, operation: str, found: Iterable[tuple[DriftKind, Mismatch]]) -> None:
+        """Count what was found in one response."""
+        for kind, one in found:
+            place = ".".join("*" if part.isdecimal() else part for part in one.place.split("."))
+            drift = Drift(operation, place, kind, one.expected, one.received)
+            key = (operation, place, kind)
+            if known := self._seen.get(key):
+                self._seen[key] = replace(known, count=known.count + 1)
+            elif len(self._seen) < _REMEMBERED:
+                self._seen[key] = drift
+                self._report(drift, logging.DEBUG if kind.startswith("unknown") else logging.WARNING)
+
+    def _report(self, drift: Drift, level: int) -> None:
+        what = (drift.operation, drift.place, drift.kind, drift.expected, drift.received)
+        logger.log(level, "%s: %s: %s: expected %s, received %s", *what)
+        if self._on_drift is not None:
+            try:
+                self._on_drift(drift)
+            except Exception:
+                logger.exception("on_drift failed for %s: %s", drift.operation, drift.place)
+
+
+def with_kinds(mismatches: Iterable[Mismatch]) -> Iterator[tuple[DriftKind, Mismatch]]:
+    """Mismatches as kinds of drift."""
+    kinds: dict[str, DriftKind] = {"missing": "missing", "null": "null"}
+    return ((kinds.get(one.received, "type"), one) for one in mismatches)
