@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, Drift
 from circleci_sdk.testing import FakeCircleCI, FakeProject
 from tests.testing.raw import Raw
 
@@ -30,9 +30,18 @@ def raw(fake: FakeCircleCI) -> Raw:
 async def circleci(
     fake: FakeCircleCI, request: pytest.FixtureRequest, anyio_backend: str
 ) -> AsyncIterator[AsyncCircleCI]:
+    """A strict client. At its end no response had an unknown field or value either."""
     if request.param == "in process":
-        async with fake.client() as client:
+        async with fake.client(on_drift=ignore) as client:
             yield client
-        return
-    async with fake.serve() as server, AsyncCircleCI(token=fake.token, base_url=server.base_url) as client:
-        yield client
+    else:
+        async with (
+            fake.serve() as server,
+            AsyncCircleCI(token=fake.token, base_url=server.base_url, strict=True, on_drift=ignore) as client,
+        ):
+            yield client
+    assert client.drift == ()
+
+
+def ignore(drift: Drift) -> None:
+    """With a function, unknown fields and values are looked for."""

@@ -41,7 +41,7 @@ async def client(
         return
     async with (
         served.serve() as server,
-        AsyncCircleCI(served.token, base_url=server.base_url, max_retries=0) as client,
+        AsyncCircleCI(served.token, base_url=server.base_url, max_retries=0, strict=True) as client,
     ):
         yield client
 

@@ -301,6 +301,8 @@ async def test_an_incomplete_request_has_no_effect(fake: FakeCircleCI, web: Fake
 PLUGGED = """
 import sys
 
+import pytest
+
 def test_nothing_is_loaded():
     assert "circleci_sdk.client" not in sys.modules
     assert not [name for name in sys.modules if name.startswith("circleci_sdk.testing._")]
@@ -309,6 +311,12 @@ async def test_in_process(fake_circleci, circleci):
     fake_circleci.add_project("gh/acme/web")
     await circleci.v2.pipelines.trigger("gh/acme/web")
     assert fake_circleci.requests.of("pipelines.trigger")
+
+async def test_the_client_is_strict(fake_circleci, circleci):
+    from circleci_sdk import DecodeError
+    fake_circleci.fail_next("v2.users.me", status=200, body={"id": 1, "login": "ada"})
+    with pytest.raises(DecodeError):
+        await circleci.v2.users.me()
 
 def test_on_a_port(fake_circleci, circleci_server):
     import httpx
@@ -331,7 +339,7 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
     # No `-p` for the plugin: the installed package is enough.
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "4 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
+    assert "6 passed, 1 skipped" in done.stdout, done.stdout + done.stderr
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
 
 

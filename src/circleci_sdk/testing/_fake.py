@@ -16,13 +16,14 @@ from ._store.scenarios import SCENARIOS
 from ._store.store import API_DATE, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from uuid import UUID
 
     import httpx
     from starlette.routing import Router
 
     from circleci_sdk._core.limiter import RateLimiter
+    from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Hook, Timeout
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
@@ -324,6 +325,8 @@ class FakeCircleCI:
         max_retry_after: float = 60.0,
         max_concurrency: int = 50,
         rate_limiter: RateLimiter | None = None,
+        strict: bool = True,
+        on_drift: Callable[[Drift], object] | None = None,
         allow_http: bool = False,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
@@ -335,6 +338,8 @@ class FakeCircleCI:
             wait: `"fake"`: waits for retries, rate limits and polling move the clock of the fake and take no time.
                 `"real"`: they take real time.
             base_url: the base URL of the requests; no request leaves the process.
+            strict: raise `DecodeError` for any field that does not fit its type. The responses of the fake fit, so this
+                shows mistakes in the bodies of `fail_next`. False reads as in production, to test with such bodies.
 
         The other options are those of `AsyncCircleCI`, with the same defaults.
         """
@@ -354,6 +359,8 @@ class FakeCircleCI:
             max_retry_after=max_retry_after,
             max_concurrency=max_concurrency,
             rate_limiter=rate_limiter,
+            strict=strict,
+            on_drift=on_drift,
             allow_http=allow_http,
             on_request=on_request,
             on_response=on_response,

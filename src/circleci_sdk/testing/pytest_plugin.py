@@ -1,7 +1,7 @@
 """Fixtures for tests of programs that use CircleCI. pytest finds them in the installed package.
 
-`fake_circleci` is a new `FakeCircleCI`; `circleci` is a client of it, for async tests on asyncio and trio with the
-pytest plugin of anyio; `circleci_server` is the same fake on a port, for sync tests and other programs.
+`fake_circleci` is a new `FakeCircleCI`; `circleci` is a strict client of it, for async tests on asyncio and trio with
+the pytest plugin of anyio; `circleci_server` is the same fake on a port, for sync tests and other programs.
 
     async def test_my_bot(fake_circleci, circleci):
         fake_circleci.add_project("gh/acme/web")
@@ -9,6 +9,8 @@ pytest plugin of anyio; `circleci_server` is the same fake on a port, for sync t
         assert fake_circleci.requests.of("pipelines.trigger")
 
 `fake_circleci.api_date = date(2027, 2, 1)` shows a bot the API of that day.
+
+`fake_circleci.client(strict=False)` is a client that reads responses as in production, to test with wrong bodies.
 
 Nothing is imported before a fixture is used.
 """

@@ -15,9 +15,11 @@ from circleci_sdk.client import AsyncCircleCI
 from .transport import FakeTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from circleci_sdk._core.limiter import RateLimiter
+    from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Hook, Timeout
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.testing._protocol.app import App
@@ -71,6 +73,8 @@ def new_client(
     max_retry_after: float,
     max_concurrency: int,
     rate_limiter: RateLimiter | None,
+    strict: bool,
+    on_drift: Callable[[Drift], object] | None,
     allow_http: bool,
     on_request: Hook | None,
     on_response: Hook | None,
@@ -86,6 +90,8 @@ def new_client(
         max_concurrency=max_concurrency,
         rate_limiter=rate_limiter,
         transport=FakeTransport(app),
+        strict=strict,
+        on_drift=on_drift,
         allow_http=allow_http,
         on_request=on_request,
         on_response=on_response,
