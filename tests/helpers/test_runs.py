@@ -47,7 +47,11 @@ def pipeline(state: str = "created", **more: Any) -> Response:
             "number": 7,
             "state": state,
             "created_at": "2026-06-01T12:00:00Z",
-            "trigger": {"type": "api", "received_at": "2026-06-01T12:00:00Z"},
+            "trigger": {
+                "type": "api",
+                "received_at": "2026-06-01T12:00:00Z",
+                "actor": {"login": "ada", "avatar_url": None},
+            },
             **more,
         }
     )
@@ -561,7 +565,11 @@ async def test_cancel_takes_what_is_over_for_done(server: ScriptedServer) -> Non
 
 def commit(number: int, revision: str | None) -> dict[str, Any]:
     made: dict[str, Any] = {**CREATED, "id": uuid(number), "number": number, "errors": [], "project_slug": SLUG}
-    made["trigger"] = {"type": "api", "received_at": "2026-06-01T12:00:00Z"}
+    made["trigger"] = {
+        "type": "api",
+        "received_at": "2026-06-01T12:00:00Z",
+        "actor": {"login": "ada", "avatar_url": None},
+    }
     repository = {"provider_name": "GitHub", "origin_repository_url": "https://x", "target_repository_url": "https://x"}
     return made if revision is None else {**made, "vcs": {**repository, "revision": revision}}
 
@@ -653,7 +661,11 @@ async def test_attach_rejects_what_is_no_id(server: ScriptedServer, wrong: Any) 
 async def test_latest(server: ScriptedServer) -> None:
     path = f"/api/v2/project/{SLUG}/pipeline"
     newest = {**CREATED, "errors": [], "project_slug": SLUG}
-    newest["trigger"] = {"type": "api", "received_at": "2026-06-01T12:00:00Z"}
+    newest["trigger"] = {
+        "type": "api",
+        "received_at": "2026-06-01T12:00:00Z",
+        "actor": {"login": "ada", "avatar_url": None},
+    }
     server.on("GET", path, [reply(json={"items": [newest], "next_page_token": "x"}), items()])
     async with client_on(server) as circleci:
         run = await circleci.runs.latest(SLUG, branch="feature/x")

@@ -23,8 +23,16 @@ from tests.support.facts import Operation, operations
 from tests.support.recordings import KINDS, Recording, differences, recordings, said
 from tests.support.scripted_server import ScriptedServer, reply
 
-RECORDINGS: Final = {recording.file: recording for recording in recordings(places.payloads())}
-OPERATIONS: Final = {(operation.version, operation.id.lower()): operation for operation in operations(places.facts())}
+OLDER_FOLDER, NEWER_FOLDER = places.payload_folders()
+RECORDINGS: Final = {
+    **{recording.file: recording for recording in recordings(OLDER_FOLDER)},
+    **{f"2026/{recording.file}": recording for recording in recordings(NEWER_FOLDER)},
+}
+"""By file; the newer ones are below `2026/`."""
+
+OPERATIONS: Final = {(operation.version, operation.route): operation for operation in operations(places.facts())}
+
+LIST_ARTIFACTS: Final = OPERATIONS["v1", "GET /project/{}/{}/{}/{}/artifacts"]
 
 NO_OPERATION: Final = {
     "errors/v1.unknown/mtchavez-circleci-1.html": "a route that does not exist; sent to `v1.builds.list_artifacts`",
@@ -33,6 +41,7 @@ NO_OPERATION: Final = {
 """Files without an operation of the SDK."""
 
 DELIVERIES: Final = {
+    "2026/webhook/ping/circleci-hook-1.json",
     "webhook/job-completed/zulip-zulip-1.json",
     "webhook/job-completed/zulip-zulip-2.json",
     "webhook/job-completed/zulip-zulip-3.json",
@@ -55,10 +64,17 @@ REFUSED: Final = {
     "v1/listProjectBuilds/pivotal-projectmonitor-3.json": ("0.reponame", V1),
     "v1/listProjectBuilds/pivotal-projectmonitor-4.json": ("0.reponame", V1),
     "v2/getCollaborations/alpinweis-pycircleci-1.json": ("0.slug", OLDER),
+    "v2/getPipelineById/alpinweis-pycircleci-1.json": ("trigger.actor", OLDER),
+    "v2/getPipelineByNumber/alpinweis-pycircleci-1.json": ("trigger.actor", OLDER),
     "v2/getProjectBySlug/alpinweis-pycircleci-1.json": ("id", OLDER),
     "v2/getWorkflowById/alpinweis-pycircleci-1.json": ("pipeline_id", "an edited response of 2019; null never since"),
+    "v2/listPipelines/alpinweis-pycircleci-1.json": ("items.0.trigger.actor", OLDER),
     "v2/listWorkflowJobs/alpinweis-pycircleci-1.json": ("items.0.project_slug", OLDER),
     # Edited: broken by the edit.
+    "2026/v2/getJobDetails/CircleCI-Labs-terraform-provider-circleci-2.json": (
+        "web_url",
+        "a test that writes out the keys it reads only",
+    ),
     "v1/getMe/worldturtlemedia-circleci-api-1.json": ("bitbucket", "the object was replaced by an empty string"),
     "v2/listWorkflowsByPipelineId/apache-incubator-devlake-10.json": (
         "items.0.created_at",
@@ -88,12 +104,12 @@ CHANGED: Final = {
 }
 """Files with a difference after encoding, each with the location and the reason."""
 
-RESPONSES: Final = [
-    recording
-    for recording in RECORDINGS.values()
-    if not recording.is_delivery and not recording.is_error and recording.file not in NO_OPERATION
-]
-ERRORS: Final = [recording for recording in RECORDINGS.values() if recording.is_error]
+RESPONSES: Final = {
+    file: recording
+    for file, recording in RECORDINGS.items()
+    if not recording.is_delivery and not recording.is_error and file not in NO_OPERATION
+}
+ERRORS: Final = {file: recording for file, recording in RECORDINGS.items() if recording.is_error}
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +122,11 @@ def api() -> Iterator[ScriptedServer]:
 async def client(api: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     async with AsyncCircleCI("token", base_url=api.url, max_retries=0) as client:
         yield client
+
+
+def operation_of(recording: Recording) -> Operation:
+    assert recording.version is not None
+    return OPERATIONS[recording.version, recording.route]
 
 
 async def call(client: AsyncCircleCI, operation: Operation) -> Any:
@@ -127,39 +148,42 @@ def dumped(result: Any) -> Any:
 
 
 def test_every_file_is_classified() -> None:
-    folder = places.payloads()
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert found - {"MANIFEST.jsonl"} == set(RECORDINGS)
+    found = {
+        prefix + path.relative_to(folder).as_posix()
+        for folder, prefix in ((OLDER_FOLDER, ""), (NEWER_FOLDER, "2026/"))
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "MANIFEST.jsonl"
+    }
+    assert found == set(RECORDINGS)
     assert Counter(recording.quality for recording in RECORDINGS.values()) == {
-        "recorded": 94,
-        "edited": 92,
+        "recorded": 94 + 31,
+        "edited": 92 + 49,
         "invented": 14,
     }
     assert {file for file, recording in RECORDINGS.items() if recording.is_delivery} == DELIVERIES
-    assert {recording.kind for recording in RESPONSES} == KINDS
-    assert len(RESPONSES) + len(ERRORS) + len(DELIVERIES) + 1 == 200
+    assert {recording.kind for recording in RESPONSES.values()} == KINDS
+    assert len(RESPONSES) + len(ERRORS) + len(DELIVERIES) + 1 == 200 + 80
     unknown = {
-        recording.file
-        for recording in RECORDINGS.values()
-        if not recording.is_delivery and (recording.version, recording.operation) not in OPERATIONS
+        file
+        for file, recording in RECORDINGS.items()
+        if not recording.is_delivery and (recording.version, recording.route) not in OPERATIONS
     }
     assert unknown == set(NO_OPERATION)
-    assert {*REFUSED, *CHANGED} <= {recording.file for recording in RESPONSES}
+    assert {*REFUSED, *CHANGED} <= set(RESPONSES)
     assert not any(RECORDINGS[file].quality == "recorded" for file in {*REFUSED, *CHANGED})
 
 
-@pytest.mark.parametrize("recording", RESPONSES, ids=lambda recording: recording.file)
+@pytest.mark.parametrize("file", RESPONSES)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-async def test_response_is_decoded_without_loss(
-    client: AsyncCircleCI, api: ScriptedServer, recording: Recording
-) -> None:
-    operation = OPERATIONS[recording.version, recording.operation]  # type: ignore[index]
+async def test_response_is_decoded_without_loss(client: AsyncCircleCI, api: ScriptedServer, file: str) -> None:
+    recording = RESPONSES[file]
+    operation = operation_of(recording)
     api.clear()
     api.script([reply(recording.status or 200, json=recording.response)])
-    if recording.file in REFUSED:
+    if file in REFUSED:
         with pytest.raises(DecodeError) as failure:
             await call(client, operation)
-        assert (failure.value.field, failure.value.request_outcome) == (REFUSED[recording.file][0], "processed")
+        assert (failure.value.field, failure.value.request_outcome) == (REFUSED[file][0], "processed")
         return
 
     result = await call(client, operation)
@@ -169,15 +193,15 @@ async def test_response_is_decoded_without_loss(
         return
     result, original = (result.items, recording.items) if operation.lists else (result, recording.response)
     found = [difference.partition(":")[0] for difference in differences(original, dumped(result))]
-    assert found == ([CHANGED[recording.file][0]] if recording.file in CHANGED else [])
+    assert found == ([CHANGED[file][0]] if file in CHANGED else [])
 
 
-@pytest.mark.parametrize("recording", ERRORS, ids=lambda recording: recording.file)
+@pytest.mark.parametrize("recording", ERRORS.values(), ids=ERRORS)
 async def test_error_body_raises_the_matching_exception(
     client: AsyncCircleCI, api: ScriptedServer, recording: Recording
 ) -> None:
     html = recording.file.endswith(".html")
-    operation = OPERATIONS[recording.version, "listartifacts" if html else recording.operation]  # type: ignore[index]
+    operation = LIST_ARTIFACTS if html else operation_of(recording)
     assert recording.status is not None
     api.clear()
     api.script(

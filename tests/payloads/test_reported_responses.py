@@ -47,7 +47,7 @@ def pipeline(**changes: Any) -> dict[str, Any]:
         "number": 7,
         "state": "created",
         "created_at": NOON,
-        "trigger": {"type": "webhook", "received_at": NOON},
+        "trigger": {"type": "webhook", "received_at": NOON, "actor": {"login": "ada", "avatar_url": None}},
     }
     return {**whole, **changes}
 

@@ -27,6 +27,7 @@ class Recording:
     """One file. `operation` is the lower-case id without a version; `quality` is recorded, edited or invented.
 
     `route` is the method and the path as in `facts.route`. In newer files it identifies the operation, not the id.
+    `source` is the repository that published it.
     """
 
     file: str
@@ -37,6 +38,7 @@ class Recording:
     kind: str
     content: bytes
     route: str = ""
+    source: str = ""
 
     @property
     def response(self) -> Json:
@@ -79,6 +81,7 @@ def _recording(folder: Path, row: Mapping[str, Any]) -> Recording:
         kind=row["kind"],
         content=folder.joinpath(row["file"]).read_bytes(),
         route=route(row["method"], row["path"]),
+        source=row["repo"],
     )
 
 

@@ -121,7 +121,6 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
     """The record of a pipeline."""
     vcs = pipeline.vcs
-    actor = pipeline.trigger.actor
     return PipelineRecord(
         pipeline.project_slug,
         pipeline.id,
@@ -130,7 +129,7 @@ def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
         pipeline.created_at,
         pipeline.updated_at,
         str(pipeline.trigger.type),
-        actor.login if actor else None,
+        pipeline.trigger.actor.login,
         vcs.branch if vcs else None,
         vcs.tag if vcs else None,
         vcs.revision if vcs else None,

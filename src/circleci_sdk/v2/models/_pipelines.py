@@ -109,8 +109,7 @@ class PipelineTrigger(Model):
 
     type: PipelineTriggerType
     received_at: Timestamp
-    actor: PipelineTriggerActor | None = None
-    """Missing in older responses."""
+    actor: PipelineTriggerActor
 
 
 class PipelineVcs(Model):
