@@ -6,9 +6,8 @@ Other notations of timestamps, and hyphens or underscores in keys, are no differ
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 import circleci_sdk
-from circleci_sdk import AsyncCircleCI, DecodeError
+from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, Mismatch, Page
 from tests.support import places
 from tests.support.calls import calls
 from tests.support.facts import Operation, operations
@@ -56,41 +55,61 @@ DELIVERIES: Final = {
 
 OLDER: Final = "an edited response, older than the field; no recorded response lacks it"
 V1: Final = "a response of v1 from 2013; always present in v1.1"
+SHORT: Final = "invented; the sample of 2013 is shortened"
+NO_DURATION: Final = "invented, with a duration that is `MacOS`"
 
-REFUSED: Final = {
+MISMATCHED: Final[Mapping[str, tuple[str, Sequence[str]]]] = {
     # Edited: without fields that all recent recorded responses have.
-    "v1/listProjectBuilds/pivotal-projectmonitor-1.json": ("0.reponame", V1),
-    "v1/listProjectBuilds/pivotal-projectmonitor-2.json": ("0.reponame", V1),
-    "v1/listProjectBuilds/pivotal-projectmonitor-3.json": ("0.reponame", V1),
-    "v1/listProjectBuilds/pivotal-projectmonitor-4.json": ("0.reponame", V1),
-    "v2/getCollaborations/alpinweis-pycircleci-1.json": ("0.slug", OLDER),
-    "v2/getPipelineById/alpinweis-pycircleci-1.json": ("trigger.actor", OLDER),
-    "v2/getPipelineByNumber/alpinweis-pycircleci-1.json": ("trigger.actor", OLDER),
-    "v2/getProjectBySlug/alpinweis-pycircleci-1.json": ("id", OLDER),
-    "v2/getWorkflowById/alpinweis-pycircleci-1.json": ("pipeline_id", "an edited response of 2019; null never since"),
-    "v2/listPipelines/alpinweis-pycircleci-1.json": ("items.0.trigger.actor", OLDER),
-    "v2/listWorkflowJobs/alpinweis-pycircleci-1.json": ("items.0.project_slug", OLDER),
+    "v1/listProjectBuilds/pivotal-projectmonitor-1.json": (V1, ["0.reponame", "0.username"]),
+    "v1/listProjectBuilds/pivotal-projectmonitor-2.json": (V1, ["0.reponame", "0.username"]),
+    "v1/listProjectBuilds/pivotal-projectmonitor-3.json": (V1, ["0.reponame", "0.username"]),
+    "v1/listProjectBuilds/pivotal-projectmonitor-4.json": (V1, ["0.reponame", "0.username"]),
+    "v2/getCollaborations/alpinweis-pycircleci-1.json": (OLDER, ["0.slug", "1.slug"]),
+    "v2/getPipelineById/alpinweis-pycircleci-1.json": (OLDER, ["trigger.actor"]),
+    "v2/getPipelineByNumber/alpinweis-pycircleci-1.json": (OLDER, ["trigger.actor"]),
+    "v2/getProjectBySlug/alpinweis-pycircleci-1.json": (OLDER, ["id", "organization_slug", "organization_id"]),
+    "v2/getWorkflowById/alpinweis-pycircleci-1.json": (
+        OLDER,
+        ["pipeline_id", "project_slug", "started_by", "pipeline_number"],
+    ),
+    "v2/listPipelines/alpinweis-pycircleci-1.json": (OLDER, ["items.0.trigger.actor"]),
+    "v2/listWorkflowJobs/alpinweis-pycircleci-1.json": (OLDER, ["items.0.project_slug", "items.1.project_slug"]),
     # Edited: broken by the edit.
     "2026/v2/getJobDetails/CircleCI-Labs-terraform-provider-circleci-2.json": (
-        "web_url",
-        "a test that writes out the keys it reads only",
+        "a test that writes out two keys only",
+        [
+            "web_url",
+            "project",
+            "latest_workflow",
+            "name",
+            "parallelism",
+            "number",
+            "pipeline",
+            "created_at",
+            "contexts",
+            "organization",
+            "queued_at",
+        ],
     ),
-    "v1/getMe/worldturtlemedia-circleci-api-1.json": ("bitbucket", "the object was replaced by an empty string"),
+    "v1/getMe/worldturtlemedia-circleci-api-1.json": ("an object was replaced by an empty string", ["bitbucket"]),
     "v2/listWorkflowsByPipelineId/apache-incubator-devlake-10.json": (
-        "items.0.created_at",
-        "an edited row; no recorded response has an empty string as a timestamp",
+        "an edited row; no recorded response of this operation has an empty string as a timestamp",
+        ["items.0.created_at", "items.0.stopped_at"],
     ),
     # Invented: they never widen a type.
-    "v1/getBuild/jmleroux-circleci-php-client-1.json": ("steps.1.actions.0.name", "the sample of 2013 is shortened"),
-    "v1/getBuild/jmleroux-circleci-php-client-2.json": ("workflows.workspace_id", "the sample of 2013 is shortened"),
-    "v2/getTests/faros-ai-airbyte-connectors-1.json": ("items.0.run_time", "a duration that is `MacOS`"),
-    "v2/getTests/faros-ai-airbyte-connectors-2.json": ("items.0.run_time", "a duration that is `MacOS`"),
+    "v1/getBuild/jmleroux-circleci-php-client-1.json": (SHORT, ["steps.1.actions.0.name"]),
+    "v1/getBuild/jmleroux-circleci-php-client-2.json": (
+        SHORT,
+        ["workflows.workspace_id", "workflows.upstream_job_ids", "workflows.upstream_concurrency_map", "steps"],
+    ),
+    "v2/getTests/faros-ai-airbyte-connectors-1.json": (NO_DURATION, ["items.0.run_time"]),
+    "v2/getTests/faros-ai-airbyte-connectors-2.json": (NO_DURATION, ["items.0.run_time"]),
     "v2/listEnvironmentVariablesFromContext/CircleCI-Labs-circleci-editor-1.json": (
-        "items.0.created_at",
-        "a shortened response in a test",
+        "invented; a shortened response in a test",
+        ["items.0.created_at", "items.1.created_at"],
     ),
 }
-"""Files that do not fit their type, each with the first invalid field and the reason."""
+"""Files that do not fit their type: the reason, and the places of all fields that do not fit."""
 
 CHANGED: Final = {
     "v2/listPipelinesForProject/faros-ai-airbyte-connectors-5.json": (
@@ -136,6 +155,13 @@ async def call(client: AsyncCircleCI, operation: Operation) -> Any:
     return await method(*arguments.positional, **arguments.keywords)
 
 
+def touch(result: Any, place: str) -> None:
+    """Read the field at a place in a response."""
+    value = result.items if isinstance(result, Page) and place[0].isdigit() else result
+    for part in place.split("."):
+        value = value[int(part)] if part.isdigit() else getattr(value, part)
+
+
 def dumped(result: Any) -> Any:
     """The JSON data of a result, with wire names."""
     if isinstance(result, BaseModel):
@@ -169,8 +195,8 @@ def test_every_file_is_classified() -> None:
         if not recording.is_delivery and (recording.version, recording.route) not in OPERATIONS
     }
     assert unknown == set(NO_OPERATION)
-    assert {*REFUSED, *CHANGED} <= set(RESPONSES)
-    assert not any(RECORDINGS[file].quality == "recorded" for file in {*REFUSED, *CHANGED})
+    assert {*MISMATCHED, *CHANGED} <= set(RESPONSES)
+    assert not any(RECORDINGS[file].quality == "recorded" for file in {*MISMATCHED, *CHANGED})
 
 
 @pytest.mark.parametrize("file", RESPONSES)
@@ -180,20 +206,34 @@ async def test_response_is_decoded_without_loss(client: AsyncCircleCI, api: Scri
     operation = operation_of(recording)
     api.clear()
     api.script([reply(recording.status or 200, json=recording.response)])
-    if file in REFUSED:
-        with pytest.raises(DecodeError) as failure:
-            await call(client, operation)
-        assert (failure.value.field, failure.value.request_outcome) == (REFUSED[file][0], "processed")
-        return
 
     result = await call(client, operation)
 
     if operation.returns == ("None",):
         assert result is None
         return
-    result, original = (result.items, recording.items) if operation.lists else (result, recording.response)
+    original = recording.response
+    places_found = [mismatch.place for mismatch in getattr(result, "mismatches", ())]
+    assert places_found == (list(MISMATCHED[file][1]) if file in MISMATCHED else [])
+    for place in places_found:
+        with pytest.raises(FieldUnavailableError) as failure:
+            touch(result, place)
+        assert (failure.value.operation, failure.value.place) == (operation.label, place)
+    if operation.lists:
+        result, original = result.items, recording.items
     found = [difference.partition(":")[0] for difference in differences(original, dumped(result))]
     assert found == ([CHANGED[file][0]] if file in CHANGED else [])
+
+
+@pytest.mark.parametrize("file", MISMATCHED)
+async def test_strict_client_refuses_a_response_that_does_not_fit(api: ScriptedServer, file: str) -> None:
+    recording = RESPONSES[file]
+    api.clear()
+    api.script([reply(recording.status or 200, json=recording.response)])
+    async with AsyncCircleCI("token", base_url=api.url, max_retries=0, strict=True) as client:
+        with pytest.raises(DecodeError) as failure:
+            await call(client, operation_of(recording))
+    assert (failure.value.field, failure.value.request_outcome) == (MISMATCHED[file][1][0], "processed")
 
 
 @pytest.mark.parametrize("recording", ERRORS.values(), ids=ERRORS)
@@ -253,16 +293,32 @@ async def test_all_observed_date_formats_are_read(
     assert context.created_at.tzinfo is not None
 
 
-@pytest.mark.parametrize("value", ["yesterday", "", "14/04/2023", 1681473600, None, True, [1]], ids=repr)
-async def test_invalid_date_raises_decode_error(client: AsyncCircleCI, api: ScriptedServer, value: object) -> None:
+@pytest.mark.parametrize(
+    ("value", "received"),
+    [
+        ("yesterday", "string"),
+        ("", "string"),
+        ("14/04/2023", "string"),
+        (1681473600, "number"),
+        (None, "null"),
+        (True, "boolean"),
+        ([1], "array"),
+    ],
+    ids=repr,
+)
+async def test_invalid_date_is_a_mismatch_of_its_field(
+    client: AsyncCircleCI, api: ScriptedServer, value: object, received: str
+) -> None:
     api.clear()
     api.script([reply(json={"id": "1", "name": "n", "created_at": value})])
 
-    with pytest.raises(DecodeError) as failure:
-        await client.v2.contexts.get("1")
+    context = await client.v2.contexts.get("1")
 
-    assert failure.value.field == "created_at"
-    assert json.loads(failure.value.body)["created_at"] == value
+    assert (context.id, context.name) == ("1", "n")
+    assert context.mismatches == (Mismatch("created_at", "timestamp", received),)
+    with pytest.raises(FieldUnavailableError, match="created_at"):
+        _ = context.created_at
+    assert context.model_dump(mode="json")["created_at"] == value
 
 
 @pytest.mark.parametrize("number", ["2", "2.0", "0.0"])

@@ -130,6 +130,8 @@ def instant(text: str) -> datetime | None:
     """The point in time of a string, in microseconds; None if the string is no timestamp."""
     plain = text.removeprefix("#joda/inst").strip(' "')
     plain = re.sub(r"(\.\d{6})\d+", r"\1", plain)
+    if re.fullmatch(r"\d{9,10}", plain):
+        return datetime.fromtimestamp(int(plain), UTC)
     try:
         found = datetime.fromisoformat(plain)
     except ValueError:
