@@ -107,7 +107,9 @@ def _ours() -> Callable[[bytes], object]:
     from circleci_sdk.v2 import OPERATIONS
 
     operation, facts = OPERATIONS["listPipelinesForProject"], CallFacts("", "GET", "/")
-    return lambda page: decode_page(operation, Received(200, Headers([]), page), facts, start=None, size=None)
+    return lambda page: decode_page(
+        operation, Received(200, Headers([]), page), facts, strict=False, start=None, size=None
+    )
 
 
 def _openai() -> Callable[[bytes], object]:

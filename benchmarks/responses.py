@@ -9,6 +9,7 @@ PAGE_SIZE: Final = 20
 PAGES: Final = 100
 STEPS: Final = 120
 CONTAINERS: Final = 4
+BUILDS: Final = 30
 
 
 def _pipeline(number: int) -> dict[str, Any]:
@@ -75,31 +76,38 @@ def _action(step: int, index: int) -> dict[str, Any]:
     }
 
 
+def builds(odd: int = 0) -> bytes:
+    """A page of builds of API v1.1. In the first `odd` of them one field does not fit: the number is null."""
+    items = [_build(number) for number in range(BUILDS)]
+    return json.dumps([{**item, "build_num": None} if item["build_num"] < odd else item for item in items]).encode()
+
+
 def build() -> bytes:
     """A build of API v1.1 with hundreds of actions."""
     steps = [
         {"name": f"Run step {step}", "actions": [_action(step, index) for index in range(CONTAINERS)]}
         for step in range(STEPS)
     ]
-    return json.dumps(
-        {
-            "build_num": 42,
-            "vcs_url": "https://github.com/acme/web",
-            "build_url": "https://circleci.com/gh/acme/web/42",
-            "username": "acme",
-            "reponame": "web",
-            "branch": "main",
-            "vcs_revision": "a" * 40,
-            "status": "success",
-            "outcome": "success",
-            "lifecycle": "finished",
-            "why": "github",
-            "queued_at": "2026-08-24T14:15:00.123Z",
-            "start_time": "2026-08-24T14:15:01.123Z",
-            "stop_time": "2026-08-24T14:25:01.123Z",
-            "build_time_millis": 600_000,
-            "parallel": CONTAINERS,
-            "build_parameters": {"deploy": "true"},
-            "steps": steps,
-        }
-    ).encode()
+    return json.dumps({**_build(42), "steps": steps}).encode()
+
+
+def _build(number: int) -> dict[str, Any]:
+    return {
+        "build_num": number,
+        "vcs_url": "https://github.com/acme/web",
+        "build_url": f"https://circleci.com/gh/acme/web/{number}",
+        "username": "acme",
+        "reponame": "web",
+        "branch": "main",
+        "vcs_revision": "a" * 40,
+        "status": "success",
+        "outcome": "success",
+        "lifecycle": "finished",
+        "why": "github",
+        "queued_at": "2026-08-24T14:15:00.123Z",
+        "start_time": "2026-08-24T14:15:01.123Z",
+        "stop_time": "2026-08-24T14:25:01.123Z",
+        "build_time_millis": 600_000,
+        "parallel": CONTAINERS,
+        "build_parameters": {"deploy": "true"},
+    }

@@ -85,7 +85,7 @@ def _children(value: Json) -> Sequence[tuple[str | int, Json]]:
         case dict():
             return list(cast(dict[str, Json], value).items())
         case list():
-            return list(enumerate(cast(list[Json], value)))
+            return list(enumerate(value))
         case _:
             return ()
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support import places
 from tests.support.facts import operations
+from tests.support.names import Version
 from tests.support.recordings import Recording, differences, recordings, said
 
 
@@ -83,9 +84,11 @@ def test_routes_and_ids_identify_the_same_operations() -> None:
 
     assert len(of_route) == len(of_id)
     for recording in older:
-        assert of_id.get((recording.version, recording.operation)) in {None, of_route.get(_key(recording))}
+        version, _ = _key(recording)
+        assert of_id.get((version, recording.operation)) in {None, of_route.get(_key(recording))}
     assert all(_key(recording) in of_route for recording in newer)
 
 
-def _key(recording: Recording) -> tuple[object, str]:
+def _key(recording: Recording) -> tuple[Version, str]:
+    assert recording.version is not None
     return recording.version, recording.route

@@ -80,7 +80,7 @@ def expected(declared: Any) -> str:
         members = [one for one in get_args(declared) if not (_closed(one) and UnknownStr in get_args(declared))]
         return " or ".join(dict.fromkeys(expected(one) for one in members))
     if _closed(declared):
-        return f"one of {', '.join(get_args(declared))}"
+        return f"one of {', '.join(get_args(declared))}" if any(get_args(declared)) else "empty string"
     return _EXPECTED.get(get_origin(declared) or declared, "object")
 
 
