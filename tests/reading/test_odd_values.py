@@ -174,7 +174,8 @@ async def test_models_of_items_that_are_no_objects(client: AsyncCircleCI, server
     assert all(isinstance(branch, Branch) for branch in tree.branches)
     assert second.leaf == Leaf(name="l")
     for index, branch, raw in ((0, first, "odd"), (2, third, 7)):
-        assert branch.model_dump(mode="json") == raw
+        dumped: object = branch.model_dump(mode="json")
+        assert dumped == raw
         assert branch.mismatches == (Mismatch(f"branches.{index}", "object", "string" if index == 0 else "number"),)
         for field in ("leaf", "leaves"):
             with pytest.raises(FieldUnavailableError) as failure:
