@@ -24,9 +24,10 @@ def fake_with_project() -> tuple[FakeCircleCI, Any]:
     return fake, fake.add_project(SLUG)
 
 
-async def listed(client: AsyncCircleCI, project: Any) -> list[tuple[str, str, bool, str, list[str]]]:
+async def listed(client: AsyncCircleCI, project: Any) -> list[tuple[str, str, bool, str | None, set[str]]]:
+    """The webhooks. Their events are in no order."""
     return [
-        (webhook.name, webhook.url, webhook.verify_tls, webhook.signing_secret, list(webhook.events))
+        (webhook.name, webhook.url, webhook.verify_tls, webhook.signing_secret, set(webhook.events))
         async for webhook in client.v2.webhooks.list(scope_id=project.id)
     ]
 
@@ -40,13 +41,13 @@ async def test_register_creates_once_and_then_updates() -> None:
     async with fake.client() as client:
         made = await register(client, SLUG, url=URL, secret="one")
         assert await listed(client, project) == [
-            ("circleci_sdk", URL, True, "****", ["workflow-completed", "job-completed"])
+            ("circleci_sdk", URL, True, "****", {"workflow-completed", "job-completed"})
         ]
         again = await register(
             client, project.id, url=URL, secret=SecretStr("two"), name="bot", events=["job-completed"], verify_tls=False
         )
         assert again.id == made.id
-        assert await listed(client, project) == [("bot", URL, False, "****", ["job-completed"])]
+        assert await listed(client, project) == [("bot", URL, False, "****", {"job-completed"})]
         assert secrets(project) == ["two"]
         await register(client, SLUG, url=f"{URL}/other", secret="three")
         assert secrets(project) == ["two", "three"]
