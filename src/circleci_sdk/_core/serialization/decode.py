@@ -154,7 +154,7 @@ def _tried(
         value = reader.adapter.validate_json(response.content)
         if not reader.optional:
             return value, ()
-    except ValidationError:
+    except ValidationError as error:
         from pydantic_core import from_json
 
         from .shapes import expected, json_type
@@ -165,7 +165,7 @@ def _tried(
         except ValueError:
             return _not_json(operation, response)
         try:
-            value, mismatches = read_fields(reader.declared, raw, operation.label, secret=operation.secret)
+            value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=operation.secret)
         except UnfitError:
             return _Unusable(f"expected {expected(reader.declared)} ({models}), received {json_type(raw)}")
     if operation.method == "GET" and _is_another_object(value):

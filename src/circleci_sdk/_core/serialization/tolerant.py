@@ -6,6 +6,8 @@ value is kept among the unknown fields, so that the dump has it.
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+from types import GenericAlias
 from typing import Any, cast, get_args, get_origin
 
 from pydantic import ValidationError
@@ -22,13 +24,29 @@ class UnfitError(Exception):
     """A value that cannot be read as its type, not even in parts."""
 
 
-def read_fields(declared: Any, raw: object, operation: str, *, secret: bool) -> tuple[Any, tuple[Mismatch, ...]]:
+def read_fields(
+    declared: Any, raw: object, error: ValidationError, operation: str, *, secret: bool
+) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
-    `secret` keeps all raw values that do not fit out of `repr` and pickles.
+    `raw` is the parsed JSON, `error` the failure to read it as a whole. `secret` keeps all raw values that do not fit
+    out of `repr` and pickles.
     """
     reader = _Reader(operation, secret)
-    return reader.parts(declared, raw, ""), tuple(reader.found)
+    return reader.parts(declared, raw, "", _locations(error)), tuple(reader.found)
+
+
+Locations = Sequence[tuple[int | str, ...]]
+"""Where a value does not fit, inside of it."""
+
+
+def _locations(error: ValidationError) -> Locations:
+    # The error quotes the input, so nothing else of it is kept.
+    return [one["loc"] for one in error.errors(include_url=False, include_context=False, include_input=False)]
+
+
+def _below(locations: Locations, keys: Container[int | str]) -> Locations:
+    return [location[1:] for location in locations if location and location[0] in keys]
 
 
 class _Reader:
@@ -37,38 +55,48 @@ class _Reader:
         self._operation = operation
         self._secret = secret
 
-    def parts(self, declared: Any, raw: object, place: str) -> Any:
-        """A value that does not fit as a whole."""
+    def parts(self, declared: Any, raw: object, place: str, unfit: Locations) -> Any:
+        """A value that does not fit as a whole. A place begins with a dot here."""
         declared = resolved(declared)
         origin, arguments = get_origin(declared), get_args(declared)
         if models_in(declared):
             if members := members_of(declared):
                 return self._best(members, raw, place)
             if origin is list and isinstance(raw, list):
-                items = cast("list[object]", raw)
-                return [self._item(arguments[0], item, f"{place}.{index}") for index, item in enumerate(items)]
+                return self._list(arguments[0], cast("list[object]", raw), place, unfit)
             if isinstance(raw, dict):
                 fields = cast("dict[str, object]", raw)
                 if origin is None:
-                    return self._model(declared, fields, place)
+                    return self._model(declared, fields, place, unfit)
                 if origin is dict:
                     return {key: self._item(arguments[1], item, f"{place}.{key}") for key, item in fields.items()}
         raise UnfitError
 
-    def _value(self, declared: Any, raw: object, place: str) -> Any:
-        try:
-            return adapter_of(declared).validate_json(to_json(raw))
-        except ValidationError:
-            pass  # this error quotes the input: it is not kept as the context of another one
-        return self.parts(declared, raw, place)
+    def _value(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
+        if not unfit:
+            try:
+                return adapter_of(declared).validate_json(to_json(raw))
+            except ValidationError as error:
+                unfit = _locations(error)
+        return self.parts(declared, raw, place, unfit)
 
-    def _item(self, declared: Any, raw: object, place: str) -> Any:
+    def _list(self, declared: Any, raw: list[object], place: str, unfit: Locations) -> list[Any]:
+        """A list of objects. The items that fit are read all at once."""
+        odd = {location[0] for location in unfit}
+        fitting = to_json([item for index, item in enumerate(raw) if index not in odd])
+        values = iter(adapter_of(GenericAlias(list, declared)).validate_json(fitting))
+        return [
+            self._item(declared, item, f"{place}.{index}", _below(unfit, (index,))) if index in odd else next(values)
+            for index, item in enumerate(raw)
+        ]
+
+    def _item(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
         """An item of a list of objects. What is no object becomes a model without any field."""
         try:
-            return self._value(declared, raw, place)
+            return self._value(declared, raw, place, unfit)
         except UnfitError:
             mismatch = self._note(place, declared, json_type(raw))
-        unread = Unread(self._operation, mismatch.place, (mismatch,), {}, self._kept(raw, self._secret))
+        unread = Unread(self._operation, mismatch.place, (mismatch,), {}, _kept(raw, secret=self._secret))
         return no_object(models_in(declared)[0], unread)
 
     def _best(self, members: tuple[Any, ...], raw: object, place: str) -> Any:
@@ -89,7 +117,7 @@ class _Reader:
         self.found += found
         return value
 
-    def _model(self, model: type[Model], raw: dict[str, object], place: str) -> Model:
+    def _model(self, model: type[Model], raw: dict[str, object], place: str, unfit: Locations) -> Model:
         first = len(self.found)
         values: dict[str, Any] = {}
         aside: dict[str, Any] = {}
@@ -105,10 +133,10 @@ class _Reader:
                     values[field.name] = field.default
                 continue
             try:
-                value = self._value(field.type, raw[key], where)
+                value = self._value(field.type, raw[key], where, _below(unfit, field.keys))
             except UnfitError:
                 self._note(where, field.type, json_type(raw[key]))
-                rest[key] = self._kept(raw[key], field.secret)
+                rest[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue
             given.add(field.name)
             if _has_no_object(value) or (len(self.found) > before and has_choice(field.type)):
@@ -123,8 +151,9 @@ class _Reader:
         self.found.append(mismatch)
         return mismatch
 
-    def _kept(self, raw: object, secret: bool) -> object:
-        return Hidden(raw) if secret or self._secret else raw
+
+def _kept(raw: object, *, secret: bool) -> object:
+    return Hidden(raw) if secret else raw
 
 
 def _has_no_object(value: object) -> bool:
