@@ -65,13 +65,14 @@ def decode_page(
     read, mismatches = _read(operation, response, facts, strict=strict)
     if paging.items is None:
         return Page(read, next_start(paging, start, size, len(read), None), mismatches=mismatches)
-    known: dict[str, Any] = read.model_extra or {}
-    extras = {key: value for key, value in known.items() if key != paging.items}
+    extras: dict[str, Any] = read.model_extra or {}
     items: list[T] = getattr(read, paging.items)
-    if unread := [one for one in mismatches if one.place == paging.next]:
-        page = Page(items, None, extras, mismatches, _unread_next=(operation.label, unread[0]))
-        object.__delattr__(page, "next")
-        return page
+    if mismatches:
+        extras = {key: value for key, value in extras.items() if key != paging.items}
+        if unread := [one for one in mismatches if one.place == paging.next]:
+            page = Page(items, None, extras, mismatches, _unread_next=(operation.label, unread[0]))
+            object.__delattr__(page, "next")
+            return page
     token = getattr(read, paging.next)
     following = next_start(paging, start, size, len(items), token)
     return Page(items, following, extras, mismatches, is_truncated=bool(token) and following is None)

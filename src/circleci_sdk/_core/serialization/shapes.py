@@ -39,6 +39,7 @@ def fields_of(model: type[Model]) -> tuple[Field, ...]:
     return tuple(found)
 
 
+@cache
 def resolved(declared: Any) -> Any:
     """The type behind an alias or an annotation."""
     while hasattr(declared, "__value__") or get_origin(declared) is Annotated:
@@ -55,11 +56,13 @@ def classes_in(declared: Any) -> tuple[type, ...]:
     return tuple(one for part in get_args(declared) for one in classes_in(part))
 
 
+@cache
 def models_in(declared: Any) -> tuple[type[Model], ...]:
     """All models in a type. A type without any is read as a whole."""
     return tuple(one for one in classes_in(declared) if issubclass(one, Model))
 
 
+@cache
 def members_of(declared: Any) -> tuple[Any, ...]:
     """The members of a union, without None; none for another type."""
     members = get_args(declared) if get_origin(declared) in (Union, UnionType) else ()

@@ -139,7 +139,7 @@ class _Reader:
                 rest[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue
             given.add(field.name)
-            if _has_no_object(value) or (len(self.found) > before and has_choice(field.type)):
+            if len(self.found) > before and (has_choice(field.type) or _has_no_object(value)):
                 aside[field.name] = rest[key] = value
             else:
                 values[field.name] = value
