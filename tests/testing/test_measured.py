@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import WARNING
 from typing import Any
 
 import pytest
@@ -184,6 +185,20 @@ async def test_the_token_of_a_large_context_leads_nowhere(
             assert again.json()["items"] == page["items"]
 
 
+async def test_the_client_ends_after_the_first_page_of_a_large_context(
+    circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = [f"NAME_{number:03}" for number in range(109)]
+    context = fake.add_context("deploy", organization="gh/acme", env_vars=dict.fromkeys(names, "0123456789"))
+    page = await circleci.v2.contexts.list_env_vars(context.id)
+    assert (page.is_truncated, page.next, page.mismatches) == (True, None, ())
+    assert [each.levelno for each in caplog.records if each.levelno >= WARNING] == [WARNING]
+    assert [each.variable async for each in circleci.v2.contexts.list_env_vars(context.id)] == names[:100]
+    assert len(fake.requests.of("v2.contexts.list_env_vars")) == 2
+    small = fake.add_context("small", organization="gh/acme", env_vars={"A": "0123456789"})
+    assert (await circleci.v2.contexts.list_env_vars(small.id)).is_truncated is False
+
+
 # Pipelines
 
 
@@ -200,12 +215,34 @@ async def test_a_pipeline_that_a_trigger_rule_stopped(
 # Acknowledgements
 
 
-async def test_an_acknowledgement_in_place_of_the_object(
+ACCEPTED = {"message": "Accepted."}
+
+
+async def test_an_acknowledgement_of_a_context_variable(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
     context = fake.add_context("deploy", organization="gh/acme")
-    accepted = {"message": "Accepted."}
-    fake.fail_next("v2.contexts.set_env_var", status=200, body=accepted, processed=True)
+    fake.fail_next("v2.contexts.set_env_var", status=200, body=ACCEPTED, processed=True)
     shown: Any = await circleci.v2.contexts.set_env_var(context.id, "KEY", value="0123456789")
     assert shown.message == "Accepted."
     assert context.env_vars["KEY"].value == "0123456789"
+
+
+async def test_an_acknowledgement_of_a_rerun(circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject) -> None:
+    pipeline = web.push(Workflow("build"))
+    fake.clock.run_until_idle()
+    fake.fail_next("v2.workflows.rerun", status=202, body=ACCEPTED, processed=True)
+    shown: Any = await circleci.v2.workflows.rerun(pipeline.workflow("build").id)
+    assert shown.message == "Accepted."
+    assert len(pipeline.workflows) == 2
+
+
+async def test_an_acknowledgement_of_a_deleted_entry(
+    circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
+) -> None:
+    v2 = circleci.v2.organizations
+    entry = await v2.create_orb_allow_list_entry("gh/acme", name="x", prefix="https://x.example/", auth="none")
+    fake.fail_next("v2.organizations.delete_orb_allow_list_entry", status=200, body=ACCEPTED, processed=True)
+    shown: Any = await v2.delete_orb_allow_list_entry("gh/acme", entry.id)
+    assert shown.message == "Accepted."
+    assert (await v2.list_orb_allow_list_entries("gh/acme")).items == []
