@@ -108,7 +108,7 @@ def _page(operation: Operation, status: int, items: list[Any], token: str | None
         case "array":
             return reply(status, json=items)
         case "items":
-            return reply(status, json={"items": items})
+            return reply(status, json={"items": items, **dict.fromkeys(success.extras, EXTRA)})
         case _:
             return reply(
                 status, json={"items": items, "next_page_token": token, **dict.fromkeys(success.extras, EXTRA)}

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from tests.support.amendments import ADDED_PARAMETERS, DROPPED_PARAMETERS, amended_names
+from tests.support import amendments
 from tests.support.names import FIELD_NAMES, Names, Row, Version, snake
 
 Node: TypeAlias = Mapping[str, Any]
@@ -145,8 +145,11 @@ def route(method: str, path: str) -> str:
 
 def operations(folder: Path) -> tuple[Operation, ...]:
     """All operations of the SDK, in the order of the table of names."""
-    names = Names(amended_names(folder.joinpath("names.md").read_text(encoding="utf-8")))
+    names = Names(amendments.amended_names(folder.joinpath("names.md").read_text(encoding="utf-8")))
     api = {version: json.loads(folder.joinpath("api", f"{version}.json").read_text("utf-8")) for version in VERSIONS}
+    for fact in api["v2"]["operations"]:
+        fact.update(amendments.OPERATIONS.get(route(fact["method"], fact["path"]), {}))
+    api["v2"]["schemas"].update(amendments.SCHEMAS)
     return tuple(_Join(row, api[row.version], names).operation() for row in names.rows)
 
 
@@ -221,10 +224,10 @@ class _Join:
                 path = path[len(parts) :]
                 yield Argument("", wire, "path", Shape("slug"), parts=tuple(parts))
         place = (self.row.version, route(self.row.method, self.row.path))
-        for name in ADDED_PARAMETERS.get(place, ()):
+        for name in amendments.ADDED_PARAMETERS.get(place, ()):
             yield Argument("", name, "query", Shape("boolean"))
         for node in self.fact["parameters"]:
-            if node["name"] in DROPPED_PARAMETERS.get(place, ()):
+            if node["name"] in amendments.DROPPED_PARAMETERS.get(place, ()):
                 continue
             if node["in"] == "query":
                 yield Argument("", node["name"], "query", self._parameter(node))
@@ -268,7 +271,8 @@ class _Join:
         elif self.row.paging != "-":
             fields: dict[str, Node] = {node["name"]: node for node in self.api["schemas"][fact["schema"]]["fields"]}
             extras = tuple(fields.keys() - {"items", "next_page_token"})
-            yield Success(status, "page", self._schema(fields["items"]["items"]["ref"]), extras)
+            form = "page" if "next_page_token" in fields else "items"
+            yield Success(status, form, self._schema(fields["items"]["items"]["ref"]), extras)
         else:
             yield Success(status, "map" if form == "map" else "object", self._schema(fact["schema"]))
 

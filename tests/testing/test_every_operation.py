@@ -133,6 +133,8 @@ async def insights(call: Walk) -> None:
     assert nightly.total_credits_used == 60
     assert nightly.mttr == 60  # from the end of the failure to the end of the successful rerun
     assert len((await call(v2.insights.list_workflow_runs, SLUG, "nightly", branch="main")).items) == 6
+    jobs = (await call(v2.insights.list_job_runs, SLUG, "nightly", "unit", branch="main")).items
+    assert [(job.status, job.duration) for job in jobs] == [("success", 30), ("failed", 30)] * 3
     [job] = (await call(v2.insights.list_job_metrics, SLUG, "nightly", all_branches=True)).items
     assert (job.name, job.metrics.total_runs) == ("unit", 6)
     assert (await call(v2.insights.get_workflow_summary, SLUG, "nightly")).metrics.completed_runs == 6
@@ -197,6 +199,14 @@ async def organization(call: Walk, web: FakeProject) -> None:
     made = await call(v2.organizations.create, name="other", vcs_type="circleci")
     assert made.slug.startswith("circleci/")
     assert (await call(v2.organizations.get, "gh/acme")).id == org
+    await call(v2.projects.create, made.id, name="app")
+    installation = await call(v2.organizations.get_github_app_installation, made.id)
+    assert (installation.login, installation.repository_selection) == ("other", "all")
+    page = await call(v2.organizations.list_github_app_repositories, made.id)
+    assert [repository.repo_full_name for repository in page.items] == ["other/app"]
+    assert page.extras == {"total_count": 1}
+    await call.refuses(NotFoundError, v2.organizations.get_github_app_installation(org))
+    assert (await call(v2.organizations.list_github_app_repositories, org)).items == []
     await call(v2.organizations.delete, made.id)
     fake.clock.advance(2)
     await call.refuses(NotFoundError, v2.organizations.get(made.id))

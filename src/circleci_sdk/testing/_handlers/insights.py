@@ -81,6 +81,26 @@ def _show_run(workflow: FakeWorkflow) -> JsonObject:
     }
 
 
+@handles("v2.insights.list_job_runs")
+def list_job_runs(ctx: RequestContext) -> object:
+    project = ctx.project()
+    runs = metrics.workflows_in(project, _span(ctx), name=ctx.call["workflow_name"], branches=_branches(ctx, project))
+    return ctx.newest(metrics.jobs_in(runs).get(ctx.call["job_name"], []), _show_job_run)
+
+
+def _show_job_run(job: FakeJob) -> JsonObject:
+    assert job.started_at is not None
+    assert job.stopped_at is not None
+    return {
+        "id": job.id,
+        "started_at": millis(job.started_at),
+        "stopped_at": millis(job.stopped_at),
+        "status": job.state,
+        "duration": round(job.seconds or 0),
+        "credits_used": job.credits,
+    }
+
+
 @handles("v2.insights.list_job_metrics")
 def list_job_metrics(ctx: RequestContext) -> object:
     project, span = ctx.project(), _span(ctx)

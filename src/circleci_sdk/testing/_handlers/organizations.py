@@ -12,6 +12,7 @@ from .context import RequestContext, handles, present
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.entities import FakeOrganization
+    from circleci_sdk.testing._store.projects import FakeProject
     from circleci_sdk.testing._store.records import JsonObject
 
 MOST_GROUPS = 100
@@ -74,6 +75,40 @@ def delete_orb_allow_list_entry(ctx: RequestContext) -> object:
     id = ctx.call["allow_list_entry_id"]
     ctx.organization("org_slug_or_id").orb_urls.pop(id, None)  # a missing entry is no error
     return {"id": id, "message": "URL orb allow-list entry removed."}
+
+
+@handles("v2.organizations.get_github_app_installation")
+def get_github_app_installation(ctx: RequestContext) -> object:
+    organization = ctx.organization("org_id")
+    if not organization.has_github_app:
+        raise ErrorResponse(404, "Organization not found.")
+    return {
+        "id": int(organization.id[:6], 16) + 1,
+        "target_type": "Organization",
+        "login": organization.name,
+        "repository_selection": "all",
+    }
+
+
+@handles("v2.organizations.list_github_app_repositories")
+def list_github_app_repositories(ctx: RequestContext) -> object:
+    organization = ctx.organization("org_id")
+    projects = ctx.store.projects_of(organization) if organization.has_github_app else []
+    start = (ctx.call.get("page", 1) - 1) * ctx.call.page_size
+    shown = [_show_repository(project) for project in projects[start : start + ctx.call.page_size]]
+    return {"items": shown, "total_count": len(projects)}
+
+
+def _show_repository(project: FakeProject) -> JsonObject:
+    owner = project.organization.name
+    return {
+        "id": project.number,
+        "repo_full_name": f"{owner}/{project.name}",
+        "repo_name": project.name,
+        "owner": owner,
+        "default_branch": project.default_branch,
+        "private": True,
+    }
 
 
 @handles("v2.groups.list")

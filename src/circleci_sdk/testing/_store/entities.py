@@ -68,6 +68,11 @@ class FakeOrganization:
     def __repr__(self) -> str:
         return f"<FakeOrganization {self.slug}>"
 
+    @property
+    def has_github_app(self) -> bool:
+        """Whether it uses the GitHub App: its projects are those repositories that the app can access."""
+        return self.vcs_type == "circleci"
+
     def will_decide(self, status: DecisionStatus, *, rule: str = "", reason: str = "") -> None:
         """Set the result of further policy decisions. It takes effect with a policy bundle."""
         self.policies.decision = (status, rule, reason)

@@ -81,6 +81,8 @@ if TYPE_CHECKING:
         InsightsWorkflowSummary,
         InsightsWorkflowSummaryMetrics,
         InsightsWorkflowSummaryTrends,
+        JobRun,
+        JobRunStatus,
         JobTimeseriesDurationMetrics,
         JobTimeseriesMetrics,
         JobTimeseriesPoint,
@@ -110,7 +112,15 @@ if TYPE_CHECKING:
         JobTest,
     )
     from ._oidc_claims import OidcClaim, OidcClaims
-    from ._organizations import OrbAllowListAuth, OrbAllowListChange, OrbAllowListEntry, Organization, VcsType
+    from ._organizations import (
+        GitHubAppInstallation,
+        GitHubAppRepository,
+        OrbAllowListAuth,
+        OrbAllowListChange,
+        OrbAllowListEntry,
+        Organization,
+        VcsType,
+    )
     from ._otel_exporters import OtelExporter, OtelProtocol
     from ._pipeline_definitions import (
         CheckoutSource,
@@ -203,10 +213,10 @@ else:
             "._deploys": "DeployComponent DeployComponentVersion DeployEnvironment DeployLabel Rollback",
             "._dicts": "CheckoutSourceInputDict CheckoutSourceUpdateDict CircleciConfigSourceInputDict ConfigSourceUpdateDict ContextOwnerByIdDict ContextOwnerBySlugDict PipelineRunCheckoutDict PipelineRunConfigDict ProjectAdvancedSettingsDict RepoConfigSourceInputDict RepoRefInputDict TimetableDict TimetableUpdateDict TriggerEventSourceInputDict TriggerEventSourceUpdateDict TriggerScheduleInputDict TriggerWebhookInputDict WebhookScopeDict",
             "._groups": "Group",
-            "._insights": "DurationMetrics FlakyTest FlakyTests Granularity InsightsBranches InsightsOrgSummary InsightsProjectData InsightsProjectDataMetrics InsightsProjectDataTrends InsightsProjectSummary InsightsTotals InsightsTotalsMetrics InsightsTotalsTrends InsightsWorkflowBranchData InsightsWorkflowData InsightsWorkflowDataMetrics InsightsWorkflowDataTrends InsightsWorkflowSummary InsightsWorkflowSummaryMetrics InsightsWorkflowSummaryTrends JobTimeseriesDurationMetrics JobTimeseriesMetrics JobTimeseriesPoint ReportingWindow WorkflowJobMetrics WorkflowJobMetricsValues WorkflowMetrics WorkflowMetricsValues WorkflowRun WorkflowRunStatus WorkflowTest WorkflowTestCounts WorkflowTestMetrics WorkflowTestRun",
+            "._insights": "DurationMetrics FlakyTest FlakyTests Granularity InsightsBranches InsightsOrgSummary InsightsProjectData InsightsProjectDataMetrics InsightsProjectDataTrends InsightsProjectSummary InsightsTotals InsightsTotalsMetrics InsightsTotalsTrends InsightsWorkflowBranchData InsightsWorkflowData InsightsWorkflowDataMetrics InsightsWorkflowDataTrends InsightsWorkflowSummary InsightsWorkflowSummaryMetrics InsightsWorkflowSummaryTrends JobRun JobRunStatus JobTimeseriesDurationMetrics JobTimeseriesMetrics JobTimeseriesPoint ReportingWindow WorkflowJobMetrics WorkflowJobMetricsValues WorkflowMetrics WorkflowMetricsValues WorkflowRun WorkflowRunStatus WorkflowTest WorkflowTestCounts WorkflowTestMetrics WorkflowTestRun",
             "._jobs": "Artifact JobContext JobDetails JobExecutor JobLatestWorkflow JobMessage JobOrganization JobParallelRun JobPipeline JobProject JobTest",
             "._oidc_claims": "OidcClaim OidcClaims",
-            "._organizations": "OrbAllowListAuth OrbAllowListChange OrbAllowListEntry Organization VcsType",
+            "._organizations": "GitHubAppInstallation GitHubAppRepository OrbAllowListAuth OrbAllowListChange OrbAllowListEntry Organization VcsType",
             "._otel_exporters": "OtelExporter OtelProtocol",
             "._pipeline_definitions": "CheckoutSource CheckoutSourceInput CheckoutSourceUpdate CircleciConfigSourceInput ConfigSource ConfigSourceInput ConfigSourceUpdate PipelineDefinition RepoConfigSourceInput",
             "._pipelines": "Pipeline PipelineConfig PipelineCreation PipelineErrorDetail PipelineErrorType PipelineRunCheckout PipelineRunConfig PipelineState PipelineTrigger PipelineTriggerActor PipelineTriggerType PipelineValues PipelineVcs PipelineVcsCommit",
@@ -274,6 +284,8 @@ __all__ = [
     "EventWorkflow",
     "FlakyTest",
     "FlakyTests",
+    "GitHubAppInstallation",
+    "GitHubAppRepository",
     "Granularity",
     "Group",
     "InsightsBranches",
@@ -302,6 +314,8 @@ __all__ = [
     "JobParallelRun",
     "JobPipeline",
     "JobProject",
+    "JobRun",
+    "JobRunStatus",
     "JobStatus",
     "JobTest",
     "JobTimeseriesDurationMetrics",

@@ -194,6 +194,12 @@ class WorkflowMetricsValues(Model):
     """Runs per day on average."""
 
 
+JobRunStatus = TypeAliasType(
+    "JobRunStatus", Literal["success", "not_run", "failed", "canceled", "unauthorized"] | UnknownStr
+)
+"""Final status of a run of a job."""
+
+
 WorkflowRunStatus = TypeAliasType(
     "WorkflowRunStatus", Literal["success", "failed", "error", "canceled", "unauthorized"] | UnknownStr
 )
@@ -326,6 +332,22 @@ class WorkflowRun(Model):
     """Null until the run has stopped."""
     is_approval: bool | None = None
     """Missing in older responses."""
+
+
+class JobRun(Model):
+    """One run of a job."""
+
+    id: str
+    """Id of the job."""
+    started_at: Timestamp
+    stopped_at: Timestamp | None
+    """Null until the run has stopped."""
+    status: JobRunStatus | None
+    """Null until the run has stopped."""
+    duration: int | None
+    """Seconds; null until the run has stopped."""
+    credits_used: int
+    """Not suitable for billing."""
 
 
 class WorkflowJobMetrics(Model):

@@ -7,6 +7,35 @@ from typing_extensions import TypeAliasType
 
 from circleci_sdk._core.serialization.model import Model, UnknownStr
 
+
+class GitHubAppInstallation(Model):
+    """The installation of the GitHub App on an account on GitHub."""
+
+    id: int
+    """Id of the installation on GitHub."""
+    target_type: str | None = None
+    """Type of the account, `Organization` or `User`."""
+    login: str
+    """Name of the account."""
+    repository_selection: str | None = None
+    """`all` for access to all repositories of the account, `selected` for some of them."""
+
+
+class GitHubAppRepository(Model):
+    """A repository that the GitHub App can access."""
+
+    id: int
+    """Id of the repository on GitHub; as a string the `external_id` of a repository."""
+    repo_full_name: str
+    """Owner and name, such as `acme/web`."""
+    repo_name: str
+    """Name without the owner, such as `web`."""
+    owner: str | None = None
+    """Name of the account that owns the repository."""
+    default_branch: str | None = None
+    private: bool | None = None
+
+
 VcsType = TypeAliasType("VcsType", Literal["github", "bitbucket", "circleci"] | UnknownStr)
 """Version control system of an organization; `circleci` stands for an organization without one."""
 

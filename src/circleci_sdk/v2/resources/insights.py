@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         InsightsOrgSummary,
         InsightsProjectSummary,
         InsightsWorkflowSummary,
+        JobRun,
         JobTimeseriesPoint,
         ReportingWindow,
         WorkflowJobMetrics,
@@ -176,6 +177,30 @@ _GET_PROJECT_WORKFLOW_RUNS: Final[Operation[WorkflowRun]] = Operation(
     replayable=True,
     rate_group="v2.insights",
 )
+_GET_PROJECT_JOB_RUNS: Final[Operation[JobRun]] = Operation(
+    api=API,
+    id="getProjectJobRuns",
+    python_name="insights.list_job_runs",
+    method="GET",
+    path="/insights/{project-slug}/workflows/{workflow-name}/jobs/{job-name}",
+    path_parameters=(
+        Parameter("project_slug", "project-slug", PROJECT_SLUG, required=True),
+        Parameter("workflow_name", "workflow-name", STRING, required=True),
+        Parameter("job_name", "job-name", STRING, required=True),
+    ),
+    query_parameters=(
+        Parameter("branch", "branch", STRING),
+        Parameter("start_date", "start-date", DATE_TIME),
+        Parameter("end_date", "end-date", DATE_TIME),
+        Parameter("page_token", "page-token", STRING),
+    ),
+    response_body=ResponseBody(("JobRun",)),
+    paging=Paging("token", start="page_token"),
+    rules=(Rule("needs", ("end_date", "start_date")),),
+    replayable=True,
+    rate_group="v2.insights",
+    undocumented=True,
+)
 _GET_PROJECT_WORKFLOW_JOB_METRICS: Final[Operation[WorkflowJobMetrics]] = Operation(
     api=API,
     id="getProjectWorkflowJobMetrics",
@@ -232,6 +257,7 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     _GET_PROJECT_WORKFLOW_TEST_METRICS,
     _GET_PROJECT_WORKFLOW_METRICS,
     _GET_PROJECT_WORKFLOW_RUNS,
+    _GET_PROJECT_JOB_RUNS,
     _GET_PROJECT_WORKFLOW_JOB_METRICS,
     _GET_JOB_TIMESERIES,
 )
@@ -500,6 +526,53 @@ class Insights(Resource):
                 "workflow_name": workflow_name,
                 "branch": branch,
                 "all_branches": all_branches,
+                "start_date": start_date,
+                "end_date": end_date,
+                "page_token": page_token,
+            },
+        )
+
+    def list_job_runs(
+        self,
+        project_slug: str | ProjectSlug,
+        workflow_name: str,
+        job_name: str,
+        *,
+        branch: str | Unset = UNSET,
+        start_date: datetime | Unset = UNSET,
+        end_date: datetime | Unset = UNSET,
+        page_token: str | Unset = UNSET,
+    ) -> AsyncPager[JobRun]:
+        """List the recent runs of a job of a workflow.
+
+        In the API reference until 2023. Covers at most the last 90 days.
+
+        Undocumented: the API reference does not contain it. Takes `end_date` only together with `start_date`.
+
+        Args:
+            project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several
+                operations accept the project id instead.
+            workflow_name: Name of the workflow in the config.
+            job_name: Name of the job in the config.
+            branch: Only this branch. Defaults to the default branch of the project.
+            start_date: Only runs that started at this time or later. Required with `end_date`.
+            end_date: Only runs that started before this time, at most 90 days after `start_date`.
+            page_token: Token of the page to start from, taken from `next` of an earlier page. Defaults to the first
+                page.
+
+        Returns:
+            `JobRun` items, page by page.
+
+        Raises:
+            NotFoundError: The project, the workflow or the job is missing, or hidden from this token.
+        """
+        return self._pages(
+            _GET_PROJECT_JOB_RUNS,
+            {
+                "project_slug": project_slug,
+                "workflow_name": workflow_name,
+                "job_name": job_name,
+                "branch": branch,
                 "start_date": start_date,
                 "end_date": end_date,
                 "page_token": page_token,

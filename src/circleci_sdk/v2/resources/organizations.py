@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, ResponseBody, choice
+from circleci_sdk._core.operation import ID, STRING, Operation, Paging, Parameter, ResponseBody, choice, integer
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.v2._api import API
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v2.models import (
+        GitHubAppInstallation,
+        GitHubAppRepository,
         MessageResponse,
         OrbAllowListAuth,
         OrbAllowListChange,
@@ -108,6 +110,35 @@ _REMOVE_URL_ORB_ALLOW_LIST_ENTRY: Final[Operation[OrbAllowListChange | MessageRe
     replayable=True,
     rate_group="v2.organizations",
 )
+_GET_GITHUB_APP_INSTALLATION: Final[Operation[GitHubAppInstallation]] = Operation(
+    api=API,
+    id="getGithubAppInstallation",
+    python_name="organizations.get_github_app_installation",
+    method="GET",
+    path="/github-app/organization/{org_id}/installation",
+    path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
+    response_body=ResponseBody(("GitHubAppInstallation",)),
+    replayable=True,
+    rate_group="v2.organizations",
+    undocumented=True,
+)
+_LIST_GITHUB_APP_REPOSITORIES: Final[Operation[GitHubAppRepository]] = Operation(
+    api=API,
+    id="listGithubAppRepositories",
+    python_name="organizations.list_github_app_repositories",
+    method="GET",
+    path="/github-app/organization/{org_id}/repositories",
+    path_parameters=(Parameter("org_id", "org_id", ID, required=True),),
+    query_parameters=(
+        Parameter("page_size", "limit", integer(maximum=100)),
+        Parameter("page", "page", integer(minimum=1)),
+    ),
+    response_body=ResponseBody(("GitHubAppRepository",)),
+    paging=Paging("number", start="page", size="page_size", default_size=100),
+    replayable=True,
+    rate_group="v2.organizations",
+    undocumented=True,
+)
 
 OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     _CREATE_ORGANIZATION,
@@ -116,6 +147,8 @@ OPERATIONS: Final[tuple[Operation[Any], ...]] = (
     _LIST_URL_ORB_ALLOW_LIST_ENTRIES,
     _CREATE_URL_ORB_ALLOW_LIST_ENTRY,
     _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
+    _GET_GITHUB_APP_INSTALLATION,
+    _LIST_GITHUB_APP_REPOSITORIES,
 )
 
 
@@ -241,3 +274,44 @@ class Organizations(Resource):
             _REMOVE_URL_ORB_ALLOW_LIST_ENTRY,
             {"org_slug_or_id": org_slug_or_id, "allow_list_entry_id": allow_list_entry_id},
         )
+
+    async def get_github_app_installation(self, org_id: str | UUID) -> GitHubAppInstallation:
+        """Get the installation of the GitHub App of an organization.
+
+        Not available on CircleCI Server.
+
+        Undocumented: the API reference does not contain it.
+
+        Args:
+            org_id: Id of the organization, a UUID.
+
+        Returns:
+            The installation.
+
+        Raises:
+            NotFoundError: The organization is missing, hidden from this token, or has no GitHub App.
+        """
+        return await self._call(_GET_GITHUB_APP_INSTALLATION, {"org_id": org_id})
+
+    def list_github_app_repositories(
+        self, org_id: str | UUID, *, page_size: int | Unset = UNSET, page: int | Unset = UNSET
+    ) -> AsyncPager[GitHubAppRepository]:
+        """List the repositories of the GitHub App of an organization.
+
+        The repositories that the GitHub App can access; none without a GitHub App. The `external_id` of a repository in
+        pipeline definitions and triggers is its `id` as a string. Not available on CircleCI Server.
+
+        Undocumented: the API reference does not contain it.
+
+        Args:
+            org_id: Id of the organization, a UUID.
+            page_size: Repositories per page. At most 100. Defaults to `100` on the server.
+            page: Number of the page, starting at 1. At least 1.
+
+        Returns:
+            `GitHubAppRepository` items, page by page.
+
+        Raises:
+            NotFoundError: The organization is missing, or hidden from this token.
+        """
+        return self._pages(_LIST_GITHUB_APP_REPOSITORIES, {"org_id": org_id, "page_size": page_size, "page": page})
