@@ -96,7 +96,8 @@ class Caller:
             strict = self.session.strict
             page = decode_page(operation, result.response, result.facts, strict=strict, start=start, size=count)
             if page.is_truncated:
-                logger.warning("%s: the API has more items than these, and gives no way to them", operation.label)
+                text = "%s: the API has more items than these %d, and takes no token for the next page"
+                logger.warning(text, operation.label, len(page))
             self._note_drift(operation, page, page.mismatches)
             self._record(result, page)
             return page, result.facts
