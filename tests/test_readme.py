@@ -29,9 +29,9 @@ def server() -> Iterator[ServedFake]:
         yield server
 
 
-async def run(source: str, names: dict[str, Any]) -> None:
+async def run(source: str, names: dict[str, Any], file: str = "README.md") -> None:
     """Execute a block that may await at its top level."""
-    code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    code = compile(source, file, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     made = types.FunctionType(code, names)()
     if code.co_flags & CO_COROUTINE:
         await made
