@@ -35,7 +35,7 @@ def api() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(scope="module")
 async def client(api: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
-    async with AsyncCircleCI("token", base_url=api.url, max_retries=0) as client:
+    async with AsyncCircleCI("token", base_url=api.url, max_retries=0, strict=True) as client:
         yield client
 
 
@@ -296,6 +296,25 @@ def test_delivery_of_an_older_server_fits() -> None:
     job = JobCompleted.model_validate(delivery).job
 
     assert (job.number, job.started_at, job.status) == (None, None, "success")
+
+
+async def test_list_with_a_token_that_leads_nowhere(
+    client: AsyncCircleCI, api: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The variables of a large context: what came is returned, and the pager ends."""
+    variable = {"variable": "A", "created_at": NOON, "updated_at": NOON, "context_id": ID}
+    api.clear()
+    api.script([reply(json={"items": [variable], "next_page_token": token}) for token in ("a", "b")])
+
+    page = await client.v2.contexts.list_env_vars(ID)
+    variables = await client.v2.contexts.list_env_vars(ID).collect()
+
+    assert [each.variable for each in page] == [each.variable for each in variables] == ["A"]
+    assert (page.next, page.is_truncated) == (None, True)
+    assert [request.query for request in api.requests] == [(), ()]
+    warnings = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings
+    assert all("v2.contexts.list_env_vars" in record.getMessage() for record in warnings)
 
 
 async def test_empty_advanced_settings_are_sent(client: AsyncCircleCI, api: ScriptedServer) -> None:

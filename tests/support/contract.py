@@ -96,6 +96,8 @@ async def _check_list(
             raise MismatchError(
                 f"{operation.label}: expected next to be {following[operation.paging]!r}, not {page.next!r}"
             )
+        if page.is_truncated != (operation.paging == "truncated"):
+            raise MismatchError(f"{operation.label}: the page has is_truncated={page.is_truncated}")
         if dict(page.extras) != dict.fromkeys(operation.successes[0].extras, EXTRA):
             raise MismatchError(f"{operation.label}: the page has the extras {page.extras}")
     for number, request in enumerate(server.requests):
