@@ -29,7 +29,7 @@ SEED: Final = os.environ.get("EXPLORE_MUTATIONS")
 
 LEAST_EXPLORED: Final = 20_000
 _EXPLORED: Final = 160
-_FIXED: Final = 12
+_FIXED: Final = 8
 
 _MODELS: Final = {"v1": circleci_sdk.v1.models, "v2": circleci_sdk.v2.models}
 _TABLES: Final = {"v1": circleci_sdk.v1.OPERATIONS, "v2": circleci_sdk.v2.OPERATIONS}
@@ -67,8 +67,17 @@ class Case:
     @property
     def is_secret(self) -> bool:
         """Whether the response holds secrets."""
+        return self._entry.secret
+
+    @property
+    def has_next(self) -> bool:
+        """Whether a parameter takes the token of the next page."""
+        return self._entry.paging is not None and self._entry.paging.start is not None
+
+    @property
+    def _entry(self) -> circleci_sdk.Operation[Any]:
         assert self.operation is not None
-        return _TABLES[self.operation.version][self.operation.id].secret
+        return _TABLES[self.operation.version][self.operation.id]
 
     async def call(self, client: AsyncCircleCI) -> Any:
         """Call the operation with its required arguments; of a list, read the first page."""

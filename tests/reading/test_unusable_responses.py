@@ -10,7 +10,8 @@ import pytest
 from circleci_sdk import AsyncCircleCI, DecodeError
 from circleci_sdk._core.serialization.model import Model
 from tests.reading.cases import METHODS, Method, Responses, declared
-from tests.support.expected_reading import models_in
+from tests.support.expected_reading import Unfit, declared_type, expected, models_in, spellings
+from tests.support.mutations import encoded
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -134,6 +135,22 @@ async def test_empty_object_is_an_object_without_required_fields(client: AsyncCi
             api.content = b"{}"
             result: Any = await method.call(client)
             assert (type(result), result.mismatches) == (method.models[0], ())
+
+
+async def test_declared_field_that_does_not_fit_is_no_other_object(client: AsyncCircleCI, api: Responses) -> None:
+    optional = [
+        (method, model)
+        for method in OBJECTS
+        for model in method.models
+        if not any(field.is_required() for field in model.model_fields.values())
+    ]
+    assert optional
+    for method, model in optional:
+        name, field = next(iter(model.model_fields.items()))
+        odd = next(odd for odd in (True, "odd") if isinstance(expected(declared_type(field), odd), Unfit))
+        api.content = encoded({spellings(name, field)[0]: odd})
+        result: Any = await method.call(client)
+        assert [one.place for one in result.mismatches] == [name], method
 
 
 @pytest.mark.parametrize(

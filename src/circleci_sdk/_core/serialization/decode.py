@@ -190,7 +190,8 @@ def _is_another_object(value: object) -> bool:
     read = names_read(value)
     if required := {field.name for field in fields_of(type(value)) if field.required}:
         return read.isdisjoint(required)
-    return not read and bool(value.model_extra)
+    # Without required fields each mismatch is a declared field that came, though it cannot be read.
+    return not read and not value.mismatches and bool(value.model_extra)
 
 
 def _not_json(operation: Operation[Any], response: Received) -> _Unusable:
