@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from circleci_sdk import RateLimit
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
 from circleci_sdk.helpers.runs.state import (
+    JOB_STATUSES,
     JOBS_WINDOW,
+    PIPELINE_STATES,
     RERUN_WINDOW,
     START_WINDOW,
     WORKFLOW_DELAY,
+    WORKFLOW_STATUSES,
     Assessment,
     RunState,
     assess,
@@ -28,10 +31,22 @@ from circleci_sdk.helpers.runs.state import (
     wants_pipeline,
     wants_workflows,
 )
+from circleci_sdk.v2.models import JobStatus, PipelineState, WorkflowStatus
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ENDED = ("success", "not_run", "failed", "error", "canceled", "unauthorized")
-ALIVE = ("running", "failing", "on_hold", "a-word-of-2027")
+ALIVE = ("queued", "running", "failing", "on_hold", "a-word-of-2027")
+
+
+@pytest.mark.parametrize(
+    ("documented", "known"),
+    [(JobStatus, JOB_STATUSES), (WorkflowStatus, WORKFLOW_STATUSES), (PipelineState, PIPELINE_STATES)],
+    ids=["job", "workflow", "pipeline"],
+)
+def test_all_statuses_of_the_models_are_known(documented: Any, known: frozenset[str]) -> None:
+    """Others are logged as unknown."""
+    literals, _ = get_args(documented.__value__)
+    assert set(get_args(literals)) == known
 
 
 def pipeline(state: str = "created", *errors: str) -> RunPipeline:

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 PIPELINE_STATES: Final = frozenset({"created", "errored", "setup-pending", "setup", "pending"})
 WORKFLOW_FAILED: Final = frozenset({"failed", "error", "canceled", "unauthorized"})
 WORKFLOW_ENDED: Final = WORKFLOW_FAILED | {"success", "not_run"}
-WORKFLOW_STATUSES: Final = WORKFLOW_ENDED | {"running", "failing", "on_hold"}
+WORKFLOW_STATUSES: Final = WORKFLOW_ENDED | {"queued", "running", "failing", "on_hold"}
 JOB_FAILED: Final = frozenset(
     {"failed", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized", "canceled"}
 )
-JOB_ENDED: Final = JOB_FAILED | {"success", "not_run", "retried"}
+JOB_ENDED: Final = JOB_FAILED | {"success", "not_run", "retried", "skipped"}
 JOB_MOVING: Final = frozenset({"queued", "running"})
 JOB_STATUSES: Final = JOB_ENDED | JOB_MOVING | {"not_running", "on_hold", "blocked"}
 
