@@ -56,9 +56,9 @@ class FakeCircleCI:
         page_size: items per page of v2 for operations without a page size. CircleCI has about 20.
         api_date: the day whose API is served, independent of all clocks. Announced changes apply from their day on:
 
-            * 2026-12-07: `v1.projects.list` and `v1.projects.get_settings` have no `branches`. Before it their
-              parameters decide: true leaves `branches` out. On the day of the brownout, 2026-12-01, only false
-              shows them.
+            * 2026-12-07: `v1.projects.list` and `v1.projects.get_settings` have no `branches`, nor have `enable` and
+              `disable`, which return the same settings. Before it `shallow` and `skip_branches` decide: true leaves
+              `branches` out. On the day of the brownout, 2026-12-01, only false shows them.
             * 2027-02-01: the v1.1 operations that trigger and retry builds, those with a `sunset`, return 410. Before
               it their responses have the headers `Deprecation` and `Sunset`.
 
