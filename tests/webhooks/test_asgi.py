@@ -74,7 +74,7 @@ JOB = raw(deliveries.job())
         (JOB, headers(PING), "POST", 401, "is wrong"),
         (PING, {"circleci-signature": "v1=zz"}, "POST", 401, "malformed"),
         (b"not JSON", None, "POST", 400, "is not JSON"),
-        (b'{"type": "ping"}', None, "POST", 400, "does not fit Ping"),
+        (b'["ping"]', None, "POST", 400, "not an object"),
         (b"x" * 2001, None, "POST", 413, "larger than 2000 bytes"),
         (PING, {**headers(PING), "content-length": "2001"}, "POST", 413, "larger than 2000 bytes"),
         (PING, {**headers(PING), "content-length": "9" * 5000}, "POST", 413, "larger than 2000 bytes"),

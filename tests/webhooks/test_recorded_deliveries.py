@@ -26,12 +26,6 @@ CHANGED: Final = {
         ".reponame: was added",  # from vcs_url
         ".username: was added",
     ],
-    "webhook/v1-notify/zulip-zulip-1.json": [
-        ".all_commit_details[0].committer_date: '' became None",
-        ".all_commit_details[1].committer_date: '' became None",
-        ".all_commit_details[2].committer_date: '' became None",
-        ".committer_date: '' became None",
-    ],
 }
 """Old notifications are decoded in the format of v1.1 without loss."""
 

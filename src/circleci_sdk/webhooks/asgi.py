@@ -63,7 +63,7 @@ class WebhookApp:
 
     Elsewhere: `async with hooks:` while requests are received.
 
-    Responses: 200 accepted, or a duplicate; 400 not a delivery; 401 missing or wrong signature; 405 not a POST;
+    Responses: 200 accepted, or a duplicate; 400 no JSON object; 401 missing or wrong signature; 405 not a POST;
     408 read timeout; 413 body too large; 503 not running, too many deliveries, or a failure of the store.
     """
 

@@ -1,26 +1,26 @@
-"""Fields that events of all types have: id, project, branch, tag and status."""
+"""Fields that events of all types have: id, project, branch, tag and status. None for an unavailable field."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
+
+from circleci_sdk._core.available import if_available
+from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
 from .unknown_event import UnknownEvent
 
 if TYPE_CHECKING:
-    from circleci_sdk.v2.models import EventPipeline
-
     from .event_types import Event
-
 
 _SHORT: Final = {"github": "gh", "bitbucket": "bb"}
 
 
 def delivery_id(event: Event) -> str:
-    """The id of a delivery; for deliveries without one a hash of the event.
+    """The id of a delivery; a hash of the event if it has none, or none that is readable.
 
-    CircleCI may send the same delivery more than once, always with the same id.
+    CircleCI may send the same delivery more than once, always with the same id and body.
     """
     given = getattr(event, "id", None)
     if isinstance(given, str) and given:
@@ -48,23 +48,34 @@ def tag_of(event: Event) -> str | None:
 
 def status_of(event: Event) -> str | None:
     """The final status of the workflow, the job or the build; None for pings and unknown events."""
-    if isinstance(event, UnknownEvent):
-        return None
-    ended = getattr(event, "job", None) or getattr(event, "workflow", None) or event
-    status = getattr(ended, "status", None)
-    return status if isinstance(status, str) else None
+    match event:
+        case UnknownEvent() | Ping():
+            return None
+        case JobCompleted():
+            return if_available(lambda: event.job.status)
+        case WorkflowCompleted():
+            return if_available(lambda: event.workflow.status)
+        case _:
+            return if_available(lambda: event.status)
 
 
 def project_slug_of(event: Event) -> str | None:
     """The slug of the project in the format of API v2 (`gh/acme/web`); None for pings and unknown events."""
-    if isinstance(event, UnknownEvent):
-        return None
-    project = getattr(event, "project", None)
-    if project is not None:
-        return short_slug(str(project.slug))
-    if hasattr(event, "build_num"):
-        host = getattr(event, "vcs_type", None) or _host(str(getattr(event, "vcs_url", "")))
-        return short_slug(f"{host}/{getattr(event, 'username', '')}/{getattr(event, 'reponame', '')}")
+    match event:
+        case UnknownEvent() | Ping():
+            return None
+        case JobCompleted() | WorkflowCompleted():
+            return if_available(lambda: short_slug(event.project.slug))
+        case _:
+            host = if_available(lambda: event.vcs_type or "") or if_available(lambda: _host(event.vcs_url))
+            path = if_available(lambda: f"{event.username}/{event.reponame}")
+            return short_slug(f"{host}/{path}") if host and path else None
+
+
+def project_id_of(event: Event) -> str | None:
+    """The id of the project; None for builds, pings and unknown events."""
+    if isinstance(event, JobCompleted | WorkflowCompleted):
+        return if_available(lambda: event.project.id)
     return None
 
 
@@ -78,15 +89,18 @@ def _host(url: str) -> str:
     return "bb" if "://bitbucket.org/" in url else "gh"
 
 
-def _from_code(event: Event, what: str) -> str | None:
-    if isinstance(event, UnknownEvent):
-        return None
-    pipeline: EventPipeline | None = getattr(event, "pipeline", None)
-    if pipeline is None:
-        # A build of v1.1 has its tag in vcs_tag.
-        return _filled(getattr(event, "vcs_tag" if what == "tag" else what, None))
-    parameters = pipeline.trigger_parameters
-    return _filled(getattr(pipeline.vcs, what, None)) or _filled(getattr(parameters and parameters.git, what, None))
+def _from_code(event: Event, what: Literal["branch", "tag"]) -> str | None:
+    match event:
+        case UnknownEvent() | Ping():
+            return None
+        case JobCompleted() | WorkflowCompleted():
+            vcs = if_available(lambda: event.pipeline.vcs)
+            parameters = if_available(lambda: event.pipeline.trigger_parameters)
+            git = if_available(lambda: parameters and parameters.git)
+            return _filled(getattr(vcs, what, None)) or _filled(getattr(git, what, None))
+        case _:
+            # A build of v1.1 has its tag in vcs_tag.
+            return _filled(getattr(event, "vcs_tag" if what == "tag" else what, None))
 
 
 def _filled(value: object) -> str | None:

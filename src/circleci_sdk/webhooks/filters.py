@@ -13,7 +13,7 @@ from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
 from circleci_sdk._core.unset import UNSET, Unset
 
-from .event_fields import branch_of, project_slug_of, status_of
+from .event_fields import branch_of, project_id_of, project_slug_of, status_of
 
 if TYPE_CHECKING:
     from .event_types import Event
@@ -25,7 +25,10 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """The conditions for an event. None accepts any event, also one without that field."""
+    """The conditions for an event. None accepts any event, also one without that field.
+
+    An event whose field is unavailable does not meet a condition for it.
+    """
 
     kind: type[Any]
     projects: frozenset[str] | None = None
@@ -74,8 +77,8 @@ def _names(event: Event) -> Iterable[str]:
     slug = project_slug_of(event)
     if slug is not None:
         yield _folded(slug)
-    identity = getattr(getattr(event, "project", None), "id", None)
-    if isinstance(identity, str):
+    identity = project_id_of(event)
+    if identity is not None:
         yield identity.lower()
 
 

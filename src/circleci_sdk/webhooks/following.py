@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError, RateLimitError, ServerError, TransportError
+from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError, NotFoundError, RateLimitError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.retrying import may_pass
 
 from .event_fields import branch_of
-from .merging import JOBS, WORKFLOWS, Merge, next_poll
+from .merging import JOBS, WORKFLOWS, Merge, next_poll, workflow_id_of
 
 if TYPE_CHECKING:
     from circleci_sdk._core.clock import Clock
@@ -65,8 +66,9 @@ def follow(
     pipelines and those that it saw running. Reruns in older pipelines are only seen by deliveries.
 
     With `job-completed` each delivery costs one call that lists the jobs of its workflow, to keep the order.
-    Temporary failures (no connection, 429, 5xx) are retried, and deliveries wait. Other errors are raised, and
-    iteration can continue after them.
+    Temporary failures (no connection, 429, 5xx, a response that cannot be used) are retried, and deliveries wait. Other
+    errors are raised, and iteration can continue after them. Fields that are unavailable in a response are unavailable
+    in its event, with two exceptions: what has no id, or no readable status, has no event until a poll reads it.
 
     Args:
         circleci: the client.
@@ -134,7 +136,9 @@ class Follow:
         while not self._merge.ready:
             try:
                 await self._step()
-            except (TransportError, ServerError, RateLimitError) as error:
+            except CircleCIError as error:
+                if not may_pass(error):
+                    raise
                 asked = error.retry_after if isinstance(error, RateLimitError) else None
                 pause = max(_RETRY_DELAY, asked or 0.0)
                 logger.info("webhooks: following %s continues in %g s: %s", self._slug, pause, error)
@@ -167,7 +171,7 @@ class Follow:
         from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
         while not self._waiting and self._subscription and (event := self._subscription.take()):
-            if not isinstance(event, JobCompleted | WorkflowCompleted) or event.project.id != builder.project_id:
+            if not isinstance(event, JobCompleted | WorkflowCompleted) or not builder.is_of_project(event):
                 continue
             self._delivered = self._clock.monotonic()
             if self._branch is UNSET or branch_of(event) == self._branch:
@@ -179,8 +183,9 @@ class Follow:
         if not relevant or not self._merge.is_new(event):
             return
         siblings: list[WorkflowJob] = []
-        if self._merge.needs_jobs and event.workflow is not None:
-            siblings = await self._jobs(event.workflow.id)
+        workflow_id = workflow_id_of(event)
+        if self._merge.needs_jobs and workflow_id is not None:
+            siblings = await self._jobs(workflow_id)
         self._merge.delivered(event, builder.sibling_jobs(event, siblings))
 
     async def _is_time_to_poll(self) -> bool:
@@ -212,19 +217,24 @@ class Follow:
 
     async def _newest(self, *, first: bool) -> dict[str, Pipeline]:
         """The newest pipelines, newest first: all since the last poll, and at least `NEWEST`."""
+        from .polling import has_id
+
         found: dict[str, Pipeline] = {}
         listed = self._circleci.v2.pipelines.list_for_project(self._slug, branch=self._branch)
         async for page in listed.pages():
-            found |= {pipeline.id: pipeline for pipeline in page}
-            if len(found) >= NEWEST and (first or any(pipeline.id in self._known for pipeline in page)):
+            known = {pipeline.id: pipeline for pipeline in page if has_id(pipeline)}
+            found |= known
+            if len(found) >= NEWEST and (first or not self._known.keys().isdisjoint(known)):
                 break
         return found
 
     async def _poll_pipeline(self, builder: EventBuilder, pipeline: Pipeline, *, first: bool) -> None:
-        from .polling import has_ended
+        from .polling import has_ended, has_id
 
         workflows = await self._workflows(pipeline.id)
         for workflow in workflows:
+            if not has_id(workflow):
+                continue  # the next poll may have the id
             ended = has_ended(workflow)
             if ended and first:
                 self._merge.ignore(workflow.id)
@@ -237,9 +247,11 @@ class Follow:
 
     def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow]) -> None:
         """Keep a pipeline that may have further events, also when it is no longer among the newest."""
+        from .polling import is_running
+
         before = self._open.pop(pipeline.id, None)
         polls = before.polls + 1 if before else 1
-        running = any(workflow.stopped_at is None for workflow in workflows)
+        running = any(is_running(workflow) for workflow in workflows)
         # A new pipeline may still get workflows; a filtered one never does.
         if running or (not workflows and polls < _MAX_EMPTY_POLLS):
             self._open[pipeline.id] = _Open(pipeline, polls)

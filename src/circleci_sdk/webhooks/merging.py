@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.available import if_available
+
+from .event_fields import delivery_id
+
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
@@ -53,8 +57,9 @@ class Merge:
 
     def delivered(self, event: FollowedEvent, others: Iterable[JobCompleted]) -> None:
         """Emit a delivery, and before it the jobs of its workflow that stopped earlier."""
-        if event.workflow is not None:
-            self._ignored.pop(event.workflow.id, None)
+        workflow_id = workflow_id_of(event)
+        if workflow_id is not None:
+            self._ignored.pop(workflow_id, None)
         earlier = [other for other in others if _key(other) != _key(event)]
         if event.type == JOBS:
             earlier = [other for other in earlier if _moment(other) <= _moment(event)]
@@ -85,10 +90,19 @@ def next_poll(polled: float, delivered: float | None, every: float) -> float:
     return min(delivered + every, polled + every * MAX_POLL_DELAY)
 
 
+def workflow_id_of(event: FollowedEvent) -> str | None:
+    """The id of the workflow of an event; None without one, or without a readable one."""
+    return if_available(lambda: event.workflow.id if event.workflow is not None else None) or None
+
+
 def _key(event: FollowedEvent) -> str:
-    return event.job.id if event.type == JOBS else event.workflow.id
+    """The id of the job or the workflow that ended; that of the delivery if it is unavailable."""
+    identity = if_available(lambda: event.job.id if event.type == JOBS else event.workflow.id)
+    return identity or delivery_id(event)
 
 
 def _moment(event: FollowedEvent) -> float:
-    ended = event.job if event.type == JOBS else event.workflow
-    return (ended.stopped_at or event.happened_at).timestamp()
+    """When the job or workflow ended; before all others if that is unavailable."""
+    ended = if_available(lambda: event.job.stopped_at if event.type == JOBS else event.workflow.stopped_at)
+    ended = ended or if_available(lambda: event.happened_at)
+    return ended.timestamp() if ended is not None else 0.0

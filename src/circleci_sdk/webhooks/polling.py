@@ -1,34 +1,23 @@
-"""Builds events of webhooks from responses of API v2."""
+"""Builds events of webhooks from responses of API v2.
+
+From their raw form, so that a field that is unavailable in a response is unavailable in the event too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic import ValidationError
-from pydantic_core import to_json
-
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.serialization.slugs import long_slug
-from circleci_sdk.v2.models import (
-    CompletedJob,
-    CompletedWorkflow,
-    EventCommit,
-    EventOrganization,
-    EventPipeline,
-    EventProject,
-    EventTrigger,
-    EventTriggerParameters,
-    EventVcs,
-    EventWebhook,
-    EventWorkflow,
-    JobCompleted,
-    WorkflowCompleted,
-)
+from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
+
+from .event_fields import project_id_of, project_slug_of, short_slug
+from .reading import read_object
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from circleci_sdk._core.serialization.model import Model
     from circleci_sdk.v2.models import (
         CompletedJobStatus,
         CompletedWorkflowStatus,
@@ -40,7 +29,9 @@ if TYPE_CHECKING:
 
     from .types import FollowedEvent
 
-POLLED: Final = EventWebhook(id="00000000-0000-0000-0000-000000000000", name="poll")
+Json = dict[str, Any]
+M = TypeVar("M", bound="Model")
+POLLED: Final = {"id": "00000000-0000-0000-0000-000000000000", "name": "poll"}
 """The webhook of polled events."""
 
 _WORKFLOW_ENDS: Final[dict[str, CompletedWorkflowStatus]] = {
@@ -62,134 +53,143 @@ _JOB_ENDS: Final[dict[str, CompletedJobStatus]] = {
 }
 
 
+_ABOUT: Final = ("id", "name", "created_at", "stopped_at", "url")
+_OF_VCS: Final = ("origin_repository_url", "target_repository_url", "revision", "branch", "tag")
+
+
+def has_id(one: Pipeline | Workflow | WorkflowJob) -> bool:
+    """Whether it has an id that is readable and no empty string, which no request can hold."""
+    return bool(if_available(lambda: one.id))
+
+
 def has_ended(workflow: Workflow) -> bool:
-    """Whether a workflow has ended with an event."""
-    return workflow.status in _WORKFLOW_ENDS and workflow.stopped_at is not None
+    """Whether a workflow has ended with an event. Without a readable status it is not known to have."""
+    return _ends_with(workflow) and if_available(lambda: workflow.stopped_at is None) is not True
+
+
+def is_running(workflow: Workflow) -> bool:
+    """Whether a workflow has not stopped, as far as it is available."""
+    running = if_available(lambda: workflow.stopped_at is None)
+    return not _ends_with(workflow) if running is None else running
+
+
+def _ends_with(workflow: Workflow) -> bool:
+    return if_available(lambda: workflow.status) in _WORKFLOW_ENDS
 
 
 class EventBuilder:
     """Builds the events of one project. `app` is the origin of the web app."""
 
     def __init__(self, project: Project, app: str) -> None:
+        plain = _plain(project)
         self._app = app
-        self._project = EventProject(id=project.id, name=project.name, slug=long_slug(project.slug))
-        self._organization = EventOrganization(id=project.organization_id, name=project.organization_name)
+        self._id = if_available(lambda: project.id)
+        self._slug = if_available(lambda: project.slug)
+        self._about = {
+            "webhook": POLLED,
+            "project": _pick(plain, "id", "name") | ({"slug": long_slug(self._slug)} if self._slug else {}),
+            "organization": {
+                key.removeprefix("organization_"): value
+                for key, value in _pick(plain, "organization_id", "organization_name").items()
+            },
+        }
 
-    @property
-    def project_id(self) -> str:
-        """The id of the project."""
-        return self._project.id
+    def is_of_project(self, event: FollowedEvent) -> bool:
+        """Whether an event is one of this project, by the id, or by the slug where an id is unavailable."""
+        identity = project_id_of(event)
+        if identity is not None and self._id is not None:
+            return identity == self._id
+        return self._slug is not None and project_slug_of(event) == short_slug(self._slug)
 
     def workflow(self, pipeline: Pipeline, workflow: Workflow) -> WorkflowCompleted:
         """The event of an ended workflow."""
-        assert workflow.stopped_at is not None
-        return WorkflowCompleted(
-            id=_identity("workflow-completed", workflow.id),
-            type="workflow-completed",
-            happened_at=workflow.stopped_at,
-            webhook=POLLED,
-            project=self._project,
-            organization=self._organization,
+        plain = _plain(workflow)
+        return self._event(
+            WorkflowCompleted,
+            "workflow-completed",
+            workflow.id,
+            plain,
             pipeline=_pipeline(pipeline),
-            workflow=CompletedWorkflow(
-                id=workflow.id,
-                name=workflow.name,
-                created_at=workflow.created_at,
-                stopped_at=workflow.stopped_at,
-                url=self._url(workflow),
-                status=_WORKFLOW_ENDS[workflow.status],
-            ),
+            workflow=self._workflow(workflow) | _pick(plain, "status"),
         )
 
     def jobs(self, pipeline: Pipeline, workflow: Workflow, jobs: list[WorkflowJob]) -> list[JobCompleted]:
         """The events of ended jobs. Approvals have none."""
-        about = EventWorkflow(
-            id=workflow.id,
-            name=workflow.name,
-            created_at=workflow.created_at,
-            stopped_at=workflow.stopped_at,
-            url=self._url(workflow),
-        )
-        return self._job_events(jobs, _pipeline(pipeline), about)
+        return self._job_events(jobs, _pipeline(pipeline), self._workflow(workflow))
 
     def sibling_jobs(self, event: FollowedEvent, jobs: list[WorkflowJob]) -> list[JobCompleted]:
         """The events of ended jobs of the workflow of a delivery."""
-        about = event.workflow
-        plain = None if about is None else EventWorkflow(**{name: getattr(about, name) for name in _ABOUT})
-        return self._job_events(jobs, event.pipeline, plain)
+        plain = _plain(event)
+        return self._job_events(jobs, plain.get("pipeline"), _pick(plain.get("workflow"), *_ABOUT) or None)
 
-    def _job_events(
-        self, jobs: list[WorkflowJob], pipeline: EventPipeline, about: EventWorkflow | None
-    ) -> list[JobCompleted]:
-        return [
-            JobCompleted(
-                id=_identity("job-completed", job.id),
-                type="job-completed",
-                happened_at=stopped,
-                webhook=POLLED,
-                project=self._project,
-                organization=self._organization,
-                pipeline=pipeline,
-                workflow=about,
-                job=CompletedJob(
-                    id=job.id,
-                    name=job.name,
-                    number=number,
-                    status=_JOB_ENDS[job.status],
-                    started_at=job.started_at,
-                    stopped_at=stopped,
-                ),
-            )
-            for job, number, stopped in _ended(jobs)
-        ]
+    def _job_events(self, jobs: list[WorkflowJob], pipeline: object, workflow: Json | None) -> list[JobCompleted]:
+        return [self._job_event(job, pipeline, workflow) for job in jobs if _has_run(job)]
 
-    def _url(self, workflow: Workflow) -> str:
-        where = f"pipelines/{self._project.slug}/{workflow.pipeline_number}/workflows/{workflow.id}"
-        return f"{self._app}/{where}"
+    def _job_event(self, job: WorkflowJob, pipeline: object, workflow: Json | None) -> JobCompleted:
+        plain = _plain(job)
+        about = _pick(plain, "id", "name", "stopped_at") | {"started_at": plain.get("started_at")}
+        if "job_number" in plain:
+            about["number"] = plain["job_number"]
+        about["status"] = _JOB_ENDS[job.status]
+        return self._event(
+            JobCompleted, "job-completed", job.id, plain, pipeline=pipeline, workflow=workflow, job=about
+        )
+
+    def _event(self, model: type[M], kind: str, identity: str, ended: Json, **parts: object) -> M:
+        """An event; `ended` is the response about what has ended, `identity` its id."""
+        when = {"happened_at": ended["stopped_at"]} if "stopped_at" in ended else {}
+        data = {"id": _identity(kind, identity), "type": kind, **when, **self._about, **parts}
+        return read_object(model, data, kind)
+
+    def _workflow(self, workflow: Workflow) -> Json:
+        about = _pick(_plain(workflow), *_ABOUT)
+        number = if_available(lambda: workflow.pipeline_number)
+        if self._slug is not None and number is not None:
+            where = f"pipelines/{long_slug(self._slug)}/{number}/workflows/{workflow.id}"
+            about["url"] = f"{self._app}/{where}"
+        return about
 
 
-_ABOUT: Final = ("id", "name", "created_at", "stopped_at", "url")
-
-
-def _ended(jobs: list[WorkflowJob]) -> list[tuple[WorkflowJob, int, datetime]]:
-    return [
-        (job, job.job_number, job.stopped_at)
-        for job in jobs
-        if job.status in _JOB_ENDS and job.job_number is not None and job.stopped_at is not None
-    ]
-
-
-def _pipeline(pipeline: Pipeline) -> EventPipeline:
-    vcs = pipeline.vcs
-    return EventPipeline(
-        id=pipeline.id,
-        number=pipeline.number,
-        created_at=pipeline.created_at,
-        # Decoded from JSON, where open enums accept values that only the API has.
-        trigger=EventTrigger.model_validate_json(to_json({"type": pipeline.trigger.type})),
-        trigger_parameters=_parameters(pipeline.trigger_parameters),
-        vcs=None
-        if vcs is None
-        else EventVcs(
-            provider_name=vcs.provider_name and vcs.provider_name.lower(),
-            origin_repository_url=vcs.origin_repository_url,
-            target_repository_url=vcs.target_repository_url,
-            revision=vcs.revision,
-            branch=vcs.branch,
-            tag=vcs.tag,
-            commit=None if vcs.commit is None else EventCommit(subject=vcs.commit.subject, body=vcs.commit.body),
-        ),
+def _has_run(job: WorkflowJob) -> bool:
+    """Whether a job has ended with an event. One without an id has none: a reader could not tell it from others."""
+    return (
+        has_id(job)
+        and if_available(lambda: job.status) in _JOB_ENDS
+        and if_available(lambda: job.job_number is None) is not True
+        and if_available(lambda: job.stopped_at is None) is not True
     )
 
 
-def _parameters(given: Mapping[str, Any] | None) -> EventTriggerParameters | None:
-    """The parameters of the trigger; None if they do not fit the model of deliveries."""
-    if given is None:
-        return None
-    try:
-        return EventTriggerParameters.model_validate_json(to_json(given))
-    except ValidationError:
-        return None
+def _pipeline(pipeline: Pipeline) -> Json:
+    plain = _plain(pipeline)
+    about = _pick(plain, "id", "number", "created_at", "trigger_parameters", "vcs")
+    if "trigger" in plain:
+        about["trigger"] = _pick(plain["trigger"], "type")
+    if isinstance(plain.get("vcs"), dict):
+        about["vcs"] = _vcs(plain["vcs"])
+    return about
+
+
+def _vcs(vcs: Mapping[str, Any]) -> Json:
+    about = _pick(vcs, *_OF_VCS)
+    provider: object = vcs.get("provider_name")
+    about["provider_name"] = provider.lower() if isinstance(provider, str) else provider
+    if isinstance(vcs.get("commit"), dict):
+        about["commit"] = _pick(vcs["commit"], "subject", "body")
+    return about
+
+
+def _plain(model: Model) -> Json:
+    """A response as JSON: what is unavailable is there as it came."""
+    return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _pick(source: object, *keys: str) -> Json:
+    """These fields of an object, as far as they came; none of anything else."""
+    if not isinstance(source, dict):
+        return {}
+    fields = cast("Json", source)
+    return {key: fields[key] for key in keys if key in fields}
 
 
 def _identity(kind: str, of: str) -> str:

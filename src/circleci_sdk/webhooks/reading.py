@@ -11,7 +11,10 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from circleci_sdk._core.errors import DecodeError
-from circleci_sdk._core.serialization.model import Model, readable_place
+from circleci_sdk._core.mismatches import DriftLog, with_kinds
+from circleci_sdk._core.serialization.model import Model
+from circleci_sdk._core.serialization.tolerant import names_read, read_fields
+from circleci_sdk._core.serialization.unknown import unknown_in
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
 from .unknown_event import UnknownEvent
@@ -27,19 +30,26 @@ _MODELS: Final[Mapping[str, type[WorkflowCompleted | JobCompleted | Ping]]] = {
     "job-completed": JobCompleted,
     "ping": Ping,
 }
+_DRIFT: Final = DriftLog()
+"""The drift of all deliveries of this process, so that each kind of it is logged once."""
 
 
 def read_event(content: bytes, header_type: str | None) -> Event:
-    """The event of a body. `header_type` is the type in the header, for a body without a type."""
+    """The event of a body. `header_type` is the type in the header, for a body without a type.
+
+    A field that does not fit is unavailable. An object of which nothing fits is an unknown event.
+    """
     data = _object(content)
     type_in_body = data.get("type")
     kind = type_in_body if isinstance(type_in_body, str) else (header_type or "") if type_in_body is None else ""
-    model = _MODELS.get(kind)
-    if model is not None:
-        return _read(model, content if type_in_body is not None else to_json({**data, "type": kind}), content, kind)
+    event: WorkflowCompleted | JobCompleted | Ping | Build | None = None
     build: object = data.get("payload")
-    if type_in_body is None and isinstance(build, dict) and "build_num" in build:
-        return _read_build(cast("dict[str, Any]", build), content)
+    if model := _MODELS.get(kind):
+        event = _read(model, data | {"type": kind}, kind)
+    elif type_in_body is None and isinstance(build, dict) and "build_num" in build:
+        event = _read_build(cast("dict[str, Any]", build))
+    if event is not None:
+        return event
     identity = data.get("id")
     return UnknownEvent(kind, identity if isinstance(identity, str) else None, data)
 
@@ -53,29 +63,35 @@ def _object(content: bytes) -> dict[str, Any]:
     else:
         fault = "is JSON, but not an object"
     if not isinstance(data, dict):
-        raise _decode_error(f"The body of the delivery {fault}.", content)
+        raise DecodeError(f"The body of the delivery {fault}.", body=content)
     return cast("dict[str, Any]", data)
 
 
-def _read(model: type[M], content: bytes, body: bytes, kind: str) -> M:
+def read_object(model: type[M], data: dict[str, Any], operation: str) -> M:
+    """Data as a model; a field that does not fit is unavailable."""
     try:
-        return model.model_validate_json(content)
+        return model.model_validate_json(to_json(data))
     except ValidationError as error:
-        # The error quotes the input, so it is not chained.
-        details = error.errors(include_input=False, include_url=False)
-    field = readable_place(details[0]["loc"])
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    where = f"field {field}: " if field else ""
-    raise _decode_error(
-        f"The delivery ({kind}) does not fit {model.__name__}: {where}{details[0]['msg']}{more}.", body, field
-    )
+        read, _ = read_fields(model, data, error, operation, secret=False)
+    return cast("M", read)
 
 
-def _read_build(build: dict[str, Any], body: bytes) -> Build:
+def _read(model: type[M], data: dict[str, Any], operation: str) -> M | None:
+    """A delivery as an event; None if nothing of it fits but its type."""
+    event = read_object(model, data, operation)
+    if event.mismatches and names_read(event) <= {"type"}:
+        return None
+    _DRIFT.note(operation, with_kinds(event.mismatches))
+    if _DRIFT.looks_for_unknown:
+        _DRIFT.note(operation, unknown_in(event))
+    return event
+
+
+def _read_build(build: dict[str, Any]) -> Build | None:
     from circleci_sdk.v1.models import Build, BuildDetails
 
     model = BuildDetails if isinstance(build.get("steps"), list) else Build
-    return _read(model, to_json(_modern(build)), body, "v1 notification")
+    return _read(model, _modern(build), "v1 notification")
 
 
 def _modern(build: dict[str, Any]) -> dict[str, Any]:
@@ -90,7 +106,7 @@ def _modern(build: dict[str, Any]) -> dict[str, Any]:
 
 
 def _dated(value: object) -> object:
-    """Dates of commits in the current format. In old notifications they may be empty, or seconds since 1970."""
+    """Dates of commits in the current format. In old notifications they may be seconds since 1970."""
     if not isinstance(value, dict):
         return value
     known = cast("dict[str, Any]", value)
@@ -98,12 +114,6 @@ def _dated(value: object) -> object:
 
 
 def _date(value: object) -> object:
-    if value == "":
-        return None
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 10:
         return datetime.fromtimestamp(int(value), UTC).isoformat()
     return value
-
-
-def _decode_error(message: str, body: bytes, field: str = "") -> DecodeError:
-    return DecodeError(message, field=field, body=body)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CallError, InvalidArgumentError, NotFoundError
 
 if TYPE_CHECKING:
@@ -130,8 +131,15 @@ async def _only_one(circleci: AsyncCircleCI, scope_id: str, url: str) -> Webhook
 
 
 async def _at(circleci: AsyncCircleCI, scope_id: str, url: str) -> list[Webhook]:
-    found = [webhook async for webhook in circleci.v2.webhooks.list(scope_id=scope_id) if webhook.url == url]
-    return sorted(found, key=lambda webhook: (webhook.created_at, webhook.id))
+    """The webhooks for the URL, oldest first; those of an unavailable age come last."""
+    listed = circleci.v2.webhooks.list(scope_id=scope_id)
+    found = [webhook async for webhook in listed if if_available(lambda one: one.url, webhook) == url]
+    return sorted(found, key=_age)
+
+
+def _age(webhook: Webhook) -> tuple[bool, float, str]:
+    created_at = if_available(lambda: webhook.created_at)
+    return created_at is None, created_at.timestamp() if created_at else 0.0, webhook.id
 
 
 async def _delete(circleci: AsyncCircleCI, webhook: Webhook) -> None:

@@ -12,7 +12,7 @@ from circleci_sdk._public import public
 @public("circleci_sdk.webhooks")
 @dataclass(frozen=True, slots=True)
 class UnknownEvent:
-    """A delivery of a type that this version of the package does not know.
+    """A delivery of a type that this version of the package does not know, or of which no field is readable.
 
     Attributes:
         type: the type in the body; without one the header `circleci-event-type`; else empty.

@@ -73,11 +73,13 @@ def parse(
 
     Returns:
         A `WorkflowCompleted`, `JobCompleted` or `Ping`; a `v1.models.Build` for a notification of CircleCI 1.0
-        (`notify:`); an `UnknownEvent` for types that this version of the package does not know.
+        (`notify:`); an `UnknownEvent` for types that this version of the package does not know. A field that does not
+        fit is in the `mismatches` of the event and raises `FieldUnavailableError` when it is read; an event of which
+        nothing fits is an `UnknownEvent`.
 
     Raises:
         SignatureError: the signature is missing, malformed or wrong, or the body is larger than `max_body`.
-        DecodeError: the body is not a JSON object, or does not fit the type of its event.
+        DecodeError: the body is not a JSON object.
         InvalidArgumentError: the body is not bytes, or the secret is empty.
     """
     if secret is not None:

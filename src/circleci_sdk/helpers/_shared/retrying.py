@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from circleci_sdk._core.errors import CircleCIError, RateLimitError, ServerError, StatusError, TransportError
+from circleci_sdk._core.errors import (
+    CircleCIError,
+    DecodeError,
+    FieldUnavailableError,
+    PaginationError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+    TransportError,
+)
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -21,6 +30,15 @@ def is_transient(error: CircleCIError) -> bool:
     if isinstance(error, StatusError) and error.status == 408:
         return True
     return isinstance(error, ServerError | TransportError | RateLimitError)
+
+
+def may_pass(error: CircleCIError) -> bool:
+    """Whether the same read may succeed at the next look of a long wait.
+
+    In addition to transient errors: a response that cannot be used, such as the page of a proxy, or one without a
+    field that the wait needs.
+    """
+    return is_transient(error) or isinstance(error, DecodeError | FieldUnavailableError | PaginationError)
 
 
 def backoff(error: CircleCIError, failures: int, chance: float) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -115,6 +116,8 @@ class Artifacts:
         Raises:
             InvalidArgumentError: An argument is invalid; an artifact has a name that leads out of `dest` or that
                 Windows reserves, or two have the same one. Nothing was downloaded. `match` can leave them out.
+            FieldUnavailableError: The path, index or URL of an artifact is unavailable. Nothing was downloaded. `match`
+                can leave it out.
             FileExistsError: A file exists and `overwrite` is False.
             NotFoundError: The job is missing or hidden, or an artifact has expired; no part of its file is left.
             RequestTimeoutError: The timeout has passed. Complete files stay.
@@ -208,6 +211,7 @@ class Artifacts:
         Raises:
             InvalidArgumentError: An argument is invalid.
             NotFoundError: The project is missing, or hidden from this token.
+            FieldUnavailableError: An id or number that the search needs is unavailable in a response.
 
         Calls `v2.pipelines.list_for_project`, then for each pipeline `v2.pipelines.list_workflows`, with `job` also
         `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job.
@@ -297,12 +301,12 @@ async def _find(
     seen = 0
     async for pipeline in v2.pipelines.list_for_project(project_slug, branch=branch):
         for candidate in pick_workflows(await v2.pipelines.list_workflows(pipeline.id).collect(), workflow):
-            if job is UNSET and status is not UNSET and candidate.status != status:
+            if job is UNSET and not _has_status(candidate, status):
                 continue
             jobs = [
                 one
                 for one in await v2.workflows.list_jobs(candidate.id).collect()
-                if job is UNSET or (one.name == job and (status is UNSET or one.status == status))
+                if job is UNSET or (if_available(lambda it: it.name, one) == job and _has_status(one, status))
             ]
             if job is UNSET or jobs:
                 return LatestArtifacts(pipeline, candidate, tuple(await _list_artifacts(v2, project_slug, jobs)))
@@ -310,6 +314,11 @@ async def _find(
         if seen >= max_pipelines:
             break
     return None
+
+
+def _has_status(one: Workflow | WorkflowJob, wanted: str | Unset) -> bool:
+    """Whether it has the wanted status. An unavailable status is none of them, least of all `success`."""
+    return wanted is UNSET or if_available(lambda: str(one.status)) == wanted
 
 
 async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob]) -> list[JobArtifacts]:

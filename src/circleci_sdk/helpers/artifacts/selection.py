@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.files import safe_parts
@@ -22,16 +24,18 @@ Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
 def plan(method: str, items: Iterable[tuple[Artifact, Path]]) -> list[tuple[Artifact, Path]]:
     """The path of each artifact; `items` are artifacts, each with the folder that it goes to.
 
-    Raises `InvalidArgumentError` for unsafe names and for two artifacts with one path.
+    Raises `InvalidArgumentError` for unsafe names and for two artifacts with one path, `FieldUnavailableError` for an
+    artifact without a path, index or URL.
     """
     taken: dict[str, Artifact] = {}
     planned: list[tuple[Artifact, Path]] = []
     for artifact, folder in items:
+        url = artifact.url  # read before any download, also where it is not compared
         path = folder.joinpath(str(artifact.node_index), *safe_parts(artifact.path))
         other = taken.setdefault(os.path.normcase(path), artifact)
         if other is artifact:
             planned.append((artifact, path))
-        elif other.url != artifact.url:
+        elif other.url != url:
             raise InvalidArgumentError(
                 f"{method}: {other.path!r} and {artifact.path!r} have the same path on disk, {path}. "
                 "Leave one of them out with match=."
@@ -73,6 +77,18 @@ def is_compressed(name: str) -> bool:
 
 
 def pick_workflows(workflows: Sequence[Workflow], name: str | Unset) -> list[Workflow]:
-    """The workflows of this name, or all but setup workflows; newest first."""
-    chosen = [one for one in workflows if (one.tag != "setup" if name is UNSET else one.name == name)]
-    return sorted(chosen, key=lambda one: one.created_at, reverse=True)
+    """The workflows of this name, or all but setup workflows; newest first, and last those of an unavailable age."""
+    chosen = [one for one in workflows if (_tag_of(one) != "setup" if name is UNSET else _name_of(one) == name)]
+    return sorted(chosen, key=_created_at, reverse=True)
+
+
+def _tag_of(workflow: Workflow) -> str | None:
+    return if_available(lambda: workflow.tag)
+
+
+def _name_of(workflow: Workflow) -> str | None:
+    return if_available(lambda: workflow.name)
+
+
+def _created_at(workflow: Workflow) -> datetime:
+    return if_available(lambda: workflow.created_at) or datetime.min.replace(tzinfo=UTC)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from circleci_sdk._core.errors import NotFoundError
+from circleci_sdk._core.available import if_available
+from circleci_sdk._core.errors import FieldUnavailableError, InvalidArgumentError, NotFoundError
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2
@@ -18,72 +21,106 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import JobTest, Pipeline, Workflow, WorkflowJob
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 class ContentReader:
     """Reads the content of several pipelines level by level, so that one concurrency limit holds for all."""
 
-    def __init__(self, caller: Caller, include: frozenset[str], concurrency: int) -> None:
+    def __init__(self, caller: Caller, project_slug: str, include: frozenset[str], concurrency: int) -> None:
         self._caller = caller
         self._v2 = V2(caller)
+        self._project_slug = project_slug
         self._include = include
         self._concurrency = concurrency
         self.expired: dict[str, int] = {}
+        self.unavailable: dict[str, int] = {}
 
     async def read(self, pipelines: list[Pipeline]) -> list[list[HistoryRecord]]:
         """The records of each pipeline, in order."""
-        workflows: list[list[Workflow]] = [[] for _ in pipelines]
-        jobs: dict[str, list[WorkflowJob]] = {}
-        tests: dict[str, list[JobTest]] = {}
         limit = self._concurrency
+        workflows: list[_Found[Pipeline, Workflow]] = [_Found(pipeline) for pipeline in pipelines]
         if self._include:
-            workflows = await map_concurrently(self._workflows, pipelines, limit=limit)
+            await map_concurrently(self._read_workflows, workflows, limit=limit)
+        jobs: list[_Found[Workflow, WorkflowJob]] = [_Found(one) for found in workflows for one in found.children]
         if self._include & {"jobs", "tests"}:
-            known = [one for listed in workflows for one in listed]
-            found = await map_concurrently(self._jobs, known, limit=limit)
-            jobs = {workflow.id: listed for workflow, listed in zip(known, found, strict=True)}
+            await map_concurrently(self._read_jobs, jobs, limit=limit)
+        # A rerun lists the jobs that it does not repeat. They are the same jobs, with the same tests.
+        each_job = [job for found in jobs for job in found.children]
+        tests: dict[object, _Found[WorkflowJob, JobTest]] = {_key(job): _Found(job) for job in each_job}
         if "tests" in self._include:
-            ran = list(
-                {job.id: job for listed in jobs.values() for job in listed if job.job_number is not None}.values()
-            )
-            read = await map_concurrently(self._tests, ran, limit=limit)
-            tests = {job.id: listed for job, listed in zip(ran, read, strict=True)}
-        return [
-            list(self._records(pipeline, listed, jobs, tests))
-            for pipeline, listed in zip(pipelines, workflows, strict=True)
-        ]
+            await map_concurrently(self._read_tests, list(tests.values()), limit=limit)
+        remaining = iter(jobs)
+        return [list(self._records(found, [next(remaining) for _ in found.children], tests)) for found in workflows]
 
-    async def _workflows(self, pipeline: Pipeline) -> list[Workflow]:
-        found = await self._unless_expired("workflows", self._v2.pipelines.list_workflows(pipeline.id))
-        return sorted(found, key=lambda one: one.created_at, reverse=True)
+    async def _read_workflows(self, found: _Found[Pipeline, Workflow]) -> None:
+        pipeline = found.parent
+        listed = await self._list("workflows", lambda: self._v2.pipelines.list_workflows(pipeline.id))
+        found.children = sorted(listed, key=_created_at, reverse=True)
 
-    async def _jobs(self, workflow: Workflow) -> list[WorkflowJob]:
-        return await self._unless_expired("jobs", self._v2.workflows.list_jobs(workflow.id))
+    async def _read_jobs(self, found: _Found[Workflow, WorkflowJob]) -> None:
+        workflow = found.parent
+        found.children = await self._list("jobs", lambda: self._v2.workflows.list_jobs(workflow.id))
 
-    async def _tests(self, job: WorkflowJob) -> list[JobTest]:
-        assert job.job_number is not None
-        return await self._unless_expired("tests", self._v2.jobs.list_tests(job.project_slug, job.job_number))
+    async def _read_tests(self, found: _Found[WorkflowJob, JobTest]) -> None:
+        job = found.parent
+        if if_available(lambda: job.job_number is None):
+            return
 
-    async def _unless_expired(self, kind: str, pager: AsyncPager[T]) -> list[T]:
+        def tests() -> AsyncPager[JobTest]:
+            slug = if_available(lambda: job.project_slug) or self._project_slug
+            return self._v2.jobs.list_tests(slug, cast("int", job.job_number))
+
+        found.children = await self._list("tests", tests)
+
+    async def _list(self, kind: str, pager: Callable[[], AsyncPager[T]]) -> list[T]:
+        """All items of a list; none, and counted, if it has expired or if what it belongs to has no usable id."""
         try:
-            return await retry_reads(self._caller, pager.collect)
+            items = pager()
+        except FieldUnavailableError:
+            return self._without(kind, self.unavailable)
+        try:
+            return await retry_reads(self._caller, items.collect)
         except NotFoundError:
-            self.expired[kind] = self.expired.get(kind, 0) + 1
-            return []
+            return self._without(kind, self.expired)
+        except InvalidArgumentError:  # an id that no request can hold, such as an empty one
+            return self._without(kind, self.unavailable)
+
+    def _without(self, kind: str, counts: dict[str, int]) -> list[Any]:
+        counts[kind] = counts.get(kind, 0) + 1
+        return []
 
     def _records(
         self,
-        pipeline: Pipeline,
-        workflows: list[Workflow],
-        jobs: dict[str, list[WorkflowJob]],
-        tests: dict[str, list[JobTest]],
+        workflows: _Found[Pipeline, Workflow],
+        jobs: list[_Found[Workflow, WorkflowJob]],
+        tests: Mapping[object, _Found[WorkflowJob, JobTest]],
     ) -> Iterable[HistoryRecord]:
+        pipeline = workflows.parent
         yield pipeline_record(pipeline)
-        for workflow in workflows:
+        for found in jobs:
             if "workflows" in self._include:
-                yield workflow_record(pipeline, workflow)
-            for job in jobs.get(workflow.id, ()):
+                yield workflow_record(pipeline, found.parent)
+            for job in found.children:
                 if "jobs" in self._include:
-                    yield job_record(pipeline, workflow, job)
-                for position, test in enumerate(tests.get(job.id, ())):
-                    yield test_record(pipeline, workflow, job, position, test)
+                    yield job_record(pipeline, found.parent, job)
+                for position, test in enumerate(tests[_key(job)].children):
+                    yield test_record(pipeline, found.parent, job, position, test)
+
+
+@dataclass(slots=True)
+class _Found(Generic[P, T]):
+    """What was read of one parent. Not by its id, which may be unavailable."""
+
+    parent: P
+    children: list[T] = field(default_factory=list[T])
+
+
+def _key(job: WorkflowJob) -> object:
+    """The id of a job; the job itself if that is unavailable."""
+    return if_available(lambda: job.id) or id(job)
+
+
+def _created_at(workflow: Workflow) -> datetime:
+    """The time of creation; before all others if it is unavailable."""
+    return if_available(lambda: workflow.created_at) or datetime.min.replace(tzinfo=UTC)

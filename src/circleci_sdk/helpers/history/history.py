@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import anyio
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
     BadRequestError,
     CallError,
@@ -116,9 +117,10 @@ class Records(AsyncIterator[HistoryRecord]):
         self._has_more = True
         self._page: deque[Pipeline] = deque()
         self._batches: deque[_Batch] = deque()
-        self._below = self._position.below
+        self._below = self._lowest = self._position.below
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._expired: dict[str, int] = {}
+        self._unavailable: dict[str, int] = {}
 
     @property
     def cursor(self) -> str:
@@ -134,9 +136,17 @@ class Records(AsyncIterator[HistoryRecord]):
         return dict(self._expired)
 
     @property
+    def unavailable(self) -> dict[str, int]:
+        """The number of lists that could not be read, since the id or number of what they belong to is unavailable.
+
+        By their content: `workflows`, `jobs`, `tests`.
+        """
+        return dict(self._unavailable)
+
+    @property
     def skipped(self) -> int:
-        """The number of expired parents, whose children are missing."""
-        return sum(self._expired.values())
+        """The number of lists that are missing: `expired` and `unavailable`."""
+        return sum(self._expired.values()) + sum(self._unavailable.values())
 
     def __aiter__(self) -> Records:
         return self
@@ -184,23 +194,39 @@ class Records(AsyncIterator[HistoryRecord]):
                 raise StopAsyncIteration
             await self._read_page(self._next)
         taken = list(self._page)[: self._query.concurrency]
-        reader = ContentReader(self._caller, self._query.include, self._query.concurrency)
+        query = self._query
+        reader = ContentReader(self._caller, query.project_slug, query.include, query.concurrency)
         found = await reader.read(taken)
-        for kind, count in reader.expired.items():
-            self._expired[kind] = self._expired.get(kind, 0) + count
+        for counts, more in ((self._expired, reader.expired), (self._unavailable, reader.unavailable)):
+            for kind, count in more.items():
+                counts[kind] = counts.get(kind, 0) + count
         for pipeline, records in zip(taken, found, strict=True):
             self._page.popleft()
-            self._batches.append(_Batch(deque(records), _Position(self._reading, pipeline.number)))
+            number = if_available(lambda one: one.number, pipeline)
+            self._lowest = self._lowest if number is None else number
+            self._batches.append(_Batch(deque(records), _Position(self._reading, self._lowest)))
 
     async def _read_page(self, token: str | None) -> None:
         page = await self._page_at(token)
         # Pages shift while pipelines are started, and then start with pipelines that were read before.
-        new = [one for one in page if one.id not in self._recent and (self._below is None or one.number < self._below)]
-        wanted = [one for one in new if self._query.since is None or one.created_at >= self._query.since]
-        self._recent.extend(one.id for one in new)
+        new = [one for one in page if self._is_new(one)]
+        wanted = [one for one in new if self._is_wanted(one)]
+        self._recent.extend(known for one in new if (known := if_available(lambda it: it.id, one)) is not None)
         self._page.extend(wanted)
         self._has_more = page.next is not None and len(wanted) == len(new)
         self._next = None if page.next is None else str(page.next)
+
+    def _is_new(self, pipeline: Pipeline) -> bool:
+        """Whether it was not yielded before. One that cannot be told is yielded, rather than lost."""
+        number = if_available(lambda: pipeline.number)
+        if self._below is not None and number is not None and number >= self._below:
+            return False
+        return if_available(lambda: pipeline.id) not in self._recent
+
+    def _is_wanted(self, pipeline: Pipeline) -> bool:
+        """Whether it is of the period; so is one whose time is unavailable."""
+        since, created_at = self._query.since, if_available(lambda: pipeline.created_at)
+        return since is None or created_at is None or created_at >= since
 
     async def _page_at(self, token: str | None) -> Page[Pipeline]:
         def read(start: str | None) -> AsyncPager[Pipeline]:
@@ -244,7 +270,8 @@ class History:
         """The pipelines of a project and their content as flat records: `async for record in ...`.
 
         Pipelines are newest first, each followed by its workflows, newest first; each workflow by its jobs, each job
-        by its tests. Expired lists (404) are skipped and counted.
+        by its tests. Expired lists (404) are skipped and counted. So are those of a parent whose id is unavailable; any
+        other unavailable field raises `FieldUnavailableError` where the record is used, and is None in `as_dict`.
 
         Args:
             project_slug: the project.

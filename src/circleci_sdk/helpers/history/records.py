@@ -1,30 +1,35 @@
-"""The records of a history: flat, each with the ids of its parents."""
+"""The records of a history: flat, each with the ids of its parents.
+
+A field that is unavailable in the response raises `FieldUnavailableError` here, and is None in `as_dict`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
+from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.partial import Partial, try_field
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from circleci_sdk.v2.models import JobTest, Pipeline, Workflow, WorkflowJob
+    from circleci_sdk.v2.models import JobTest, Pipeline, PipelineErrorDetail, Workflow, WorkflowJob
 
 
-class _Record:
+class _Record(Partial):
     """The base of all records."""
 
     __slots__ = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """The fields as plain values: str, int, float, bool, datetime and None."""
-        return asdict(cast("Any", self))
+        """The fields as plain values: str, int, float, bool, datetime and None. An unavailable field is None."""
+        return {**dict.fromkeys(self.__match_args__), **self._values()}
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PipelineRecord(_Record):
     """One pipeline. `errors` are the reasons why it could not be created, one on each line."""
 
@@ -45,7 +50,7 @@ class PipelineRecord(_Record):
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WorkflowRecord(_Record):
     """One workflow; a rerun is another workflow. `seconds` is None until it has ended."""
 
@@ -65,7 +70,7 @@ class WorkflowRecord(_Record):
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JobRecord(_Record):
     """One job or approval. `job_number` is None for approvals and for jobs that never started."""
 
@@ -87,7 +92,7 @@ class JobRecord(_Record):
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JobTestRecord(_Record):
     """The result of one test. `position` is its index among the results of its job, from 0."""
 
@@ -120,59 +125,62 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
     """The record of a pipeline."""
-    vcs = pipeline.vcs
     return PipelineRecord(
-        pipeline.project_slug,
-        pipeline.id,
-        pipeline.number,
-        str(pipeline.state),
-        pipeline.created_at,
-        pipeline.updated_at,
-        str(pipeline.trigger.type),
-        pipeline.trigger.actor.login,
-        vcs.branch if vcs else None,
-        vcs.tag if vcs else None,
-        vcs.revision if vcs else None,
-        vcs.commit.subject if vcs and vcs.commit else None,
-        "\n".join(error.message for error in pipeline.errors),
+        try_field(lambda: pipeline.project_slug),
+        try_field(lambda: pipeline.id),
+        try_field(lambda: pipeline.number),
+        try_field(lambda: str(pipeline.state)),
+        try_field(lambda: pipeline.created_at),
+        try_field(lambda: pipeline.updated_at),
+        try_field(lambda: str(pipeline.trigger.type)),
+        if_available(lambda: pipeline.trigger.actor.login),  # older responses have no actor
+        try_field(lambda: pipeline.vcs.branch if pipeline.vcs else None),
+        try_field(lambda: pipeline.vcs.tag if pipeline.vcs else None),
+        try_field(lambda: pipeline.vcs.revision if pipeline.vcs else None),
+        try_field(lambda: pipeline.vcs.commit.subject if pipeline.vcs and pipeline.vcs.commit else None),
+        try_field(lambda: "\n".join(_message(error) for error in pipeline.errors)),
     )
+
+
+def _message(error: PipelineErrorDetail) -> str:
+    return or_unknown(lambda: error.message)
 
 
 def workflow_record(pipeline: Pipeline, workflow: Workflow) -> WorkflowRecord:
     """The record of a workflow of this pipeline."""
     return WorkflowRecord(
-        pipeline.project_slug,
-        pipeline.id,
-        pipeline.number,
-        workflow.id,
-        workflow.name,
-        str(workflow.status),
-        None if workflow.tag is None else str(workflow.tag),
-        workflow.created_at,
-        workflow.stopped_at,
-        _seconds(workflow.created_at, workflow.stopped_at),
-        workflow.started_by,
-        workflow.canceled_by,
+        try_field(lambda: pipeline.project_slug),
+        try_field(lambda: pipeline.id),
+        try_field(lambda: pipeline.number),
+        try_field(lambda: workflow.id),
+        try_field(lambda: workflow.name),
+        try_field(lambda: str(workflow.status)),
+        try_field(lambda: None if workflow.tag is None else str(workflow.tag)),
+        try_field(lambda: workflow.created_at),
+        try_field(lambda: workflow.stopped_at),
+        try_field(lambda: _seconds(workflow.created_at, workflow.stopped_at)),
+        try_field(lambda: workflow.started_by),
+        try_field(lambda: workflow.canceled_by),
     )
 
 
 def job_record(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob) -> JobRecord:
     """The record of a job of this workflow."""
     return JobRecord(
-        pipeline.project_slug,
-        pipeline.id,
-        pipeline.number,
-        workflow.id,
-        workflow.name,
-        job.id,
-        job.name,
-        job.job_number,
-        str(job.type),
-        str(job.status),
-        job.started_at,
-        job.stopped_at,
-        _seconds(job.started_at, job.stopped_at),
-        job.approved_by,
+        try_field(lambda: pipeline.project_slug),
+        try_field(lambda: pipeline.id),
+        try_field(lambda: pipeline.number),
+        try_field(lambda: workflow.id),
+        try_field(lambda: workflow.name),
+        try_field(lambda: job.id),
+        try_field(lambda: job.name),
+        try_field(lambda: job.job_number),
+        try_field(lambda: str(job.type)),
+        try_field(lambda: str(job.status)),
+        try_field(lambda: job.started_at),
+        try_field(lambda: job.stopped_at),
+        try_field(lambda: _seconds(job.started_at, job.stopped_at)),
+        try_field(lambda: job.approved_by),
     )
 
 
@@ -180,21 +188,20 @@ def test_record(
     pipeline: Pipeline, workflow: Workflow, job: WorkflowJob, position: int, test: JobTest
 ) -> JobTestRecord:
     """The record of the test at this position among those of this job."""
-    assert job.job_number is not None
     return JobTestRecord(
-        pipeline.project_slug,
-        pipeline.id,
-        pipeline.number,
-        workflow.id,
-        workflow.name,
-        job.id,
-        job.name,
-        job.job_number,
+        try_field(lambda: pipeline.project_slug),
+        try_field(lambda: pipeline.id),
+        try_field(lambda: pipeline.number),
+        try_field(lambda: workflow.id),
+        try_field(lambda: workflow.name),
+        try_field(lambda: job.id),
+        try_field(lambda: job.name),
+        try_field(lambda: cast("int", job.job_number)),
         position,
-        test.name,
-        test.classname,
-        test.file,
-        test.result,
-        test.run_time,
-        test.message,
+        try_field(lambda: test.name),
+        try_field(lambda: test.classname),
+        try_field(lambda: test.file),
+        try_field(lambda: test.result),
+        try_field(lambda: test.run_time),
+        try_field(lambda: test.message),
     )

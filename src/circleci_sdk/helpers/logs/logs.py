@@ -9,15 +9,18 @@ API v2 has no logs; v1.1 has signed links to a storage provider, which never rec
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.arguments import check_count, check_project_slug, check_timeout
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v1._client import V1
 
@@ -30,14 +33,14 @@ if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.helpers._downloads.download import Download, Renew
-    from circleci_sdk.v1.models import BuildAction, BuildDetails
+    from circleci_sdk.v1.models import BuildAction, BuildDetails, BuildStep
 
 _FAILED: Final = frozenset({"failed", "timedout", "canceled", "cancelled", "infrastructure_fail", "terminated-unknown"})
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class Step:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step(Partial):
     """One step in one of the parallel runs of a job.
 
     Attributes:
@@ -45,7 +48,8 @@ class Step:
         number: its position, from 0; the same step has the same number in all parallel runs.
         index: the parallel run, from 0.
         status: such as `success`, `failed`, `running`, `canceled` or `timedout`.
-        is_failed: whether it failed, timed out, was canceled, or had an infrastructure failure.
+        is_failed: whether it failed, timed out, was canceled, or had an infrastructure failure; also for a step whose
+            status is unavailable.
         exit_code: of its command; None without a command and for commands that were terminated.
         timed_out: whether it exceeded its run time or its time without output.
         infrastructure_failed: whether the infrastructure of CircleCI failed; `status` may be `success` all the same.
@@ -155,7 +159,7 @@ class Logs:
             NotFoundError: the job does not exist, or is hidden from this token.
         """
         slug = check_project_slug("logs.steps", project_slug)
-        return steps_of(await self._build(slug, job_number), slug)
+        return steps_of(await self._build(slug, job_number), slug, job_number)
 
     async def failed(
         self,
@@ -186,7 +190,7 @@ class Logs:
         check_count("logs.failed", "concurrency", concurrency)
         check_timeout("logs.failed", timeout)
         slug = check_project_slug("logs.failed", project_slug)
-        failed = [step for step in steps_of(await self._build(slug, job_number), slug) if step.is_failed]
+        failed = [step for step in steps_of(await self._build(slug, job_number), slug, job_number) if step.is_failed]
         return await map_concurrently(partial(self._try_to_read, tail, timeout), failed, limit=concurrency)
 
     async def read(self, step: Step, *, tail: int | None = None, timeout: float | None = 300.0) -> StepLog:
@@ -227,8 +231,9 @@ class Logs:
     def _renewal_of(self, step: Step) -> Renew:
         async def renew() -> str:
             for other in await self.steps(step.project_slug, step.job_number):
-                if (other.number, other.index, other.name) == (step.number, step.index, step.name) and other.url:
-                    return other.url
+                url = if_available(lambda one: one.url, other)
+                if url and _identity(other) == _identity(step):
+                    return url
             assert step.url is not None
             return step.url
 
@@ -244,34 +249,70 @@ class Logs:
         return await retry_reads(self._caller, lambda: self._v1.builds.get(project_slug, job_number))
 
 
-def steps_of(build: BuildDetails, project_slug: str) -> list[Step]:
-    """The steps of a build, by parallel run, in order."""
+def steps_of(build: BuildDetails, project_slug: str, job_number: int) -> list[Step]:
+    """The steps of a build, by parallel run, in order. Raises `FieldUnavailableError` for a build without steps."""
     steps = [
-        _step_of(action, step.name, number if action.step is None else action.step, project_slug, build.build_num)
+        _step_of(step, action, (number, index), project_slug, job_number)
         for number, step in enumerate(build.steps)
-        for action in step.actions or ()
+        for index, action in enumerate(_actions_of(step))
     ]
     return sorted(steps, key=lambda step: (step.index, step.number))
 
 
-def _step_of(action: BuildAction, name: str | None, number: int, project_slug: str, job_number: int) -> Step:
-    flagged = (action.failed, action.timedout, action.canceled, action.infrastructure_fail)
-    code = action.exit_code
+def _actions_of(step: BuildStep) -> list[Callable[[], BuildAction]]:
+    """The parallel runs of a step, each behind a function, which raises if the list is unavailable."""
+    known = if_available(lambda: step.actions or [])
+    if known is None:
+        return [lambda: (step.actions or [])[0]]
+    return [partial(_itself, action) for action in known]
+
+
+def _itself(action: BuildAction) -> BuildAction:
+    return action
+
+
+def _identity(step: Step) -> tuple[int, int, str | None]:
+    return step.number, step.index, if_available(lambda: step.name)
+
+
+def _step_of(
+    step: BuildStep, action: Callable[[], BuildAction], position: tuple[int, int], project_slug: str, job_number: int
+) -> Step:
+    """A step. `position` is its place in the lists, in case that its `number` or its `index` is missing."""
+    number, index = if_available(lambda: action().step), if_available(lambda: action().index)
     return Step(
-        name=name or action.name,
-        number=number,
-        index=action.index,
-        status=action.status,
-        is_failed=action.status in _FAILED or any(flagged) or (bool(code) and action.status != "success"),
-        exit_code=code,
-        timed_out=action.status == "timedout" or bool(action.timedout),
-        infrastructure_failed=action.status == "infrastructure_fail" or bool(action.infrastructure_fail),
-        is_background=bool(action.background),
-        command=action.bash_command,
-        started_at=action.start_time,
-        seconds=None if action.run_time_millis is None else action.run_time_millis / 1000,
-        has_output=bool(action.output_url),
+        name=try_field(lambda: if_available(lambda: step.name) or action().name),
+        number=position[0] if number is None else number,
+        index=position[1] if index is None else index,
+        status=try_field(lambda: action().status),
+        is_failed=_is_failed(action),
+        exit_code=try_field(lambda: action().exit_code),
+        timed_out=try_field(lambda: action().status == "timedout" or bool(action().timedout)),
+        infrastructure_failed=try_field(
+            lambda: action().status == "infrastructure_fail" or bool(action().infrastructure_fail)
+        ),
+        is_background=try_field(lambda: bool(action().background)),
+        command=try_field(lambda: action().bash_command),
+        started_at=try_field(lambda: action().start_time),
+        seconds=try_field(lambda: _seconds(action().run_time_millis)),
+        has_output=try_field(lambda: bool(action().output_url)),
         project_slug=project_slug,
         job_number=job_number,
-        url=action.output_url or None,
+        url=try_field(lambda: action().output_url or None),
     )
+
+
+def _seconds(millis: int | None) -> float | None:
+    return None if millis is None else millis / 1000
+
+
+def _is_failed(action: Callable[[], BuildAction]) -> bool:
+    """Whether a step has failed, by what is available. Without a status it counts as failed, never as a success."""
+    status, code = if_available(lambda: action().status), if_available(lambda: action().exit_code)
+    flagged = (
+        if_available(lambda: action().failed),
+        if_available(lambda: action().timedout),
+        if_available(lambda: action().canceled),
+        if_available(lambda: action().infrastructure_fail),
+    )
+    return status is None or status in _FAILED or any(flagged) or (bool(code) and status != "success")

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text, got
 
-from .state import WORKFLOW_FAILED
+from .facts import label
+from .state import WORKFLOW_FAILED, approval_id
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import PipelineDefinition
@@ -85,7 +87,7 @@ def check_revision(revision: object) -> str:
 
 def choose_definition(project_slug: str, definitions: Sequence[PipelineDefinition]) -> str:
     """The id of the only definition. None or several are rejected with a list."""
-    usable = [(one.id, one.name or "unnamed") for one in definitions if one.id]
+    usable = [(one.id, if_available(lambda it: it.name or "", one) or "unnamed") for one in definitions if one.id]
     if len(usable) == 1:
         return usable[0][0]
     if not usable:
@@ -121,7 +123,7 @@ def choose_workflow(workflows: Iterable[RunWorkflow], wanted: str | None, *, fai
     """The workflow to rerun: the requested one, else the only one that matches."""
     existing = tuple(workflows)
     if wanted is not None:
-        matching = [one for one in existing if wanted in (one.id, one.name)]
+        matching = [one for one in existing if wanted in _names_of(one)]
         problem = f"no workflow {wanted!r}"
     else:
         matching = [one for one in existing if not failed_only or one.status in WORKFLOW_FAILED]
@@ -130,7 +132,7 @@ def choose_workflow(workflows: Iterable[RunWorkflow], wanted: str | None, *, fai
         return matching[0]
     if matching:
         problem = "several workflows match; pass workflow="
-    listed = ", ".join(f"{one.name} ({one.status})" for one in existing) or "none"
+    listed = ", ".join(f"{label(one)} ({one.status})" for one in existing) or "none"
     raise InvalidArgumentError(f"run.rerun: {problem}. Workflows: {listed}.")
 
 
@@ -142,17 +144,22 @@ def choose_jobs(jobs: Mapping[str, Sequence[RunJob]], wanted: Sequence[str]) -> 
     matching = [(workflow, ids) for workflow, those in jobs.items() if (ids := _ids_of(those, wanted)) is not None]
     if len(matching) == 1:
         return matching[0]
-    listed = ", ".join(f"{job.workflow_name}/{job.name}" for those in jobs.values() for job in those) or "none"
+    listed = ", ".join(label(job) for those in jobs.values() for job in those) or "none"
     problem = (
         "several workflows have these jobs; pass workflow=" if matching else f"no workflow has {', '.join(wanted)}"
     )
     raise InvalidArgumentError(f"run.rerun: {problem}. Jobs: {listed}.")
 
 
+def _names_of(one: RunJob | RunWorkflow) -> tuple[str | None, ...]:
+    """The id and the name by which a user may call it, as far as they are available."""
+    return if_available(lambda: one.id), if_available(lambda: one.name)
+
+
 def _ids_of(jobs: Sequence[RunJob], wanted: Sequence[str]) -> list[str] | None:
     ids: dict[str, None] = {}
     for name in wanted:
-        matching = [job.id for job in jobs if name in (job.id, job.name)]
+        matching = [job.id for job in jobs if name in _names_of(job)]
         if not matching:
             return None
         ids |= dict.fromkeys(matching)
@@ -167,12 +174,12 @@ def choose_approval(jobs: Iterable[RunJob], wanted: str | Unset) -> RunJob:
     if wanted is UNSET:
         matching = pending
     else:
-        named = [job for job in approvals if wanted in (job.id, job.name, job.approval_request_id)]
+        named = [job for job in approvals if wanted in (*_names_of(job), approval_id(job))]
         pending_named = [job for job in named if job.status == "on_hold"]
         matching = pending_named or [job for job in named if job.status == "success"]
     if len(matching) == 1:
         return matching[0]
-    listed = ", ".join(f"{job.workflow_name}/{job.name} ({job.status})" for job in approvals) or "none"
+    listed = ", ".join(f"{label(job)} ({job.status})" for job in approvals) or "none"
     if wanted is UNSET:
         problem = "several approvals are pending; pass job=" if matching else "no approval is pending"
     else:

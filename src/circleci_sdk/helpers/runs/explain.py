@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_timeout
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers.logs.logs import Logs
 from circleci_sdk.v2._client import V2
@@ -28,9 +30,9 @@ _PASSED: Final = frozenset({"success", "skipped", "passed", "ok", "pass"})
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class FailedTest:
-    """A test that failed.
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FailedTest(Partial):
+    """A test that failed, or whose result is unavailable.
 
     `times_flaked` counts how often it failed and passed on the same commit: 0 for never, None if CircleCI reported
     nothing. `seconds` is its run time.
@@ -75,17 +77,20 @@ async def explain_jobs(
     check_count(method, "concurrency", concurrency)
     check_timeout(method, timeout)
     reader = _Reader(caller, tail, timeout)
-    ran = [job for job in failed_jobs if job.number is not None]
-    reads: list[Callable[[], Awaitable[None]]] = [
-        *(partial(reader.read_logs, job) for job in ran),
-        *(partial(reader.read_tests, job) for job in ran),
-    ]
+    ran = [(job, number) for job in failed_jobs if (number := if_available(lambda one: one.number, job)) is not None]
+    reads: list[Callable[[], Awaitable[None]]] = []
+    for job, number in ran:
+        slug = if_available(lambda one: one.project_slug, job) or project_slug
+        if slug is not None:
+            reads += [partial(reader.read_logs, job, slug, number), partial(reader.read_tests, job, slug, number)]
     if ran and project_slug:
         reads.append(partial(reader.read_flaky, project_slug))
     with anyio.move_on_after(timeout):
         await map_concurrently(lambda read: read(), reads, limit=concurrency)
     late = f"not read within {timeout:g} s" if timeout is not None else ""
-    jobs = tuple(reader.job(job, late if job.number is not None else "") for job in failed_jobs)
+    jobs = tuple(
+        reader.job(job, late if if_available(lambda one: one.number, job) is not None else "") for job in failed_jobs
+    )
     return jobs, tuple(reader.problems)
 
 
@@ -98,61 +103,73 @@ class _Reader:
         self._output = Logs(caller)
         self._tail = tail
         self._timeout = timeout
-        self._logs: dict[str, tuple[StepLog, ...] | str] = {}
-        self._tests: dict[str, tuple[JobTest, ...] | str] = {}
+        self._logs: dict[RunJob, tuple[StepLog, ...] | str] = {}
+        self._tests: dict[RunJob, tuple[JobTest, ...] | str] = {}
         self._flaky: Mapping[tuple[str, str], int] | None = None
         self.problems: list[str] = []
 
-    async def read_logs(self, job: RunJob) -> None:
-        assert job.number is not None
+    async def read_logs(self, job: RunJob, project_slug: str, number: int) -> None:
         try:
             logs = await self._output.failed(
-                job.project_slug, job.number, tail=self._tail, timeout=self._timeout, concurrency=1
+                project_slug, number, tail=self._tail, timeout=self._timeout, concurrency=1
             )
         except CircleCIError as error:
-            self._logs[job.id] = f"no logs: {error}"
+            self._logs[job] = f"no logs: {error}"
         else:
-            self._logs[job.id] = tuple(logs)
+            self._logs[job] = tuple(logs)
 
-    async def read_tests(self, job: RunJob) -> None:
-        assert job.number is not None
+    async def read_tests(self, job: RunJob, project_slug: str, number: int) -> None:
         try:
-            self._tests[job.id] = tuple(await retry_reads(self._caller, partial(self._failing, job, job.number)))
+            self._tests[job] = tuple(await retry_reads(self._caller, partial(self._failing, project_slug, number)))
         except CircleCIError as error:
-            self._tests[job.id] = f"no test results: {error}"
+            self._tests[job] = f"no test results: {error}"
 
-    async def _failing(self, job: RunJob, number: int) -> list[JobTest]:
-        tests = self._v2.jobs.list_tests(job.project_slug, number)
-        return [test async for test in tests if test.result.lower() not in _PASSED]
+    async def _failing(self, project_slug: str, number: int) -> list[JobTest]:
+        """The tests that are not known to have passed."""
+        tests = self._v2.jobs.list_tests(project_slug, number)
+        return [test async for test in tests if if_available(lambda one: one.result.lower(), test) not in _PASSED]
 
     async def read_flaky(self, project_slug: str) -> None:
         insights = self._v2.insights
         try:
             found = await retry_reads(self._caller, lambda: insights.get_flaky_tests(project_slug))
+            self._flaky = _times_flaked(found.flaky_tests)
         except CircleCIError as error:
             self.problems.append(f"flaky tests unknown: {error}")
-        else:
-            self._flaky = _times_flaked(found.flaky_tests)
 
     def job(self, job: RunJob, late: str) -> JobExplanation:
         """Everything that was read of one job."""
-        logs = self._logs.get(job.id, f"no logs: {late}" if late else ())
-        tests = self._tests.get(job.id, f"no test results: {late}" if late else ())
+        logs = self._logs.get(job, f"no logs: {late}" if late else ())
+        tests = self._tests.get(job, f"no test results: {late}" if late else ())
         problems = [part for part in (logs, tests) if isinstance(part, str)]
         read = () if isinstance(logs, str) else logs
-        problems += [f"no output of step {log.step.name}: {log.problem}" for log in read if log.problem]
+        problems += [f"no output of step {_name_of(log)}: {log.problem}" for log in read if log.problem]
+        if not job.is_approval and not hasattr(job, "number"):
+            problems.append("no logs and no test results: the number of the job is unavailable")
         failed = () if isinstance(tests, str) else tuple(self._failed_test(test) for test in tests)
         return JobExplanation(job, read, failed, tuple(problems))
 
     def _failed_test(self, test: JobTest) -> FailedTest:
-        times = None if self._flaky is None else self._flaky.get((test.classname, test.name), 0)
-        return FailedTest(test.name, test.classname, test.file, test.message or "", test.run_time, times)
+        flaky = self._flaky
+        return FailedTest(
+            try_field(lambda: test.name),
+            try_field(lambda: test.classname),
+            try_field(lambda: test.file),
+            try_field(lambda: test.message or ""),
+            try_field(lambda: test.run_time),
+            if_available(lambda: None if flaky is None else flaky.get((test.classname, test.name), 0)),
+        )
+
+
+def _name_of(log: StepLog) -> str:
+    return or_unknown(lambda: log.step.name)
 
 
 def _times_flaked(tests: Iterable[FlakyTest]) -> dict[tuple[str, str], int]:
     """How often each test was flaky, over all jobs, by class and name."""
     times: dict[tuple[str, str], int] = {}
     for test in tests:
-        key = (test.classname or "", test.test_name)
-        times[key] = times.get(key, 0) + max(1, test.times_flaked)
+        key = if_available(lambda one: (one.classname or "", one.test_name), test)
+        if key is not None:
+            times[key] = times.get(key, 0) + max(1, if_available(lambda one: one.times_flaked, test) or 0)
     return times

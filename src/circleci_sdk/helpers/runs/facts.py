@@ -1,12 +1,19 @@
-"""The parts of a run as frozen data: its pipeline, workflows and jobs, and the events of each."""
+"""The parts of a run as frozen data: its pipeline, workflows and jobs, and the events of each.
+
+A field that is unavailable in the response is unavailable here. The exceptions are statuses, states and types: an
+unavailable one is the unknown value `UnknownStr("unknown")`. So it is never final, and never a success.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from circleci_sdk._core.available import if_available, or_unknown
+from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.partial import Partial, known, try_field
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -14,12 +21,14 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import (
         JobStatus,
         Pipeline,
+        PipelineErrorDetail,
         PipelineState,
         Workflow,
         WorkflowJob,
         WorkflowJobType,
         WorkflowStatus,
     )
+
 
 RunStatus: TypeAlias = Literal[
     "pending",
@@ -42,8 +51,8 @@ continues; an `on_hold` run continues after an approval. `errored`: the pipeline
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class RunPipeline:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunPipeline(Partial):
     """The pipeline of a run. `errors` are the reasons why it could not be created."""
 
     id: str
@@ -55,8 +64,8 @@ class RunPipeline:
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class RunWorkflow:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunWorkflow(Partial):
     """One workflow of a run; a rerun is another workflow of the same name.
 
     `auto_reruns_left` is the number of automatic reruns that may still follow.
@@ -73,8 +82,8 @@ class RunWorkflow:
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class RunJob:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunJob(Partial):
     """One job of a workflow, or an approval in it.
 
     `number` is None for approvals and for jobs that never started. `approval_request_id` is the id for
@@ -163,45 +172,64 @@ RunEvent: TypeAlias = PipelineEvent | WorkflowEvent | JobEvent | ApprovalEvent
 """An item of `Run.watch`. All events have `status` and `previous`."""
 
 
-def pipeline_of(pipeline: Pipeline, app: str) -> RunPipeline:
-    """The facts of a pipeline; `app` is the origin of the web app."""
+def label(part: RunWorkflow | RunJob) -> str:
+    """The name of a workflow, or of a job with its workflow, for messages; `unknown` for an unavailable name."""
+    name = or_unknown(lambda: part.name)
+    return name if isinstance(part, RunWorkflow) else f"{or_unknown(lambda: part.workflow_name)}/{name}"
+
+
+def pipeline_of(pipeline: Pipeline, pipeline_id: str, app: str) -> RunPipeline:
+    """The facts of the pipeline with this id; `app` is the origin of the web app."""
     return RunPipeline(
-        pipeline.id,
-        pipeline.number,
-        pipeline.project_slug,
-        pipeline.state,
-        tuple(error.message for error in pipeline.errors),
-        pipeline_url(app, pipeline.project_slug, pipeline.number),
+        if_available(lambda: pipeline.id) or pipeline_id,
+        try_field(lambda: pipeline.number),
+        try_field(lambda: pipeline.project_slug),
+        known(lambda: pipeline.state),
+        tuple(_message(error) for error in if_available(lambda: pipeline.errors) or ()),
+        try_field(lambda: pipeline_url(app, pipeline.project_slug, pipeline.number)),
     )
+
+
+def _message(error: PipelineErrorDetail) -> str:
+    return or_unknown(lambda: error.message)
 
 
 def workflow_of(workflow: Workflow, pipeline: RunPipeline) -> RunWorkflow:
-    """The facts of a workflow of this pipeline."""
+    """The facts of a workflow of this pipeline. Raises `FieldUnavailableError` without an id, which it needs."""
+    identity = workflow.id
+    if not identity:
+        raise _without_id()
     return RunWorkflow(
-        workflow.id,
-        workflow.name,
-        workflow.status,
-        workflow.tag == "setup",
-        workflow.created_at,
-        workflow.stopped_at,
-        max(0, (workflow.max_auto_reruns or 0) - (workflow.auto_rerun_number or 0)),
-        f"{pipeline.url}/workflows/{workflow.id}",
+        identity,
+        try_field(lambda: workflow.name),
+        known(lambda: workflow.status),
+        if_available(lambda: workflow.tag) == "setup",
+        try_field(lambda: workflow.created_at),
+        try_field(lambda: workflow.stopped_at),
+        try_field(lambda: max(0, (workflow.max_auto_reruns or 0) - (workflow.auto_rerun_number or 0))),
+        try_field(lambda: f"{pipeline.url}/workflows/{identity}"),
     )
+
+
+def _without_id() -> FieldUnavailableError:
+    operation, place, expected = "v2.pipelines.list_workflows", "items.*.id", "non-empty string"
+    message = f"{operation}: {place}: expected a non-empty string, received an empty one."
+    return FieldUnavailableError(message, operation=operation, place=place, expected=expected, received="string")
 
 
 def job_of(job: WorkflowJob, workflow: RunWorkflow) -> RunJob:
     """The facts of a job of this workflow."""
     return RunJob(
-        job.id,
-        job.name,
-        job.status,
-        job.type,
-        job.job_number,
+        try_field(lambda: job.id),
+        try_field(lambda: job.name),
+        known(lambda: job.status),
+        known(lambda: job.type),
+        try_field(lambda: job.job_number),
         workflow.id,
-        workflow.name,
-        job.project_slug,
-        job.approval_request_id,
-        job.started_at,
-        job.stopped_at,
-        workflow.url if job.job_number is None else f"{workflow.url}/jobs/{job.job_number}",
+        try_field(lambda: workflow.name),
+        try_field(lambda: job.project_slug),
+        try_field(lambda: job.approval_request_id),
+        try_field(lambda: job.started_at),
+        try_field(lambda: job.stopped_at),
+        try_field(lambda: workflow.url if job.job_number is None else f"{workflow.url}/jobs/{job.job_number}"),
     )

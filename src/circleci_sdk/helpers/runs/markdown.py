@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk.helpers.logs.step_output import readable
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def format_report(
 
 def _format_job(explanation: JobExplanation, lines: int) -> list[str]:
     job = explanation.job
-    parts = ["", f"### {_link(f'{job.workflow_name} / {job.name}', job.url)}: {job.status}"]
+    name = f"{or_unknown(lambda: job.workflow_name)} / {or_unknown(lambda: job.name)}"
+    parts = ["", f"### {_link(name, if_available(lambda: job.url))}: {job.status}"]
     if explanation.tests:
         parts += ["", f"Failing tests: {len(explanation.tests)}", ""]
         parts += [_format_test(test) for test in explanation.tests]
@@ -52,21 +54,23 @@ def _format_job(explanation: JobExplanation, lines: int) -> list[str]:
 
 def _step_title(log: StepLog) -> str:
     step = log.step
-    facts = [step.status if step.status != "success" else "failed"]
-    if step.exit_code is not None:
-        facts.append(f"exit code {step.exit_code}")
-    if step.infrastructure_failed:
+    status = or_unknown(lambda: step.status)
+    facts = [status if status != "success" else "failed"]
+    exit_code = if_available(lambda: step.exit_code)
+    if exit_code is not None:
+        facts.append(f"exit code {exit_code}")
+    if if_available(lambda: step.infrastructure_failed):
         facts.append("infrastructure failure")
     if step.index:
         facts.append(f"parallel run {step.index}")
-    return f"Step **{_inline(step.name)}**: {', '.join(facts)}"
+    return f"Step **{_inline(or_unknown(lambda: step.name))}**: {', '.join(facts)}"
 
 
 def _format_test(test: FailedTest) -> str:
-    name = f"{test.classname}.{test.name}" if test.classname else test.name
+    classname, name = if_available(lambda: test.classname), or_unknown(lambda: test.name)
     flaky = f" (known to be flaky, {test.times_flaked} times)" if test.is_flaky else ""
-    first = readable(test.message).strip().partition("\n")[0][:300]
-    return f"* {_code(name)}{flaky}{f': {_inline(first)}' if first else ''}"
+    first = readable(if_available(lambda: test.message) or "").strip().partition("\n")[0][:300]
+    return f"* {_code(f'{classname}.{name}' if classname else name)}{flaky}{f': {_inline(first)}' if first else ''}"
 
 
 def _link(text: str, url: str | None) -> str:

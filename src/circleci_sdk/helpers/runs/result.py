@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
 
+from .facts import label
 from .state import JOB_FAILED, Assessment, RunState, current_workflows, jobs_of, waiting_approvals
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
+    from circleci_sdk._core.errors import RequestOutcome
 
     from .explain import JobExplanation
     from .facts import RunJob, RunStatus, RunWorkflow
@@ -73,11 +76,11 @@ class RunResult:
 
     def describe(self) -> str:
         """One sentence: the run, its status, and the jobs or workflows that caused it."""
-        parts = [*self.errors, *(f"{job.workflow_name}/{job.name}: {job.status}" for job in self.failed_jobs)]
+        parts = [*self.errors, *(f"{label(job)}: {job.status}" for job in self.failed_jobs)]
         if not self.is_over:
-            parts += [f"{job.workflow_name}/{job.name} waits for approval" for job in self.approvals]
+            parts += [f"{label(job)} waits for approval" for job in self.approvals]
         if not self.is_over or not parts:
-            parts += [f"{one.name}: {one.status}" for one in self.workflows if one.status != "success"]
+            parts += [f"{label(one)}: {one.status}" for one in self.workflows if one.status != "success"]
         shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
         where = f" {self.url}" if self.url else ""
         return f"{_name_of(self)}: {self.status}{f' ({shown})' if shown else ''}{where}"
@@ -170,13 +173,18 @@ class RunTimeoutError(_RunError, TimeoutError):
 
 @public("circleci_sdk")
 class RunSkippedError(CircleCIError):
-    """The API accepted the trigger and started nothing; the message is the server's."""
+    """The API accepted the trigger and started nothing; the message is the server's.
+
+    `request_outcome` is `rejected`: see `CallError`.
+    """
+
+    request_outcome: RequestOutcome = "rejected"
 
 
 def _name_of(result: RunResult) -> str:
     if result.number is None:
         return f"Run {result.pipeline_id}"
-    return f"Run {result.number} of {result.project_slug}"
+    return f"Run {result.number} of {result.project_slug or 'unknown'}"
 
 
 def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Assessment) -> RunResult:
@@ -186,9 +194,9 @@ def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Ass
         assessment.status,
         assessment.over,
         pipeline_id,
-        pipeline.number if pipeline else None,
-        pipeline.project_slug if pipeline else None,
-        pipeline.url if pipeline else None,
+        if_available(lambda: pipeline.number) if pipeline else None,
+        if_available(lambda: pipeline.project_slug) if pipeline else None,
+        if_available(lambda: pipeline.url) if pipeline else None,
         pipeline.errors if pipeline else (),
         current_workflows(state),
         tuple(job for job in jobs if job.status in JOB_FAILED),

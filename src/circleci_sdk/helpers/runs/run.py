@@ -18,7 +18,7 @@ from circleci_sdk.helpers._shared.retrying import retry_reads
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
 from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflow_of
 from .result import RunFailedError, RunResult, RunTimeoutError, result_of
-from .state import WORKFLOW_ENDED, RunState, current_workflows, see_pipeline, see_workflows
+from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
 from .watcher import RunContext, Watcher, WatchTimeoutError
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class Run:
         self._context = context
         self._not_found_delay = not_found_delay
         self._awaited: set[str] = set()
+        self._before: list[frozenset[str]] = []
         self._approved: set[str] = set()
 
     def __repr__(self) -> str:
@@ -127,8 +128,11 @@ class Run:
         """Wait for the end of the run.
 
         A run ends with its current workflows: the newest of each name. A setup workflow alone is not the end, nor is a
-        status that this version does not know. A pipeline without workflows ten minutes after its creation has ended
-        as `not_run`.
+        status that this version does not know or that is unavailable. A pipeline without workflows ten minutes after
+        its creation has ended as `not_run`.
+
+        A response that cannot be used, or a workflow without an id, is read again at the next poll, like a 502: the
+        error is raised after 8 failures in a row that span at least 5 minutes.
 
         Args:
             timeout: seconds until it gives up, None for no limit.
@@ -205,7 +209,7 @@ class Run:
             if workflow.status not in WORKFLOW_ENDED or job is not UNSET:
                 jobs += await self._jobs_of(workflow)
         chosen = choose_approval(jobs, job)
-        key = chosen.approval_request_id or chosen.id
+        key = approval_id(chosen) or chosen.id
         if chosen.status == "on_hold" and key not in self._approved:
             await self._context.v2.workflows.approve(chosen.workflow_id, key)
             self._approved.add(key)
@@ -222,7 +226,8 @@ class Run:
     ) -> str | None:
         """Rerun a workflow, and return the id of the new workflow. `wait` then waits for the new one.
 
-        None if the API accepts the rerun without the id: read the workflows until the new one is listed.
+        None if the API accepts the rerun without a readable id. The request is not sent again; `wait` waits for a new
+        workflow all the same.
 
         Args:
             from_failed: only the jobs that failed and their dependents; excludes `jobs`.
@@ -238,9 +243,8 @@ class Run:
         Reads the workflows, with `jobs` also the jobs of each, then sends one rerun, never twice.
         """
         wanted = check_rerun(jobs, workflow, from_failed=from_failed, ssh=ssh, sparse_tree=sparse_tree)
-        from circleci_sdk.v2.models import MessageResponse
-
-        current = current_workflows(await self._read())
+        state = await self._read()
+        current = current_workflows(state)
         name = None if workflow is UNSET else str(workflow)
         workflows = self._context.v2.workflows
         if wanted is None:
@@ -253,10 +257,12 @@ class Run:
             response = await workflows.rerun(
                 chosen, jobs=ids, enable_ssh=ssh or UNSET, sparse_tree=sparse_tree or UNSET
             )
-        if isinstance(response, MessageResponse):
+        new = getattr(response, "workflow_id", None)
+        if not isinstance(new, str) or not new:
+            self._before.append(frozenset(state.workflows))
             return None
-        self._awaited.add(response.workflow_id)
-        return response.workflow_id
+        self._awaited.add(new)
+        return new
 
     async def cancel(self) -> tuple[str, ...]:
         """Cancel all workflows that have not ended, and return their ids.
@@ -278,6 +284,7 @@ class Run:
             every_job=every_job,
             approvals=approvals,
             awaited=self._awaited,
+            before=self._before,
             approved=self._approved,
         )
 
@@ -287,7 +294,7 @@ class Run:
     async def _read(self) -> RunState:
         """The current pipeline and all its workflows."""
         caller, v2 = self._context.caller, self._context.v2
-        pipeline = pipeline_of(await retry_reads(caller, lambda: v2.pipelines.get(self.id)), self._context.app)
+        pipeline = pipeline_of(await retry_reads(caller, lambda: v2.pipelines.get(self.id)), self.id, self._context.app)
         workflows = await retry_reads(caller, lambda: v2.pipelines.list_workflows(self.id).collect())
         state, _ = see_pipeline(RunState(), pipeline)
         return see_workflows(state, [workflow_of(one, pipeline) for one in workflows])[0]

@@ -15,13 +15,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
-from circleci_sdk._core.errors import ConfigError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.available import if_available
+from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_text
+from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_id, check_parameters, check_ref, check_revision, choose_definition
@@ -32,15 +35,15 @@ from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.v2.models import Pipeline
+    from circleci_sdk.v2.models import MessageResponse, Pipeline, PipelineCreation, Workflow
 
 CancelOutcome: TypeAlias = Literal["canceled", "already_over", "would_cancel"]
 """`canceled`; `already_over` if the workflow had ended meanwhile; `would_cancel` in a dry run."""
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class Cancellation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cancellation(Partial):
     """The effect of `Runs.cancel_redundant` on one workflow."""
 
     pipeline_id: str
@@ -87,6 +90,8 @@ class Runs:
 
         Raises:
             RunSkippedError: the server started nothing; the message is the server's.
+            DecodeError: the server processed the request, but the id of the new pipeline is unavailable; with
+                `request_outcome` `processed`. Do not start again: `find` or `latest` has the run.
             InvalidArgumentError: an argument is invalid, or the project has no definition or several (listed in the
                 message). Nothing was started.
 
@@ -113,11 +118,7 @@ class Runs:
                 config=PipelineRunConfig(**config) if config else UNSET,
                 parameters=parameters,
             )
-        from circleci_sdk.v2.models import MessageResponse
-
-        if isinstance(response, MessageResponse):
-            raise RunSkippedError(response.message)
-        return self._run(response.id, response.number, slug, NEW_PIPELINE_DELAY)
+        return self._run(_started(response), _int_in(response, "number"), slug, NEW_PIPELINE_DELAY)
 
     async def _only_definition(self, project_slug: str) -> str:
         v2 = self._v2
@@ -149,7 +150,7 @@ class Runs:
         branch: str | Unset = UNSET,
         max_pipelines: int = 100,
     ) -> Run | None:
-        """The newest run of a commit; None if no recent pipeline has this commit.
+        """The newest run of a commit; None if no recent pipeline is known to have this commit.
 
         Args:
             project_slug: the project, such as `gh/acme/web`.
@@ -170,7 +171,8 @@ class Runs:
         async def search() -> Pipeline | None:
             seen = 0
             async for pipeline in self._v2.pipelines.list_for_project(slug, branch=branch):
-                if pipeline.vcs is not None and pipeline.vcs.revision.lower().startswith(wanted):
+                revision = if_available(lambda one: one.vcs.revision if one.vcs else None, pipeline)
+                if revision is not None and revision.lower().startswith(wanted):
                     return pipeline
                 seen += 1
                 if seen == max_pipelines:
@@ -198,7 +200,11 @@ class Runs:
                 "is set. Use runs.attach with the id of a pipeline."
             )
         workflow = await retry_reads(self._caller, lambda: self._v2.workflows.get(workflow_id))
-        return self._run(workflow.pipeline_id, workflow.pipeline_number, workflow.project_slug)
+        return self._run(
+            workflow.pipeline_id,
+            if_available(lambda: workflow.pipeline_number),
+            if_available(lambda: workflow.project_slug),
+        )
 
     async def explain(
         self, result: RunResult, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0
@@ -242,24 +248,28 @@ class Runs:
         )
         done: list[Cancellation] = []
         for pipeline in _older_than_kept(found, kept):
-            for workflow_id, name in await self._unfinished(pipeline.id):
+            for workflow in await self._unfinished(pipeline.id):
                 if dry_run:
                     outcome: CancelOutcome = "would_cancel"
                 else:
-                    outcome = "canceled" if await cancel_workflow(self._v2, workflow_id) else "already_over"
-                done.append(Cancellation(pipeline.id, pipeline.number, workflow_id, name, outcome))
+                    outcome = "canceled" if await cancel_workflow(self._v2, workflow.id) else "already_over"
+                name = try_field(partial(_name_of, workflow))
+                done.append(Cancellation(pipeline.id, pipeline.number, workflow.id, name, outcome))
         return done
 
-    async def _unfinished(self, pipeline_id: str) -> list[tuple[str, str]]:
+    async def _unfinished(self, pipeline_id: str) -> list[Workflow]:
         pipelines = self._v2.pipelines
         try:
             workflows = await retry_reads(self._caller, lambda: pipelines.list_workflows(pipeline_id).collect())
         except NotFoundError:  # expired, so none of its workflows runs
             return []
-        return [(one.id, one.name) for one in workflows if one.status in ("running", "failing", "on_hold")]
+        running = ("running", "failing", "on_hold")
+        return [one for one in workflows if if_available(lambda it: it.status, one) in running]
 
     def _run_of(self, pipeline: Pipeline) -> Run:
-        return self._run(pipeline.id, pipeline.number, pipeline.project_slug)
+        return self._run(
+            pipeline.id, if_available(lambda: pipeline.number), if_available(lambda: pipeline.project_slug)
+        )
 
     def _run(
         self,
@@ -271,9 +281,36 @@ class Runs:
         return Run(self._context, pipeline_id, number, project_slug, not_found_delay)
 
 
+def _started(response: PipelineCreation | MessageResponse) -> str:
+    """The id of the new pipeline. Raises if there is none: `RunSkippedError` for a message alone."""
+    # By name: a response may be either object, or a part of it.
+    identity = getattr(response, "id", None)
+    if isinstance(identity, str) and identity:
+        return identity
+    message = getattr(response, "message", None)
+    if isinstance(message, str) and message and _int_in(response, "number") is None:
+        raise RunSkippedError(message)
+    facts = CallFacts("runs.start", "POST", "", retry_stop_reason="not_retryable", request_outcome="processed")
+    raise DecodeError(
+        "runs.start: the server processed the request, but the id of the new pipeline is unavailable in its response. "
+        "The request is not sent again. Find the run with runs.latest or runs.find.",
+        facts=facts,
+        field="id",
+    )
+
+
+def _int_in(response: object, name: str) -> int | None:
+    value = getattr(response, name, None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _name_of(workflow: Workflow) -> str:
+    return workflow.name
+
+
 def _older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[Pipeline]:
     if keep == "newest":
-        kept = next((one for one in pipelines if one.state != "errored"), None)
+        kept = next((one for one in pipelines if if_available(lambda it: it.state, one) != "errored"), None)
     else:
         kept = next((one for one in pipelines if one.id == keep), None)
         if kept is None:

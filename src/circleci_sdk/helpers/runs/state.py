@@ -2,13 +2,20 @@
 
 The observed state only grows. A pipeline, workflow or job that has ended stays ended, even if a stale response says
 otherwise later, so that no event is reported twice.
+
+An unavailable status is an unknown one: not ended, and no success. It never replaces a known status: the next response
+decides. Other unavailable fields make no success either: see where they are read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+
+from circleci_sdk._core.available import if_available
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
 from .facts import (
     ApprovalEvent,
@@ -23,8 +30,6 @@ from .facts import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from circleci_sdk._core.policy.rate_limit import RateLimit
 
 PIPELINE_STATES: Final = frozenset({"created", "errored", "setup-pending", "setup", "pending"})
@@ -50,6 +55,9 @@ JOBS_WINDOW: Final = 30.0
 FASTEST: Final = 1.0
 SLOW: Final = 20.0
 SLOWEST: Final = 60.0
+
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands for an unavailable time of creation in comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ Change = tuple[RunState, list[RunEvent]]
 def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
     """The state after a response about the pipeline, and the new events."""
     known = state.pipeline
-    if known is not None and (known.state == seen.state or known.state == "errored"):
+    if known is not None and (known.state == "errored" or seen.state in (known.state, UNAVAILABLE)):
         return state, []
     return replace(state, pipeline=seen), [PipelineEvent(seen, known.state if known else None)]
 
@@ -91,10 +99,12 @@ def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
     events: list[RunEvent] = []
     for workflow in seen:
         known = workflows.get(workflow.id)
-        if known is None or (known.status != workflow.status and known.status not in WORKFLOW_ENDED):
+        if known is None or (known.status not in WORKFLOW_ENDED and workflow.status not in (known.status, UNAVAILABLE)):
             workflows[workflow.id] = workflow
             events.append(WorkflowEvent(workflow, known.status if known else None))
-    return (replace(state, workflows=workflows), events) if events else (state, [])
+        elif workflow.status == known.status and workflow.is_complete and not known.is_complete:
+            workflows[workflow.id] = workflow
+    return replace(state, workflows=workflows), events
 
 
 def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> Change:
@@ -102,21 +112,27 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> 
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
     for job in seen:
-        known = jobs.get(job.id)
-        if known is None and (other := _elsewhere(state, job.id)) is not None and other.status == job.status:
-            jobs[job.id] = job
+        key = _identity(job)
+        known = jobs.get(key)
+        if known is None and (other := _elsewhere(state, key)) is not None and other.status == job.status:
+            jobs[key] = job
             continue
-        if known is not None and (known.status == job.status or known.status in JOB_ENDED):
+        if known is not None and (known.status in JOB_ENDED or job.status in (known.status, UNAVAILABLE)):
             continue
-        jobs[job.id] = job
+        jobs[key] = job
         previous = known.status if known else None
         events.append(ApprovalEvent(job, previous) if job.is_approval else JobEvent(job, previous))
     return replace(state, jobs={**state.jobs, workflow.id: jobs}), events
 
 
-def _elsewhere(state: RunState, job_id: str) -> RunJob | None:
+def _identity(job: RunJob) -> str:
+    """The id of a job; without one its workflow and its name, which no other job of the workflow has."""
+    return if_available(lambda: job.id) or f"{job.workflow_id}: {if_available(lambda: job.name)}"
+
+
+def _elsewhere(state: RunState, identity: str) -> RunJob | None:
     """The same job in another workflow: a rerun lists the jobs that it does not repeat."""
-    return next((jobs[job_id] for jobs in state.jobs.values() if job_id in jobs), None)
+    return next((jobs[identity] for jobs in state.jobs.values() if identity in jobs), None)
 
 
 def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:
@@ -130,9 +146,9 @@ def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:
             case PipelineEvent():
                 return (0,)
             case WorkflowEvent(workflow, previous):
-                return (1, workflow.created_at, workflow.id, 0 if previous is None else 2)
+                return (1, _begun(workflow), workflow.id, 0 if previous is None else 2)
             case JobEvent(job) | ApprovalEvent(job):
-                return (1, state.workflows[job.workflow_id].created_at, job.workflow_id, 1)
+                return (1, _begun(state.workflows[job.workflow_id]), job.workflow_id, 1)
 
     return sorted(events, key=position)
 
@@ -151,21 +167,32 @@ def mark_final(state: RunState, workflow: RunWorkflow, idle: float) -> RunState:
 
 
 def current_workflows(state: RunState) -> tuple[RunWorkflow, ...]:
-    """The current_workflows workflow of each name, in the order in which the names first appeared."""
-    chosen: dict[str, RunWorkflow] = {}
-    for workflow in state.workflows.values():
-        other = chosen.get(workflow.name)
+    """The newest workflow of each name, in the order in which the names first appeared.
+
+    A workflow whose name or time of creation is unavailable counts on its own: no rerun can be known to replace it.
+    """
+    chosen: dict[tuple[str, str], RunWorkflow] = {}
+    for workflow in sorted(state.workflows.values(), key=_begun):
+        group = _group(workflow)
+        other = chosen.get(group)
         if other is None or _age(workflow) > _age(other):
-            chosen[workflow.name] = workflow
-    names = dict.fromkeys(
-        workflow.name for workflow in sorted(state.workflows.values(), key=lambda one: one.created_at)
-    )
-    return tuple(chosen[name] for name in names)
+            chosen[group] = workflow
+    return tuple(chosen.values())
+
+
+def _group(workflow: RunWorkflow) -> tuple[str, str]:
+    """A key that is the same for a workflow and its reruns."""
+    name = if_available(lambda: workflow.name)
+    return ("id", workflow.id) if name is None or _begun(workflow) is _EARLIEST else ("name", name)
+
+
+def _begun(workflow: RunWorkflow) -> datetime:
+    return if_available(lambda: workflow.created_at) or _EARLIEST
 
 
 def _age(workflow: RunWorkflow) -> tuple[datetime, bool]:
     """A sort key: a rerun may start at the very time at which the first one ended."""
-    return workflow.created_at, workflow.status not in WORKFLOW_ENDED
+    return _begun(workflow), workflow.status not in WORKFLOW_ENDED
 
 
 def jobs_of(state: RunState) -> tuple[RunJob, ...]:
@@ -261,13 +288,23 @@ def _may_continue(state: RunState, pipeline: RunPipeline, current: tuple[RunWork
 
 
 def _lasted(current: tuple[RunWorkflow, ...]) -> float:
-    """Seconds from the start of the last workflow to the last end, by the clock of the API."""
-    begun = max(one.created_at for one in current)
-    return (max(one.stopped_at or one.created_at for one in current) - begun).total_seconds()
+    """Seconds from the start of the last workflow to the last end, by the clock of the API; 0 if unavailable."""
+    begun = max(_begun(one) for one in current)
+    ended = max(_ended(one) for one in current)
+    return 0.0 if begun is _EARLIEST else (ended - begun).total_seconds()
+
+
+def _ended(workflow: RunWorkflow) -> datetime:
+    return if_available(lambda: workflow.stopped_at) or _begun(workflow)
 
 
 def _reruns_itself(current: Iterable[RunWorkflow], idle: float) -> bool:
-    return idle < RERUN_WINDOW and any(one.status == "failed" and one.auto_reruns_left for one in current)
+    """Whether an automatic rerun may follow, also if the number of those that are left is unavailable."""
+    return idle < RERUN_WINDOW and any(one.status == "failed" and _may_rerun(one) for one in current)
+
+
+def _may_rerun(workflow: RunWorkflow) -> bool:
+    return if_available(lambda: workflow.auto_reruns_left) != 0
 
 
 def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: frozenset[str]) -> bool:
@@ -277,10 +314,12 @@ def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: froze
         if workflow.status != "on_hold":
             return False
         ids.add(workflow.id)
-    return any(
-        job.workflow_id in ids and (job.approval_request_id or job.id) not in approved
-        for job in waiting_approvals(state)
-    )
+    return any(job.workflow_id in ids and approval_id(job) not in approved for job in waiting_approvals(state))
+
+
+def approval_id(job: RunJob) -> str | None:
+    """The id for `v2.workflows.approve`; None if it is unavailable."""
+    return if_available(lambda: job.approval_request_id) or if_available(lambda: job.id)
 
 
 def _status_underway(current: Iterable[RunWorkflow]) -> RunStatus:

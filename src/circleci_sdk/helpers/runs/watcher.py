@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
-from circleci_sdk._core.errors import CircleCIError, NotFoundError
+from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotFoundError
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.session import logger
-from circleci_sdk.helpers._shared.retrying import backoff, is_transient
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE
+from circleci_sdk.helpers._shared.retrying import backoff, may_pass
 from circleci_sdk.v2._client import V2
 
-from .facts import RunEvent, RunWorkflow, job_of, pipeline_of, workflow_of
+from .facts import RunEvent, RunPipeline, RunWorkflow, job_of, pipeline_of, workflow_of
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
@@ -35,10 +37,11 @@ from .state import (
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
+    from circleci_sdk.v2.models import Workflow
 
 MAX_FAILURE_TIME: Final = 300.0
 MAX_CONSECUTIVE_FAILURES: Final = 8
-"""A watcher raises the error after this many consecutive failed polls that span at least this many seconds."""
+"""A watcher raises the error after this many consecutive failures of one read that span at least this many seconds."""
 NEW_PIPELINE_DELAY: Final = 60.0
 """Seconds for which the API may respond 404 for a pipeline that this client has just started."""
 OTHER_PIPELINE_DELAY: Final = 10.0
@@ -67,10 +70,10 @@ def context_of(caller: Caller) -> RunContext:
 class Watcher:
     """Polls a run until its end.
 
-    `not_found_delay` is the time in seconds
-    for which the pipeline may be unknown. `every_job` reads all jobs, for their events; otherwise only those that the
-    result contains. `approvals` reads the approvals when nothing else is in progress. `awaited` and `approved` are
-    shared with the `Run`: the reruns and approvals that it requested.
+    `not_found_delay` is the time in seconds for which the pipeline may be unknown. `every_job` reads all jobs, for
+    their events; otherwise only those that the result contains. `approvals` reads the approvals when nothing else is in
+    progress. `awaited` and `approved` are shared with the `Run`: the reruns and approvals that it requested. So is
+    `before`: for each rerun whose id is unknown, the workflows before it.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Watcher:
         every_job: bool,
         approvals: bool,
         awaited: set[str],
+        before: list[frozenset[str]],
         approved: set[str],
     ) -> None:
         self.state: RunState = RunState()
@@ -94,13 +98,15 @@ class Watcher:
         self._every_job = every_job
         self._approvals = approvals
         self._awaited = awaited
+        self._before = before
         self._approved = approved
         self._began = self._changed = self._clock.monotonic()
         self._deadline = None if timeout is None else self._began + timeout
         self._polls = 0
         self._calls = 1
-        self._failures = 0
-        self._failing_since: float | None = None
+        self._reading = ""
+        self._failing: dict[str, tuple[int, float]] = {}
+        self._is_complete = True
         self._not_found_since: float | None = None
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
@@ -109,9 +115,21 @@ class Watcher:
 
     @property
     def assessment(self) -> Assessment:
-        """The assessment of the run as far as it was observed."""
+        """The assessment of the run as far as it was observed.
+
+        While the list has a workflow without an id, whose state is unknown, the run is neither over nor held.
+        """
+        assessment = self._assess()
+        if self._is_complete:
+            return assessment
+        return Assessment("running" if assessment.over else assessment.status)
+
+    def _assess(self) -> Assessment:
         idle = self._clock.monotonic() - self._changed
-        return assess(self.state, idle=idle, awaited=frozenset(self._awaited), approved=frozenset(self._approved))
+        awaited = frozenset(self._awaited)
+        if any(self.state.workflows.keys() <= before for before in self._before):
+            awaited |= {""}  # no workflow has this id
+        return assess(self.state, idle=idle, awaited=awaited, approved=frozenset(self._approved))
 
     @property
     def is_done(self) -> bool:
@@ -174,13 +192,13 @@ class Watcher:
             if now - self._not_found_since > self._not_found_delay:
                 raise
         except CircleCIError as error:
-            if not is_transient(error):
+            if not may_pass(error):
                 raise
-            self._failures += 1
-            self._failing_since = now if self._failing_since is None else self._failing_since
-            if self._failures >= MAX_CONSECUTIVE_FAILURES and now - self._failing_since > MAX_FAILURE_TIME:
+            failures, since = self._failing.get(self._reading, (0, now))
+            self._failing[self._reading] = failures + 1, since
+            if failures + 1 >= MAX_CONSECUTIVE_FAILURES and now - since > MAX_FAILURE_TIME:
                 raise
-            self._retry_after = backoff(error, self._failures, self._clock.random())
+            self._retry_after = backoff(error, failures + 1, self._clock.random())
         else:
             self._not_found_since = None
 
@@ -196,29 +214,41 @@ class Watcher:
         v2, calls = self._context.v2, 0
         if wants_pipeline(self.state):
             calls += 1
-            seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._context.app)
+            self._reading = "pipeline"
+            seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._pipeline_id, self._context.app)
             self._check_status("pipeline", seen.state, PIPELINE_STATES)
             self._apply(see_pipeline(self.state, seen))
+            self._failing.pop("pipeline", None)
         pipeline = self.state.pipeline
         assert pipeline is not None
+        unidentified: list[FieldUnavailableError] = []
         if wants_workflows(self.state):
+            self._reading = "workflows"
             async for page in v2.pipelines.list_workflows(self._pipeline_id).pages():
                 calls += 1
-                workflows = [workflow_of(one, pipeline) for one in page]
+                workflows, errors = _workflows_of(page, pipeline)
+                unidentified += errors
                 for workflow in workflows:
                     self._check_status("workflow", workflow.status, WORKFLOW_STATUSES)
                 self._apply(see_workflows(self.state, workflows))
+        self._is_complete = not unidentified
+        if self._is_complete:
+            self._failing.pop("workflows", None)
         fresh: set[str] = set()
         while wanted := wanted_jobs(
-            self.state, self.assessment, every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
+            self.state, self._assess(), every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
         ):
             for workflow in wanted:
                 calls += await self._read_jobs(workflow)
                 fresh.add(workflow.id)
         self._calls = max(1, calls)
+        if unidentified:
+            self._reading = "workflows"
+            raise unidentified[0]
 
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
         calls = 0
+        self._reading = workflow.id
         try:
             async for page in self._context.v2.workflows.list_jobs(workflow.id).pages():
                 calls += 1
@@ -226,6 +256,7 @@ class Watcher:
                 for job in jobs:
                     self._check_status("job", job.status, JOB_STATUSES)
                 self._apply(see_jobs(self.state, workflow, jobs))
+            self._failing.pop(workflow.id, None)
         except NotFoundError:
             # The workflow may be too new, or may have expired before its pipeline.
             now = self._clock.monotonic()
@@ -236,14 +267,26 @@ class Watcher:
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
         self.state, events = change
-        self._failures = 0
-        self._failing_since = None
         if events:
             self._changed = self._clock.monotonic()
             self._new += events
 
     def _check_status(self, kind: str, status: str, known: frozenset[str]) -> None:
-        """Log a status that this version does not know, once for each run."""
-        if status not in known and status not in self._unknown_statuses:
+        """Log a status that this version does not know, once for each run. An unavailable one was logged as drift."""
+        if status not in known and status != UNAVAILABLE and status not in self._unknown_statuses:
             self._unknown_statuses.add(status)
             logger.warning("%s status %s is unknown to this version and is not treated as final", kind, status)
+
+
+def _workflows_of(
+    page: Iterable[Workflow], pipeline: RunPipeline
+) -> tuple[list[RunWorkflow], list[FieldUnavailableError]]:
+    """The workflows of a page, and the errors of those without an id, which cannot be followed."""
+    found: list[RunWorkflow] = []
+    errors: list[FieldUnavailableError] = []
+    for workflow in page:
+        try:
+            found.append(workflow_of(workflow, pipeline))
+        except FieldUnavailableError as error:
+            errors.append(error)
+    return found, errors

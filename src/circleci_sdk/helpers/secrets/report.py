@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from circleci_sdk._core.available import or_unknown
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.partial import Partial
 
 if TYPE_CHECKING:
     from circleci_sdk._core.errors import RequestOutcome
@@ -19,8 +21,8 @@ SecretOutcome: TypeAlias = Literal["set", "would_set", "missing", "failed"]
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class SecretTarget:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SecretTarget(Partial):
     """A context or a project. `id` is the id of the context or the slug of the project, `name` its name."""
 
     kind: SecretKind
@@ -28,7 +30,7 @@ class SecretTarget:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        return f"{self.kind} {or_unknown(lambda: self.name)}"
 
 
 @public("circleci_sdk.helpers")
@@ -96,8 +98,8 @@ class SecretReport:
 
 
 @public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True)
-class SecretInfo:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SecretInfo(Partial):
     """A variable that exists, without its value.
 
     For variables of projects the API reports no `updated_at`, and for some no `created_at`. `age` is the time since the

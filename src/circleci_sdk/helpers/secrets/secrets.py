@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -14,7 +15,7 @@ from circleci_sdk.helpers._shared.arguments import check_count, check_list, chec
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 from .targets import check_name, check_value
-from .work import Audit, OnResult, SecretJob, SecretWork, Variables
+from .work import Audit, Names, OnResult, SecretJob, SecretWork, Variables
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -133,8 +134,8 @@ class Secrets:
         found: Sequence[Variables]
         if not contexts and not projects and owner is not UNSET:
             audit = Audit(partial(work.all_targets, owner), work.variables)
-            targets = [info.target async for info in audit if info.variable == name]
-            found = [{name}] * len(targets)
+            targets = [info.target async for info in audit if if_available(lambda one: one.variable, info) == name]
+            found = [Names(frozenset({name}))] * len(targets)
         else:
             targets = await work.targets(contexts, projects, owner)
             found = await work.read(targets, limit=concurrency)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_text
 
@@ -37,12 +38,14 @@ def check_value(method: str, name: str, value: str | SecretStr) -> SecretStr:
 
 def slug_of(project: Project) -> str | None:
     """The v2 slug of a project of v1.1; None if it is unknown."""
-    if standalone := _STANDALONE.fullmatch(project.vcs_url):
+    url = if_available(lambda: project.vcs_url) or ""
+    if standalone := _STANDALONE.fullmatch(url):
         return f"circleci/{standalone[1]}/{standalone[2]}"
-    vcs = _HOSTS.get(project.vcs_type or "")
+    vcs = _HOSTS.get(if_available(lambda: project.vcs_type or "") or "")
     if vcs is None:
-        vcs = next((short for name, short in _HOSTS.items() if f"//{name}." in project.vcs_url), None)
-    return None if vcs is None else f"{vcs}/{project.username}/{project.reponame}"
+        vcs = next((short for name, short in _HOSTS.items() if f"//{name}." in url), None)
+    path = if_available(lambda: f"{project.username}/{project.reponame}")
+    return None if vcs is None or path is None else f"{vcs}/{path}"
 
 
 def belongs(project: str, org: str) -> bool:

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from uuid import UUID
 
+from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
     CallFacts,
     CircleCIError,
+    FieldUnavailableError,
     InvalidArgumentError,
     RateLimitError,
     RequestTimeoutError,
@@ -20,6 +22,7 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.organizations import org_id_of, org_slug_of
+from circleci_sdk.helpers._shared.partial import try_field
 from circleci_sdk.helpers._shared.retrying import backoff
 from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
@@ -33,10 +36,20 @@ if TYPE_CHECKING:
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.helpers._shared.deadline import TimedCaller
-    from circleci_sdk.v2.models import Context
+    from circleci_sdk.v2.models import Context, ContextEnvVar, ProjectEnvVar
 
 T = TypeVar("T")
-Variables: TypeAlias = set[str] | CircleCIError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names of the variables of a target. `gap` is the reason why there may be others, None for a full list."""
+
+    found: frozenset[str]
+    gap: CircleCIError | None = None
+
+
+Variables: TypeAlias = Names | CircleCIError | None
 """The variables of a target; the error if they could not be read; None if they were not read."""
 OnResult: TypeAlias = Callable[[SecretResult], None]
 """Called after each result."""
@@ -56,7 +69,11 @@ class SecretJob:
         """The result for a variable that is not written; None if it is to be written."""
         if isinstance(existing, CircleCIError):
             return SecretResult(target, name, "failed", None, existing)
-        existed = None if existing is None else name in existing
+        existed = existing is not None and name in existing.found
+        if not existed and (existing is None or existing.gap is not None):
+            if self.must_exist and existing is not None:
+                return SecretResult(target, name, "failed", None, existing.gap)
+            return SecretResult(target, name, "would_set", None) if self.dry_run else None
         if self.must_exist and not existed:
             return SecretResult(target, name, "missing", existed)
         return SecretResult(target, name, "would_set", existed) if self.dry_run else None
@@ -80,22 +97,26 @@ class SecretWork:
         check_list(method, "projects", projects)
         projects_given = [self._project(slug) for slug in projects]
         names = [str(one) for one in contexts if not is_id(one)]
-        known: dict[str, str] = {}
+        known: dict[str, Context] = {}
         if names:
             if org is UNSET:
                 raise InvalidArgumentError(f"{method}: contexts: {names[0]!r} is no id; context names require org=.")
-            known = {context.name: context.id async for context in await self._contexts_of(org)}
+            async for context in await self._contexts_of(org):
+                name = if_available(lambda one: one.name, context)
+                if name is not None:
+                    known[name] = context
             if unknown := [name for name in names if name not in known]:
                 raise InvalidArgumentError(
                     f"{method}: contexts: {org} has no context named {', '.join(map(repr, unknown))}."
                 )
-        targets = [SecretTarget("context", known.get(str(one), str(one)), str(one)) for one in contexts]
+        texts = [str(one) for one in contexts]
+        targets = [SecretTarget("context", known[text].id if text in known else text, text) for text in texts]
         targets += projects_given
         return list({(target.kind, target.id): target for target in targets}.values())
 
     async def all_targets(self, org: str, projects: Sequence[str | ProjectSlug] | Unset = UNSET) -> list[SecretTarget]:
         """All contexts of an organization, then these projects, or those of it that the user of the token follows."""
-        targets = [SecretTarget("context", one.id, one.name) async for one in await self._contexts_of(org)]
+        targets = [_target_of(one) async for one in await self._contexts_of(org)]
         if projects is UNSET:
             slug = await org_slug_of(self._v2, org)
             followed = {slug_of(one) async for one in self._v1.projects.list()}
@@ -117,23 +138,25 @@ class SecretWork:
         """The variables of a target."""
         now = datetime.fromtimestamp(self._caller.clock.time(), UTC)
         if target.kind == "context":
-            return [
-                SecretInfo(
-                    target, one.variable, one.created_at, one.updated_at, _since(one.updated_at or one.created_at, now)
-                )
-                async for one in self._v2.contexts.list_env_vars(target.id)
-            ]
-        return [
-            SecretInfo(target, one.name, one.created_at, None, _since(one.created_at, now))
-            async for one in self._v2.projects.list_env_vars(target.id)
-        ]
+            return [_info_of(target, one, now) async for one in self._v2.contexts.list_env_vars(target.id)]
+        return [_info_of_project(target, one, now) async for one in self._v2.projects.list_env_vars(target.id)]
+
+    async def _names(self, target: SecretTarget) -> Names:
+        """The names of the variables of a target."""
+        found: set[str] = set()
+        gap: CircleCIError | None = None
+        for info in await self.variables(target):
+            try:
+                found.add(info.variable)
+            except FieldUnavailableError as error:
+                gap = error
+        return Names(frozenset(found), gap)
 
     async def read(self, targets: Sequence[SecretTarget], *, limit: int) -> list[Variables]:
         """The names of the variables of each target, or its error."""
 
         async def read_one(target: SecretTarget) -> Variables:
-            found = await self._attempt(partial(self.variables, target))
-            return found if isinstance(found, CircleCIError) else {info.variable for info in found}
+            return await self._attempt(partial(self._names, target))
 
         return await map_concurrently(read_one, targets, limit=limit)
 
@@ -214,6 +237,30 @@ class Audit(AsyncIterator[SecretInfo]):
                 if self._on_error is None:
                     raise
                 self._on_error(target, error)
+
+
+def _target_of(context: Context) -> SecretTarget:
+    return SecretTarget("context", try_field(lambda: context.id), try_field(lambda: context.name))
+
+
+def _info_of(target: SecretTarget, one: ContextEnvVar, now: datetime) -> SecretInfo:
+    return SecretInfo(
+        target,
+        try_field(lambda: one.variable),
+        try_field(lambda: one.created_at),
+        try_field(lambda: one.updated_at),
+        try_field(lambda: _since(one.updated_at or one.created_at, now)),
+    )
+
+
+def _info_of_project(target: SecretTarget, one: ProjectEnvVar, now: datetime) -> SecretInfo:
+    return SecretInfo(
+        target,
+        try_field(lambda: one.name),
+        try_field(lambda: one.created_at),
+        None,
+        try_field(lambda: _since(one.created_at, now)),
+    )
 
 
 def _since(moment: datetime | None, now: datetime) -> timedelta | None:

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from circleci_sdk._core.errors import CallError, CallFacts, RateLimitError, RequestTimeoutError
+from circleci_sdk._core.available import if_available
+from circleci_sdk._core.errors import CallError, CallFacts, CircleCIError, RateLimitError, RequestTimeoutError
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of
-from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, is_transient, retry_reads
+from circleci_sdk.helpers._shared.partial import known
+from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, may_pass, retry_reads
 from circleci_sdk.v2._client import V2
 
 if TYPE_CHECKING:
@@ -79,8 +81,7 @@ class Exports:
                 number, url = item
 
                 async def renew() -> str:
-                    export = await exports.get(org_id, export_id)
-                    fresh = export.download_urls or []
+                    fresh = _links(await exports.get(org_id, export_id))
                     return fresh[number] if number < len(fresh) else url
 
                 file = download_of(
@@ -103,28 +104,30 @@ class Exports:
     ) -> tuple[str, list[str]]:
         exports = V2(caller).usage_exports
         export = await self._create(request, org_id, window, caller)
-        export_id = export.usage_export_job_id
-        if export_id is None:
+        export_id = if_available(lambda one: one.usage_export_job_id, export)
+        if not export_id:
             raise _failed(request.method, window, "the API returned no id of the new export")
         polls = failures = 0
         while True:
-            links = export.download_urls or []
+            links, state = _links(export), _state(export)
             if request.on_progress is not None:
-                request.on_progress(UsageProgress(window, export_id, export.state or "created", len(links)))
-            if export.state == "completed":
-                return export_id, links
-            if export.state == "failed":
-                raise _failed(request.method, window, export.error_reason or "the API gave no reason")
+                request.on_progress(UsageProgress(window, export_id, state, len(links)))
+            if state == "completed":
+                return export_id, export.download_urls or []
+            if state == "failed":
+                reason = if_available(lambda one: one.error_reason or "", export)
+                raise _failed(request.method, window, reason or "the API gave no reason")
             await self._sleep(request, poll_delay(polls), window, caller)
             polls += 1
             while True:
                 try:
                     export = await exports.get(org_id, export_id)
+                    _check_links(export)
                     failures = 0
                     break
-                except CallError as error:
+                except CircleCIError as error:
                     failures += 1
-                    if not is_transient(error) or failures == MAX_ATTEMPTS:
+                    if not may_pass(error) or failures == MAX_ATTEMPTS:
                         raise
                     pause = max(SHORTEST_POLL, backoff(error, failures, caller.clock.random()))
                 await self._sleep(request, pause, window, caller)
@@ -175,6 +178,21 @@ def request_delay(requested: deque[float], now: float) -> float:
     while requested and now - requested[0] >= 3600:
         requested.popleft()
     return 0.0 if len(requested) < EXPORTS_PER_HOUR else requested[-EXPORTS_PER_HOUR] + 3600 - now
+
+
+def _links(export: UsageExport) -> list[str]:
+    return if_available(lambda: export.download_urls) or []
+
+
+def _check_links(export: UsageExport) -> None:
+    """Raise `FieldUnavailableError` for a completed export whose links are unavailable: the next poll may have them."""
+    if _state(export) == "completed":
+        getattr(export, "download_urls")  # noqa: B009  # only read
+
+
+def _state(export: UsageExport) -> UsageExportState:
+    """The state; an unavailable one is an unknown one, so the export continues."""
+    return known(lambda: export.state or "created")
 
 
 def _failed(method: str, window: UsageWindow, why: str) -> CallError:

@@ -1,0 +1,116 @@
+"""Results with the gaps of the response: a field that is unavailable there is unavailable here.
+
+A result that is reported, but not needed for the work, must not end it:
+
+    RunJob(try_field(lambda: job.id), try_field(lambda: job.name), ...)
+
+builds the result, and `name` raises `FieldUnavailableError` where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
+
+from circleci_sdk._core.available import if_available
+from circleci_sdk._core.errors import FieldUnavailableError
+
+T = TypeVar("T")
+UNAVAILABLE: Final = "unknown"
+"""The value of an unavailable field with an open set of values."""
+
+
+class _Unavailable:
+    """Stands for an unavailable field between `try_field` and the constructor of a result."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: FieldUnavailableError) -> None:
+        self.error = error.with_traceback(None)
+
+
+def try_field(read: Callable[[], T]) -> T:
+    """The result of `read`, as an argument of a `Partial`, which raises the error of an unavailable field later."""
+    try:
+        return read()
+    except FieldUnavailableError as error:
+        return cast("T", _Unavailable(error))
+
+
+def known(read: Callable[[], T]) -> T:
+    """The result of `read`, which reads a field with an open set of values; of an unavailable field `UNAVAILABLE`.
+
+    So the status of a part is never missing, and an unavailable one counts like any that this version does not know.
+    """
+    value = if_available(read)
+    if value is not None:
+        return value
+    from circleci_sdk._core.serialization.model import UnknownStr
+
+    return cast("T", UnknownStr(UNAVAILABLE))
+
+
+class Partial:
+    """Base of results whose fields may be unavailable.
+
+    Subclasses are `dataclass(frozen=True, slots=True, eq=False, repr=False)`: the methods here know of gaps. An
+    unavailable field is an empty slot, so that the others cost nothing.
+    """
+
+    __slots__ = ("_errors",)
+    if TYPE_CHECKING:
+        __match_args__: ClassVar[tuple[str, ...]]
+
+    _errors: Mapping[str, FieldUnavailableError]
+
+    def __post_init__(self) -> None:
+        errors: dict[str, FieldUnavailableError] = {}
+        for name in self.__match_args__:
+            value = getattr(self, name)
+            if type(value) is _Unavailable:
+                errors[name] = value.error
+                object.__delattr__(self, name)
+        object.__setattr__(self, "_errors", errors)
+
+    if not TYPE_CHECKING:  # type checkers would accept any name
+
+        def __getattr__(self, name: str) -> Any:
+            error = None if name.startswith("_") else self._errors.get(name)
+            if error is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise copy(error)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all fields are available."""
+        return not self._errors
+
+    def _values(self) -> dict[str, Any]:
+        """The available fields by name."""
+        return {name: getattr(self, name) for name in self.__match_args__ if name not in self._errors}
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._values().items()))
+
+    def __repr__(self) -> str:
+        values = self._values()
+        shown = (one.name for one in fields(cast("Any", self)) if one.repr)
+        parts = (f"{name}={values[name]!r}" if name in values else f"{name}=<unavailable>" for name in shown)
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self._values(), dict(self._errors))
+
+
+def _restored(kind: type[T], values: Mapping[str, Any], errors: Mapping[str, FieldUnavailableError]) -> T:
+    made = kind.__new__(kind)
+    for name, value in {**values, "_errors": errors}.items():
+        object.__setattr__(made, name, value)
+    return made
