@@ -15,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 import circleci_sdk
-from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, Mismatch, Page
+from circleci_sdk import AsyncCircleCI, DecodeError, Drift, FieldUnavailableError, Mismatch, Page
 from tests.support import places
 from tests.support.calls import calls
 from tests.support.facts import Operation, operations
@@ -222,6 +222,20 @@ async def test_response_is_decoded_without_loss(client: AsyncCircleCI, api: Scri
         result, original = result.items, recording.items
     found = [difference.partition(":")[0] for difference in differences(original, dumped(result))]
     assert found == ([CHANGED[file][0]] if file in CHANGED else [])
+
+
+@pytest.mark.parametrize("file", [file for file, recording in RESPONSES.items() if recording.quality == "recorded"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_recorded_response_has_no_unknown_field_or_value(api: ScriptedServer, file: str) -> None:
+    recording = RESPONSES[file]
+    seen: list[Drift] = []
+    api.clear()
+    api.script([reply(recording.status or 200, json=recording.response)])
+
+    async with AsyncCircleCI("token", base_url=api.url, max_retries=0, on_drift=seen.append) as client:
+        await call(client, operation_of(recording))
+
+    assert [(drift.place, drift.kind) for drift in seen] == []
 
 
 @pytest.mark.parametrize("file", MISMATCHED)

@@ -243,5 +243,7 @@ class FollowResult(Model):
     """Older responses; see `following`."""
     following: bool | None = None
     """Older responses use `followed`."""
+    workflow: bool | None = None
+    """False in the only recorded response. Undocumented."""
     first_build: Build | None = None
     """The first build, if one was started; otherwise null."""

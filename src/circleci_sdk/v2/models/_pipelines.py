@@ -21,7 +21,7 @@ PipelineState = TypeAliasType(
 
 
 PipelineTriggerType = TypeAliasType(
-    "PipelineTriggerType", Literal["scheduled_pipeline", "explicit", "api", "webhook"] | UnknownStr
+    "PipelineTriggerType", Literal["scheduled_pipeline", "explicit", "api", "webhook", "schedule"] | UnknownStr
 )
 """Type of a trigger. Values such as `Decoupled Ingestion System` occur in responses too."""
 
