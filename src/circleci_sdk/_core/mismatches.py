@@ -102,8 +102,8 @@ class DriftLog:
                 self._report(drift, logging.DEBUG if kind.startswith("unknown") else logging.WARNING)
 
     def _report(self, drift: Drift, level: int) -> None:
-        what = (drift.operation, drift.place, drift.kind, drift.expected, drift.received)
-        logger.log(level, "%s: %s: %s: expected %s, received %s", *what)
+        what = (drift.operation, drift.place, drift.expected, drift.received)
+        logger.log(level, "%s: %s: expected %s, received %s", *what)
         if self._on_drift is not None:
             try:
                 self._on_drift(drift)

@@ -45,7 +45,7 @@ class Page(Generic[T_co]):
     extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
     mismatches: tuple[Mismatch, ...] = ()
     is_truncated: bool = False
-    _unread_next: tuple[str, Mismatch] | None = field(default=None, repr=False)
+    _unread_next: tuple[str, Mismatch] | None = field(default=None, init=False)
 
     if not TYPE_CHECKING:  # for type checkers every attribute that is not declared is an error
 
@@ -75,6 +75,13 @@ class Page(Generic[T_co]):
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         for name, value in state.items():
             object.__setattr__(self, name, value)
+
+
+def without_next(page: Page[T], operation: str, mismatch: Mismatch) -> Page[T]:
+    """The page, with a `next` that cannot be read."""
+    object.__delattr__(page, "next")
+    object.__setattr__(page, "_unread_next", (operation, mismatch))
+    return page
 
 
 def next_start(paging: Paging, start: Cursor | None, size: int | None, count: int, token: object) -> Cursor | None:

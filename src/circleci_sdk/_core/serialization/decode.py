@@ -10,7 +10,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from circleci_sdk._core.errors import DecodeError
-from circleci_sdk._core.pagination import Cursor, Page, next_start
+from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
 
 from .error_body import described, message_of
 
@@ -70,9 +70,7 @@ def decode_page(
     if mismatches:
         extras = {key: value for key, value in extras.items() if key != paging.items}
         if unread := [one for one in mismatches if one.place == paging.next]:
-            page = Page(items, None, extras, mismatches, _unread_next=(operation.label, unread[0]))
-            object.__delattr__(page, "next")
-            return page
+            return without_next(Page(items, None, extras, mismatches), operation.label, unread[0])
     token = getattr(read, paging.next)
     following = next_start(paging, start, size, len(items), token)
     return Page(items, following, extras, mismatches, is_truncated=bool(token) and following is None)
