@@ -54,8 +54,7 @@ async def test_mismatches_are_logged_once_per_operation_place_and_kind(
         Drift("v2.things.get", "created_at", "type", "timestamp or null", "string", 2),
     )
     assert logged(caplog) == [
-        ("WARNING", f"{one.operation}: {one.place}: expected {one.expected}, received {one.received}")
-        for one in seen
+        ("WARNING", f"{one.operation}: {one.place}: expected {one.expected}, received {one.received}") for one in seen
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading  # noqa: TID251  # nothing is awaited while the lock is held
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from inspect import iscoroutinefunction
@@ -78,6 +79,7 @@ class DriftLog:
             raise ConfigError("on_drift: expected a plain function, which takes a Drift.")
         self._on_drift = on_drift
         self._seen: dict[tuple[str, str, str], Drift] = {}
+        self._lock = threading.Lock()
 
     @property
     def seen(self) -> tuple[Drift, ...]:
@@ -94,14 +96,23 @@ class DriftLog:
         for kind, one in found:
             place = ".".join("*" if part.isdecimal() else part for part in one.place.split("."))
             drift = Drift(operation, place, kind, one.expected, one.received)
-            key = (operation, place, kind)
-            if known := self._seen.get(key):
+            if self._count(drift):
+                self._report(drift)
+
+    def _count(self, drift: Drift) -> bool:
+        """Whether it is seen for the first time."""
+        key = (drift.operation, drift.place, drift.kind)
+        with self._lock:  # the loops of several threads may share a client
+            known = self._seen.get(key)
+            if known is not None:
                 self._seen[key] = replace(known, count=known.count + 1)
             elif len(self._seen) < _REMEMBERED:
                 self._seen[key] = drift
-                self._report(drift, logging.DEBUG if kind.startswith("unknown") else logging.WARNING)
+                return True
+        return False
 
-    def _report(self, drift: Drift, level: int) -> None:
+    def _report(self, drift: Drift) -> None:
+        level = logging.DEBUG if drift.kind.startswith("unknown") else logging.WARNING
         what = (drift.operation, drift.place, drift.expected, drift.received)
         logger.log(level, "%s: %s: expected %s, received %s", *what)
         if self._on_drift is not None:
