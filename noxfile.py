@@ -103,7 +103,7 @@ def slow(session: nox.Session) -> None:
     """The tests that use sockets, with random pauses in all loops. Tests that depend on timing fail here."""
     session.install("-e", ".[testing]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
-    directories = [f"tests/{name}" for name in ("support", "helpers", "testing", "webhooks", "wire")]
+    directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
 
 
