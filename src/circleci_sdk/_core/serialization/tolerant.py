@@ -141,6 +141,8 @@ class _Reader:
             given.add(field.name)
             if len(self.found) > before and (has_choice(field.type) or _has_no_object(value)):
                 aside[field.name] = rest[key] = value
+                for one in models_in(field.type):
+                    one.model_rebuild()  # pydantic 2.12 cannot dump a model whose build is deferred among extra fields
             else:
                 values[field.name] = value
                 del rest[key]
