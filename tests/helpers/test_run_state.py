@@ -8,8 +8,9 @@ from typing import Any, get_args
 
 import pytest
 
-from circleci_sdk import RateLimit
+from circleci_sdk import FieldUnavailableError, RateLimit
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
+from circleci_sdk.helpers._shared.partial import try_field
 from circleci_sdk.helpers.runs.state import (
     JOB_STATUSES,
     JOBS_WINDOW,
@@ -340,3 +341,68 @@ def facts(age: float, **more: Any) -> dict[str, Any]:
 )
 def test_delays(facts: dict[str, Any], expected: float) -> None:
     assert next_delay(**facts) == pytest.approx(expected)
+
+
+# ---- unavailable fields ----
+
+
+def unavailable() -> Any:
+    raise FieldUnavailableError("a gap")
+
+
+GAP: Any = try_field(unavailable)
+
+
+def state_of(*workflows: RunWorkflow, of: str = "created") -> RunState:
+    state, _ = see_pipeline(RunState(), pipeline(of))
+    return see_workflows(state, workflows)[0]
+
+
+@pytest.mark.parametrize("status", ["success", "failed", "running"])
+def test_an_unavailable_status_is_never_the_end(status: str) -> None:
+    known, odd = workflow("a", status), workflow("b", "unknown")
+    for idle in (0.0, WORKFLOW_DELAY * 2):
+        assessment = assess(state_of(known, odd), idle=idle)
+        assert (assessment.over, assessment.status == "success") == (False, False)
+
+
+def test_an_unavailable_status_replaces_no_known_one() -> None:
+    state = state_of(workflow("a", "running"))
+    assert see_workflows(state, [workflow("a", "unknown")]) == (state, [])
+    assert see_pipeline(state, pipeline("unknown")) == (state, [])
+    of = workflow("a", "running")
+    state, events = see_jobs(state, of, [job("t", "running", of)])
+    assert len(events) == 1
+    assert see_jobs(state, of, [job("t", "unknown", of)])[1] == []
+
+
+@pytest.mark.parametrize("gap", ["name", "created_at"])
+@pytest.mark.parametrize(("first", "second"), [("failed", "success"), ("success", "failed")])
+def test_a_workflow_that_may_be_no_rerun_counts_on_its_own(gap: str, first: str, second: str) -> None:
+    state = state_of(workflow("a", first, 0), replace(workflow("a", second, 100), **{gap: GAP}))
+    assert len(current_workflows(state)) == 2
+    assert assess(state, idle=WORKFLOW_DELAY * 2) == Assessment("failed", over=True)
+
+
+def test_a_gap_is_filled_by_a_later_response_without_an_event() -> None:
+    state = state_of(replace(workflow("a", "running"), name=GAP))
+    state, events = see_workflows(state, [workflow("a", "running")])
+    assert events == []
+    assert state.workflows["a-0"].name == "a"
+
+
+def test_an_unavailable_number_of_reruns_leaves_time_for_one() -> None:
+    state = state_of(workflow("a", "failed", auto_reruns_left=GAP))
+    assert not assess(state, idle=RERUN_WINDOW - 1).over
+    assert assess(state, idle=RERUN_WINDOW + 1) == Assessment("failed", over=True)
+
+
+def test_jobs_without_an_id_are_told_apart_by_their_names() -> None:
+    of = workflow("a", "running")
+    state = state_of(of)
+    jobs = [job(name, "running", of, id=GAP) for name in ("one", "two")]
+    state, events = see_jobs(state, of, jobs)
+    assert [event.job.name for event in events if isinstance(event, JobEvent)] == ["one", "two"]
+    assert see_jobs(state, of, jobs)[1] == []
+    _, events = see_jobs(state, of, [job("two", "success", of, id=GAP)])
+    assert [event.status for event in events] == ["success"]

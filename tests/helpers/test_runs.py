@@ -14,6 +14,8 @@ import pytest
 from circleci_sdk import (
     AsyncCircleCI,
     ConfigError,
+    DecodeError,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
@@ -133,6 +135,37 @@ async def test_start_says_why_nothing_was_started(server: ScriptedServer) -> Non
         with pytest.raises(RunSkippedError, match=r"^Pipeline skipped: \[ci skip\]$") as caught:
             await circleci.runs.start(SLUG)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_a_message_in_place_of_a_pipeline_means_that_nothing_was_started(
+    server: ScriptedServer, status: int
+) -> None:
+    server.on("POST", TRIGGER, reply(status, json={"message": "Not Found"}))
+    async with client_on(server) as circleci:
+        with pytest.raises(RunSkippedError, match=r"^Not Found$") as caught:
+            await circleci.runs.start(SLUG)
+    assert caught.value.request_outcome == "rejected"
+    assert pickle.loads(pickle.dumps(caught.value)).request_outcome == "rejected"
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [{}, {"id": 5}, {**CREATED, "id": None}, {**CREATED, "id": None, "message": "Hm."}])
+async def test_a_started_run_without_an_id_is_not_started_again(server: ScriptedServer, body: dict[str, Any]) -> None:
+    server.on("POST", TRIGGER, reply(201, json=body))
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(DecodeError, match=r"^runs\.start: .*not sent again. Find the run") as caught:
+            await circleci.runs.start(SLUG)
+    assert (caught.value.request_outcome, caught.value.retry_stop_reason) == ("processed", "not_retryable")
+    assert caught.value.field == "id"
+    assert len(server.requests) == 1
+
+
+async def test_a_run_needs_no_more_than_an_id(server: ScriptedServer) -> None:
+    server.on("POST", TRIGGER, reply(201, json={"id": ID, "state": 5, "number": "seven"}))
+    async with client_on(server) as circleci:
+        run = await circleci.runs.start(SLUG)
+    assert (run.id, run.number, run.url) == (ID, None, None)
 
 
 @pytest.mark.parametrize("response", [reply(502), drop(), reply(201, json=CREATED).cut()], ids=["502", "drop", "cut"])
@@ -507,6 +540,23 @@ async def test_rerun_confirmed_without_an_id(server: ScriptedServer) -> None:
     await attached(server, use)
 
 
+async def test_wait_waits_for_a_rerun_without_an_id(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    old, new = workflow(1, "failed"), workflow(2, "success")
+    # The list is read by rerun, then by the polls: the new workflow is late.
+    server.on("GET", WORKFLOWS, repeat_last(items(old), items(old), items(old), items(new, old)))
+    server.on("GET", jobs_at(1), items(job(1, "failed")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", reply(202, json={"message": "Accepted."}))
+
+    async def use(run: Run) -> None:
+        assert await run.rerun() is None
+        result = await run.wait()
+        assert (result.status, [one.id for one in result.workflows]) == ("success", [uuid(2)])
+
+    await attached(server, use)
+    assert [request for request in asked(server) if request.startswith("POST")] == [f"POST /workflow/{uuid(1)}/rerun"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -858,3 +908,114 @@ async def test_the_attributes_of_the_client() -> None:
     async with AsyncCircleCI("token") as circleci:
         assert circleci.runs is circleci.runs
         assert repr(circleci.runs.attach(ID)) == f"<Run {ID}>"
+
+
+# ---- odd responses ----
+
+PAGE: Final = reply(text="<html><title>Sign in</title></html>", content_type="text/html")
+
+
+@pytest.mark.parametrize(
+    "odd", [PAGE, reply(json=[]), reply(json={"message": "Maintenance."})], ids=["page", "list", "no"]
+)
+@pytest.mark.parametrize("path", [PIPELINE, WORKFLOWS, jobs_at(1)], ids=["pipeline", "workflows", "jobs"])
+async def test_wait_looks_again_after_a_response_that_cannot_be_used(
+    server: ScriptedServer, path: str, odd: Response
+) -> None:
+    responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
+    for each, response in responses.items():
+        server.on("GET", each, repeat_last(odd, odd, response) if each == path else response)
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, len(result.failed_jobs)) == ("failed", 1)
+
+
+@pytest.mark.parametrize("path", [PIPELINE, WORKFLOWS, jobs_at(1)], ids=["pipeline", "workflows", "jobs"])
+async def test_wait_ends_when_no_response_can_be_used_for_long(server: ScriptedServer, path: str) -> None:
+    responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
+    for each, response in responses.items():
+        server.on("GET", each, PAGE if each == path else response)
+    clock = FakeClock()
+    with pytest.raises(DecodeError, match="HTML"):
+        await attached(server, lambda run: run.wait(timeout=None), clock)
+    assert 300 < clock.now - 1000 < 900
+    assert sum(request.path == path for request in server.requests) >= 8
+
+
+async def test_a_workflow_without_an_id_leaves_the_others(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    nameless = {**workflow(2, "running", "deploy"), "id": None}
+    server.on(
+        "GET",
+        WORKFLOWS,
+        repeat_last(
+            items(nameless, workflow(1, "running")),
+            items(nameless, workflow(1, "success")),
+            *[items(nameless, workflow(1, "success"))] * 8,
+            items(workflow(2, "failed", "deploy"), workflow(1, "success")),
+        ),
+    )
+    server.on("GET", jobs_at(1), items(job(1, "success")))
+    server.on("GET", jobs_at(2), items(job(2, "failed")))
+
+    async def use(run: Run) -> None:
+        seen = []
+        watch = run.watch(timeout=None)
+        async for event in watch:
+            seen.append((type(event).__name__, event.status))
+            assert not watch.result.is_success
+        assert {("WorkflowEvent", "success"), ("WorkflowEvent", "failed")} <= set(seen)
+        assert watch.result.status == "failed"
+
+    await attached(server, use)
+
+
+async def test_a_workflow_that_never_has_an_id_ends_the_wait(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items({**workflow(2, "success", "deploy"), "id": None}, workflow(1, "success")))
+    clock = FakeClock()
+    with pytest.raises(FieldUnavailableError, match=r"^v2\.pipelines\.list_workflows: items\.0\.id") as caught:
+        await attached(server, lambda run: run.wait(timeout=None), clock)
+    assert caught.value.received == "null"
+    assert 300 < clock.now - 1000 < 900
+    with pytest.raises(RunTimeoutError) as late:
+        await attached(server, lambda run: run.wait(timeout=200))
+    assert late.value.result is not None
+    assert late.value.result.status == "running"
+
+
+async def test_an_unavailable_status_is_no_end_and_no_event_after_a_known_one(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    odd = {**workflow(1, "running"), "status": None}
+    server.on(
+        "GET",
+        WORKFLOWS,
+        repeat_last(items(odd), items(workflow(1, "running")), items(odd), items(workflow(1, "success"))),
+    )
+    server.on("GET", jobs_at(1), items({**job(1, "success"), "status": 5, "name": None, "id": None}))
+
+    async def use(run: Run) -> list[RunEvent]:
+        return [event async for event in run.watch()]
+
+    events = await attached(server, use)
+    assert [(event.status, event.previous) for event in events if isinstance(event, WorkflowEvent)] == [
+        ("unknown", None),
+        ("running", "unknown"),
+        ("success", "running"),
+    ]
+    (only,) = [event.job for event in events if isinstance(event, JobEvent)]
+    assert (only.status, only.number, hasattr(only, "name"), hasattr(only, "id")) == ("unknown", 1, False, False)
+    with pytest.raises(FieldUnavailableError, match=r"^v2\.workflows\.list_jobs: items\.0\.name: expected string"):
+        print(only.name)
+
+
+async def test_messages_name_what_is_unavailable_unknown(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline(project_slug=None, errors=[{"type": "config"}]))
+    server.on("GET", WORKFLOWS, items({**workflow(1, "failed"), "name": 5, "created_at": "soon"}))
+    server.on("GET", jobs_at(1), items({**job(1, "failed"), "name": [], "project_slug": {}}))
+    result = await attached(server, lambda run: run.wait())
+    assert result.describe() == "Run 7 of unknown: failed (unknown; unknown/unknown: failed)"
+    assert (result.number, result.project_slug, result.url) == (7, None, None)
+    (failed,) = result.failed_jobs
+    assert repr(failed).startswith(
+        "RunJob(id='00000000-0000-4000-8000-000000000101', name=<unavailable>, status='failed'"
+    )

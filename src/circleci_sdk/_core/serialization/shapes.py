@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
@@ -109,6 +109,7 @@ _EXPECTED: Final[dict[Any, str]] = {
     **_JSON_TYPES,
     int: "integer",
     datetime: "timestamp",
+    date: "date",
     SecretText: "string",
     UnknownStr: "string",
 }

@@ -21,6 +21,7 @@ from circleci_sdk.v2._client import V2
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
+    from circleci_sdk._core.session import Session
     from circleci_sdk.helpers._downloads.download import Download
     from circleci_sdk.v2.models import UsageExport, UsageExportState
 
@@ -63,6 +64,7 @@ class Exports:
     """The exports of one client. Remembers the times of earlier requests, which the API limits per organization."""
 
     def __init__(self, caller: Caller) -> None:
+        self.session: Session = caller.session
         self._caller = caller
         self._requested: dict[str, deque[float]] = {}
         self._org_ids: dict[str, str] = {}

@@ -7,13 +7,17 @@ import zlib
 from collections.abc import Iterator
 from datetime import date
 from itertools import islice
-from typing import IO, Annotated, Any, Final
+from typing import IO, TYPE_CHECKING, Annotated, Any, Final, cast
 
 from pydantic import BeforeValidator, ValidationError
 
 from circleci_sdk._core.errors import CallFacts, DecodeError
-from circleci_sdk._core.serialization.model import Model, Timestamp, readable_place
+from circleci_sdk._core.serialization.model import Model, Timestamp
+from circleci_sdk._core.serialization.tolerant import read_fields
 from circleci_sdk._public import public
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.mismatches import Mismatch
 
 _NOTHING: Final = ("", "\\N")
 _BATCH: Final = 500
@@ -36,7 +40,7 @@ class UsageRow(Model):
     """The usage of one run of one job.
 
     Columns that this version does not know are strings in `model_extra`. Empty cells are None. Times are in UTC,
-    `..._pct` is per cent, `..._credits` credits.
+    `..._pct` is per cent, `..._credits` credits. A cell that does not fit its column is unavailable: see `mismatches`.
     """
 
     organization_id: str | None = None
@@ -95,9 +99,14 @@ class UsageRow(Model):
 
 
 class RowReader:
-    """Reads the rows of one file, compressed or not. Blocking: for worker threads."""
+    """Reads the rows of one file, compressed or not. Blocking: for worker threads.
 
-    def __init__(self, file: IO[bytes]) -> None:
+    A cell that does not fit its column is unavailable in its row, and listed in `mismatches`; `strict` raises instead.
+    """
+
+    def __init__(self, file: IO[bytes], *, strict: bool = False) -> None:
+        self.mismatches: list[Mismatch] = []
+        self._strict = strict
         file.seek(0)
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -108,7 +117,7 @@ class RowReader:
         self._number = 1
 
     def more(self) -> list[UsageRow]:
-        """The next rows; none at the end. Raises `DecodeError` for a corrupt file or an invalid cell."""
+        """The next rows; none at the end. Raises `DecodeError` for a corrupt file."""
         try:
             return list(islice(self._rows, _BATCH))
         except (EOFError, OSError, zlib.error, csv.Error, UnicodeDecodeError) as error:
@@ -130,9 +139,12 @@ class RowReader:
         try:
             return UsageRow.model_validate(filled)
         except ValidationError as error:
-            detail = error.errors(include_input=False, include_url=False)[0]
-            place = readable_place(detail["loc"])
-            raise self._corrupt(f"{place}: {detail['msg']}", place) from None
+            row, mismatches = read_fields(UsageRow, filled, error, "usage.rows", secret=False)
+        if self._strict:
+            first = mismatches[0]
+            raise self._corrupt(f"{first.place}: expected {first.expected}, received {first.received}", first.place)
+        self.mismatches += mismatches
+        return cast("UsageRow", row)
 
     def _corrupt(self, why: str, field: str = "") -> DecodeError:
         facts = CallFacts("usage.rows", "GET", "", request_outcome="processed")

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final, Self
@@ -15,6 +16,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import CallError
+from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
@@ -81,7 +83,7 @@ class Usage:
             BadRequestError: The API rejects the period, for example because it is too long ago.
             CallError: An export failed; the message has the reason of the API.
             RequestTimeoutError: A window took longer than `timeout`.
-            DecodeError: A file is corrupt, or a cell does not match the type of its column.
+            DecodeError: A file is corrupt; with `AsyncCircleCI(strict=True)` also a cell that does not fit its column.
 
         Calls per window: `v2.usage_exports.create` once, `v2.usage_exports.get` every 6 to 30 seconds, and one download
         for each file; once `v2.organizations.get` for each organization given by slug.
@@ -160,6 +162,7 @@ class UsageRows(AsyncIterator[UsageRow]):
         self._readers: deque[RowReader] = deque()
         self._rows: deque[UsageRow] = deque()
         self._window: UsageWindow | None = None
+        self._mismatches: list[Mismatch] = []
 
     async def __anext__(self) -> UsageRow:
         while True:
@@ -167,6 +170,7 @@ class UsageRows(AsyncIterator[UsageRow]):
                 return self._rows.popleft()
             if self._readers:
                 await run_sync(self._read)
+                self._note_drift()
             elif self._windows:
                 await self._fetch(self._windows[0])
                 self._windows.popleft()
@@ -179,7 +183,7 @@ class UsageRows(AsyncIterator[UsageRow]):
         opened: list[RowReader] = []
 
         async def store(number: int, file: Download) -> RowReader:
-            reader = await _open(file)
+            reader = await _open(file, strict=self._exports.session.strict)
             opened.append(reader)
             return reader
 
@@ -202,8 +206,15 @@ class UsageRows(AsyncIterator[UsageRow]):
                 error.next = self._window.start.isoformat()
             raise
         self._rows.extend(more)
+        self._mismatches += self._readers[0].mismatches
+        self._readers[0].mismatches.clear()
         if not more:
             self._readers.popleft().close()
+
+    def _note_drift(self) -> None:
+        """Report what did not fit. Not in the thread: `on_drift` is a function of the user."""
+        self._exports.session.drift.note("usage.rows", with_kinds(self._mismatches))
+        self._mismatches.clear()
 
     async def aclose(self) -> None:
         """Release the files that were not read."""
@@ -226,14 +237,14 @@ class UsageRows(AsyncIterator[UsageRow]):
             reader.close()
 
 
-async def _open(download: Download) -> RowReader:
+async def _open(download: Download, *, strict: bool) -> RowReader:
     """Download a file to a temporary one: in memory while it is small, else on disk; closing it deletes it."""
     with ExitStack() as unread:
         file: IO[bytes] = unread.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY))
         async with download:
             async for piece in download:
                 await run_sync(file.write, piece)
-        reader = await run_sync(RowReader, file)
+        reader = await run_sync(partial(RowReader, file, strict=strict))
         unread.pop_all()  # the reader closes it from now on
         return reader
 
