@@ -46,6 +46,7 @@ class Tree(Model):
     leaf_or_branch: Leaf | Branch | None = None
     parts: list[Leaf | Branch] | None = None
     id_or_count: int | str | None = None
+    count_or_id: str | int | None = None
     anything: Any = None
 
 

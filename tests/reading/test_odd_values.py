@@ -31,7 +31,7 @@ UNFIT: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "empty string for a date": ({"planted_at": ""}, "timestamp or null", "string"),
     "unreadable date": ({"planted_at": "in spring"}, "timestamp or null", "string"),
     "seconds for a date": ({"planted_at": 1_767_355_200}, "timestamp or null", "number"),
-    "blanks for a date or an empty string": ({"felled_at": " "}, "timestamp or empty string or null", "string"),
+    "blanks for a date or an empty string": ({"felled_at": " "}, "empty string or timestamp or null", "string"),
     "unreadable date in a list": ({"dates": [NOON, "soon"]}, "array or null", "array"),
     "null in a list of dates": ({"dates": [None]}, "array or null", "array"),
     "unreadable date in a map": ({"dates_by_name": {"a": "soon"}}, "object or null", "object"),
@@ -44,6 +44,7 @@ UNFIT: Final[Mapping[str, tuple[Mapping[str, Any], str, str]]] = {
     "array for a map of objects": ({"branches_by_name": []}, "object or null", "array"),
     "array for an object or a string": ({"leaf_or_name": []}, "object or string or null", "array"),
     "array for two scalars": ({"id_or_count": []}, "integer or string or null", "array"),
+    "the same in another order": ({"count_or_id": []}, "integer or string or null", "array"),
 }
 
 NESTED: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, tuple[str, str]]]]] = {

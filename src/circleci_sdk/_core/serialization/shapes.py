@@ -81,7 +81,8 @@ def expected(declared: Any) -> str:
     declared = resolved(declared)
     if members_of(declared):
         members = [one for one in get_args(declared) if not (_closed(one) and UnknownStr in get_args(declared))]
-        return " or ".join(dict.fromkeys(expected(one) for one in members))
+        # Sorted: unions are equal in any order, so the cache does not tell which order it holds.
+        return " or ".join(sorted({expected(one) for one in members}, key=lambda name: (name == "null", name)))
     if _closed(declared):
         return f"one of {', '.join(get_args(declared))}" if any(get_args(declared)) else "empty string"
     return _EXPECTED.get(get_origin(declared) or declared, "object")
