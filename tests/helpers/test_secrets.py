@@ -145,6 +145,25 @@ async def test_rotate_finds_every_place_in_an_organization(fake: FakeCircleCI, c
         await circleci.secrets.rotate("NONE", VALUE, org="gh/acme")
 
 
+async def test_a_context_with_more_variables_than_the_api_lists(fake: FakeCircleCI, circleci: AsyncCircleCI) -> None:
+    """A variable beyond the listed ones is neither rotated nor reported as missing."""
+    names = [f"NAME_{number:03}" for number in range(109)]
+    large = fake.add_context("large", organization="gh/acme", env_vars=dict.fromkeys(names, "old"))
+
+    for target in ({"contexts": [large.id]}, {"contexts": ["large"], "org": "gh/acme"}, {"org": "gh/acme"}):
+        listed = await circleci.secrets.rotate("NAME_007", VALUE, **target)
+        assert [(result.outcome, result.existed) for result in listed.results] == [("set", True)]
+        report = await circleci.secrets.rotate("NAME_108", VALUE, **target)
+        [result] = report.results
+        assert (result.outcome, result.request_outcome) == ("failed", "not_sent")
+        with pytest.raises(CircleCIError, match=r"NAME_108 in context .*: failed"):
+            report.raise_for_failure()
+        assert result.error is not None
+        assert "the API lists only the first 100 variables" in str(result.error)
+    assert value_of(fake, "large", "NAME_108") == "old"
+    assert len([info async for info in circleci.secrets.audit("gh/acme", projects=[])]) == 100
+
+
 @pytest.mark.parametrize("by_id", [False, True])
 async def test_audit_lists_all_with_their_age(fake: FakeCircleCI, circleci: AsyncCircleCI, by_id: bool) -> None:
     fake.add_project("gh/other/web")

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -15,7 +14,7 @@ from circleci_sdk.helpers._shared.arguments import check_count, check_list, chec
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 from .targets import check_name, check_value
-from .work import Audit, Names, OnResult, SecretJob, SecretWork, Variables
+from .work import Audit, OnResult, SecretJob, SecretWork, Variables
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -110,7 +109,8 @@ class Secrets:
             contexts: Ids of contexts; with `org` also names.
             projects: Slugs of projects.
             org: Slug or id of an organization. Without `contexts` and `projects`: all its contexts and projects that
-                have the variable, as found by `audit`.
+                have the variable. A context with more variables than the API lists may have it: it is not changed and
+                reported as `failed`.
             dry_run: Write nothing.
             concurrency: The most calls in progress at once.
             timeout: Seconds for all calls together, None for no limit; unfinished writes are reported as failed. The
@@ -133,9 +133,8 @@ class Secrets:
         job = SecretJob(hidden, dry_run, must_exist=True, limit=concurrency, on_result=on_result)
         found: Sequence[Variables]
         if not contexts and not projects and owner is not UNSET:
-            audit = Audit(partial(work.all_targets, owner), work.variables)
-            targets = [info.target async for info in audit if if_available(lambda one: one.variable, info) == name]
-            found = [Names(frozenset({name}))] * len(targets)
+            holders = await work.holders(name, owner, limit=concurrency)
+            targets, found = [target for target, _ in holders], [names for _, names in holders]
         else:
             targets = await work.targets(contexts, projects, owner)
             found = await work.read(targets, limit=concurrency)
@@ -153,6 +152,8 @@ class Secrets:
         on_error: OnError | None = None,
     ) -> AsyncIterator[SecretInfo]:
         """Every variable of every context and project of an organization, with its age and without its value.
+
+        The API lists about the first 100 variables of a context. A WARNING is logged for a context with more.
 
         Args:
             org: Slug of the organization, such as `gh/acme`, or its id.

@@ -135,17 +135,28 @@ class SecretWork:
         return SecretTarget("project", text, text)
 
     async def variables(self, target: SecretTarget) -> list[SecretInfo]:
-        """The variables of a target."""
+        """The variables of a target, as far as the API lists them."""
+        return (await self._listed(target))[0]
+
+    async def _listed(self, target: SecretTarget) -> tuple[list[SecretInfo], bool]:
+        """The variables of a target, and whether the API has more than it lists."""
         now = datetime.fromtimestamp(self._caller.clock.time(), UTC)
         if target.kind == "context":
-            return [_info_of(target, one, now) async for one in self._v2.contexts.list_env_vars(target.id)]
-        return [_info_of_project(target, one, now) async for one in self._v2.projects.list_env_vars(target.id)]
+            page = await self._v2.contexts.list_env_vars(target.id)
+            return [_info_of(target, one, now) for one in page], page.is_truncated
+        variables = self._v2.projects.list_env_vars(target.id)
+        return [_info_of_project(target, one, now) async for one in variables], False
 
     async def _names(self, target: SecretTarget) -> Names:
         """The names of the variables of a target."""
         found: set[str] = set()
+        infos, is_truncated = await self._listed(target)
         gap: CircleCIError | None = None
-        for info in await self.variables(target):
+        if is_truncated:
+            gap = CircleCIError(
+                f"{self._method}: the API lists only the first {len(infos)} variables of {target}; it may have others."
+            )
+        for info in infos:
             try:
                 found.add(info.variable)
             except FieldUnavailableError as error:
@@ -159,6 +170,17 @@ class SecretWork:
             return await self._attempt(partial(self._names, target))
 
         return await map_concurrently(read_one, targets, limit=limit)
+
+    async def holders(self, name: str, org: str, *, limit: int) -> list[tuple[SecretTarget, Names]]:
+        """The contexts and projects of an organization that have a variable, or may have it."""
+        targets = await self.all_targets(org)
+        holders: list[tuple[SecretTarget, Names]] = []
+        for target, names in zip(targets, await self.read(targets, limit=limit), strict=True):
+            if isinstance(names, CircleCIError):
+                raise names
+            if names is not None and (name in names.found or names.gap is not None):
+                holders.append((target, names))
+        return holders
 
     async def write(self, job: SecretJob, targets: Sequence[SecretTarget], found: Sequence[Variables]) -> SecretReport:
         """Write each variable to each target, unless `found` or the job prevents it."""
