@@ -27,6 +27,7 @@ from circleci_sdk.v2.models import (
     User,
     Weekday,
     Workflow,
+    WorkflowRerun,
 )
 from circleci_sdk.webhooks import Event, JobCompleted, Router, Secret, WebhookApp, WorkflowCompleted
 
@@ -37,6 +38,14 @@ async def calls(circleci: AsyncCircleCI) -> None:
     assert_type(await circleci.v1.builds.get("gh/acme/web", 42), BuildDetails)
     assert_type(await circleci.v2.pipelines.trigger_run("gh/acme/web"), PipelineCreation | MessageResponse)
     assert_type((await circleci.v2.users.me()).id, str)
+    rerun = assert_type(await circleci.v2.workflows.rerun("id"), WorkflowRerun | MessageResponse)
+    if isinstance(rerun, WorkflowRerun):
+        assert_type(rerun.workflow_id, str)
+
+
+def dates(build: BuildDetails) -> None:
+    if build.committer_date:  # empty on some builds
+        assert_type(build.committer_date, datetime)
 
 
 async def lists(circleci: AsyncCircleCI) -> None:

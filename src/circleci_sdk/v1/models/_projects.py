@@ -167,7 +167,7 @@ class Project(Model):
     branches: dict[str, ProjectBranch] | None = None
     """
     Branches by name. The names are URL-encoded, a dot as `%2E`. Missing from responses of circleci.com from
-    2026-12-07 on, and on 2026-11-17 and 2026-12-01 for some hours.
+    2026-12-07 on, and on 2026-11-17 and 2026-12-01 for some hours. Deprecated.
     """
     campfire_notify_prefs: str | None = None
     campfire_room: str | None = None
