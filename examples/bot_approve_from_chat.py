@@ -21,12 +21,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError
+from circleci_sdk.helpers import RunJob
 from circleci_sdk.webhooks import JobCompleted, Router, WebhookApp
 
 env = os.environ
 router = Router()
 circleci = AsyncCircleCI()
-told = set[str]()
+told = set[RunJob]()
 
 
 @router.on(JobCompleted, project=env["PROJECT"], status="success")
@@ -34,8 +35,8 @@ async def notify(event: JobCompleted) -> None:
     """Look whether an approval is next, and say so once."""
     result = await circleci.runs.attach(event.pipeline.id).result()
     for job in result.approvals:
-        if job.id not in told:
-            told.add(job.id)
+        if job not in told:
+            told.add(job)
             text = f"`{job.name}` waits in {result.url}: `/approve {event.pipeline.number} {job.name}`"
             async with httpx.AsyncClient() as chat:
                 (await chat.post(env["CHAT_WEBHOOK_URL"], json={"text": text})).raise_for_status()
@@ -67,7 +68,7 @@ async def command(request: Request) -> PlainTextResponse:
         done = await circleci.runs.attach(pipeline.id).approve(job=name.strip() or UNSET)
     except CircleCIError as error:
         return PlainTextResponse(f"Not approved: {error}")
-    return PlainTextResponse(f"Approved {done.name} in pipeline {number}.")
+    return PlainTextResponse(f"Approved {getattr(done, 'name', 'it')} in pipeline {number}.")
 
 
 if __name__ == "__main__":

@@ -27,8 +27,11 @@ def bot(circleci: AsyncCircleCI, chat: httpx.AsyncClient, chat_url: str) -> Rout
     async def explain(event: WorkflowCompleted) -> None:
         result = await circleci.runs.attach(event.pipeline.id).result()
         explanation = await result.explain(tail=20)
-        title = f"{event.workflow.name} of {event.project.name} failed on {branch_of(event) or 'a tag'}"
-        text = f"*{title}*\n{event.workflow.url}\n\n{explanation.markdown(limit=3000)}"
+        # A name that the API did not send is no reason for silence.
+        name = getattr(event.workflow, "name", "A workflow")
+        project = getattr(getattr(event, "project", None), "name", "a project")
+        title = f"{name} of {project} failed on {branch_of(event) or 'a tag'}"
+        text = f"*{title}*\n{getattr(event.workflow, 'url', '')}\n\n{explanation.markdown(limit=3000)}"
         (await chat.post(chat_url, json={"text": text})).raise_for_status()
 
     return router

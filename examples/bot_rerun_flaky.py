@@ -34,14 +34,14 @@ def bot(circleci: AsyncCircleCI) -> Router:
             if workflow.name == name
         ]
         if len(attempts) > 1:
-            log.info("%s of pipeline %s was run again already.", name, event.pipeline.number)
+            log.info("%s of pipeline %s was run again already.", name, event.pipeline.id)
             return
         result = await circleci.runs.attach(event.pipeline.id).result()
         explanation = await result.explain(tail=0)
         jobs = [explained for explained in explanation.jobs if explained.job.workflow_id == event.workflow.id]
         if jobs and all(job.tests and all(test.is_flaky for test in job.tests) for job in jobs):
             await circleci.v2.workflows.rerun(event.workflow.id, from_failed=True)
-            log.info("Only flaky tests failed in %s: run again.", event.workflow.url)
+            log.info("Only flaky tests failed in %s: run again.", event.workflow.id)
 
     return router
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import anyio
 
 from circleci_sdk import AsyncCircleCI, RunSkippedError, RunTimeoutError
-from circleci_sdk.helpers import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, WorkflowEvent
+from circleci_sdk.helpers import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, RunJob, WorkflowEvent
 
 
 def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -40,17 +40,22 @@ def parameter(text: str) -> tuple[str, str | int | bool]:
 
 
 def describe(event: RunEvent) -> str:
-    """One line for each event."""
+    """One line for each event. A name that the API did not send must not end the wait."""
     match event:
         case PipelineEvent(pipeline):
-            return f"{pipeline.url}: {event.status}"
+            return f"{getattr(pipeline, 'url', pipeline.id)}: {event.status}"
         case WorkflowEvent(workflow):
-            return f"{workflow.name}: {event.status}"
+            return f"{getattr(workflow, 'name', workflow.id)}: {event.status}"
         case JobEvent(job):
-            return f"{job.workflow_name} / {job.name}: {event.status}"
+            return f"{name_of(job)}: {event.status}"
         case ApprovalEvent(job):
-            status = f"approve it at {job.url}" if event.status == "on_hold" else event.status
-            return f"{job.workflow_name} / {job.name}: {status}"
+            where = getattr(job, "url", "its page")
+            return f"{name_of(job)}: {f'approve it at {where}' if event.status == 'on_hold' else event.status}"
+
+
+def name_of(job: RunJob) -> str:
+    """The workflow and the job."""
+    return f"{getattr(job, 'workflow_name', job.workflow_id)} / {getattr(job, 'name', 'a job')}"
 
 
 async def main(words: Sequence[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from circleci_sdk import (
     AsyncCircleCI,
     CircleCIError,
     ConnectionFailedError,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     RequestTimeoutError,
@@ -556,3 +557,31 @@ def test_the_newest_workflow_comes_first() -> None:
     ]
     assert [one.id[-1] for one in pick_workflows(listed, UNSET)] == ["2", "3", "1"]
     assert [one.id[-1] for one in pick_workflows(listed, "a")] == ["2", "1"]
+
+
+@pytest.mark.parametrize("field", ["path", "url", "node_index"])
+async def test_an_artifact_without_an_address_is_refused_before_any_download(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, field: str
+) -> None:
+    good = {"path": "a.txt", "node_index": 0, "url": f"{server.url}/a.txt"}
+    server.on(
+        "GET", LIST, reply(json={"items": [good, {**good, "path": "b.txt", field: None}], "next_page_token": None})
+    )
+    server.on("GET", "/a.txt", reply(body=b"fine"))
+    with pytest.raises(FieldUnavailableError, match=rf"items\.1\.{field}: expected"):
+        await client.artifacts.download(SLUG, 7, tmp_path)
+    assert everything(tmp_path) == []
+    files = await client.artifacts.download(SLUG, 7, tmp_path, match=lambda one: hasattr(one, field))
+    assert [file.path.name for file in files] == ["a.txt"]
+
+
+async def test_an_unavailable_status_is_no_success(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(2), pipeline(1)))
+    odd = {**workflow(2, "build", "success"), "status": None}
+    server.on("GET", f"/api/v2/pipeline/{pipeline(2)['id']}/workflow", page(odd))
+    fine = workflow(1, "build", "success")
+    server.on("GET", f"/api/v2/pipeline/{pipeline(1)['id']}/workflow", page(fine))
+    server.on("GET", f"/api/v2/workflow/{fine['id']}/job", page())
+    found = await client.artifacts.latest(SLUG)
+    assert found is not None
+    assert found.workflow.id == fine["id"]

@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from circleci_sdk import (
     AsyncCircleCI,
     CallError,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     RequestTimeoutError,
@@ -432,3 +433,54 @@ async def test_on_the_fake() -> None:
     assert [record.pipeline_number for record in seen if record.kind == "pipeline"] == [5, 4, 3]
     waiting = [record for record in seen if isinstance(record, JobRecord) and record.type == "approval"]
     assert {(record.status, record.job_number) for record in waiting} == {("on_hold", None)}
+
+
+class OddPast(Past):
+    """A past whose pipeline 2 lacks some fields."""
+
+    def __init__(self, **odd: Any) -> None:
+        super().__init__(3, size=2)
+        self.odd = odd
+
+    def pipeline(self, number: int) -> dict[str, Any]:
+        whole = super().pipeline(number)
+        return {**whole, **self.odd} if number == 2 else whole
+
+
+async def test_a_pipeline_without_a_number_is_not_lost_by_its_cursor(server: ScriptedServer) -> None:
+    past = OddPast(number=None)
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include=set())
+        first = [await anext(records), await anext(records)]
+        assert [getattr(record, "pipeline_number", "unavailable") for record in first] == [3, "unavailable"]
+        # It resumes after the last pipeline whose number is available, so this one comes again.
+        again = [record async for record in circleci.history.records(SLUG, include=set(), cursor=records.cursor)]
+    assert [record.as_dict()["pipeline_number"] for record in again] == [None, 1]
+    assert again[0].pipeline_id == first[1].pipeline_id
+
+
+async def test_the_content_of_a_pipeline_without_an_id_is_counted(server: ScriptedServer) -> None:
+    past = OddPast(id=5, created_at="soon")
+    past.on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, since=START, include={"workflows"})
+        found = [record async for record in records]
+    assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "pipeline", "workflow"]
+    assert (records.unavailable, records.expired, records.skipped) == ({"workflows": 1}, {}, 1)
+    odd = found[2]
+    assert isinstance(odd, PipelineRecord)
+    assert (odd.pipeline_number, odd.as_dict()["pipeline_id"], odd.is_complete) == (2, None, False)
+    with pytest.raises(FieldUnavailableError, match=r"^v2\.pipelines\.list_for_project: items\.1\.id: expected string"):
+        print(odd.pipeline_id)
+
+
+async def test_a_project_slug_that_is_unavailable_is_that_of_the_history(server: ScriptedServer) -> None:
+    class Slugless(Past):
+        def job(self, number: int, place: int) -> dict[str, Any]:
+            return {**super().job(number, place), "project_slug": None}
+
+    Slugless(1).on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = [record async for record in circleci.history.records(SLUG, include=EVERYTHING)]
+    assert [record.kind for record in records].count("test") == 6

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from circleci_sdk import InvalidArgumentError, NotFoundError, PermissionDeniedError
+from circleci_sdk import FieldUnavailableError, InvalidArgumentError, NotFoundError, PermissionDeniedError
 from circleci_sdk.helpers.logs.step_output import LONGEST_TAIL, OutputReader, Tail, readable
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from circleci_sdk.testing import Step as FakeStep
@@ -91,6 +91,43 @@ async def test_parallel_runs_are_kept_apart(server: ScriptedServer) -> None:
         (0, 2, "from run 0\n"),
         (1, 1, "from run 1\n"),
     ]
+
+
+async def test_odd_steps_are_listed_with_what_is_available(server: ScriptedServer) -> None:
+    odd = {
+        "steps": [
+            {"name": None, "actions": [{"type": "test", "output_url": f"{server.url}/out"}]},
+            {"name": "lost", "actions": "none"},
+            5,
+            {"name": "fine", "actions": [action(7)]},
+        ]
+    }
+    facts = {"build_num": None, "build_url": "x", "lifecycle": "finished"}
+    server.on("GET", BUILD, reply(json={**facts, **odd}))
+    server.on("GET", "/out", output("boom"))
+    async with client_on(server, FakeClock()) as circleci:
+        steps = await circleci.logs.steps(SLUG, 42)
+        logs = await circleci.logs.failed(SLUG, 42)
+    assert [(step.number, step.index, getattr(step, "name", None)) for step in steps] == [
+        (0, 0, None),
+        (1, 0, "lost"),
+        (2, 0, None),
+        (7, 0, "fine"),
+    ]
+    assert all(step.job_number == 42 for step in steps)
+    # Without a status a step is not known to have succeeded.
+    assert [step.is_failed for step in steps] == [True, True, True, False]
+    assert [log.text for log in logs] == ["boom", "", ""]
+    assert logs[0].problem is None
+    assert "steps.1.actions: expected array or null, received string" in str(logs[1].problem)
+    assert "steps.2: expected object, received number" in str(logs[2].problem)
+
+
+async def test_a_build_without_steps_is_an_error(server: ScriptedServer) -> None:
+    server.on("GET", BUILD, reply(json={"build_num": 42, "lifecycle": "finished", "steps": None}))
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(FieldUnavailableError, match=r"^v1\.builds\.get: steps: expected array, received null"):
+            await circleci.logs.failed(SLUG, 42)
 
 
 # ---- where the token goes, and what happens on the way ----

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import re
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from pydantic import SecretStr
 from circleci_sdk import (
     AsyncCircleCI,
     CircleCIError,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
@@ -266,6 +268,61 @@ async def test_a_failure_stops_nothing_and_is_named(server: ScriptedServer, clie
     cause = caught.value.__cause__
     assert isinstance(cause, ExceptionGroup)
     assert isinstance(cause.exceptions[0], PermissionDeniedError)
+
+
+def variables_of(context: str) -> str:
+    return f"/api/v2/context/{context}/environment-variable"
+
+
+def listed_variables(*names: object, token: str | None = None) -> Response:
+    about = {"context_id": ONE, "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-03T03:04:05Z"}
+    return reply(json={"items": [{**about, "variable": name} for name in names], "next_page_token": token})
+
+
+@pytest.mark.parametrize(
+    ("listed", "reason"),
+    [
+        (listed_variables("A", 5), r"items\.1\.variable: expected string"),
+        (
+            listed_variables("A", "B", token="more"),
+            r"secrets\.rotate: the API lists only the first 2 variables of context",
+        ),
+    ],
+    ids=["unavailable", "truncated"],
+)
+async def test_a_variable_that_may_be_there_is_not_missing(
+    server: ScriptedServer, client: AsyncCircleCI, listed: Response, reason: str
+) -> None:
+    server.on("GET", variables_of(ONE), listed)
+    server.on("GET", variables_of(TWO), listed_variables("KEY"))
+    server.on("PUT", put(TWO), variable)
+    report = await client.secrets.rotate("KEY", VALUE, contexts=[ONE, TWO])
+    assert [(result.outcome, result.existed, result.request_outcome) for result in report.results] == [
+        ("failed", None, "not_sent"),
+        ("set", True, None),
+    ]
+    assert re.search(reason, str(report.results[0].error))
+    assert [request.method for request in server.requests] == ["GET", "GET", "PUT"]
+    server.on("GET", variables_of(ONE), listed_variables(5, "KEY"))
+    assert (await client.secrets.rotate("KEY", VALUE, contexts=[ONE], dry_run=True)).results[0].outcome == "would_set"
+
+
+async def test_an_audit_names_what_it_could_not_read(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    contexts = [{"id": ONE, "name": "one", "created_at": "2026-01-01T00:00:00Z"}]
+    contexts.append({**contexts[0], "id": None, "name": "two"})  # type: ignore[dict-item]
+    server.on("GET", "/api/v2/context", reply(json={"items": contexts, "next_page_token": None}))
+    server.on("GET", variables_of(ONE), listed_variables("A", None))
+    missed: list[tuple[str, str]] = []
+    audit = client.secrets.audit(
+        "gh/acme", projects=[], on_error=lambda target, error: missed.append((str(target), str(error)))
+    )
+    infos = [info async for info in audit]
+    assert [getattr(info, "variable", "unavailable") for info in infos] == ["A", "unavailable"]
+    assert all(info.age is not None for info in infos)
+    assert [target for target, _ in missed] == ["context two"]
+    assert "items.1.id: expected string, received null" in missed[0][1]
+    with pytest.raises(FieldUnavailableError, match=r"items\.1\.id"):
+        [info async for info in client.secrets.audit("gh/acme", projects=[])]
 
 
 async def test_a_long_rate_limit_is_waited_for(server: ScriptedServer) -> None:

@@ -16,6 +16,7 @@ from circleci_sdk._core.mismatches import DriftLog
 from circleci_sdk.v1.models import Build
 from circleci_sdk.webhooks import (
     Event,
+    FollowedEvent,
     JobCompleted,
     Ping,
     Router,
@@ -143,9 +144,9 @@ def test_each_kind_of_mismatch_is_logged_once(
     with caplog.at_level(logging.WARNING, logger="circleci_sdk.drift"):
         for number in range(3):
             parse(deliveries.raw(deliveries.ping(number) | {"happened_at": ["the value"]}), secret=None)
-    assert [record.getMessage() for record in caplog.records] == [
-        "ping: happened_at: type: expected timestamp, received array"
-    ]
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("ping: happened_at: ")
+    assert line.endswith("expected timestamp, received array")
 
 
 # ---- follow ----
@@ -262,9 +263,9 @@ class Stop(FakeClock):
         await super().sleep(seconds)
 
 
-async def names_of(later: Site) -> list[str]:
+async def events_of(later: Site) -> list[FollowedEvent]:
     """The events of `follow` of a project whose workflows run at first, and end later."""
-    found: list[str] = []
+    found: list[FollowedEvent] = []
     site = dict(RUNNING.bodies)
     # The project is read once, at the start.
     site[f"/api/v2/project/{SLUG}"] = later.bodies[f"/api/v2/project/{SLUG}"]
@@ -272,20 +273,47 @@ async def names_of(later: Site) -> list[str]:
         async with Site(site).client(Stop(site, later, scope)) as circleci:
             async for event in follow(circleci, SLUG, poll=60):
                 look_at(event)
-                ended = event.job if isinstance(event, JobCompleted) else event.workflow
-                found.append(getattr(ended, "name", "unknown"))
+                found.append(event)
     return found
 
 
 async def test_no_odd_response_stops_follow() -> None:
-    assert await names_of(ENDED) == ["test", "compile", "build", "lint", "lint"]
+    whole = [event.job if isinstance(event, JobCompleted) else event.workflow for event in await events_of(ENDED)]
+    assert [ended.name for ended in whole] == ["test", "compile", "build", "lint", "lint"]
     for path, mutation, site in changes():
         place = tuple("*" if isinstance(part, int) else part for part in mutation.place)
-        found = await names_of(site)
+        found = await events_of(site)
         if place in NEEDED.get(path, ()):
             continue
         lost = 1 if place[-1] in OF_ENDS.get(path, ()) else 0
         assert len(found) >= 5 - (lost and 3), f"{path}: {mutation}: {found}"
+
+
+async def test_what_is_unavailable_in_a_response_is_unavailable_in_its_event() -> None:
+    project = {**PROJECT, "organization_name": None, "slug": 5}
+    odd = {**PIPELINE, "vcs": {**PIPELINE["vcs"], "branch": ["main"]}, "trigger": 5}
+    bodies = {**ENDED.bodies, f"/api/v2/project/{SLUG}": project, PIPELINES_AT: listed(odd)}
+    bodies[WORKFLOWS_AT] = listed({**workflow(1, "build"), "stopped_at": "soon", "name": None})
+    bodies[JOBS_AT] = listed({**job(1, "test"), "job_number": "one", "started_at": 5})
+    found = await events_of(Site(bodies))
+    assert [type(event).__name__ for event in found] == ["JobCompleted", "WorkflowCompleted"]
+    of_job, of_workflow = found
+    assert isinstance(of_job, JobCompleted)
+    assert isinstance(of_workflow, WorkflowCompleted)
+    assert {one.place for one in of_job.mismatches} >= {
+        "job.number",
+        "job.started_at",
+        "organization.name",
+        "pipeline.trigger",
+        "pipeline.vcs.branch",
+        "project.slug",
+        "workflow.name",
+        "workflow.stopped_at",
+        "workflow.url",
+    }
+    assert {one.place for one in of_workflow.mismatches} >= {"happened_at", "workflow.stopped_at", "workflow.name"}
+    assert (of_job.job.name, of_job.job.status, of_workflow.workflow.status) == ("test", "success", "failed")
+    assert (branch_of(of_job), project_slug_of(of_job), status_of(of_workflow)) == (None, None, "failed")
 
 
 async def test_no_odd_delivery_stops_follow() -> None:

@@ -82,6 +82,20 @@ NEW = {"type": "deploy-completed", "project": {"slug": "gh/acme/web"}}
         (WorkflowCompleted, {"project": "gh/acme/web", "branch": "main", "status": "failed"}, WEB, True),
         (WorkflowCompleted, {"project": "gh/acme/web", "branch": "main", "status": "success"}, WEB, False),
         (WorkflowCompleted, {"project": "gh/acme/web", "branch": "dev", "status": "failed"}, WEB, False),
+        # An unavailable field meets no condition, and needs none.
+        (WorkflowCompleted, {}, {**WEB, "project": None, "workflow": 5, "pipeline": []}, True),
+        (WorkflowCompleted, {"status": ["failed", "success"]}, {**WEB, "workflow": {"name": "x"}}, False),
+        (WorkflowCompleted, {"branch": "*"}, {**WEB, "pipeline": {**WEB["pipeline"], "vcs": "main"}}, False),
+        (WorkflowCompleted, {"project": "gh/acme/web"}, {**WEB, "project": {"id": deliveries.PROJECT_ID}}, False),
+        (
+            WorkflowCompleted,
+            {"project": deliveries.PROJECT_ID},
+            {**WEB, "project": {"id": deliveries.PROJECT_ID}},
+            True,
+        ),
+        (WorkflowCompleted, {"project": "gh/acme/web"}, {**WEB, "project": {"id": 5, "slug": "gh/acme/web"}}, True),
+        (Build, {"project": "gh/acme/web"}, {"payload": {**BUILD, "vcs_url": None}}, False),
+        (Build, {"branch": "main"}, {"payload": {**BUILD, "vcs_url": None}}, True),
     ],
 )
 def test_filters(kind: Any, conditions: dict[str, Any], body: object, admitted: bool) -> None:

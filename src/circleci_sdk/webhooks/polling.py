@@ -120,12 +120,12 @@ class EventBuilder:
     def sibling_jobs(self, event: FollowedEvent, jobs: list[WorkflowJob]) -> list[JobCompleted]:
         """The events of ended jobs of the workflow of a delivery."""
         plain = _plain(event)
-        return self._job_events(jobs, plain.get("pipeline"), _pick(plain.get("workflow"), *_ABOUT) or None)
+        return self._job_events(jobs, plain.get("pipeline"), _picked(plain.get("workflow"), *_ABOUT))
 
-    def _job_events(self, jobs: list[WorkflowJob], pipeline: object, workflow: Json | None) -> list[JobCompleted]:
+    def _job_events(self, jobs: list[WorkflowJob], pipeline: object, workflow: object) -> list[JobCompleted]:
         return [self._job_event(job, pipeline, workflow) for job in jobs if _has_run(job)]
 
-    def _job_event(self, job: WorkflowJob, pipeline: object, workflow: Json | None) -> JobCompleted:
+    def _job_event(self, job: WorkflowJob, pipeline: object, workflow: object) -> JobCompleted:
         plain = _plain(job)
         about = _pick(plain, "id", "name", "stopped_at") | {"started_at": plain.get("started_at")}
         if "job_number" in plain:
@@ -164,7 +164,7 @@ def _pipeline(pipeline: Pipeline) -> Json:
     plain = _plain(pipeline)
     about = _pick(plain, "id", "number", "created_at", "trigger_parameters", "vcs")
     if "trigger" in plain:
-        about["trigger"] = _pick(plain["trigger"], "type")
+        about["trigger"] = _picked(plain["trigger"], "type")
     if isinstance(plain.get("vcs"), dict):
         about["vcs"] = _vcs(plain["vcs"])
     return about
@@ -174,8 +174,8 @@ def _vcs(vcs: Mapping[str, Any]) -> Json:
     about = _pick(vcs, *_OF_VCS)
     provider: object = vcs.get("provider_name")
     about["provider_name"] = provider.lower() if isinstance(provider, str) else provider
-    if isinstance(vcs.get("commit"), dict):
-        about["commit"] = _pick(vcs["commit"], "subject", "body")
+    if "commit" in vcs:
+        about["commit"] = _picked(vcs["commit"], "subject", "body")
     return about
 
 
@@ -184,12 +184,14 @@ def _plain(model: Model) -> Json:
     return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _pick(source: object, *keys: str) -> Json:
-    """These fields of an object, as far as they came; none of anything else."""
-    if not isinstance(source, dict):
-        return {}
-    fields = cast("Json", source)
-    return {key: fields[key] for key in keys if key in fields}
+def _pick(source: Mapping[str, Any], *keys: str) -> Json:
+    """These fields of an object, as far as they came."""
+    return {key: source[key] for key in keys if key in source}
+
+
+def _picked(source: object, *keys: str) -> object:
+    """These fields of an object; anything else as it came, to be unavailable."""
+    return _pick(cast("Json", source), *keys) if isinstance(source, dict) else source
 
 
 def _identity(kind: str, of: str) -> str:
