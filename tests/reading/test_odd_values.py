@@ -261,6 +261,32 @@ async def test_page_with_one_odd_item(
 
 
 @pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (rb'{"name": "a \ud83d b"}', "a \ufffd b"),
+        (rb'{"name": "a \ude00 b"}', "a \ufffd b"),
+        (rb'{"name": "\ud83d\ude00 \ude00\ud83d"}', "\U0001f600 \ufffd\ufffd"),
+        (rb'{"name": "\\ud83d", "\ud83d": "\ud83d"}', "\\ud83d"),
+        (b'\xef\xbb\xbf{"name": "n"}', "n"),
+    ],
+    ids=repr,
+)
+async def test_json_that_the_fast_parser_refuses(
+    client: AsyncCircleCI, server: ScriptedServer, content: bytes, name: str
+) -> None:
+    mark = content[: content.index(b"{")]
+    page = b'%b{"items": [{"name": "other"}, %b], "next_page_token": "more"}' % (mark, content[len(mark) :])
+    server.otherwise(reply(body=page))
+
+    result = await Trees(client._caller).leaves()
+
+    assert [leaf.name for leaf in result] == ["other", name]
+    assert (result.mismatches, result.next) == ((), "more")
+    assert result.items[1].model_extra == ({"\ufffd": "\ufffd"} if b", " in content else {})
+    assert result.items[0] == Leaf(name="other")
+
+
+@pytest.mark.parametrize(
     ("content", "outcome"),
     [
         (b"<html><title>Sign in</title></html>", "unknown"),

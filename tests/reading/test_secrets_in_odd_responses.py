@@ -141,6 +141,9 @@ def of_error(error: BaseException) -> Iterator[str]:
     attributes = {name: value for name, value in vars(error).items() if name != "body"}
     yield from (repr(error), str(error), repr(attributes), "".join(traceback.format_exception(error)))
     yield pickle.dumps(error).decode("latin-1")
+    for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
+        if "circleci_sdk" in frame.filename:
+            yield f"{frame.filename}:{frame.name}: {frame.locals}"
 
 
 @pytest.mark.parametrize("method", SECRET_METHODS, ids=str)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.mismatches import DriftLog, with_kinds
 from circleci_sdk._core.serialization.model import Model
+from circleci_sdk._core.serialization.parsing import parsed
 from circleci_sdk._core.serialization.tolerant import names_read, read_fields
 from circleci_sdk._core.serialization.unknown import unknown_in
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
@@ -56,7 +57,7 @@ def read_event(content: bytes, header_type: str | None) -> Event:
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        data: object = from_json(content)
+        data: object = parsed(content)
     except ValueError:
         data = None
         fault = "is not JSON"

@@ -154,13 +154,12 @@ def _tried(
         if not reader.optional:
             return value, ()
     except ValidationError as error:
-        from pydantic_core import from_json
-
+        from .parsing import parsed
         from .shapes import expected, json_type
         from .tolerant import UnfitError, read_fields
 
         try:
-            raw = from_json(response.content)
+            raw = parsed(response.content)
         except ValueError:
             return _not_json(operation, response)
         try:
