@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from circleci_sdk import CircleCIError, DecodeError, SignatureError
+from circleci_sdk import CircleCIError, SignatureError
 from circleci_sdk.webhooks import (
     UnknownEvent,
     branch_of,
@@ -22,9 +22,10 @@ from circleci_sdk.webhooks import (
 from tests.webhooks import deliveries
 
 SECRET = deliveries.SECRET
+any_text = some.text(some.characters())  # with lone surrogates, which `some.text()` omits
 json_values = some.recursive(
-    some.none() | some.booleans() | some.integers() | some.floats() | some.text(),
-    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(some.text(), inner, max_size=4),
+    some.none() | some.booleans() | some.integers() | some.floats() | any_text,
+    lambda inner: some.lists(inner, max_size=4) | some.dictionaries(any_text, inner, max_size=4),
     max_leaves=12,
 )
 names = some.sampled_from(["circleci-signature", "Circleci-Signature", "circleci-event-type", "x"]) | some.text()
@@ -92,10 +93,7 @@ def test_a_signed_body_with_any_value_in_any_field(data: some.DataObject, kind: 
             inner = inner[key]
         inner[last] = data.draw(json_values)
     content = json.dumps(body).encode()
-    try:
-        event = parse(content, deliveries.headers(content), secret=SECRET)
-    except DecodeError:
-        return
+    event = parse(content, deliveries.headers(content), secret=SECRET)
     look_at(event)
     if kind == "deploy-completed" and body["type"] == kind:
         assert isinstance(event, UnknownEvent)

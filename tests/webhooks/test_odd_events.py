@@ -250,27 +250,29 @@ def changes() -> Iterator[tuple[str, Mutation, Site]]:
 
 
 class Stop(FakeClock):
-    """Switches the site at the first sleep, and stops the test at the sixth."""
+    """Goes to the next site at each sleep, and stops the test after some more."""
 
-    def __init__(self, site: dict[str, Any], later: Site, scope: anyio.CancelScope) -> None:
+    def __init__(self, bodies: dict[str, Any], later: Sequence[Site], scope: anyio.CancelScope) -> None:
         super().__init__()
-        self._site, self._later, self._scope = site, later, scope
+        self._bodies, self._later, self._scope = bodies, list(later), scope
 
     async def sleep(self, seconds: float) -> None:
-        self._site.update(self._later.bodies)
-        if len(self.slept) == 5:
+        if self._later:
+            self._bodies.update(self._later.pop(0).bodies)
+            self.slept.clear()
+        if len(self.slept) == 4:
             self._scope.cancel()
         await super().sleep(seconds)
 
 
-async def events_of(later: Site) -> list[FollowedEvent]:
+async def events_of(*later: Site, start: Site = RUNNING) -> list[FollowedEvent]:
     """The events of `follow` of a project whose workflows run at first, and end later."""
     found: list[FollowedEvent] = []
-    site = dict(RUNNING.bodies)
+    bodies = dict(start.bodies)
     # The project is read once, at the start.
-    site[f"/api/v2/project/{SLUG}"] = later.bodies[f"/api/v2/project/{SLUG}"]
+    bodies[f"/api/v2/project/{SLUG}"] = later[0].bodies[f"/api/v2/project/{SLUG}"]
     with anyio.CancelScope() as scope:
-        async with Site(site).client(Stop(site, later, scope)) as circleci:
+        async with Site(bodies).client(Stop(bodies, later, scope)) as circleci:
             async for event in follow(circleci, SLUG, poll=60):
                 look_at(event)
                 found.append(event)
@@ -278,8 +280,7 @@ async def events_of(later: Site) -> list[FollowedEvent]:
 
 
 async def test_no_odd_response_stops_follow() -> None:
-    whole = [event.job if isinstance(event, JobCompleted) else event.workflow for event in await events_of(ENDED)]
-    assert [ended.name for ended in whole] == ["test", "compile", "build", "lint", "lint"]
+    assert [name_of(event) for event in await events_of(ENDED)] == ["test", "compile", "build", "lint", "lint"]
     for path, mutation, site in changes():
         place = tuple("*" if isinstance(part, int) else part for part in mutation.place)
         found = await events_of(site)
@@ -287,6 +288,27 @@ async def test_no_odd_response_stops_follow() -> None:
             continue
         lost = 1 if place[-1] in OF_ENDS.get(path, ()) else 0
         assert len(found) >= 5 - (lost and 3), f"{path}: {mutation}: {found}"
+
+
+@pytest.mark.parametrize("path", [WORKFLOWS_AT, JOBS_AT], ids=["workflows", "jobs"])
+@pytest.mark.parametrize("unusable", [{"message": "Maintenance."}, [], {"items": [], "next_page_token": 5}])
+async def test_a_list_that_cannot_be_used_is_read_by_the_next_poll(path: str, unusable: Any) -> None:
+    """It holds up no other list, and nothing is lost."""
+    other = {**PIPELINE, "id": deliveries.uuid(50), "number": 6}
+    of_other = {**workflow(60, "other"), "pipeline_id": deliveries.uuid(50)}
+    more = {f"/api/v2/pipeline/{deliveries.uuid(50)}/workflow": listed(of_other)}
+    more[f"/api/v2/workflow/{deliveries.uuid(60)}/job"] = listed(job(9, "of other"))
+    more[PIPELINES_AT] = listed(PIPELINE, other)
+    before = {**RUNNING.bodies, **more, f"/api/v2/pipeline/{deliveries.uuid(50)}/workflow": listed()}
+    steps = [Site({**ENDED.bodies, **more, path: unusable}), Site({**ENDED.bodies, **more, path: unusable})]
+    names = [name_of(event) for event in await events_of(*steps, Site({**ENDED.bodies, **more}), start=Site(before))]
+    assert sorted(names) == ["build", "compile", "lint", "lint", "of other", "other", "test"]
+    assert names.index("other") < names.index("test")
+
+
+def name_of(event: FollowedEvent) -> str:
+    ended = event.job if isinstance(event, JobCompleted) else event.workflow
+    return str(getattr(ended, "name", "unknown"))
 
 
 async def test_what_is_unavailable_in_a_response_is_unavailable_in_its_event() -> None:

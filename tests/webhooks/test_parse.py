@@ -208,6 +208,16 @@ def test_an_invalid_body_is_a_decode_error(content: bytes, part: str, field: str
     assert (failure.value.field, failure.value.body) == (field, content)
 
 
+def test_half_a_pair_of_surrogates_is_replaced() -> None:
+    body = deliveries.job(pipeline=deliveries.pipeline(vcs={"commit": {"subject": "A smile: \ud83d"}}))
+    event = parse(json.dumps(body).encode(), secret=None)
+    assert isinstance(event, JobCompleted)
+    assert event.mismatches == ()
+    assert event.pipeline.vcs is not None
+    assert event.pipeline.vcs.commit is not None
+    assert event.pipeline.vcs.commit.subject == "A smile: \N{REPLACEMENT CHARACTER}"
+
+
 def test_parse_verifies_first() -> None:
     content = json.dumps(deliveries.ping()).encode()
     with pytest.raises(SignatureError, match="is wrong"):

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError, NotFoundError, RateLimitError
+from circleci_sdk._core.errors import (
+    CircleCIError,
+    DecodeError,
+    InvalidArgumentError,
+    NotFoundError,
+    PaginationError,
+    RateLimitError,
+)
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import may_pass
@@ -35,6 +42,7 @@ NEWEST: Final = 20
 _MAX_KNOWN: Final = 1000
 _MAX_OPEN: Final = 200
 _MAX_EMPTY_POLLS: Final = 5
+_UNUSABLE: Final = (DecodeError, PaginationError)
 _RETRY_DELAY: Final = 5.0
 """Seconds between a temporary failure and the next attempt."""
 
@@ -229,9 +237,25 @@ class Follow:
         return found
 
     async def _poll_pipeline(self, builder: EventBuilder, pipeline: Pipeline, *, first: bool) -> None:
+        """Poll one pipeline. A list that cannot be used is read again by the next poll, and holds up no other one."""
+        workflows: list[Workflow] = []
+        try:
+            workflows = await self._workflows(pipeline.id)
+            unread = not await self._poll_workflows(builder, pipeline, workflows, first=first)
+        except _UNUSABLE as error:
+            if first:
+                raise  # without the list nothing can be ignored
+            self._warn(error)
+            unread = True
+        self._keep_open(pipeline, workflows, unread=unread)
+
+    async def _poll_workflows(
+        self, builder: EventBuilder, pipeline: Pipeline, workflows: Sequence[Workflow], *, first: bool
+    ) -> bool:
+        """Poll the workflows of a pipeline. False if the jobs of one cannot be used."""
         from .polling import has_ended, has_id
 
-        workflows = await self._workflows(pipeline.id)
+        complete = True
         for workflow in workflows:
             if not has_id(workflow):
                 continue  # the next poll may have the id
@@ -240,18 +264,26 @@ class Follow:
                 self._merge.ignore(workflow.id)
             if self._merge.is_done(workflow.id):
                 continue
-            jobs = await self._jobs(workflow.id) if self._merge.needs_jobs else []
+            try:
+                jobs = await self._jobs(workflow.id) if self._merge.needs_jobs else []
+            except _UNUSABLE as error:
+                self._warn(error)
+                complete = False
+                continue
             end = builder.workflow(pipeline, workflow) if ended else None
             self._merge.polled(builder.jobs(pipeline, workflow, jobs), end)
-        self._keep_open(pipeline, workflows)
+        return complete
 
-    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow]) -> None:
+    def _warn(self, error: Exception) -> None:
+        logger.warning("webhooks: following %s reads a list again at the next poll: %s", self._slug, error)
+
+    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow], *, unread: bool) -> None:
         """Keep a pipeline that may have further events, also when it is no longer among the newest."""
         from .polling import is_running
 
         before = self._open.pop(pipeline.id, None)
         polls = before.polls + 1 if before else 1
-        running = any(is_running(workflow) for workflow in workflows)
+        running = unread or any(is_running(workflow) for workflow in workflows)
         # A new pipeline may still get workflows; a filtered one never does.
         if running or (not workflows and polls < _MAX_EMPTY_POLLS):
             self._open[pipeline.id] = _Open(pipeline, polls)

@@ -64,17 +64,15 @@ def has_id(one: Pipeline | Workflow | WorkflowJob) -> bool:
 
 def has_ended(workflow: Workflow) -> bool:
     """Whether a workflow has ended with an event. Without a readable status it is not known to have."""
-    return _ends_with(workflow) and if_available(lambda: workflow.stopped_at is None) is not True
+    ended = if_available(lambda: workflow.status) in _WORKFLOW_ENDS
+    return ended and if_available(lambda: workflow.stopped_at is None) is not True
 
 
 def is_running(workflow: Workflow) -> bool:
-    """Whether a workflow has not stopped, as far as it is available."""
+    """Whether a workflow has not stopped. One whose status is unavailable is not known to have."""
+    status = if_available(lambda: workflow.status)
     running = if_available(lambda: workflow.stopped_at is None)
-    return not _ends_with(workflow) if running is None else running
-
-
-def _ends_with(workflow: Workflow) -> bool:
-    return if_available(lambda: workflow.status) in _WORKFLOW_ENDS
+    return status is None or (status not in _WORKFLOW_ENDS if running is None else running)
 
 
 class EventBuilder:

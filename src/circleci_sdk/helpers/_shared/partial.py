@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from circleci_sdk._core.available import if_available
@@ -20,6 +21,10 @@ from circleci_sdk._core.errors import FieldUnavailableError
 T = TypeVar("T")
 UNAVAILABLE: Final = "unknown"
 """The value of an unavailable field with an open set of values."""
+
+
+_NO_ERRORS: Final[Mapping[str, FieldUnavailableError]] = MappingProxyType({})
+"""Of all results without a gap: one object for each would take more memory than the rest."""
 
 
 class _Unavailable:
@@ -72,7 +77,7 @@ class Partial:
             if type(value) is _Unavailable:
                 errors[name] = value.error
                 object.__delattr__(self, name)
-        object.__setattr__(self, "_errors", errors)
+        object.__setattr__(self, "_errors", errors or _NO_ERRORS)
 
     if not TYPE_CHECKING:  # type checkers would accept any name
 
@@ -111,6 +116,6 @@ class Partial:
 
 def _restored(kind: type[T], values: Mapping[str, Any], errors: Mapping[str, FieldUnavailableError]) -> T:
     made = kind.__new__(kind)
-    for name, value in {**values, "_errors": errors}.items():
+    for name, value in {**values, "_errors": errors or _NO_ERRORS}.items():
         object.__setattr__(made, name, value)
     return made
