@@ -10,11 +10,13 @@ import logging
 import pickle
 import traceback
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
 
+import circleci_sdk
 from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, Page
 from circleci_sdk._core.serialization.model import SecretText
 from tests.reading.cases import METHODS, Method, Responses
@@ -27,6 +29,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SECRET: Final = "hunter2-was-returned"
 ODD: Final = ({SECRET: [SECRET]}, [{SECRET: SECRET}], SECRET)
 """Values that hold the secret. Each field gets the first one that does not fit its type."""
+
+PACKAGE: Final = str(Path(circleci_sdk.__file__).parent)
 
 PLAIN: Final[Sequence[Json]] = ("x", 7, True, "2026-01-01T00:00:00Z", [], {})
 
@@ -142,7 +146,7 @@ def of_error(error: BaseException) -> Iterator[str]:
     yield from (repr(error), str(error), repr(attributes), "".join(traceback.format_exception(error)))
     yield pickle.dumps(error).decode("latin-1")
     for frame in traceback.TracebackException.from_exception(error, capture_locals=True).stack:
-        if "circleci_sdk" in frame.filename:
+        if frame.filename.startswith(PACKAGE):
             yield f"{frame.filename}:{frame.name}: {frame.locals}"
 
 
