@@ -5,17 +5,26 @@ from __future__ import annotations
 import copy
 import os
 import pickle
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from circleci_sdk import CircleCIError, DecodeError, FieldUnavailableError, PaginationError, RunTimeoutError
+import pytest
+
+from circleci_sdk import (
+    AsyncCircleCI,
+    CircleCIError,
+    DecodeError,
+    FieldUnavailableError,
+    PaginationError,
+    RunTimeoutError,
+)
 from circleci_sdk.helpers import LatestArtifacts, RunEvent, RunResult, StepLog
 from tests.support.clients import ID, SLUG
 from tests.support.mutations import Mutation, Place, mutations, sample
 from tests.support.odd_site import Site
 
-ALL: Final = "CIRCLECI_SDK_ALL_MUTATIONS" in os.environ
+ALL: Final = "EXPLORE_MUTATIONS" in os.environ
 T = TypeVar("T")
 SAMPLE: Final = 24
 """Mutations of each response; set the variable for all of them."""
@@ -356,6 +365,80 @@ async def test_history_loses_no_record() -> None:
         # An empty object is a job without a number, so one that never ran; another time may be before `since`.
         fewer = general(mutation.place)[-1] in {"job_number", "created_at", "*"}
         assert len(records) == len(base) or skipped or fewer, f"{path}: {mutation}"
+        if len(records) == len(base) and not fewer:
+            changed = {
+                name for one, other in zip(records, base, strict=True) for name in one if one[name] != other[name]
+            }
+            # `vcs` is four fields of a record, and a time is a part of `seconds` too.
+            assert len(changed) <= 4, f"{path}: {mutation}: {changed}"
+
+
+CONTEXTS_AT: Final = "/api/v2/context"
+VARIABLES_AT: Final = f"{CONTEXTS_AT}/{uuid(400)}/environment-variable"
+FOLLOWED_AT: Final = "/api/v1.1/projects"
+ENVVARS_AT: Final = f"/api/v2/project/{SLUG}/envvar"
+VARIABLE: Final = {"variable": "KEY", "created_at": at(0), "updated_at": at(1), "context_id": uuid(400)}
+FOLLOWED: Final = {
+    "reponame": "web",
+    "username": "acme",
+    "vcs_type": "github",
+    "vcs_url": "https://github.com/acme/web",
+    "branches": {"main": {"pusher_logins": ["ada"], "recent_builds": [{"build_num": 1, "added_at": at(0)}]}},
+    "following": True,
+}
+ORGANIZATION: Final = Site(
+    {
+        **FAILED.bodies,
+        PIPELINES_AT: listed(PIPELINE, {**PIPELINE, "id": uuid(500), "number": 6}),
+        f"/api/v2/pipeline/{uuid(500)}/workflow": listed(workflow(1, "running", "lint")),
+        CONTEXTS_AT: listed({"id": uuid(400), "name": "deploy", "created_at": at(0)}),
+        VARIABLES_AT: listed(VARIABLE),
+        FOLLOWED_AT: [FOLLOWED],
+        ENVVARS_AT: listed({"name": "KEY", "value": "xxxx1234", "created_at": at(0)}),
+    }
+)
+REVISION: Final = PIPELINE["vcs"]["revision"]
+READS: Final[dict[str, tuple[Callable[[AsyncCircleCI], Awaitable[Any]], tuple[str, ...], set[Place]]]] = {
+    "runs.latest": (lambda one: one.runs.latest(SLUG), (PIPELINES_AT,), {IDENTITY}),
+    "runs.find": (lambda one: one.runs.find(SLUG, revision=REVISION), (PIPELINES_AT,), {IDENTITY}),
+    "run.result": (lambda one: one.runs.attach(ID).result(), (PIPELINE_AT, WORKFLOWS_AT), {IDENTITY}),
+    "run.jobs": (lambda one: one.runs.attach(ID).jobs(), (PIPELINE_AT, WORKFLOWS_AT, jobs_at(2)), {IDENTITY}),
+    "runs.cancel_redundant": (
+        lambda one: one.runs.cancel_redundant(SLUG, "main", dry_run=True),
+        (PIPELINES_AT, f"/api/v2/pipeline/{uuid(500)}/workflow"),
+        {IDENTITY, ("items", "*", "number")},
+    ),
+    "secrets.audit": (
+        lambda one: collected(one.secrets.audit("gh/acme")),
+        (CONTEXTS_AT, VARIABLES_AT, FOLLOWED_AT, ENVVARS_AT),
+        {IDENTITY, ("*", "reponame")},
+    ),
+    "secrets.rotate": (
+        lambda one: one.secrets.rotate("KEY", "value", org="gh/acme", contexts=["deploy"], dry_run=True),
+        (CONTEXTS_AT, VARIABLES_AT),
+        {IDENTITY, ("items", "*", "name"), ("items", "*", "variable")},
+    ),
+}
+
+
+async def collected(items: AsyncIterator[Any]) -> list[Any]:
+    return [item async for item in items]
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_reads_end_only_for_what_they_need(name: str) -> None:
+    read, paths, needed = READS[name]
+
+    async def work(site: Site) -> Any:
+        async with site.client() as circleci:
+            return await read(circleci)
+
+    assert await work(ORGANIZATION)
+    for path, mutation, site in changes(ORGANIZATION, *paths):
+        result, error = await attempt(work(site))
+        assert error is None or is_used(mutation, *needed), f"{path}: {mutation}: {error}"
+        if isinstance(result, list | tuple):
+            look_at(tuple(result))
 
 
 async def test_the_latest_artifacts_are_found() -> None:

@@ -325,6 +325,20 @@ async def test_an_audit_names_what_it_could_not_read(server: ScriptedServer, cli
         [info async for info in client.secrets.audit("gh/acme", projects=[])]
 
 
+async def test_an_audit_logs_a_followed_project_without_a_slug(
+    server: ScriptedServer, client: AsyncCircleCI, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.on("GET", "/api/v2/context", reply(json={"items": [], "next_page_token": None}))
+    project = {"reponame": "web", "username": "acme", "vcs_url": "https://github.com/acme/web", "vcs_type": "github"}
+    server.on("GET", "/api/v1.1/projects", reply(json=[{**project, "reponame": None}, project]))
+    server.on("GET", "/api/v2/project/gh/acme/web/envvar", reply(json={"items": [{"name": "A", "value": "xxxx"}]}))
+    with caplog.at_level(logging.WARNING, logger="circleci_sdk"):
+        infos = [info async for info in client.secrets.audit("gh/acme")]
+    assert [info.variable for info in infos] == ["A"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "circleci_sdk"]
+    assert messages == ["secrets.audit leaves out a followed project: its slug is unavailable"]
+
+
 async def test_a_long_rate_limit_is_waited_for(server: ScriptedServer) -> None:
     clock = FakeClock()
     server.on("PUT", put(ONE), lambda request: reply(429, text="Rate limited.", headers={"Retry-After": "600"}))
@@ -544,6 +558,7 @@ async def test_no_value_in_a_traceback_of_a_cancelled_call(server: ScriptedServe
         (("https://github.com/acme/web", "acme", "web", None), "gh/acme/web"),
         (("//circleci.com/abc/def", "Acme", "Web", "circleci"), "circleci/abc/def"),
         (("https://git.example.com/x", "acme", "web", None), None),
+        (("https://github.com/acme/web", "acme", "", "github"), None),
     ],
 )
 def test_slugs_of_followed_projects(given: tuple[str, str, str, str | None], slug: str | None) -> None:

@@ -40,7 +40,7 @@ from tests.support.odd_site import Site
 from tests.support.recordings import Recording, recordings
 from tests.webhooks import deliveries
 
-ALL: Final = "CIRCLECI_SDK_ALL_MUTATIONS" in os.environ
+ALL: Final = "EXPLORE_MUTATIONS" in os.environ
 SAMPLE: Final = 60
 """Mutations of each body; set the variable for all of them."""
 RECORDED: Final = [

@@ -44,8 +44,8 @@ def slug_of(project: Project) -> str | None:
     vcs = _HOSTS.get(if_available(lambda: project.vcs_type or "") or "")
     if vcs is None:
         vcs = next((short for name, short in _HOSTS.items() if f"//{name}." in url), None)
-    path = if_available(lambda: f"{project.username}/{project.reponame}")
-    return None if vcs is None or path is None else f"{vcs}/{path}"
+    owner, name = if_available(lambda: project.username), if_available(lambda: project.reponame)
+    return f"{vcs}/{owner}/{name}" if vcs and owner and name else None
 
 
 def belongs(project: str, org: str) -> bool:

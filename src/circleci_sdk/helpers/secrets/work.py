@@ -18,6 +18,7 @@ from circleci_sdk._core.errors import (
     RateLimitError,
     RequestTimeoutError,
 )
+from circleci_sdk._core.session import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
@@ -120,6 +121,8 @@ class SecretWork:
         if projects is UNSET:
             slug = await org_slug_of(self._v2, org)
             followed = {slug_of(one) async for one in self._v1.projects.list()}
+            if None in followed:
+                logger.warning("%s leaves out a followed project: its slug is unavailable", self._method)
             projects = sorted(one for one in followed if one is not None and belongs(one, slug))
         return targets + [self._project(one) for one in projects]
 
