@@ -19,7 +19,7 @@ from circleci_sdk import (
     PaginationError,
     RunTimeoutError,
 )
-from circleci_sdk.helpers import LatestArtifacts, RunEvent, RunResult, StepLog
+from circleci_sdk.helpers import JobExplanation, LatestArtifacts, RunEvent, RunResult, StepLog
 from tests.support.clients import ID, SLUG
 from tests.support.mutations import Mutation, Place, mutations, sample
 from tests.support.odd_site import Site
@@ -135,7 +135,7 @@ BUILD: Final[dict[str, Any]] = {
         step(1, "failed"),
     ],
 }
-FLAKY: Final = {
+FLAKY: Final[dict[str, Any]] = {
     "flaky_tests": [
         {
             "time_wasted": 1,
@@ -337,6 +337,42 @@ async def test_a_failed_run_is_explained() -> None:
             assert is_used(mutation), f"{path}: {mutation}"
         else:
             assert str(text).startswith("## [Run 7 of gh/acme/web]"), f"{path}: {mutation}"
+
+
+async def explained(**bodies: Any) -> JobExplanation:
+    """The explanation of the one failed job, with other bodies for some paths."""
+    paths = {"jobs": jobs_at(2), "tests": TESTS_AT, "flaky": FLAKY_AT}
+    site = Site({**FAILED.bodies, **{paths[name]: body for name, body in bodies.items()}})
+    async with site.client() as circleci:
+        explanation = await (await circleci.runs.attach(ID).result()).explain()
+        assert explanation.markdown()
+        (only,) = explanation.jobs
+        return only
+
+
+async def test_a_test_without_a_result_is_not_known_to_have_passed() -> None:
+    job_explanation = await explained(tests=listed({**test_result("one", "failure"), "result": None, "name": 5}))
+    (test,) = job_explanation.tests
+    assert (hasattr(test, "name"), test.classname, test.times_flaked) == (False, "tests", None)
+
+
+async def test_an_unnamed_flaky_test_may_be_any() -> None:
+    tests = listed(test_result("one", "failure"), test_result("three", "failure"))
+    assert [test.times_flaked for test in (await explained(tests=tests)).tests] == [2, 0]
+    flaky = {**FLAKY, "flaky_tests": [*FLAKY["flaky_tests"], {"test_name": None}]}
+    assert [test.times_flaked for test in (await explained(tests=tests, flaky=flaky)).tests] == [2, None]
+
+
+async def test_a_failed_job_without_a_number_says_so() -> None:
+    only = await explained(jobs=listed({**job(1, "failed", "test"), "job_number": "one"}))
+    assert only.problems == ("no logs and no test results: the number of the job is unavailable",)
+    assert not only.logs
+
+
+async def test_a_job_without_a_project_is_read_in_that_of_the_run() -> None:
+    only = await explained(jobs=listed({**job(1, "failed", "test"), "project_slug": None, "id": None}))
+    assert [log.text for log in only.logs] == ["boom\n"]
+    assert len(only.tests) == 1
 
 
 # ---- the other helpers ----

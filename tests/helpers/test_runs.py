@@ -1019,3 +1019,26 @@ async def test_messages_name_what_is_unavailable_unknown(server: ScriptedServer)
     assert repr(failed).startswith(
         "RunJob(id='00000000-0000-4000-8000-000000000101', name=<unavailable>, status='failed'"
     )
+
+
+async def test_a_workflow_without_an_id_does_not_stop_what_concerns_others(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items({**workflow(2, "on_hold", "deploy"), "id": ""}, workflow(1, "on_hold")))
+    server.on("GET", jobs_at(1), items(approval(3, "on_hold"), job(1, "success")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/approve/{uuid(203)}", reply(202, json=MESSAGE))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/cancel", reply(202, json=MESSAGE))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", reply(202, json={"workflow_id": uuid(9)}))
+    odd = r"^v2\.pipelines\.list_workflows: items\.\*\.id: expected a non-empty string"
+
+    async def use(run: Run) -> None:
+        assert (await run.approve(job="release?")).name == "release?"
+        assert await run.rerun(workflow="build") == uuid(9)
+        for ambiguous in (run.approve, run.rerun, run.jobs):
+            with pytest.raises(FieldUnavailableError, match=odd):
+                await ambiguous()
+        with pytest.raises(FieldUnavailableError, match=odd):
+            await run.cancel()
+
+    await attached(server, use)
+    posts = [request.removeprefix(f"POST /workflow/{uuid(1)}/") for request in asked(server) if "POST" in request]
+    assert posts == [f"approve/{uuid(203)}", "rerun", "cancel"]

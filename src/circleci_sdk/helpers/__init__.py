@@ -1,6 +1,10 @@
 """The high-level API: the types of `circleci.runs`, `logs`, `history`, `artifacts`, `secrets` and `usage`.
 
 Instances come from the attributes and methods of an `AsyncCircleCI`. Each module is loaded on first use.
+
+A field that a response lacks, or has in another type, is unavailable in a result too: it raises `FieldUnavailableError`
+where it is read, and `is_complete` is False. `getattr(job, "name", "a job")` reads it with a default. Statuses are the
+exception: an unavailable one is `UnknownStr("unknown")`, which is neither final nor a success.
 """
 
 from __future__ import annotations

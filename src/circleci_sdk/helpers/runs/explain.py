@@ -105,7 +105,8 @@ class _Reader:
         self._timeout = timeout
         self._logs: dict[RunJob, tuple[StepLog, ...] | str] = {}
         self._tests: dict[RunJob, tuple[JobTest, ...] | str] = {}
-        self._flaky: Mapping[tuple[str, str], int] | None = None
+        self._flaky: Mapping[tuple[str, str], int] = {}
+        self._not_listed: int | None = None
         self.problems: list[str] = []
 
     async def read_logs(self, job: RunJob, project_slug: str, number: int) -> None:
@@ -133,7 +134,7 @@ class _Reader:
         insights = self._v2.insights
         try:
             found = await retry_reads(self._caller, lambda: insights.get_flaky_tests(project_slug))
-            self._flaky = _times_flaked(found.flaky_tests)
+            self._flaky, self._not_listed = _times_flaked(found.flaky_tests)
         except CircleCIError as error:
             self.problems.append(f"flaky tests unknown: {error}")
 
@@ -150,14 +151,13 @@ class _Reader:
         return JobExplanation(job, read, failed, tuple(problems))
 
     def _failed_test(self, test: JobTest) -> FailedTest:
-        flaky = self._flaky
         return FailedTest(
             try_field(lambda: test.name),
             try_field(lambda: test.classname),
             try_field(lambda: test.file),
             try_field(lambda: test.message or ""),
             try_field(lambda: test.run_time),
-            if_available(lambda: None if flaky is None else flaky.get((test.classname, test.name), 0)),
+            if_available(lambda: self._flaky.get((test.classname, test.name), self._not_listed)),
         )
 
 
@@ -165,11 +165,17 @@ def _name_of(log: StepLog) -> str:
     return or_unknown(lambda: log.step.name)
 
 
-def _times_flaked(tests: Iterable[FlakyTest]) -> dict[tuple[str, str], int]:
-    """How often each test was flaky, over all jobs, by class and name."""
+def _times_flaked(tests: Iterable[FlakyTest]) -> tuple[dict[tuple[str, str], int], int | None]:
+    """How often each test was flaky, over all jobs, by class and name; and how often one was that is not listed.
+
+    That is never, or unknown if the name of a listed test is unavailable.
+    """
     times: dict[tuple[str, str], int] = {}
+    not_listed: int | None = 0
     for test in tests:
         key = if_available(lambda one: (one.classname or "", one.test_name), test)
-        if key is not None:
+        if key is None:
+            not_listed = None
+        else:
             times[key] = times.get(key, 0) + max(1, if_available(lambda one: one.times_flaked, test) or 0)
-    return times
+    return times, not_listed

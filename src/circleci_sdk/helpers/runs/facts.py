@@ -6,6 +6,7 @@ unavailable one is the unknown value `UnknownStr("unknown")`. So it is never fin
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -192,6 +193,20 @@ def pipeline_of(pipeline: Pipeline, pipeline_id: str, app: str) -> RunPipeline:
 
 def _message(error: PipelineErrorDetail) -> str:
     return or_unknown(lambda: error.message)
+
+
+def workflows_of(
+    workflows: Iterable[Workflow], pipeline: RunPipeline
+) -> tuple[list[RunWorkflow], list[FieldUnavailableError]]:
+    """The facts of workflows of this pipeline, and the errors of those without an id, which cannot be told apart."""
+    found: list[RunWorkflow] = []
+    errors: list[FieldUnavailableError] = []
+    for workflow in workflows:
+        try:
+            found.append(workflow_of(workflow, pipeline))
+        except FieldUnavailableError as error:
+            errors.append(error)
+    return found, errors
 
 
 def workflow_of(workflow: Workflow, pipeline: RunPipeline) -> RunWorkflow:

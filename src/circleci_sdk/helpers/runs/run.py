@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
 
-from circleci_sdk._core.errors import ConflictError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.errors import ConflictError, FieldUnavailableError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -16,7 +16,7 @@ from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
-from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflow_of
+from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
 from .result import RunFailedError, RunResult, RunTimeoutError, result_of
 from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
 from .watcher import RunContext, Watcher, WatchTimeoutError
@@ -185,7 +185,10 @@ class Run:
         One call for the pipeline, one for its workflows, one for each of the current workflows and page of jobs.
         """
         found: list[RunJob] = []
-        for workflow in current_workflows(await self._read()):
+        state, unidentified = await self._read()
+        if unidentified:
+            raise unidentified[0]
+        for workflow in current_workflows(state):
             found += await self._jobs_of(workflow)
         return tuple(found)
 
@@ -203,7 +206,9 @@ class Run:
         Reads the workflows and the jobs of each that has not ended, then sends one approval, never twice.
         """
         check_filter("run.approve", "job", job)
-        state = await self._read()
+        state, unidentified = await self._read()
+        if unidentified and job is UNSET:
+            raise unidentified[0]  # its approvals are unknown
         jobs: list[RunJob] = []
         for workflow in current_workflows(state):
             if workflow.status not in WORKFLOW_ENDED or job is not UNSET:
@@ -243,7 +248,9 @@ class Run:
         Reads the workflows, with `jobs` also the jobs of each, then sends one rerun, never twice.
         """
         wanted = check_rerun(jobs, workflow, from_failed=from_failed, ssh=ssh, sparse_tree=sparse_tree)
-        state = await self._read()
+        state, unidentified = await self._read()
+        if unidentified and workflow is UNSET:
+            raise unidentified[0]  # it may be the one to rerun
         current = current_workflows(state)
         name = None if workflow is UNSET else str(workflow)
         workflows = self._context.v2.workflows
@@ -269,10 +276,16 @@ class Run:
 
         The API has accepted the requests then; `wait` waits for the end. Workflows that end meanwhile are no error. A
         pipeline that has no workflows yet cannot be canceled. Reads the workflows, then makes one call for each.
+
+        Raises:
+            FieldUnavailableError: the id of a workflow is unavailable. All others are canceled.
         """
-        state, v2 = await self._read(), self._context.v2
+        (state, unidentified), v2 = await self._read(), self._context.v2
         unfinished = [one.id for one in state.workflows.values() if one.status not in WORKFLOW_ENDED]
-        return tuple([workflow_id for workflow_id in unfinished if await cancel_workflow(v2, workflow_id)])
+        canceled = tuple([workflow_id for workflow_id in unfinished if await cancel_workflow(v2, workflow_id)])
+        if unidentified:
+            raise unidentified[0]
+        return canceled
 
     def _watcher(self, method: str, timeout: float | None, *, every_job: bool, approvals: bool) -> Watcher:
         check_timeout(method, timeout)
@@ -291,13 +304,14 @@ class Run:
     def _result(self, watcher: Watcher) -> RunResult:
         return result_of(self._context.caller, self.id, watcher.state, watcher.assessment)
 
-    async def _read(self) -> RunState:
-        """The current pipeline and all its workflows."""
+    async def _read(self) -> tuple[RunState, list[FieldUnavailableError]]:
+        """The current pipeline and all its workflows, and the errors of workflows without an id."""
         caller, v2 = self._context.caller, self._context.v2
         pipeline = pipeline_of(await retry_reads(caller, lambda: v2.pipelines.get(self.id)), self.id, self._context.app)
         workflows = await retry_reads(caller, lambda: v2.pipelines.list_workflows(self.id).collect())
         state, _ = see_pipeline(RunState(), pipeline)
-        return see_workflows(state, [workflow_of(one, pipeline) for one in workflows])[0]
+        found, errors = workflows_of(workflows, pipeline)
+        return see_workflows(state, found)[0], errors
 
     async def _jobs_of(self, workflow: RunWorkflow) -> list[RunJob]:
         caller, v2 = self._context.caller, self._context.v2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final
@@ -16,7 +15,7 @@ from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 from circleci_sdk.helpers._shared.retrying import backoff, may_pass
 from circleci_sdk.v2._client import V2
 
-from .facts import RunEvent, RunPipeline, RunWorkflow, job_of, pipeline_of, workflow_of
+from .facts import RunEvent, RunWorkflow, job_of, pipeline_of, workflows_of
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
@@ -37,7 +36,6 @@ from .state import (
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk.v2.models import Workflow
 
 MAX_FAILURE_TIME: Final = 300.0
 MAX_CONSECUTIVE_FAILURES: Final = 8
@@ -226,7 +224,7 @@ class Watcher:
             self._reading = "workflows"
             async for page in v2.pipelines.list_workflows(self._pipeline_id).pages():
                 calls += 1
-                workflows, errors = _workflows_of(page, pipeline)
+                workflows, errors = workflows_of(page, pipeline)
                 unidentified += errors
                 for workflow in workflows:
                     self._check_status("workflow", workflow.status, WORKFLOW_STATUSES)
@@ -276,17 +274,3 @@ class Watcher:
         if status not in known and status != UNAVAILABLE and status not in self._unknown_statuses:
             self._unknown_statuses.add(status)
             logger.warning("%s status %s is unknown to this version and is not treated as final", kind, status)
-
-
-def _workflows_of(
-    page: Iterable[Workflow], pipeline: RunPipeline
-) -> tuple[list[RunWorkflow], list[FieldUnavailableError]]:
-    """The workflows of a page, and the errors of those without an id, which cannot be followed."""
-    found: list[RunWorkflow] = []
-    errors: list[FieldUnavailableError] = []
-    for workflow in page:
-        try:
-            found.append(workflow_of(workflow, pipeline))
-        except FieldUnavailableError as error:
-            errors.append(error)
-    return found, errors
