@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import pickle
 from collections.abc import Callable
@@ -941,6 +942,15 @@ async def test_wait_ends_when_no_response_can_be_used_for_long(server: ScriptedS
     assert sum(request.path == path for request in server.requests) >= 8
 
 
+async def test_a_strict_client_hears_of_an_odd_field_at_once(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline(number="seven"))
+    async with client_on(server, FakeClock(), strict=True) as circleci:
+        with pytest.raises(DecodeError) as caught:
+            await circleci.runs.attach(ID).wait()
+    assert caught.value.field == "number"
+    assert len(server.requests) == 1
+
+
 async def test_a_workflow_without_an_id_leaves_the_others(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, pipeline())
     nameless = {**workflow(2, "running", "deploy"), "id": None}
@@ -1042,3 +1052,14 @@ async def test_a_workflow_without_an_id_does_not_stop_what_concerns_others(serve
     await attached(server, use)
     posts = [request.removeprefix(f"POST /workflow/{uuid(1)}/") for request in asked(server) if "POST" in request]
     assert posts == [f"approve/{uuid(203)}", "rerun", "cancel"]
+
+
+@pytest.mark.parametrize("odd", [{"number": None}, {"state": 5}])
+async def test_nothing_is_canceled_for_an_unavailable_order(server: ScriptedServer, odd: dict[str, Any]) -> None:
+    newest, older = ({"id": uuid(number), "number": number} for number in (9, 8))
+    listed = [json.loads(pipeline(**more)._content()) for more in ({**newest, **odd}, older)]
+    server.on("GET", TRIGGER, items(*listed))
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(FieldUnavailableError, match=rf"items\.0\.{next(iter(odd))}"):
+            await circleci.runs.cancel_redundant(SLUG, "main")
+    assert asked(server) == [f"GET /project/{SLUG}/pipeline"]

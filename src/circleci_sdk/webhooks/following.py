@@ -149,7 +149,8 @@ class Follow:
                     raise
                 asked = error.retry_after if isinstance(error, RateLimitError) else None
                 pause = max(_RETRY_DELAY, asked or 0.0)
-                logger.info("webhooks: following %s continues in %g s: %s", self._slug, pause, error)
+                level = logging.WARNING if isinstance(error, _UNUSABLE) else logging.INFO
+                logger.log(level, "webhooks: following %s continues in %g s: %s", self._slug, pause, error)
                 await self._clock.sleep(pause)
         return self._merge.ready.popleft()
 

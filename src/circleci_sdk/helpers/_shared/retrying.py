@@ -36,9 +36,11 @@ def may_pass(error: CircleCIError) -> bool:
     """Whether the same read may succeed at the next look of a long wait.
 
     In addition to transient errors: a response that cannot be used, such as the page of a proxy, or one without a
-    field that the wait needs.
+    field that the wait needs. Not a field that does not fit for a strict client, which is meant to hear of it.
     """
-    return is_transient(error) or isinstance(error, DecodeError | FieldUnavailableError | PaginationError)
+    if isinstance(error, DecodeError):
+        return not error.field
+    return is_transient(error) or isinstance(error, FieldUnavailableError | PaginationError)
 
 
 def backoff(error: CircleCIError, failures: int, chance: float) -> float:

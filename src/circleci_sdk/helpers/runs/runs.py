@@ -234,6 +234,7 @@ class Runs:
         Raises:
             InvalidArgumentError: an argument is invalid, or the pipeline to keep is not among those looked at; nothing
                 was canceled.
+            FieldUnavailableError: the number or state of a pipeline that decides is unavailable; nothing was canceled.
 
         One call for each page of pipelines, one for each older pipeline, one for each canceled workflow. Workflows
         that end meanwhile are no error. Any other error is raised; a repeated call is safe.
@@ -310,7 +311,7 @@ def _name_of(workflow: Workflow) -> str:
 
 def _older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[Pipeline]:
     if keep == "newest":
-        kept = next((one for one in pipelines if if_available(lambda it: it.state, one) != "errored"), None)
+        kept = next((one for one in pipelines if one.state != "errored"), None)
     else:
         kept = next((one for one in pipelines if one.id == keep), None)
         if kept is None:
