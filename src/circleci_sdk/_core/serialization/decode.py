@@ -28,10 +28,11 @@ T = TypeVar("T")
 class Decoder(NamedTuple):
     """Reads the responses of an operation.
 
-    `declared` is the type that `adapter` reads. `optional` says that it requires no field, so that any object fits;
-    `acknowledgement` that it holds a confirmation only.
+    `models` are the names of its models, `declared` is the type that `adapter` reads. `optional` says that it requires
+    no field, so that any object fits; `acknowledgement` that it holds a confirmation only.
     """
 
+    models: str
     declared: Any
     adapter: TypeAdapter[Any]
     optional: bool
@@ -112,7 +113,8 @@ def decoder(operation: Operation[Any]) -> Decoder:
     models = models_in(body)
     fields = [field for model in models for field in fields_of(model)]
     optional = models == (body,) and not any(field.required for field in fields)
-    return Decoder(body, TypeAdapter(body), optional, {field.name for field in fields} <= {"message", "status"})
+    names = " or ".join(operation.response_body.models)
+    return Decoder(names, body, TypeAdapter(body), optional, {field.name for field in fields} <= {"message", "status"})
 
 
 def _envelope(items: Any, paging: Paging) -> Any:
@@ -147,7 +149,7 @@ def _tried(
     from pydantic import ValidationError
 
     reader = decoder(operation)
-    models = " or ".join(operation.response_body.models)
+    models = reader.models
     mismatches: tuple[Mismatch, ...] = ()
     try:
         value = reader.adapter.validate_json(response.content)
