@@ -287,6 +287,25 @@ async def test_json_that_the_fast_parser_refuses(
 
 
 @pytest.mark.parametrize(
+    ("content", "mismatches"),
+    [
+        (rb'[{"path": "a\ud83d", "url": "b"}]', ()),
+        (rb'[{"path": "a\ud83d", "url": "b"}, {"path": 5, "url": "b"}]', (Mismatch("1.path", "string", "number"),)),
+        (rb'["\ud83d", {"path": "a", "url": "b"}]', (Mismatch("0", "object", "string"),)),
+        (b'\xef\xbb\xbf[{"path": "a", "url": "b"}]', ()),
+    ],
+    ids=repr,
+)
+async def test_array_that_the_fast_parser_refuses(
+    client: AsyncCircleCI, server: ScriptedServer, content: bytes, mismatches: tuple[Mismatch, ...]
+) -> None:
+    server.otherwise(reply(body=content))
+    page = await client.v1.builds.list_artifacts("gh/acme/web", 1)
+    assert page.mismatches == mismatches
+    assert [getattr(one, "url", "b") for one in page] == ["b"] * len(page)
+
+
+@pytest.mark.parametrize(
     ("content", "outcome"),
     [
         (b"<html><title>Sign in</title></html>", "unknown"),

@@ -33,7 +33,7 @@ def read_fields(
     out of `repr` and pickles.
     """
     reader = _Reader(operation, secret)
-    return reader.parts(declared, raw, "", _locations(error)), tuple(reader.found)
+    return reader.value(declared, raw, "", _locations(error)), tuple(reader.found)
 
 
 Locations = Sequence[tuple[int | str, ...]]
@@ -41,12 +41,13 @@ Locations = Sequence[tuple[int | str, ...]]
 
 
 def _locations(error: ValidationError) -> Locations:
-    # The error quotes the input, so nothing else of it is kept.
-    return [one["loc"] for one in error.errors(include_url=False, include_context=False, include_input=False)]
+    # The error quotes the input, so nothing else of it is kept. A value without a location does not fit as a whole.
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [one["loc"] for one in details if one["loc"]]
 
 
 def _below(locations: Locations, keys: Container[int | str]) -> Locations:
-    return [location[1:] for location in locations if location and location[0] in keys]
+    return [location[1:] for location in locations if location[0] in keys and location[1:]]
 
 
 class _Reader:
@@ -55,8 +56,17 @@ class _Reader:
         self._operation = operation
         self._secret = secret
 
-    def parts(self, declared: Any, raw: object, place: str, unfit: Locations) -> Any:
-        """A value that does not fit as a whole. A place begins with a dot here."""
+    def value(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
+        """A value. A place begins with a dot here; `unfit` is empty as long as it is not known."""
+        if not unfit:
+            try:
+                return adapter_of(declared).validate_json(to_json(raw))
+            except ValidationError as error:
+                unfit = _locations(error)
+        return self._parts(declared, raw, place, unfit)
+
+    def _parts(self, declared: Any, raw: object, place: str, unfit: Locations) -> Any:
+        """A value that does not fit as a whole."""
         declared = resolved(declared)
         origin, arguments = get_origin(declared), get_args(declared)
         if models_in(declared):
@@ -72,14 +82,6 @@ class _Reader:
                     return {key: self._item(arguments[1], item, f"{place}.{key}") for key, item in fields.items()}
         raise UnfitError
 
-    def _value(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
-        if not unfit:
-            try:
-                return adapter_of(declared).validate_json(to_json(raw))
-            except ValidationError as error:
-                unfit = _locations(error)
-        return self.parts(declared, raw, place, unfit)
-
     def _list(self, declared: Any, raw: list[object], place: str, unfit: Locations) -> list[Any]:
         """A list of objects. The items that fit are read all at once."""
         odd = {location[0] for location in unfit}
@@ -93,7 +95,7 @@ class _Reader:
     def _item(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
         """An item of a list of objects. What is no object becomes a model without any field."""
         try:
-            return self._value(declared, raw, place, unfit)
+            return self.value(declared, raw, place, unfit)
         except UnfitError:
             mismatch = self._note(place, declared, json_type(raw))
         unread = Unread(self._operation, mismatch.place, (mismatch,), {}, _kept(raw, secret=self._secret))
@@ -106,7 +108,7 @@ class _Reader:
         for member in members:
             self.found = []
             try:
-                value = self._value(member, raw, place)
+                value = self.value(member, raw, place)
             except UnfitError:
                 continue
             tried.append((-len(names_read(value)), len(self.found), value, self.found))
@@ -133,7 +135,7 @@ class _Reader:
                     values[field.name] = field.default
                 continue
             try:
-                value = self._value(field.type, raw[key], where, _below(unfit, field.keys))
+                value = self.value(field.type, raw[key], where, _below(unfit, field.keys))
             except UnfitError:
                 self._note(where, field.type, json_type(raw[key]))
                 rest[key] = _kept(raw[key], secret=field.secret or self._secret)
