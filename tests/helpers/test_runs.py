@@ -942,6 +942,18 @@ async def test_wait_ends_when_no_response_can_be_used_for_long(server: ScriptedS
     assert sum(request.path == path for request in server.requests) >= 8
 
 
+@pytest.mark.parametrize("odd", [PAGE, reply(502)], ids=["page", "502"])
+async def test_a_run_is_not_over_before_a_look_that_succeeds(server: ScriptedServer, odd: Response) -> None:
+    """A workflow that was rejected at once may be listed before the others."""
+    rejected = workflow(1, "success", "lint", stopped_at="2026-06-01T12:01:00Z")
+    server.on("GET", PIPELINE, pipeline())
+    responses = [items(rejected), odd, odd, odd, odd, items(rejected, workflow(2, "failed"))]
+    server.on("GET", WORKFLOWS, repeat_last(*responses))
+    server.on("GET", jobs_at(2), items(job(1, "failed")))
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, [one.name for one in result.workflows]) == ("failed", ["lint", "build"])
+
+
 async def test_a_strict_client_hears_of_an_odd_field_at_once(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, pipeline(number="seven"))
     async with client_on(server, FakeClock(), strict=True) as circleci:

@@ -105,6 +105,7 @@ class Watcher:
         self._reading = ""
         self._failing: dict[str, tuple[int, float]] = {}
         self._is_complete = True
+        self._succeeded = False
         self._not_found_since: float | None = None
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
@@ -131,10 +132,12 @@ class Watcher:
 
     @property
     def is_done(self) -> bool:
-        """Whether the run has ended and everything about it was read."""
+        """Whether the run has ended and everything about it was read, by the last poll too."""
         assessment = self.assessment
-        return assessment.over and not wanted_jobs(
-            self.state, assessment, every_job=self._every_job, approvals=self._approvals
+        return (
+            self._succeeded
+            and assessment.over
+            and not wanted_jobs(self.state, assessment, every_job=self._every_job, approvals=self._approvals)
         )
 
     async def step(self) -> None:
@@ -183,6 +186,7 @@ class Watcher:
     async def _try_poll(self) -> None:
         now = self._clock.monotonic()
         self._retry_after = None
+        self._succeeded = False
         try:
             await self.poll()
         except NotFoundError:
@@ -199,6 +203,7 @@ class Watcher:
             self._retry_after = backoff(error, failures + 1, self._clock.random())
         else:
             self._not_found_since = None
+            self._succeeded = True
 
     async def poll(self) -> None:
         """Read everything that may have changed, in order of creation: pipeline, workflows, jobs."""
