@@ -15,7 +15,7 @@ from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
 from .error_body import described, message_of
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
     from circleci_sdk._core.errors import CallFacts, RequestOutcome
     from circleci_sdk._core.messages import Received
@@ -146,8 +146,6 @@ def _read(
 def _tried(
     operation: Operation[Any], response: Received, *, strict: bool
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
-    from pydantic import ValidationError
-
     reader = decoder(operation)
     models = reader.models
     mismatches: tuple[Mismatch, ...] = ()
@@ -155,7 +153,7 @@ def _tried(
         value = reader.adapter.validate_json(response.content)
         if not reader.optional:
             return value, ()
-    except ValidationError as error:
+    except ValueError as error:  # a ValidationError, which is not imported for each response that fits
         from .parsing import parsed
         from .shapes import expected, json_type
         from .tolerant import UnfitError, read_fields
@@ -165,7 +163,9 @@ def _tried(
         except ValueError:
             return _not_json(operation, response)
         try:
-            value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=operation.secret)
+            value, mismatches = read_fields(
+                reader.declared, raw, cast("ValidationError", error), operation.label, secret=operation.secret
+            )
         except UnfitError:
             return _Unusable(f"expected {expected(reader.declared)} ({models}), received {json_type(raw)}")
     if operation.method == "GET" and _is_another_object(value):
