@@ -33,7 +33,8 @@ def fields_of(model: type[Model]) -> tuple[Field, ...]:
     for name, info in model.model_fields.items():
         alias = info.validation_alias
         keys = alias.choices if isinstance(alias, AliasChoices) else [alias or name]
-        declared: Any = Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+        annotation: Any = info.annotation
+        declared: Any = Annotated[(annotation, *info.metadata)] if info.metadata else annotation
         wire = tuple(dict.fromkeys([*cast("list[str]", keys), name]))
         found.append(Field(name, wire, declared, info.is_required(), info.default, SecretText in classes_in(declared)))
     return tuple(found)
