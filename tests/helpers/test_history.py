@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from circleci_sdk import (
     AsyncCircleCI,
     CallError,
+    DecodeError,
     FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
@@ -484,3 +485,48 @@ async def test_a_project_slug_that_is_unavailable_is_that_of_the_history(server:
     async with client_on(server, FakeClock()) as circleci:
         records = [record async for record in circleci.history.records(SLUG, include=EVERYTHING)]
     assert [record.kind for record in records].count("test") == 6
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"message": "Maintenance."}, [], {"items": None}, {"items": [], "next_page_token": 5}],
+    ids=["message", "list", "null", "token"],
+)
+async def test_one_list_that_cannot_be_used_is_counted(server: ScriptedServer, odd: Any) -> None:
+    past = Past(2)
+    past.on(server)
+    server.on("GET", f"/api/v2/workflow/{name_of(2, 1)}/job", reply(json=odd))
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        found = [record async for record in records]
+    assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "workflow", "job", "job"]
+    assert (records.unavailable, records.skipped) == ({"jobs": 1}, 1)
+
+
+async def test_a_page_of_a_proxy_ends_the_loop_and_a_new_one_resumes(server: ScriptedServer) -> None:
+    past = Past(2)
+    past.on(server)
+    page = reply(text="<html></html>", content_type="text/html")
+    fine = reply(json=past.response(f"/api/v2/workflow/{name_of(1, 1)}/job", {})[1])
+    server.on("GET", f"/api/v2/workflow/{name_of(1, 1)}/job", [page, fine])
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, concurrency=1)
+        found = []
+        with pytest.raises(DecodeError, match="HTML") as caught:
+            async for record in records:
+                found.append(record)  # noqa: PERF401  # kept when the loop raises
+        assert caught.value.next == records.cursor
+        found += [record async for record in records]
+    assert [record.kind for record in found] == ["pipeline", "workflow", "job", "job"] * 2
+    assert records.skipped == 0
+
+
+async def test_the_items_before_an_unreadable_token_are_kept(server: ScriptedServer) -> None:
+    past = Past(1)
+    past.on(server)
+    status, body = past.response(f"/api/v2/workflow/{name_of(1, 1)}/job", {})
+    server.on("GET", f"/api/v2/workflow/{name_of(1, 1)}/job", reply(status, json={**body, "next_page_token": {}}))
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        assert [record.kind async for record in records] == ["pipeline", "workflow", "job", "job"]
+    assert records.unavailable == {"jobs": 1}

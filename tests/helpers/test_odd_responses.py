@@ -394,6 +394,7 @@ async def test_history_loses_no_record() -> None:
     for path, mutation, site in changes(FAILED, PIPELINES_AT, WORKFLOWS_AT, jobs_at(2), TESTS_AT):
         found, error = await attempt(read(site))
         if error is not None:
+            assert path == PIPELINES_AT, f"{path}: {mutation}"
             assert general(mutation.place) in LIST, f"{path}: {mutation}"
             continue
         assert found is not None

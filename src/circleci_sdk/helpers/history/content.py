@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from circleci_sdk._core.available import if_available
-from circleci_sdk._core.errors import FieldUnavailableError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.errors import (
+    DecodeError,
+    FieldUnavailableError,
+    InvalidArgumentError,
+    NotFoundError,
+    PaginationError,
+)
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2
@@ -74,21 +80,32 @@ class ContentReader:
         found.children = await self._list("tests", tests)
 
     async def _list(self, kind: str, pager: Callable[[], AsyncPager[T]]) -> list[T]:
-        """All items of a list; none, and counted, if it has expired or if what it belongs to has no usable id."""
-        try:
-            items = pager()
-        except FieldUnavailableError:
-            return self._without(kind, self.unavailable)
-        try:
-            return await retry_reads(self._caller, items.collect)
-        except NotFoundError:
-            return self._without(kind, self.expired)
-        except InvalidArgumentError:  # an id that no request can hold, such as an empty one
-            return self._without(kind, self.unavailable)
+        """The items of a list, as far as they can be had. A list that is not complete is counted.
 
-    def _without(self, kind: str, counts: dict[str, int]) -> list[Any]:
+        It has expired, or what it belongs to has no usable id, or the API sent no list, or no way to its next page.
+        """
+        found: list[T] = []
+
+        async def read() -> None:
+            found.clear()
+            async for page in pager().pages():
+                found.extend(page)
+
+        try:
+            await retry_reads(self._caller, read)
+        except NotFoundError:
+            self._count(kind, self.expired)
+        except (FieldUnavailableError, InvalidArgumentError, PaginationError):
+            self._count(kind, self.unavailable)
+        except DecodeError as error:
+            # A body that is no JSON may be the page of a proxy, and a strict client is meant to hear of a field.
+            if error.request_outcome != "processed" or error.field:
+                raise
+            self._count(kind, self.unavailable)
+        return found
+
+    def _count(self, kind: str, counts: dict[str, int]) -> None:
         counts[kind] = counts.get(kind, 0) + 1
-        return []
 
     def _records(
         self,

@@ -137,9 +137,9 @@ class Records(AsyncIterator[HistoryRecord]):
 
     @property
     def unavailable(self) -> dict[str, int]:
-        """The number of lists that could not be read, since the id or number of what they belong to is unavailable.
+        """The number of lists that are not complete, by their content: `workflows`, `jobs`, `tests`.
 
-        By their content: `workflows`, `jobs`, `tests`.
+        The id or number of what they belong to is unavailable, or the API sent something else in their place.
         """
         return dict(self._unavailable)
 
@@ -270,8 +270,8 @@ class History:
         """The pipelines of a project and their content as flat records: `async for record in ...`.
 
         Pipelines are newest first, each followed by its workflows, newest first; each workflow by its jobs, each job
-        by its tests. Expired lists (404) are skipped and counted. So are those of a parent whose id is unavailable; any
-        other unavailable field raises `FieldUnavailableError` where the record is used, and is None in `as_dict`.
+        by its tests. Expired lists (404) are skipped and counted, and so are those that are unavailable. An unavailable
+        field raises `FieldUnavailableError` where the record is used, and is None in `as_dict`.
 
         Args:
             project_slug: the project.
