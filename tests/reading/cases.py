@@ -57,7 +57,12 @@ class Case:
     @cached_property
     def sample(self) -> Sequence[Mutation]:
         """The mutations to try."""
-        return sample(self.body, _EXPLORED if SEED else _FIXED, f"{SEED} {self}")
+        return self.explored if SEED else sample(self.body, _FIXED, f"{SEED} {self}")
+
+    @property
+    def explored(self) -> Sequence[Mutation]:
+        """The mutations of an exploring run."""
+        return sample(self.body, _EXPLORED, f"{SEED} {self}")
 
     @property
     def is_read(self) -> bool:
