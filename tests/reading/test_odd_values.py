@@ -11,6 +11,7 @@ from typing import Any, Final
 import pytest
 
 from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, Mismatch, PaginationError, UnknownStr
+from circleci_sdk.v2.models import Policy
 from tests.reading.odd_models import Branch, Leaf, Tree, Trees
 from tests.support.clients import client_on
 from tests.support.scripted_server import ScriptedServer, reply
@@ -71,6 +72,10 @@ NESTED: Final[Mapping[str, tuple[Mapping[str, Any], Mapping[str, tuple[str, str]
     "field of a value of a map": (
         {"branches_by_name": {"a.b": {"leaf": {"name": 7}}}},
         {"branches_by_name.a.b.leaf.name": ("string", "number")},
+    ),
+    "field of a value of a map with an empty key": (
+        {"branches_by_name": {"": {"leaf": {"name": 7}}}},
+        {"branches_by_name..leaf.name": ("string", "number")},
     ),
     "item of a list in a map": (
         {"leaves_by_name": {"a": [LEAF, {"name": None}]}},
@@ -284,6 +289,22 @@ async def test_json_that_the_fast_parser_refuses(
     assert (result.mismatches, result.next) == ((), "more")
     assert result.items[1].model_extra == ({"\ufffd": "\ufffd"} if b", " in content else {})
     assert result.items[0] == Leaf(name="other")
+
+
+@pytest.mark.parametrize("key", ["", ".", "a.b", "1"])
+async def test_body_that_is_a_map(client: AsyncCircleCI, server: ScriptedServer, key: str) -> None:
+    server.otherwise(reply(json={key: {"name": 7, "content": "package org"}, "other": 5}))
+    bundle = await client.v2.policies.get_bundle("5034460f-c7c4-4c43-9457-de07e2029e7b")
+    policy, other = bundle[key], bundle["other"]
+    assert isinstance(policy, Policy)
+    assert policy.content == "package org"
+    assert policy.mismatches == (Mismatch(f"{key}.name", "string or null", "number"),)
+    with pytest.raises(
+        FieldUnavailableError, match=r"v2\.policies\.get_bundle: .*\.name: expected string or null, received number"
+    ):
+        _ = policy.name
+    assert isinstance(other, Policy)
+    assert other.model_dump() == 5
 
 
 @pytest.mark.parametrize(

@@ -117,27 +117,18 @@ def _spellings(name: str) -> str | AliasChoices:
 
 
 class Unread(NamedTuple):
-    """What a model keeps of a response that does not fit: its mismatches, those of nested models included.
+    """What a model keeps of a response that does not fit.
 
+    `mismatches` are those of its fields, and of the models in them; `unset` the mismatches of its own fields, by name.
     `aside` are fields that are readable, but cannot be dumped by their declared type: the dump has them among the
     unknown fields. `raw` is the value in place of an object.
     """
 
     operation: str
-    place: str
     mismatches: tuple[Mismatch, ...]
+    unset: dict[str, Mismatch]
     aside: dict[str, Any]
     raw: object = None
-
-    def look_up(self, name: str) -> Any:
-        """The value of a field aside. Raises the error of a field that was not read."""
-        if name in self.aside:
-            return self.aside[name]
-        place = f"{self.place}.{name}" if self.place else name
-        for one in self.mismatches:
-            if one.place in (place, self.place):
-                raise unavailable(self.operation, one)
-        raise AttributeError(name)
 
 
 class Model(BaseModel):
@@ -171,8 +162,11 @@ class Model(BaseModel):
     if not TYPE_CHECKING:  # for type checkers every field that is not declared is an error
 
         def __getattr__(self, name: str) -> Any:
-            if name in type(self).model_fields and (unread := unread_of(self)) is not None:
-                return unread.look_up(name)
+            if unread := unread_of(self):
+                if name in unread.aside:
+                    return unread.aside[name]
+                if name in unread.unset:
+                    raise unavailable(unread.operation, unread.unset[name])
             return super().__getattr__(name)
 
 

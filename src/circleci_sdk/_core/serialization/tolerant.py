@@ -98,8 +98,9 @@ class _Reader:
             return self.value(declared, raw, place, unfit)
         except UnfitError:
             mismatch = self._note(place, declared, json_type(raw))
-        unread = Unread(self._operation, mismatch.place, (mismatch,), {}, _kept(raw, secret=self._secret))
-        return no_object(models_in(declared)[0], unread)
+        model = models_in(declared)[0]
+        unset = dict.fromkeys(model.model_fields, mismatch)
+        return no_object(model, Unread(self._operation, (mismatch,), unset, {}, _kept(raw, secret=self._secret)))
 
     def _best(self, members: tuple[Any, ...], raw: object, place: str) -> Any:
         """The member of a union of which most is read; of several, the one with the fewest mismatches."""
@@ -122,6 +123,7 @@ class _Reader:
     def _model(self, model: type[Model], raw: dict[str, object], place: str, unfit: Locations) -> Model:
         first = len(self.found)
         values: dict[str, Any] = {}
+        unset: dict[str, Mismatch] = {}
         aside: dict[str, Any] = {}
         given: set[str] = set()
         rest = dict(raw)
@@ -130,14 +132,14 @@ class _Reader:
             where, before = f"{place}.{field.name}", len(self.found)
             if key is None:
                 if field.required:
-                    self._note(where, field.type, "missing")
+                    unset[field.name] = self._note(where, field.type, "missing")
                 else:
                     values[field.name] = field.default
                 continue
             try:
                 value = self.value(field.type, raw[key], where, _below(unfit, field.keys))
             except UnfitError:
-                self._note(where, field.type, json_type(raw[key]))
+                unset[field.name] = self._note(where, field.type, json_type(raw[key]))
                 rest[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue
             given.add(field.name)
@@ -148,7 +150,8 @@ class _Reader:
             else:
                 values[field.name] = value
                 del rest[key]
-        return built(model, values, given, rest, Unread(self._operation, place[1:], tuple(self.found[first:]), aside))
+        unread = Unread(self._operation, tuple(self.found[first:]), unset, aside)
+        return built(model, values, given, rest, unread)
 
     def _note(self, place: str, declared: Any, received: str) -> Mismatch:
         mismatch = Mismatch(place[1:], expected(declared), received)
