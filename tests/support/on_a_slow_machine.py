@@ -22,12 +22,14 @@ PAUSE: Final = 0.02
 DELAY: Final = 0.1
 """The longest delay of a loop and of a response, in seconds. Half of them have no delay."""
 
+_chance = random.Random()
+"""Its own: hypothesis warns of draws from the shared one, also by other threads."""
 _select = selectors.DefaultSelector.select
 _play = scripted_server._play
 
 
 def _some(longest: float) -> float:
-    return random.choice((0, random.uniform(0, longest)))
+    return _chance.choice((0, _chance.uniform(0, longest)))
 
 
 def _select_slowly(self: selectors.BaseSelector, timeout: float | None = None) -> list[Any]:
