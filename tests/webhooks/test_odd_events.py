@@ -149,6 +149,15 @@ def test_each_kind_of_mismatch_is_logged_once(
     assert line.endswith("expected timestamp, received array")
 
 
+def test_drift_is_logged_of_an_object_of_which_nothing_is_readable(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_DRIFT", DriftLog())
+    with caplog.at_level(logging.WARNING, logger="circleci_sdk.drift"):
+        assert isinstance(parse(deliveries.raw({"type": "job-completed", "job": []}), secret=None), UnknownEvent)
+    assert "job-completed: job: expected object, received array" in [one.getMessage() for one in caplog.records]
+
+
 # ---- follow ----
 
 PROJECT: Final = {
@@ -336,6 +345,18 @@ async def test_what_is_unavailable_in_a_response_is_unavailable_in_its_event() -
     assert {one.place for one in of_workflow.mismatches} >= {"happened_at", "workflow.stopped_at", "workflow.name"}
     assert (of_job.job.name, of_job.job.status, of_workflow.workflow.status) == ("test", "success", "failed")
     assert (branch_of(of_job), project_slug_of(of_job), status_of(of_workflow)) == (None, None, "failed")
+
+
+async def test_deliveries_with_an_odd_type_are_followed() -> None:
+    router = Router()
+    async with ENDED.client() as circleci:
+        events = follow(circleci, SLUG, webhooks=router, poll=None)
+        for body in (deliveries.job(), deliveries.workflow()):
+            content = deliveries.raw(body | {"type": 5})
+            await router.dispatch(parse(content, {"circleci-event-type": body["type"]}, secret=None))
+        with anyio.fail_after(10):
+            found = [await anext(events) for _ in range(2)]
+    assert {type(event) for event in found} == {JobCompleted}
 
 
 async def test_no_odd_delivery_stops_follow() -> None:

@@ -122,6 +122,10 @@ def test_unknown_values_of_open_enums_are_kept() -> None:
         ({"payload": BUILD}, "main", None, "failed", "gh/acme/web"),
         ({"payload": {**BUILD, "branch": None, "vcs_tag": "v3"}}, None, "v3", "failed", "gh/acme/web"),
         ({"payload": {**BUILD, "vcs_url": "https://bitbucket.org/a/b"}}, "main", None, "failed", "bb/a/b"),
+        ({"type": 5, "payload": BUILD}, "main", None, "failed", "gh/acme/web"),
+        ({"payload": {**BUILD, "vcs_url": "https://[x/a"}}, "main", None, "failed", None),
+        ({"payload": {**BUILD, "vcs_url": "http://a\u2100b/x\n"}}, "main", None, "failed", None),
+        ({"payload": {**BUILD, "vcs_url": "http://a\u2100b/x/y"}}, "main", None, "failed", "gh/x/y"),
         ({"type": "deploy-completed", "status": "x", "project": 5, "pipeline": "y"}, None, None, None, None),
     ],
 )
@@ -137,8 +141,8 @@ def test_fields_of_events_are_found_in_all_forms(
     [
         ({"type": "deploy-completed", "id": "1", "x": [1]}, None, "deploy-completed", "1"),
         ({"type": "deploy-completed", "id": 5, "happened_at": "never"}, None, "deploy-completed", None),
-        ({"type": ""}, "workflow-completed", "", None),
-        ({"type": 5}, "workflow-completed", "", None),
+        ({"type": ""}, "workflow-completed", "workflow-completed", None),
+        ({"type": 5}, "workflow-completed", "workflow-completed", None),
         ({"type": ["ping"]}, None, "", None),
         ({}, None, "", None),
         ({}, "deploy-completed", "deploy-completed", None),
@@ -176,6 +180,17 @@ def test_the_header_gives_the_type_of_a_body_without_one() -> None:
     assert type(read(body, **{"CircleCI-Event-Type": "ping"})) is Ping
     assert type(read(body)) is UnknownEvent
     assert type(read(deliveries.ping(), **{"circleci-event-type": "job-completed"})) is Ping
+
+
+@pytest.mark.parametrize("odd", [5, None, "", ["job-completed"]], ids=str)
+def test_the_header_gives_the_type_of_a_body_with_an_odd_one(odd: Any) -> None:
+    body = deliveries.job() | {"type": odd}
+    event = read(body, **{"circleci-event-type": "job-completed"})
+    assert isinstance(event, JobCompleted)
+    assert [one.place for one in event.mismatches] == ["type"]
+    assert event.job.name == body["job"]["name"]
+    assert event.model_dump(mode="json", by_alias=True)["type"] == odd
+    assert not hasattr(event, "type")
 
 
 def test_a_notification_of_circleci_1_is_a_build() -> None:

@@ -21,7 +21,7 @@ from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import may_pass
 
 from .event_fields import branch_of
-from .merging import JOBS, WORKFLOWS, Merge, next_poll, workflow_id_of
+from .merging import JOBS, WORKFLOWS, Merge, kind_of, next_poll, workflow_id_of
 
 if TYPE_CHECKING:
     from circleci_sdk._core.clock import Clock
@@ -188,7 +188,7 @@ class Follow:
         return self._waiting[0] if self._waiting else None
 
     async def _deliver(self, builder: EventBuilder, event: FollowedEvent) -> None:
-        relevant = self._merge.needs_jobs or event.type == WORKFLOWS
+        relevant = self._merge.needs_jobs or kind_of(event) == WORKFLOWS
         if not relevant or not self._merge.is_new(event):
             return
         siblings: list[WorkflowJob] = []

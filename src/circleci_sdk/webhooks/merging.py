@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.available import if_available
+from circleci_sdk.v2.models import JobCompleted
 
 from .event_fields import delivery_id
 
 if TYPE_CHECKING:
-    from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
+    from circleci_sdk.v2.models import WorkflowCompleted
 
     from .types import FollowedEvent
 
@@ -61,7 +62,7 @@ class Merge:
         if workflow_id is not None:
             self._ignored.pop(workflow_id, None)
         earlier = [other for other in others if _key(other) != _key(event)]
-        if event.type == JOBS:
+        if isinstance(event, JobCompleted):
             earlier = [other for other in earlier if _moment(other) <= _moment(event)]
         self._emit([*sorted(earlier, key=_moment), event])
 
@@ -74,7 +75,7 @@ class Merge:
         for event in events:
             if self.is_new(event):
                 self._remember(self._emitted, _key(event))
-                if event.type in self.events:
+                if kind_of(event) in self.events:
                     self.ready.append(event)
 
     def _remember(self, known: OrderedDict[str, None], key: str) -> None:
@@ -90,6 +91,11 @@ def next_poll(polled: float, delivered: float | None, every: float) -> float:
     return min(delivered + every, polled + every * MAX_POLL_DELAY)
 
 
+def kind_of(event: FollowedEvent) -> str:
+    """The type of an event by its class: the field may be unavailable."""
+    return JOBS if isinstance(event, JobCompleted) else WORKFLOWS
+
+
 def workflow_id_of(event: FollowedEvent) -> str | None:
     """The id of the workflow of an event; None without one, or without a readable one."""
     return if_available(lambda: event.workflow.id if event.workflow is not None else None) or None
@@ -97,12 +103,12 @@ def workflow_id_of(event: FollowedEvent) -> str | None:
 
 def _key(event: FollowedEvent) -> str:
     """The id of the job or the workflow that ended; that of the delivery if it is unavailable."""
-    identity = if_available(lambda: event.job.id if event.type == JOBS else event.workflow.id)
+    identity = if_available(lambda: event.job.id if isinstance(event, JobCompleted) else event.workflow.id)
     return identity or delivery_id(event)
 
 
 def _moment(event: FollowedEvent) -> float:
     """When the job or workflow ended; before all others if that is unavailable."""
-    ended = if_available(lambda: event.job.stopped_at if event.type == JOBS else event.workflow.stopped_at)
+    ended = if_available(lambda: (event.job if isinstance(event, JobCompleted) else event.workflow).stopped_at)
     ended = ended or if_available(lambda: event.happened_at)
     return ended.timestamp() if ended is not None else 0.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -31,23 +31,26 @@ _MODELS: Final[Mapping[str, type[WorkflowCompleted | JobCompleted | Ping]]] = {
     "job-completed": JobCompleted,
     "ping": Ping,
 }
+_REPOSITORY: Final = re.compile(r"(?:\w+:)?//[^/]+/([^/?#]+)/([^/?#]+)/?")
+"""The URL of a repository: its owner and its name."""
 _DRIFT: Final = DriftLog()
 """The drift of all deliveries of this process, so that each kind of it is logged once."""
 
 
 def read_event(content: bytes, header_type: str | None) -> Event:
-    """The event of a body. `header_type` is the type in the header, for a body without a type.
+    """The event of a body. `header_type` is the type in the header, for a body without a readable type.
 
     A field that does not fit is unavailable. An object of which nothing fits is an unknown event.
     """
     data = _object(content)
     type_in_body = data.get("type")
-    kind = type_in_body if isinstance(type_in_body, str) else (header_type or "") if type_in_body is None else ""
+    stated = type_in_body if isinstance(type_in_body, str) else ""
+    kind = stated or header_type or ""
     event: WorkflowCompleted | JobCompleted | Ping | Build | None = None
     build: object = data.get("payload")
     if model := _MODELS.get(kind):
-        event = _read(model, data | {"type": kind}, kind)
-    elif type_in_body is None and isinstance(build, dict) and "build_num" in build:
+        event = _read(model, {"type": kind, **data}, kind)
+    elif not stated and isinstance(build, dict) and "build_num" in build:
         event = _read_build(cast("dict[str, Any]", build))
     if event is not None:
         return event
@@ -80,9 +83,9 @@ def read_object(model: type[M], data: dict[str, Any], operation: str) -> M:
 def _read(model: type[M], data: dict[str, Any], operation: str) -> M | None:
     """A delivery as an event; None if nothing of it fits but its type."""
     event = read_object(model, data, operation)
+    _DRIFT.note(operation, with_kinds(event.mismatches))
     if event.mismatches and names_read(event) <= {"type"}:
         return None
-    _DRIFT.note(operation, with_kinds(event.mismatches))
     if _DRIFT.looks_for_unknown:
         _DRIFT.note(operation, unknown_in(event))
     return event
@@ -97,9 +100,8 @@ def _read_build(build: dict[str, Any]) -> Build | None:
 
 def _modern(build: dict[str, Any]) -> dict[str, Any]:
     """The build in the format of v1.1. Notifications are older and leave out fields that their URL contains."""
-    path = urlsplit(str(build.get("vcs_url"))).path.strip("/").split("/")
-    if len(path) == 2:
-        build = {"username": path[0], "reponame": path[1], **build}
+    if repository := _REPOSITORY.fullmatch(str(build.get("vcs_url"))):
+        build = {"username": repository[1], "reponame": repository[2], **build}
     details = build.get("all_commit_details")
     if isinstance(details, list):
         build = {**build, "all_commit_details": [_dated(item) for item in cast("list[object]", details)]}

@@ -15,7 +15,7 @@ class UnknownEvent:
     """A delivery of a type that this version of the package does not know, or of which no field is readable.
 
     Attributes:
-        type: the type in the body; without one the header `circleci-event-type`; else empty.
+        type: the type in the body; without a readable one the header `circleci-event-type`; else empty.
         id: the id of the delivery, if it has one.
         data: the whole body.
     """
