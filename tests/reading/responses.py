@@ -179,10 +179,13 @@ def _compared_pages(
     if key in TOKENS:
         if comparison.mutation.kind != DELETED:
             token = None if comparison.mutation.value == "" else comparison.mutation.value
-            if isinstance(token, str) and not case.has_next:
-                yield from [] if after.is_truncated else ["the page is not truncated"]
-                token = None
-            comparison.field_of_page(expected(str | None, token), _next(after), str | None, key, key)
+            found = _next(after)
+            if not case.has_next:
+                yield from [] if (found, after.is_truncated) == (None, bool(token)) else ["the page is not truncated"]
+                token, found = (
+                    (None, None) if isinstance(token, str) else (token, None if token is None else UNAVAILABLE)
+                )
+            comparison.field_of_page(expected(str | None, token), found, str | None, key, key)
         elif after.next is not None:
             yield f"next is {after.next!r} without a token"
     else:

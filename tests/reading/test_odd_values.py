@@ -139,6 +139,46 @@ async def test_one_field_is_unavailable(client: AsyncCircleCI, server: ScriptedS
     assert tree.model_dump(mode="json")[field] == raw
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "fits"),
+    [
+        ("count", 2.0, True),
+        ("count", 1e30, True),
+        ("count", True, False),
+        ("count", "12", False),
+        ("count", 1.5, False),
+        ("ratio", 2, True),
+        ("ratio", True, False),
+        ("ratio", "1.5", False),
+        ("ratio", "NaN", False),
+        ("is_green", 1, False),
+        ("is_green", "yes", False),
+        ("is_green", "true", False),
+        ("names", [True], False),
+        ("rows", [[True]], False),
+    ],
+)
+async def test_json_types_are_not_converted(
+    client: AsyncCircleCI, server: ScriptedServer, field: str, value: Any, fits: bool
+) -> None:
+    tree = await tree_of(client, server, {field: value})
+    assert hasattr(tree, field) == fits
+    assert [one.place for one in tree.mismatches] == ([] if fits else [field])
+    assert tree.model_dump(mode="json")[field] == value
+    assert (field in tree.model_fields_set) == fits
+    if fits:
+        assert type(getattr(tree, field)) is {"count": int, "ratio": float}[field]
+
+
+async def test_representation_shows_what_is_unavailable(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    tree = await tree_of(client, server, {"count": "many", "branches": [{"leaf": LEAF}, "odd"]})
+    assert "many" not in repr(tree)
+    assert "odd" not in repr(tree)
+    assert "count=<unavailable>" in repr(tree)
+    assert "branches=[Branch(" in repr(tree)
+    assert "new=[1]" in str(tree)
+
+
 @pytest.mark.parametrize("name", NESTED)
 async def test_nested_mismatches(client: AsyncCircleCI, server: ScriptedServer, name: str) -> None:
     fields, expected = NESTED[name]

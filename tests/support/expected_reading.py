@@ -86,8 +86,9 @@ Reading: TypeAlias = Fits | Unfit | Bare | Object | Items | Entries
 
 def expected(declared: Any, raw: Json) -> Reading:
     """The reading of a value of this declared type."""
+    number = int(raw) if isinstance(raw, float) and raw.is_integer() else raw  # JSON has no other integers
     try:
-        value = _adapter(declared).validate_json(encoded(raw))
+        value = _adapter(declared).validate_json(encoded(number))
     except ValidationError:
         pass
     else:
@@ -143,7 +144,8 @@ def _unfit(declared: Any, raw: Json) -> Unfit:
 
 @cache
 def _adapter(declared: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(declared)
+    """A number is no string and no boolean. Models are strict themselves."""
+    return TypeAdapter(declared, config=None if models_in(declared) else {"strict": True})
 
 
 def declared_type(field: FieldInfo) -> Any:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI, ConfigError, DecodeError, Drift
+from circleci_sdk import AsyncCircleCI, ConfigError, DecodeError, Drift, Mismatch
+from circleci_sdk._core.mismatches import with_kinds
 from tests.support.clients import client_on
 from tests.support.handmade import things
 from tests.support.scripted_server import ScriptedServer, reply
@@ -102,19 +103,57 @@ async def test_what_on_drift_raises_is_logged(server: ScriptedServer, caplog: py
 def test_on_drift_is_a_plain_function(value: Any) -> None:
     async def wait(drift: Drift) -> None: ...
 
+    class Waits:
+        async def __call__(self, drift: Drift) -> None: ...
+
+    with pytest.raises(ConfigError, match="on_drift: expected a plain function"):
+        AsyncCircleCI("token", on_drift=Waits())
     with pytest.raises(ConfigError, match="on_drift: expected a plain function, which takes a Drift"):
         AsyncCircleCI("token", on_drift=wait if value is Any else value)
 
 
-async def test_at_most_a_thousand_kinds_are_remembered(
-    server: ScriptedServer, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_at_most_a_thousand_kinds_are_remembered(server: ScriptedServer) -> None:
     calls: list[Drift] = []
     server.on("GET", THING, reply(json={"id": "1", **{f"new_{number}": 1 for number in range(1_500)}}))
     async with client_on(server, on_drift=calls.append) as client:
         await things(client).get("a")
         await things(client).get("a")
-        assert (len(client.drift), {one.count for one in client.drift}, len(calls)) == (1_000, {2}, 1_000)
+        assert (len(client.drift), {one.count for one in client.drift}, len(calls)) == (500, {2}, 500)
+        log = client._session.drift
+        log.note("v2.things.get", with_kinds(Mismatch(f"field_{number}", "string", "null") for number in range(600)))
+        assert (len(client.drift), len(calls)) == (1_000, 1_000)
+
+
+async def test_keys_of_maps_are_one_place(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    branches = {f"feature/{number}.x": {"is_using_workflows": 5, "1": 2} for number in range(20)}
+    server.otherwise(reply(json=[{"vcs_url": "u", "reponame": "r", "username": "n", "branches": branches}]))
+    async with client_on(server, on_drift=lambda drift: None) as client:
+        page = await client.v1.projects.list()
+        seen = {one.place: (one.kind, one.count) for one in client.drift}
+    assert len(page.mismatches) == 20
+    assert page.mismatches[0].place == "0.branches.feature/0.x.is_using_workflows"
+    assert seen["*.branches.*.is_using_workflows"] == ("type", 20)
+    assert seen["*.branches.*.1"] == ("unknown_field", 20)
+    assert "feature" not in caplog.text
+
+
+async def test_unknown_fields_beside_an_item_that_is_no_object(server: ScriptedServer) -> None:
+    server.on("GET", THING, reply(json={"id": "1", "parts": [{"name": "a", "new\n": 1}, 5], "2024": 1}))
+    async with client_on(server, on_drift=lambda drift: None) as client:
+        await things(client).get("a")
+        assert [(one.place, one.kind) for one in client.drift] == [
+            ("parts.*", "type"),
+            ("parts.*.new\n", "unknown_field"),
+            ("2024", "unknown_field"),
+        ]
+
+
+async def test_a_log_record_of_drift_is_one_line(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "circleci_sdk.drift")
+    server.on("GET", THING, reply(json={"id": "1", "new\nWARNING forged": 1}))
+    async with client_on(server) as client:
+        await things(client).get("a")
+    assert logged(caplog) == [("DEBUG", r"v2.things.get: new\nWARNING forged: expected no field, received number")]
 
 
 async def test_a_strict_client_reads_unknown_fields_and_values(server: ScriptedServer) -> None:
@@ -143,6 +182,15 @@ async def test_a_token_without_a_parameter_ends_the_list(
     assert [record.getMessage() for record in caplog.records] == [
         "v2.contexts.list_env_vars: the API has more items than these 3, and takes no token for the next page"
     ] * 2
+
+
+@pytest.mark.parametrize("token", [5, ["more"], True])
+async def test_a_token_without_a_parameter_may_be_of_any_type(server: ScriptedServer, token: object) -> None:
+    server.otherwise(reply(json={"items": [], "next_page_token": token}))
+    async with client_on(server) as client:
+        page = await client.v2.contexts.list_env_vars("1")
+        assert await client.v2.contexts.list_env_vars("1").collect() == []
+    assert (page.next, page.is_truncated, len(page.mismatches)) == (None, True, 1)
 
 
 @pytest.mark.parametrize("token", [None, ""])

@@ -47,10 +47,22 @@ async def test_missing_body_without_a_result(
     assert await things(client).delete("a") is None
 
 
-@pytest.mark.parametrize("body", [b'""', b"{}", b"<html>", b"\xff", b'{"message": "ok"}', b"x" * 100_000])
+@pytest.mark.parametrize("body", [b'""', b"{}", b"OK", b"\xff", b'{"message": "ok"}', b"x" * 100_000])
 async def test_unused_body_is_ignored(client: AsyncCircleCI, server: ScriptedServer, body: bytes) -> None:
     server.on("PUT", THING, reply(body=body))
     await things(client).touch("a")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"\xef\xbb\xbf\n<!DOCTYPE html><title>Sign in</title>"])
+async def test_page_of_a_browser_in_place_of_an_unused_body(
+    client: AsyncCircleCI, server: ScriptedServer, body: bytes
+) -> None:
+    server.on("PUT", THING, reply(body=body))
+    with pytest.raises(
+        DecodeError, match=r"v2\.things\.touch: the response \(200\): expected JSON, got an HTML page"
+    ) as caught:
+        await things(client).touch("a")
+    assert (caught.value.request_outcome, len(server.requests)) == ("unknown", 1)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +108,25 @@ async def test_trigger_without_a_pipeline(client: AsyncCircleCI, server: Scripte
     assert skipped.message == "No workflow matched."
 
 
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"created_at": "soon"}, ["created_at"]),
+        ({"number": "x"}, ["number"]),
+        ({"state": None}, ["state"]),
+        ({}, []),
+    ],
+)
+async def test_message_beside_an_object(
+    client: AsyncCircleCI, server: ScriptedServer, changes: dict[str, object], places: list[str]
+) -> None:
+    server.otherwise(reply(201, json={**CREATED, "message": "Created.", **changes}))
+    created = await client.v2.pipelines.trigger_run("gh/acme/web")
+    assert isinstance(created, PipelineCreation)
+    assert (created.id, created.model_extra["message"]) == ("1", "Created.")  # type: ignore[index]
+    assert [one.place for one in created.mismatches] == places
+
+
 # Invalid responses
 
 
@@ -105,7 +136,7 @@ async def test_trigger_without_a_pipeline(client: AsyncCircleCI, server: Scripte
         (b'{"id": 5}', "processed", "(200): no field of Thing is in it."),
         (b'{"id": null, "colour": "red"}', "processed", "(200): no field of Thing is in it."),
         (b"{}", "processed", "(200): no field of Thing is in it."),
-        (b'{"message": "No."}', "processed", "(200): no field of Thing is in it: No."),
+        (b'{"message": "No."}', "processed", "(200): no field of Thing is in it; it says 'No.'."),
         (b"[]", "processed", "(200): expected object (Thing), received array."),
         (b'""', "processed", "(200): expected object (Thing), received string."),
         (b"null", "processed", "(200): expected object (Thing), received null."),

@@ -13,7 +13,7 @@ from circleci_sdk._public import public
 from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
 from .messages import Headers, Prepared, build_url
-from .mismatches import with_kinds
+from .mismatches import Place, with_kinds
 from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
 from .serialization.arguments import checked
@@ -76,7 +76,7 @@ class Caller:
             if repeats(error.body, secrets_in(operation, prepared.content)):
                 error.body = b""
             raise
-        self._note_drift(operation, data, mismatches)
+        self._note_drift(operation, data, mismatches, Place())
         self._record(result, data)
         return data
 
@@ -98,7 +98,8 @@ class Caller:
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            self._note_drift(operation, page, page.mismatches)
+            place = Place().below(paging.items) if paging.items else Place()
+            self._note_drift(operation, page.items, page.mismatches, place)
             self._record(result, page)
             return page, result.facts
 
@@ -125,14 +126,16 @@ class Caller:
         self._record(result, data)
         return data
 
-    def _note_drift(self, operation: Operation[Any], data: object, mismatches: tuple[Mismatch, ...]) -> None:
+    def _note_drift(
+        self, operation: Operation[Any], data: object, mismatches: tuple[Mismatch, ...], place: Place
+    ) -> None:
         drift = self.session.drift
         if mismatches:
             drift.note(operation.label, with_kinds(mismatches))
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
-            drift.note(operation.label, unknown_in(data))
+            drift.note(operation.label, unknown_in(data, place))
 
     def _record(self, result: CallResult, data: Any) -> None:
         if self.replies is None:

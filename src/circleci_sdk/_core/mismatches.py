@@ -15,8 +15,23 @@ from .errors import ConfigError, FieldUnavailableError
 
 logger: Final = logging.getLogger("circleci_sdk.drift")
 _REMEMBERED: Final = 1000
+_UNKNOWN: Final = 500
+"""Unknown fields and values leave room for mismatches."""
 
 DriftKind = Literal["missing", "null", "type", "unknown_field", "unknown_value"]
+
+
+class Place(str):  # noqa: SLOT000  # a pickle keeps attributes, but no slots
+    """A place in a response. `pattern` has `*` for the indices of lists and the keys of maps."""
+
+    pattern: str = ""
+
+    def below(self, part: str | int, *, varies: bool = False) -> Place:
+        """The place of a part; one that `varies` is an index or a key of a map."""
+        dot = "." if self.pattern else ""
+        made = Place(f"{self}{dot}{part}")
+        made.pattern = f"{self.pattern}{dot}{'*' if varies else part}"
+        return made
 
 
 @public("circleci_sdk")
@@ -33,17 +48,19 @@ class Mismatch:
     expected: str
     received: str
 
+    def __str__(self) -> str:
+        return f"{self.place}: expected {self.expected}, received {self.received}"
 
-def unavailable(operation: str, mismatch: Mismatch) -> FieldUnavailableError:
-    """The error of a field that was not read."""
-    place, expected, received = mismatch.place, mismatch.expected, mismatch.received
+
+def unavailable(operation: str, mismatch: Mismatch, raw_in: str = "model_dump()") -> FieldUnavailableError:
+    """The error of a field that was not read. `raw_in` has its raw value, if it came."""
+    raw = "" if mismatch.received == "missing" else f"; its raw value is in {raw_in}"
     return FieldUnavailableError(
-        f"{operation}: {place}: expected {expected}, received {received}. getattr() reads the field with a default; "
-        "its raw value is in model_dump().",
+        f"{operation}: {mismatch}. getattr() reads the field with a default{raw}.",
         operation=operation,
-        place=place,
-        expected=expected,
-        received=received,
+        place=mismatch.place,
+        expected=mismatch.expected,
+        received=mismatch.received,
     )
 
 
@@ -53,9 +70,9 @@ class Drift:
     """A difference between responses and their documentation, seen `count` times.
 
     `operation` is the operation, such as `v2.jobs.get`, or the type of an event. `place` is the place in the response
-    with `*` for the indices of lists. `kind` is `missing`, `null` or `type` for a field that cannot be read, and
-    `unknown_field` or `unknown_value` for what is read, but not documented. `expected` and `received` are those of
-    the first `Mismatch`.
+    with `*` for the indices of lists and the keys of maps. `kind` is `missing`, `null` or `type` for a field that
+    cannot be read, and `unknown_field` or `unknown_value` for what is read, but not documented. `expected` and
+    `received` are those of the first `Mismatch`.
     """
 
     operation: str
@@ -68,7 +85,8 @@ class Drift:
 
 def is_plain_function(value: object) -> bool:
     """Whether it can be called without `await`, at run time too."""
-    return callable(value) and not iscoroutinefunction(value)
+    called = getattr(type(value), "__call__", None)  # noqa: B004  # an object may be called too
+    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(called)
 
 
 class DriftLog:
@@ -94,7 +112,7 @@ class DriftLog:
     def note(self, operation: str, found: Iterable[tuple[DriftKind, Mismatch]]) -> None:
         """Count what was found in one response."""
         for kind, one in found:
-            place = ".".join("*" if part.isdecimal() else part for part in one.place.split("."))
+            place = one.place.pattern if isinstance(one.place, Place) else one.place
             drift = Drift(operation, place, kind, one.expected, one.received)
             if self._count(drift):
                 self._report(drift)
@@ -106,7 +124,7 @@ class DriftLog:
             known = self._seen.get(key)
             if known is not None:
                 self._seen[key] = replace(known, count=known.count + 1)
-            elif len(self._seen) < _REMEMBERED:
+            elif len(self._seen) < (_UNKNOWN if drift.kind.startswith("unknown") else _REMEMBERED):
                 self._seen[key] = drift
                 return True
         return False
@@ -114,7 +132,7 @@ class DriftLog:
     def _report(self, drift: Drift) -> None:
         level = logging.DEBUG if drift.kind.startswith("unknown") else logging.WARNING
         what = (drift.operation, drift.place, drift.expected, drift.received)
-        logger.log(level, "%s: %s: expected %s, received %s", *what)
+        logger.log(level, "%s: %s: expected %s, received %s", *(ascii(part)[1:-1] for part in what))
         if self._on_drift is not None:
             try:
                 self._on_drift(drift)

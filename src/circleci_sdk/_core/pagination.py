@@ -51,7 +51,7 @@ class Page(Generic[T_co]):
 
         def __getattr__(self, name: str) -> Any:
             if name == "next" and self._unread_next is not None:
-                raise unavailable(*self._unread_next)
+                raise unavailable(*self._unread_next, raw_in="extras")
             raise AttributeError(name)
 
     def __iter__(self) -> Iterator[T_co]:

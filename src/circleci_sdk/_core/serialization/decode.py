@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
 
-from .error_body import described, message_of
+from .error_body import described, is_html, message_of
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -28,14 +28,15 @@ T = TypeVar("T")
 class Decoder(NamedTuple):
     """Reads the responses of an operation.
 
-    `models` are the names of its models, `declared` is the type that `adapter` reads. `optional` says that it requires
-    no field, so that any object fits; `acknowledgement` that it holds a confirmation only.
+    `models` are the names of its models, `declared` is the type that `adapter` reads. `lenient` says that a fit proves
+    little: no field is required, or it may be one of several objects. `acknowledgement` says that it holds a
+    confirmation only.
     """
 
-    models: str
+    models: tuple[str, ...]
     declared: Any
     adapter: TypeAdapter[Any]
-    optional: bool
+    lenient: bool
     acknowledgement: bool
 
 
@@ -44,6 +45,8 @@ def decode_response(
 ) -> tuple[T, tuple[Mismatch, ...]]:
     """The response of an operation that is no list, and what of it does not fit."""
     body = operation.response_body
+    if not body.models and is_html(response.content):
+        raise _decode_error(operation, response, facts, _not_json(operation, response))
     if not body.models or (body.may_be_empty and not response.content.strip()):
         return cast("T", None), ()  # such an operation is an Operation[None], or an Operation[... | None]
     if not response.content.strip() and operation.method != "GET" and decoder(operation).acknowledgement:
@@ -70,11 +73,13 @@ def decode_page(
     items: list[T] = getattr(read, paging.items)
     if mismatches:
         extras = {key: value for key, value in extras.items() if key != paging.items}
-        if unread := [one for one in mismatches if one.place == paging.next]:
-            return without_next(Page(items, None, extras, mismatches), operation.label, unread[0])
-    token = getattr(read, paging.next)
+        unread = next((one for one in mismatches if one.place == paging.next), None)
+        if unread is not None and paging.style == "token" and paging.start:
+            return without_next(Page(items, None, extras, mismatches), operation.label, unread)
+    token = getattr(read, paging.next, extras.get(paging.next))
     following = next_start(paging, start, size, len(items), token)
-    return Page(items, following, extras, mismatches, is_truncated=bool(token) and following is None)
+    is_truncated = bool(token) and following is None and paging.style in ("token", "all")
+    return Page(items, following, extras, mismatches, is_truncated)
 
 
 def decode_anything(operation: Operation[Any], response: Received, facts: CallFacts) -> Any:
@@ -113,8 +118,8 @@ def decoder(operation: Operation[Any]) -> Decoder:
     models = models_in(body)
     fields = [field for model in models for field in fields_of(model)]
     optional = models == (body,) and not any(field.required for field in fields)
-    names = " or ".join(operation.response_body.models)
-    return Decoder(names, body, TypeAdapter(body), optional, {field.name for field in fields} <= {"message", "status"})
+    confirms = {field.name for field in fields} <= {"message", "status"}
+    return Decoder(operation.response_body.models, body, TypeAdapter(body), optional or bool(others), confirms)
 
 
 def _envelope(items: Any, paging: Paging) -> Any:
@@ -147,35 +152,58 @@ def _tried(
     operation: Operation[Any], response: Received, *, strict: bool
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
     reader = decoder(operation)
-    models = reader.models
-    mismatches: tuple[Mismatch, ...] = ()
+    error: ValidationError | None = None
+    value: Any = None
+    mismatches: list[Mismatch] = []
     try:
         value = reader.adapter.validate_json(response.content)
-        if not reader.optional:
+        if not reader.lenient:
             return value, ()
-    except ValueError as error:  # a ValidationError, which is not imported for each response that fits
-        from .parsing import parsed
-        from .shapes import expected, json_type
-        from .tolerant import UnfitError, read_fields
-
-        try:
-            raw = parsed(response.content)
-        except ValueError:
-            return _not_json(operation, response)
-        try:
-            value, mismatches = read_fields(
-                reader.declared, raw, cast("ValidationError", error), operation.label, secret=operation.secret
-            )
-        except UnfitError:
-            return _Unusable(f"expected {expected(reader.declared)} ({models}), received {json_type(raw)}")
+    except ValueError as failure:  # a ValidationError, which is not imported for each response that fits
+        error = cast("ValidationError", failure)
+    if error is not None or (len(reader.models) > 1 and value.model_extra):
+        read = _by_fields(reader, operation, response, error)
+        if isinstance(read, _Unusable):
+            return read
+        value, mismatches = read[0], list(read[1])
+    models = " or ".join(reader.models)
     if operation.method == "GET" and _is_another_object(value):
-        said = "" if operation.is_private else message_of(response.content, "")
-        return _Unusable(f"no field of {models} is in it" + (said and f": {said}"))
+        return _Unusable(f"no field of {models} is in it{_said(operation, response)}")
     if strict and mismatches:
-        first, more = mismatches[0], f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-        problem = f"field {first.place}: expected {first.expected}, received {first.received}{more}"
-        return _Unusable(f"it does not fit {models}: {problem}", first.place)
+        more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
+        return _Unusable(f"it does not fit {models}: field {mismatches[0]}{more}", mismatches[0].place)
+    return value, tuple(mismatches)
+
+
+def _by_fields(
+    reader: Decoder, operation: Operation[Any], response: Received, error: ValidationError | None
+) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
+    """What fits. Without an error too, if a part of the response may be of another object."""
+    from .parsing import parsed
+    from .shapes import expected, json_type
+    from .tolerant import UnfitError, read_fields
+
+    try:
+        raw = parsed(response.content)
+    except ValueError as failure:
+        return _not_json(operation, response, str(failure))
+    try:
+        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=operation.secret)
+    except UnfitError:
+        wanted = "object with items" if operation.paging and operation.paging.items else expected(reader.declared)
+        return _Unusable(
+            f"expected {wanted} ({' or '.join(reader.models)}), received {json_type(raw)}{_said(operation, response)}"
+        )
+    items = operation.paging and operation.paging.items
+    if lost := [one for one in mismatches if one.place == items]:
+        return _Unusable(f"{lost[0]}{_said(operation, response)}", lost[0].place)
     return value, mismatches
+
+
+def _said(operation: Operation[Any], response: Received) -> str:
+    """What an error page says; its words may be secret."""
+    said = "" if operation.is_private else message_of(response.content, "")
+    return f"; it says {said!r}" if said else ""
 
 
 def _is_another_object(value: object) -> bool:
@@ -193,9 +221,10 @@ def _is_another_object(value: object) -> bool:
     return not read and not value.mismatches and bool(value.model_extra)
 
 
-def _not_json(operation: Operation[Any], response: Received) -> _Unusable:
+def _not_json(operation: Operation[Any], response: Received, reason: str = "") -> _Unusable:
     came = described(response.content, response.headers.get("content-type", ""), quote=not operation.is_private)
-    return _Unusable(f"expected JSON, got {came}. Check base_url, and proxies on the way", outcome="unknown")
+    reason = f" ({reason})" if reason and "JSON" in came else ""
+    return _Unusable(f"expected JSON, got {came}{reason}. Check base_url, and proxies on the way", outcome="unknown")
 
 
 def _decode_error(operation: Operation[Any], response: Received, facts: CallFacts, unusable: _Unusable) -> DecodeError:

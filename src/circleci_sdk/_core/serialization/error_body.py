@@ -68,10 +68,17 @@ def described(content: bytes, content_type: str, *, quote: bool) -> str:
     text = content.decode("utf-8-sig", "replace").strip()
     if not text:
         return "an empty body"
-    if "html" in content_type.lower() or text.startswith("<"):
+    if is_html(content) or "html" in content_type.lower():
         title = re.search(r"<title[^>]*>([^<]+)</title>", text, re.IGNORECASE) if quote else None
         return f"an HTML page titled {_short(title[1])!r}" if title else "an HTML page"
+    if text.startswith(("{", "[")):
+        return f"{len(content)} bytes of broken JSON"
     return f"{content_type or 'no content type'}, {len(content)} bytes"
+
+
+def is_html(content: bytes) -> bool:
+    """Whether a body begins like a page of a browser."""
+    return content[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
 def repeats(content: bytes, secrets: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ timestamps in every form that the API has been seen to use. Writing is strict, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
@@ -120,14 +120,16 @@ class Unread(NamedTuple):
     """What a model keeps of a response that does not fit.
 
     `mismatches` are those of its fields, and of the models in them; `unset` the mismatches of its own fields, by name.
-    `aside` are fields that are readable, but cannot be dumped by their declared type: the dump has them among the
-    unknown fields. `raw` is the value in place of an object.
+    `aside` are fields that are readable, but would not be dumped as they came: lists with an item that is no object,
+    and unions of models. `kept` are the keys of the unknown fields that stand for `unset` and `aside` in a dump. `raw`
+    is the value in place of an object.
     """
 
     operation: str
     mismatches: tuple[Mismatch, ...]
     unset: dict[str, Mismatch]
     aside: dict[str, Any]
+    kept: frozenset[str]
     raw: object = None
 
 
@@ -144,6 +146,7 @@ class Model(BaseModel):
         defer_build=True,
         protected_namespaces=(),
         ser_json_inf_nan="constants",
+        strict=True,
         alias_generator=AliasGenerator(validation_alias=_spellings),
     )
 
@@ -159,6 +162,13 @@ class Model(BaseModel):
         unread = unread_of(self)
         return () if unread is None else unread.mismatches
 
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        unread = unread_of(self)
+        if unread is None:
+            return super().__repr_args__()
+        readable = [(name, value) for name, value in super().__repr_args__() if name not in unread.kept]
+        return [*readable, *unread.aside.items(), *((name, _UNAVAILABLE) for name in unread.unset)]
+
     if not TYPE_CHECKING:  # for type checkers every field that is not declared is an error
 
         def __getattr__(self, name: str) -> Any:
@@ -168,6 +178,14 @@ class Model(BaseModel):
                 if name in unread.unset:
                     raise unavailable(unread.operation, unread.unset[name])
             return super().__getattr__(name)
+
+
+class _Unavailable:
+    def __repr__(self) -> str:
+        return "<unavailable>"
+
+
+_UNAVAILABLE: Final = _Unavailable()
 
 
 def unread_of(model: Model) -> Unread | None:

@@ -7,16 +7,17 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, Union, cast, get_args, get_origin
 
-from pydantic import AliasChoices, TypeAdapter
+from pydantic import AliasChoices, ConfigDict, TypeAdapter
 
 from .model import Model, SecretText, UnknownStr
 
-adapter_of: Final = cache(TypeAdapter[Any])
-"""Reads a type; built once."""
-
 
 class Field(NamedTuple):
-    """A field of a model: its name, its keys on the wire in the order of their precedence, its type, its default."""
+    """A field of a model.
+
+    `keys` are its keys on the wire in the order of their precedence. A `strict` one reads no string as a number, and no
+    boolean either.
+    """
 
     name: str
     keys: tuple[str, ...]
@@ -24,6 +25,7 @@ class Field(NamedTuple):
     required: bool
     default: Any
     secret: bool
+    strict: bool
 
 
 @cache
@@ -36,7 +38,8 @@ def fields_of(model: type[Model]) -> tuple[Field, ...]:
         annotation: Any = info.annotation
         declared: Any = Annotated[(annotation, *info.metadata)] if info.metadata else annotation
         wire = tuple(dict.fromkeys([*cast("list[str]", keys), name]))
-        found.append(Field(name, wire, declared, info.is_required(), info.default, SecretText in classes_in(declared)))
+        secret, strict = SecretText in classes_in(declared), bool(model.model_config.get("strict"))
+        found.append(Field(name, wire, declared, info.is_required(), info.default, secret, strict))
     return tuple(found)
 
 
@@ -61,6 +64,12 @@ def classes_in(declared: Any) -> tuple[type, ...]:
 def models_in(declared: Any) -> tuple[type[Model], ...]:
     """All models in a type. A type without any is read as a whole."""
     return tuple(one for one in classes_in(declared) if issubclass(one, Model))
+
+
+@cache
+def adapter_of(declared: Any, *, strict: bool = False) -> TypeAdapter[Any]:
+    """Reads a type; built once. Models have their own strictness."""
+    return TypeAdapter(declared, config=ConfigDict(strict=True) if strict and not models_in(declared) else None)
 
 
 @cache

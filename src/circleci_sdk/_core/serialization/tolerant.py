@@ -13,7 +13,7 @@ from typing import Any, cast, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import to_json
 
-from circleci_sdk._core.mismatches import Mismatch
+from circleci_sdk._core.mismatches import Mismatch, Place
 
 from .model import Model, Unread
 from .shapes import adapter_of, expected, fields_of, has_choice, json_type, members_of, models_in, resolved
@@ -25,15 +25,18 @@ class UnfitError(Exception):
 
 
 def read_fields(
-    declared: Any, raw: object, error: ValidationError, operation: str, *, secret: bool
+    declared: Any, raw: object, error: ValidationError | None, operation: str, *, secret: bool
 ) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
-    `raw` is the parsed JSON, `error` the failure to read it as a whole. `secret` keeps all raw values that do not fit
+    `raw` is the parsed JSON, `error` the failure to read it as a whole, None to choose among the members of a union in
+    any case. `secret` keeps all raw values that do not fit
     out of `repr` and pickles.
     """
     reader = _Reader(operation, secret)
-    return reader.value(declared, raw, "", _locations(error)), tuple(reader.found)
+    if error is None:
+        return reader.parts(declared, raw, Place(), ()), tuple(reader.found)
+    return reader.value(declared, raw, Place(), _locations(error)), tuple(reader.found)
 
 
 Locations = Sequence[tuple[int | str, ...]]
@@ -56,16 +59,19 @@ class _Reader:
         self._operation = operation
         self._secret = secret
 
-    def value(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
-        """A value. A place begins with a dot here; `unfit` is empty as long as it is not known."""
+    def value(self, declared: Any, raw: object, place: Place, unfit: Locations = (), *, strict: bool = False) -> Any:
+        """A value. `unfit` is empty as long as it is not known."""
         if not unfit:
+            adapter = adapter_of(declared, strict=strict)
+            if isinstance(raw, float) and raw.is_integer():
+                raw = int(raw)  # in JSON 2.0 is an integer too
             try:
-                return adapter_of(declared).validate_json(to_json(raw))
+                return adapter.validate_json(to_json(raw))
             except ValidationError as error:
                 unfit = _locations(error)
-        return self._parts(declared, raw, place, unfit)
+        return self.parts(declared, raw, place, unfit)
 
-    def _parts(self, declared: Any, raw: object, place: str, unfit: Locations) -> Any:
+    def parts(self, declared: Any, raw: object, place: Place, unfit: Locations) -> Any:
         """A value that does not fit as a whole."""
         declared = resolved(declared)
         origin, arguments = get_origin(declared), get_args(declared)
@@ -79,20 +85,25 @@ class _Reader:
                 if origin is None:
                     return self._model(declared, fields, place, unfit)
                 if origin is dict:
-                    return {key: self._item(arguments[1], item, f"{place}.{key}") for key, item in fields.items()}
+                    return {
+                        key: self._item(arguments[1], item, place.below(key, varies=True))
+                        for key, item in fields.items()
+                    }
         raise UnfitError
 
-    def _list(self, declared: Any, raw: list[object], place: str, unfit: Locations) -> list[Any]:
+    def _list(self, declared: Any, raw: list[object], place: Place, unfit: Locations) -> list[Any]:
         """A list of objects. The items that fit are read all at once."""
         odd = {location[0] for location in unfit}
         fitting = to_json([item for index, item in enumerate(raw) if index not in odd])
         values = iter(adapter_of(GenericAlias(list, declared)).validate_json(fitting))
         return [
-            self._item(declared, item, f"{place}.{index}", _below(unfit, (index,))) if index in odd else next(values)
+            self._item(declared, item, place.below(index, varies=True), _below(unfit, (index,)))
+            if index in odd
+            else next(values)
             for index, item in enumerate(raw)
         ]
 
-    def _item(self, declared: Any, raw: object, place: str, unfit: Locations = ()) -> Any:
+    def _item(self, declared: Any, raw: object, place: Place, unfit: Locations = ()) -> Any:
         """An item of a list of objects. What is no object becomes a model without any field."""
         try:
             return self.value(declared, raw, place, unfit)
@@ -100,9 +111,10 @@ class _Reader:
             mismatch = self._note(place, declared, json_type(raw))
         model = models_in(declared)[0]
         unset = dict.fromkeys(model.model_fields, mismatch)
-        return no_object(model, Unread(self._operation, (mismatch,), unset, {}, _kept(raw, secret=self._secret)))
+        kept = _kept(raw, secret=self._secret)
+        return no_object(model, Unread(self._operation, (mismatch,), unset, {}, frozenset(), kept))
 
-    def _best(self, members: tuple[Any, ...], raw: object, place: str) -> Any:
+    def _best(self, members: tuple[Any, ...], raw: object, place: Place) -> Any:
         """The member of a union of which most is read; of several, the one with the fewest mismatches."""
         tried: list[tuple[int, int, Any, list[Mismatch]]] = []
         before = self.found
@@ -120,16 +132,17 @@ class _Reader:
         self.found += found
         return value
 
-    def _model(self, model: type[Model], raw: dict[str, object], place: str, unfit: Locations) -> Model:
+    def _model(self, model: type[Model], raw: dict[str, object], place: Place, unfit: Locations) -> Model:
         first = len(self.found)
         values: dict[str, Any] = {}
         unset: dict[str, Mismatch] = {}
         aside: dict[str, Any] = {}
         given: set[str] = set()
+        kept: dict[str, Any] = {}
         rest = dict(raw)
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
-            where, before = f"{place}.{field.name}", len(self.found)
+            where, before = place.below(field.name), len(self.found)
             if key is None:
                 if field.required:
                     unset[field.name] = self._note(where, field.type, "missing")
@@ -137,24 +150,27 @@ class _Reader:
                     values[field.name] = field.default
                 continue
             try:
-                value = self.value(field.type, raw[key], where, _below(unfit, field.keys))
+                value = self.value(field.type, raw[key], where, _below(unfit, field.keys), strict=field.strict)
             except UnfitError:
                 unset[field.name] = self._note(where, field.type, json_type(raw[key]))
-                rest[key] = _kept(raw[key], secret=field.secret or self._secret)
+                del rest[key]
+                kept[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue
             given.add(field.name)
             if len(self.found) > before and (has_choice(field.type) or _has_no_object(value)):
-                aside[field.name] = rest[key] = value
+                aside[field.name] = kept[key] = value
                 for one in models_in(field.type):
                     one.model_rebuild()  # pydantic 2.12 cannot dump a model whose build is deferred among extra fields
             else:
                 values[field.name] = value
-                del rest[key]
-        unread = Unread(self._operation, tuple(self.found[first:]), unset, aside)
-        return built(model, values, given, rest, unread)
+            del rest[key]
+        secrets = {key for field in fields_of(model) if field.secret for key in field.keys}
+        unknown = {key: _kept(item, secret=self._secret or key in secrets) for key, item in rest.items()}
+        unread = Unread(self._operation, tuple(self.found[first:]), unset, aside, frozenset(kept))
+        return built(model, values, given | unknown.keys(), {**kept, **unknown}, unread)
 
-    def _note(self, place: str, declared: Any, received: str) -> Mismatch:
-        mismatch = Mismatch(place[1:], expected(declared), received)
+    def _note(self, place: Place, declared: Any, received: str) -> Mismatch:
+        mismatch = Mismatch(place, expected(declared), received)
         self.found.append(mismatch)
         return mismatch
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Final, cast
 
-from circleci_sdk._core.mismatches import DriftKind, Mismatch
-from circleci_sdk._core.pagination import Page
+from circleci_sdk._core.mismatches import DriftKind, Mismatch, Place
 
-from .model import Model, UnknownStr
-from .shapes import fields_of, json_type
+from .model import Model, UnknownStr, unread_of
+from .shapes import json_type
+from .unreadable import Hidden
+
+_ROOT: Final = Place()
 
 
-def unknown_in(data: object, place: str = "") -> Iterator[tuple[DriftKind, Mismatch]]:
-    """The unknown fields and values in decoded data."""
+def unknown_in(data: object, place: Place = _ROOT) -> Iterator[tuple[DriftKind, Mismatch]]:
+    """The unknown fields and values in decoded data at this place."""
     if isinstance(data, UnknownStr):
-        yield "unknown_value", Mismatch(place[1:], "a documented value", "string")
-    elif isinstance(data, Page):
-        yield from unknown_in(cast("Page[object]", data).items, ".items")
+        yield "unknown_value", Mismatch(place, "a documented value", "string")
     elif isinstance(data, list):
         for index, item in enumerate(cast("list[object]", data)):
-            yield from unknown_in(item, f"{place}.{index}")
+            yield from unknown_in(item, place.below(index, varies=True))
+    elif isinstance(data, dict):
+        for key, item in cast("dict[str, object]", data).items():
+            yield from unknown_in(item, place.below(key, varies=True))
     elif isinstance(data, Model):
-        for name, value in data.__dict__.items():
-            yield from unknown_in(value, f"{place}.{name}")
-        documented = {key for field in fields_of(type(data)) for key in field.keys}
+        unread = unread_of(data)
+        for name, value in {**data.__dict__, **(unread.aside if unread else {})}.items():
+            yield from unknown_in(value, place.below(name))
         for key, value in (data.model_extra or {}).items():
-            if key not in documented:  # else it is the raw value of a mismatch
-                yield "unknown_field", Mismatch(f"{place}.{key}"[1:], "no field", json_type(value))
+            if unread is None or key not in unread.kept:
+                raw = value.raw if isinstance(value, Hidden) else value
+                yield "unknown_field", Mismatch(place.below(key), "no field", json_type(raw))

@@ -42,6 +42,9 @@ class Hidden:
 class NoObject:
     """Mixed into a model for an item of a list of objects that is no object: without fields, dumped as it came."""
 
+    def __repr_args__(self) -> tuple[Any, ...]:
+        return ()
+
     def __reduce__(self: Any) -> tuple[Any, ...]:
         return _restored, (type(self).__mro__[2], self.__getstate__())
 
@@ -69,7 +72,7 @@ def built(model: type[Model], values: dict[str, Any], given: set[str], extra: di
     """A model with these values only, made in the way of its own copies."""
     made = object.__new__(model)
     private = {"unread": unread} if unread.mismatches else None
-    for slot, value in {"fields_set": given | extra.keys(), "extra": extra, "private": private}.items():
+    for slot, value in {"fields_set": given, "extra": extra, "private": private}.items():
         object.__setattr__(made, f"__pydantic_{slot}__", value)
     object.__setattr__(made, "__dict__", values)
     return made

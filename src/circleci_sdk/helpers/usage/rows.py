@@ -7,9 +7,9 @@ import zlib
 from collections.abc import Iterator
 from datetime import date
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Annotated, Any, Final, cast
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Final, cast
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, ConfigDict, ValidationError
 
 from circleci_sdk._core.errors import CallFacts, DecodeError
 from circleci_sdk._core.serialization.model import Model, Timestamp
@@ -42,6 +42,8 @@ class UsageRow(Model):
     Columns that this version does not know are strings in `model_extra`. Empty cells are None. Times are in UTC,
     `..._pct` is per cent, `..._credits` credits. A cell that does not fit its column is unavailable: see `mismatches`.
     """
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(strict=False)  # the cells of a file are strings
 
     organization_id: str | None = None
     organization_name: str | None = None
