@@ -16,7 +16,7 @@ from .errors import ConfigError, FieldUnavailableError
 logger: Final = logging.getLogger("circleci_sdk.drift")
 _REMEMBERED: Final = 1000
 _UNKNOWN: Final = 500
-"""Unknown fields and values leave room for mismatches."""
+"""The number of unknown fields and values among them."""
 
 DriftKind = Literal["missing", "null", "type", "unknown_field", "unknown_value"]
 

@@ -59,8 +59,17 @@ class _Reader:
         self._operation = operation
         self._secret = secret
 
-    def value(self, declared: Any, raw: object, place: Place, unfit: Locations = (), *, strict: bool = False) -> Any:
-        """A value. `unfit` is empty as long as it is not known."""
+    def value(
+        self,
+        declared: Any,
+        raw: object,
+        place: Place,
+        unfit: Locations = (),
+        *,
+        part: str | None = None,
+        strict: bool = False,
+    ) -> Any:
+        """The value at a place, or at the part below it. `unfit` is empty as long as it is not known."""
         if not unfit:
             adapter = adapter_of(declared, strict=strict)
             if isinstance(raw, float) and raw.is_integer():
@@ -69,7 +78,7 @@ class _Reader:
                 return adapter.validate_json(to_json(raw))
             except ValidationError as error:
                 unfit = _locations(error)
-        return self.parts(declared, raw, place, unfit)
+        return self.parts(declared, raw, place if part is None else place.below(part), unfit)
 
     def parts(self, declared: Any, raw: object, place: Place, unfit: Locations) -> Any:
         """A value that does not fit as a whole."""
@@ -142,17 +151,18 @@ class _Reader:
         rest = dict(raw)
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
-            where, before = place.below(field.name), len(self.found)
+            before = len(self.found)
             if key is None:
                 if field.required:
-                    unset[field.name] = self._note(where, field.type, "missing")
+                    unset[field.name] = self._note(place.below(field.name), field.type, "missing")
                 else:
                     values[field.name] = field.default
                 continue
             try:
-                value = self.value(field.type, raw[key], where, _below(unfit, field.keys), strict=field.strict)
+                here = _below(unfit, field.keys)
+                value = self.value(field.type, raw[key], place, here, part=field.name, strict=field.strict)
             except UnfitError:
-                unset[field.name] = self._note(where, field.type, json_type(raw[key]))
+                unset[field.name] = self._note(place.below(field.name), field.type, json_type(raw[key]))
                 del rest[key]
                 kept[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue
