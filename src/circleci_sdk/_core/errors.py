@@ -262,8 +262,9 @@ class DecodeError(_BodyError):
     """The response cannot be used: it is no JSON, of another outer type, or holds no field of its type.
 
     With `strict=True` it is also raised for a single field that does not fit. `request_outcome` is `unknown` for a
-    body that is no JSON, since a proxy may have sent it, otherwise `processed`. `field` is the place in the response,
-    such as `items.3.created_at`; `body` the raw response body; `status` the HTTP status.
+    body that is no JSON, since a proxy may have sent it, otherwise `processed`. `field` is the place of the first
+    mismatch with `strict=True`, such as `items.3.created_at`, else empty; `body` the raw response body; `status` the
+    HTTP status.
     """
 
     field: str = ""

@@ -196,7 +196,7 @@ def _by_fields(
         )
     items = operation.paging and operation.paging.items
     if lost := [one for one in mismatches if one.place == items]:
-        return _Unusable(f"{lost[0]}{_said(operation, response)}", lost[0].place)
+        return _Unusable(f"{lost[0]}{_said(operation, response)}")
     return value, mismatches
 
 
