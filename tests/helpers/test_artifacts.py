@@ -585,3 +585,34 @@ async def test_an_unavailable_status_is_no_success(server: ScriptedServer, clien
     found = await client.artifacts.latest(SLUG)
     assert found is not None
     assert found.workflow.id == fine["id"]
+
+
+@pytest.mark.parametrize("of_job", [{}, {"job": "test"}], ids=["any", "job"])
+async def test_a_workflow_that_may_be_the_setup_is_not_the_latest(
+    server: ScriptedServer, client: AsyncCircleCI, of_job: dict[str, str]
+) -> None:
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(1)))
+    odd = {**workflow(2, "setup", "success"), "tag": 7}
+    server.on("GET", f"/api/v2/pipeline/{pipeline(1)['id']}/workflow", page(odd))
+    server.on("GET", f"/api/v2/workflow/{odd['id']}/job", page(job(None, "test")))
+    with pytest.raises(FieldUnavailableError, match=r"items\.0\.tag"):
+        await client.artifacts.latest(SLUG, **of_job)
+    found = await client.artifacts.latest(SLUG, workflow="setup", **of_job)
+    assert found is not None
+    assert found.workflow.id == odd["id"]
+
+
+async def test_only_fields_that_are_used_end_the_latest(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """A job without artifacts has no folder, and an approval has no artifacts."""
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(1)))
+    server.on("GET", f"/api/v2/pipeline/{pipeline(1)['id']}/workflow", page(workflow(2, "build", "success")))
+    approval = {**job(None, "go?"), "job_number": "seven"}
+    server.on("GET", f"/api/v2/workflow/{ID.format(2)}/job", page({**job(7, "test"), "name": None}, approval))
+    server.on("GET", LIST, page())
+    assert await client.artifacts.download_latest(SLUG, tmp_path) == []
+    server.on("GET", LIST, page({"path": "a.txt", "node_index": 0, "url": f"{server.url}/a.txt"}))
+    with pytest.raises(FieldUnavailableError, match=r"items\.0\.name"):
+        await client.artifacts.download_latest(SLUG, tmp_path)
+    assert await client.artifacts.download_latest(SLUG, tmp_path, match="b.txt") == []

@@ -356,6 +356,20 @@ async def test_a_test_without_a_result_is_not_known_to_have_passed() -> None:
     assert (hasattr(test, "name"), test.classname, test.times_flaked) == (False, "tests", None)
 
 
+@pytest.mark.parametrize("status", [None, "a-word-of-2027"])
+async def test_a_job_with_an_odd_status_may_have_failed(status: str | None) -> None:
+    tests, one = listed(test_result("one", "failure")), job(1, "failed", "test")
+    for other, flaky_only in (
+        (job(2, "success", "compile"), True),
+        ({**job(2, "", "compile"), "status": status}, False),
+    ):
+        site = Site({**FAILED.bodies, TESTS_AT: tests, jobs_at(2): listed(one, other)})
+        async with site.client() as circleci:
+            explanation = await (await circleci.runs.attach(ID).result()).explain()
+        assert explanation.flaky_only is flaky_only
+        assert any("build/compile" in problem for problem in explanation.problems) is not flaky_only
+
+
 async def test_an_unnamed_flaky_test_may_be_any() -> None:
     tests = listed(test_result("one", "failure"), test_result("three", "failure"))
     assert [test.times_flaked for test in (await explained(tests=tests)).tests] == [2, 0]
@@ -443,7 +457,7 @@ READS: Final[dict[str, tuple[Callable[[AsyncCircleCI], Awaitable[Any]], tuple[st
     "runs.cancel_redundant": (
         lambda one: one.runs.cancel_redundant(SLUG, "main", dry_run=True),
         (PIPELINES_AT, f"/api/v2/pipeline/{uuid(500)}/workflow"),
-        {IDENTITY, ("items", "*", "number"), ("items", "*", "state")},
+        {IDENTITY, ("items", "*", "number"), ("items", "*", "state"), ("items", "*", "status")},
     ),
     "secrets.audit": (
         lambda one: collected(one.secrets.audit("gh/acme")),

@@ -10,7 +10,7 @@ import pytest
 
 from circleci_sdk import FieldUnavailableError, UnknownStr
 from circleci_sdk.helpers import SecretTarget
-from circleci_sdk.helpers._shared.partial import known, try_field
+from circleci_sdk.helpers._shared.partial import known, try_field, try_known
 
 
 def gap() -> str:
@@ -78,3 +78,18 @@ def test_an_unavailable_value_of_an_open_set_is_an_unknown_one() -> None:
     value = known(gap)
     assert (value, type(value)) == ("unknown", UnknownStr)
     assert known(lambda: "success") == "success"
+
+
+def test_a_gap_with_a_substitute_is_a_gap() -> None:
+    target = SecretTarget("context", "1", try_known(gap))
+    assert (target.name, type(target.name), target.is_complete) == ("unknown", UnknownStr, False)
+    assert target != SecretTarget("context", "1", "unknown2")
+    restored = pickle.loads(pickle.dumps(target))
+    assert (restored, restored.name, restored.is_complete) == (target, "unknown", False)
+    assert repr(target) == "SecretTarget(kind='context', id='1', name=UnknownStr('unknown'))"
+
+
+def test_functions_of_dataclasses_raise_for_a_gap() -> None:
+    for read in (dataclasses.asdict, lambda one: dataclasses.replace(one, id="2")):
+        with pytest.raises(FieldUnavailableError):
+            read(partial())

@@ -406,3 +406,23 @@ def test_jobs_without_an_id_are_told_apart_by_their_names() -> None:
     assert see_jobs(state, of, jobs)[1] == []
     _, events = see_jobs(state, of, [job("two", "success", of, id=GAP)])
     assert [event.status for event in events] == ["success"]
+
+
+@pytest.mark.parametrize(("status", "is_over"), [("success", False), ("failed", True)])
+def test_an_unavailable_tag_is_no_evidence_of_an_end(status: str, is_over: bool) -> None:
+    odd = workflow("a", status, is_setup=GAP)
+    assert wants_pipeline(state_of(odd))
+    assert assess(state_of(odd), idle=WORKFLOW_DELAY - 1).over == is_over
+    assert assess(state_of(odd), idle=WORKFLOW_DELAY + 1) == Assessment(status, over=True)  # type: ignore[arg-type]
+    assert assess(state_of(odd, workflow("b", "success", 1)), idle=WORKFLOW_DELAY - 1).over
+
+
+def test_jobs_without_an_id_and_a_name_are_told_apart_by_number_or_position() -> None:
+    of = workflow("a", "running")
+    state = state_of(of)
+    jobs = [replace(job("x", "running", of), id=GAP, name=GAP, number=number) for number in (1, 2, GAP, GAP)]
+    state, events = see_jobs(state, of, jobs[:2])
+    assert len(events) == 2
+    state, events = see_jobs(state, of, jobs[2:], first=2)
+    assert len(events) == 2
+    assert see_jobs(state, of, jobs)[1] == []

@@ -151,14 +151,25 @@ async def test_a_message_in_place_of_a_pipeline_means_that_nothing_was_started(
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("body", [{}, {"id": 5}, {**CREATED, "id": None}, {**CREATED, "id": None, "message": "Hm."}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"id": 5},
+        {**CREATED, "id": None},
+        {**CREATED, "id": None, "message": "Hm."},
+        {"id": 17, "state": "pending", "message": "Hm."},
+        {"id": "", "message": "Hm."},
+        {"number": "4", "message": "Hm."},
+    ],
+)
 async def test_a_started_run_without_an_id_is_not_started_again(server: ScriptedServer, body: dict[str, Any]) -> None:
     server.on("POST", TRIGGER, reply(201, json=body))
     async with client_on(server, FakeClock()) as circleci:
         with pytest.raises(DecodeError, match=r"^runs\.start: .*not sent again. Find the run") as caught:
             await circleci.runs.start(SLUG)
     assert (caught.value.request_outcome, caught.value.retry_stop_reason) == ("processed", "not_retryable")
-    assert caught.value.field == "id"
+    assert caught.value.field == ""
     assert len(server.requests) == 1
 
 
@@ -998,6 +1009,8 @@ async def test_a_workflow_that_never_has_an_id_ends_the_wait(server: ScriptedSer
     with pytest.raises(FieldUnavailableError, match=r"^v2\.pipelines\.list_workflows: items\.0\.id") as caught:
         await attached(server, lambda run: run.wait(timeout=None), clock)
     assert caught.value.received == "null"
+    assert "model_dump" not in str(caught.value)
+    assert caught.value.__notes__ == [f"The run {ID} continues: runs.attach('{ID}') waits for it again."]
     assert 300 < clock.now - 1000 < 900
     with pytest.raises(RunTimeoutError) as late:
         await attached(server, lambda run: run.wait(timeout=200))
@@ -1026,7 +1039,9 @@ async def test_an_unavailable_status_is_no_end_and_no_event_after_a_known_one(se
     ]
     (only,) = [event.job for event in events if isinstance(event, JobEvent)]
     assert (only.status, only.number, hasattr(only, "name"), hasattr(only, "id")) == ("unknown", 1, False, False)
-    with pytest.raises(FieldUnavailableError, match=r"^v2\.workflows\.list_jobs: items\.0\.name: expected string"):
+    with pytest.raises(
+        FieldUnavailableError, match=r"^v2\.workflows\.list_jobs: items\.0\.name: expected string, received null\.$"
+    ):
         print(only.name)
 
 
@@ -1075,3 +1090,117 @@ async def test_nothing_is_canceled_for_an_unavailable_order(server: ScriptedServ
         with pytest.raises(FieldUnavailableError, match=rf"items\.0\.{next(iter(odd))}"):
             await circleci.runs.cancel_redundant(SLUG, "main")
     assert asked(server) == [f"GET /project/{SLUG}/pipeline"]
+
+
+@pytest.mark.parametrize("odd", [PAGE, reply(502), items(token=5)], ids=["page", "502", "token"])  # type: ignore[arg-type]
+@pytest.mark.parametrize("seen_before", [True, False])
+async def test_half_a_list_of_workflows_is_no_end(server: ScriptedServer, seen_before: bool, odd: Response) -> None:
+    """The timeout comes while the second page cannot be read."""
+    server.on("GET", PIPELINE, pipeline())
+    whole = items(workflow(1, "running"))
+    half = [items(workflow(1, "success"), token="two"), odd]
+    server.on("GET", WORKFLOWS, repeat_last(*[whole] * seen_before, *half * 40))
+
+    async def use(run: Run) -> None:
+        with pytest.raises(RunTimeoutError) as caught:
+            await run.wait(timeout=60)
+        assert caught.value.result is not None
+        assert (caught.value.result.status, caught.value.result.is_over) == ("running", False)
+        watch = run.watch(timeout=60)
+        with pytest.raises(RunTimeoutError):
+            async for _ in watch:
+                assert not watch.result.is_over
+        assert not watch.result.is_over
+
+    await attached(server, use)
+
+
+async def test_a_workflow_with_an_unavailable_tag_may_be_the_setup(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    setup = workflow(1, "success", "setup", tag=7)
+    server.on("GET", WORKFLOWS, repeat_last(*[items(setup)] * 30, items(setup, workflow(2, "failed"))))
+    server.on("GET", jobs_at(2), items(job(2, "failed")))
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, [one.name for one in result.workflows]) == ("failed", ["setup", "build"])
+    odd = result.workflows[0]
+    assert (odd.is_complete, hasattr(odd, "is_setup")) == (False, False)
+
+
+async def test_an_errored_run_has_a_reason(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline("errored", errors="Config: bad"))
+    server.on("GET", WORKFLOWS, items())
+    result = await attached(server, lambda run: run.wait())
+    assert (result.status, result.errors) == ("errored", ("unknown",))
+
+
+@pytest.mark.parametrize("odd", [{"status": None}, {"type": None}, {"type": None, "status": 5}, None], ids=repr)
+async def test_approve_does_not_take_one_of_several_that_may_be_pending(
+    server: ScriptedServer, odd: dict[str, Any] | None
+) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "on_hold")))
+    other: Any = None if odd is None else {**approval(3, "on_hold", "deploy?"), **odd}
+    server.on("GET", jobs_at(1), items(approval(2, "on_hold"), other, job(4, "success")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/approve/{uuid(202)}", reply(202, json=MESSAGE))
+
+    async def use(run: Run) -> None:
+        name = "unknown" if odd is None else r"deploy\?"
+        with pytest.raises(InvalidArgumentError, match=rf"^run\.approve: .* build/{name} is unavailable.* Pass job=\."):
+            await run.approve()
+        assert not any(request.method == "POST" for request in server.requests)
+        assert (await run.approve(job="release?")).name == "release?"
+
+    await attached(server, use)
+    assert sum(request.method == "POST" for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("status", ["failed", "success"])
+async def test_rerun_does_not_take_one_of_several_that_may_have_failed(server: ScriptedServer, status: str) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, status), {**workflow(2, "failed", "deploy"), "status": None}))
+    server.on("POST", f"/api/v2/workflow/{uuid(2)}/rerun", reply(202, json={"workflow_id": uuid(9)}))
+
+    async def use(run: Run) -> None:
+        with pytest.raises(InvalidArgumentError, match=r"the status of deploy is unavailable.* Pass workflow=\."):
+            await run.rerun(from_failed=True)
+        assert not any(request.method == "POST" for request in server.requests)
+        assert await run.rerun(from_failed=True, workflow="deploy") == uuid(9)
+
+    await attached(server, use)
+
+
+@pytest.mark.parametrize("odd", [{"id": None}, {"id": ""}, {"status": 5}], ids=repr)
+async def test_nothing_is_canceled_before_all_is_read(server: ScriptedServer, odd: dict[str, Any]) -> None:
+    listed = [json.loads(pipeline(id=uuid(number), number=number)._content()) for number in (9, 8, 7)]
+    server.on("GET", TRIGGER, items(*listed))
+    server.on("GET", f"/api/v2/pipeline/{uuid(8)}/workflow", items(workflow(1, "running")))
+    server.on("GET", f"/api/v2/pipeline/{uuid(7)}/workflow", items({**workflow(2, "running"), **odd}))
+    async with client_on(server, FakeClock()) as circleci:
+        with pytest.raises(FieldUnavailableError, match=rf"items\..\.{next(iter(odd))}"):
+            await circleci.runs.cancel_redundant(SLUG, "main")
+    assert not any(request.method == "POST" for request in server.requests)
+
+
+@pytest.mark.parametrize("status", ["queued", "a-word-of-2027"])
+async def test_all_that_has_not_ended_is_redundant(server: ScriptedServer, status: str) -> None:
+    listed = [json.loads(pipeline(id=uuid(number), number=number)._content()) for number in (9, 8)]
+    server.on("GET", TRIGGER, items(*listed))
+    server.on("GET", f"/api/v2/pipeline/{uuid(8)}/workflow", items(workflow(1, status), workflow(2, "success")))
+    server.on("POST", f"/api/v2/workflow/{uuid(1)}/cancel", reply(202, json=MESSAGE))
+    async with client_on(server, FakeClock()) as circleci:
+        done = await circleci.runs.cancel_redundant(SLUG, "main")
+    assert [(one.workflow_id, one.outcome) for one in done] == [(uuid(1), "canceled")]
+
+
+async def test_failed_jobs_without_an_id_and_a_name_are_several(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "failed")))
+    jobs = [{**job(number, "failed"), "id": None, "name": None} for number in (1, 2, 3, 4, 5)]
+    pages = [items(*jobs[:3], token="two"), items(*[{**one, "job_number": "x"} for one in jobs[3:]])]
+    server.on("GET", jobs_at(1), repeat_last(*pages))
+
+    async def use(run: Run) -> None:
+        result = await run.wait()
+        assert [getattr(one, "number", None) for one in result.failed_jobs] == [1, 2, 3, None, None]
+
+    await attached(server, use)

@@ -247,8 +247,9 @@ class FakeCircleCI:
             delay: real seconds before the response.
             truncate: close the connection in the middle of the body.
             expired: respond as to an expired signed link.
-            processed: with `status`, process the call first. `status=200, body={"message": "Accepted."},
-                processed=True` is the acknowledgement that CircleCI may return in place of an object.
+            processed: with `status`, process the call first. `fail_next("v2.contexts.create", status=200,
+                body={"message": "Accepted."}, processed=True)` is an acknowledgement in place of the new object. (In
+                place of a pipeline a message alone means that nothing was started: see `RunSkippedError`.)
             times: number of calls that fail.
 
         The options can be combined. Raises `ValueError` for an unknown name, and without any fault.

@@ -4,7 +4,8 @@ A result that is reported, but not needed for the work, must not end it:
 
     RunJob(try_field(lambda: job.id), try_field(lambda: job.name), ...)
 
-builds the result, and `name` raises `FieldUnavailableError` where it is used.
+builds the result, and `name` raises `FieldUnavailableError` where it is used. So `dataclasses.asdict` and
+`dataclasses.replace`, which read all fields, raise it for a result with a gap.
 """
 
 from __future__ import annotations
@@ -27,13 +28,24 @@ _NO_ERRORS: Final[Mapping[str, FieldUnavailableError]] = MappingProxyType({})
 """Of all results without a gap: one object for each would take more memory than the rest."""
 
 
+_NOTHING: Final = object()
+
+
+def of_helper(error: FieldUnavailableError) -> FieldUnavailableError:
+    """The error for users of a helper: its text gives no advice about a model, which they do not have."""
+    made = copy(error)
+    made.args = (str(error).partition(" getattr() reads")[0],)
+    return made
+
+
 class _Unavailable:
-    """Stands for an unavailable field between `try_field` and the constructor of a result."""
+    """Stands for an unavailable field between `try_field` and the constructor of a result. It may have a substitute."""
 
-    __slots__ = ("error",)
+    __slots__ = ("error", "substitute")
 
-    def __init__(self, error: FieldUnavailableError) -> None:
-        self.error = error.with_traceback(None)
+    def __init__(self, error: FieldUnavailableError, substitute: object = _NOTHING) -> None:
+        self.error = of_helper(error)
+        self.substitute = substitute
 
 
 def try_field(read: Callable[[], T]) -> T:
@@ -42,6 +54,14 @@ def try_field(read: Callable[[], T]) -> T:
         return read()
     except FieldUnavailableError as error:
         return cast("T", _Unavailable(error))
+
+
+def try_known(read: Callable[[], T], substitute: object = None) -> T:
+    """As `try_field`, of a field that always has a value: `substitute`, by default that of `known`."""
+    try:
+        return read()
+    except FieldUnavailableError as error:
+        return cast("T", _Unavailable(error, known(read) if substitute is None else substitute))
 
 
 def known(read: Callable[[], T]) -> T:
@@ -60,6 +80,8 @@ def known(read: Callable[[], T]) -> T:
 class Partial:
     """Base of results whose fields may be unavailable.
 
+    `dataclasses.asdict` and `dataclasses.replace` raise `FieldUnavailableError` for a result with an unavailable field.
+
     Subclasses are `dataclass(frozen=True, slots=True, eq=False, repr=False)`: the methods here know of gaps. An
     unavailable field is an empty slot, so that the others cost nothing.
     """
@@ -76,7 +98,10 @@ class Partial:
             value = getattr(self, name)
             if type(value) is _Unavailable:
                 errors[name] = value.error
-                object.__delattr__(self, name)
+                if value.substitute is _NOTHING:
+                    object.__delattr__(self, name)
+                else:
+                    object.__setattr__(self, name, value.substitute)
         object.__setattr__(self, "_errors", errors or _NO_ERRORS)
 
     if not TYPE_CHECKING:  # type checkers would accept any name
@@ -93,8 +118,8 @@ class Partial:
         return not self._errors
 
     def _values(self) -> dict[str, Any]:
-        """The available fields by name."""
-        return {name: getattr(self, name) for name in self.__match_args__ if name not in self._errors}
+        """The fields that have a value, by name."""
+        return {name: getattr(self, name) for name in self.__match_args__ if hasattr(self, name)}
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -128,8 +128,8 @@ class Artifacts:
         slug = check_project_slug(method, project_slug)
         options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
-        listed = [(one, Path(dest)) async for one in V2(caller).jobs.list_artifacts(slug, job_number)]
-        return await _download(caller, listed, match, options)
+        listed = V2(caller).jobs.list_artifacts(slug, job_number)
+        return await _download(caller, [(one, Path(dest)) async for one in listed if matches(match, one)], options)
 
     async def download_latest(
         self,
@@ -181,9 +181,9 @@ class Artifacts:
         found = await _find(V2(caller), slug, branch, workflow, job, status, max_pipelines)
         if found is None:
             return None
-        folders = [(Path(dest).joinpath(*safe_parts(one.job.name)), one.artifacts) for one in found.jobs]
-        listed = [(artifact, folder) for folder, artifacts in folders for artifact in artifacts]
-        return await _download(caller, listed, match, options)
+        selected = [(one.job, artifact) for one in found.jobs for artifact in one.artifacts if matches(match, artifact)]
+        listed = [(artifact, Path(dest).joinpath(*safe_parts(of.name))) for of, artifact in selected]
+        return await _download(caller, listed, options)
 
     async def latest(
         self,
@@ -211,7 +211,8 @@ class Artifacts:
         Raises:
             InvalidArgumentError: An argument is invalid.
             NotFoundError: The project is missing, or hidden from this token.
-            FieldUnavailableError: An id or number that the search needs is unavailable in a response.
+            FieldUnavailableError: An id or number that the search needs is unavailable in a response; or the tag of the
+                workflow found, which may be a setup workflow: pass `workflow`.
 
         Calls `v2.pipelines.list_for_project`, then for each pipeline `v2.pipelines.list_workflows`, with `job` also
         `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job.
@@ -259,9 +260,9 @@ def _check_filters(
 
 
 async def _download(
-    caller: TimedCaller, listed: Sequence[tuple[Artifact, Path]], match: Match | Unset, options: _Options
+    caller: TimedCaller, listed: Sequence[tuple[Artifact, Path]], options: _Options
 ) -> list[DownloadedArtifact]:
-    planned = plan(options.method, [item for item in listed if matches(match, item[0])])
+    planned = plan(options.method, listed)
     existing = await run_sync(_sizes, [path for _, path in planned])
     if options.overwrite is False and existing:
         raise FileExistsError(
@@ -309,6 +310,8 @@ async def _find(
                 if job is UNSET or (if_available(lambda it: it.name, one) == job and _has_status(one, status))
             ]
             if job is UNSET or jobs:
+                if workflow is UNSET:
+                    _ = candidate.tag  # raises if it is unavailable: the workflow may be a setup workflow
                 return LatestArtifacts(pipeline, candidate, tuple(await _list_artifacts(v2, project_slug, jobs)))
         seen += 1
         if seen >= max_pipelines:
@@ -326,7 +329,8 @@ async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob]
         job, number = item
         return JobArtifacts(job, number, tuple(await v2.jobs.list_artifacts(project_slug, number).collect()))
 
-    numbered = [(job, job.job_number) for job in jobs if job.job_number is not None]
+    ran = [job for job in jobs if if_available(lambda one: one.type, job) != "approval"]
+    numbered = [(job, job.job_number) for job in ran if job.job_number is not None]
     return await map_concurrently(list_one, numbered, limit=4)
 
 

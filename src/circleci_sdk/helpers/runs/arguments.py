@@ -10,6 +10,7 @@ from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text, got
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
 from .facts import label
 from .state import WORKFLOW_FAILED, approval_id
@@ -127,6 +128,11 @@ def choose_workflow(workflows: Iterable[RunWorkflow], wanted: str | None, *, fai
         problem = f"no workflow {wanted!r}"
     else:
         matching = [one for one in existing if not failed_only or one.status in WORKFLOW_FAILED]
+        unclear = [label(one) for one in existing if failed_only and one.status == UNAVAILABLE]
+        if unclear:
+            raise InvalidArgumentError(
+                f"run.rerun: the status of {', '.join(unclear)} is unavailable: it may have failed. Pass workflow=."
+            )
         problem = "no workflow has failed" if failed_only and existing else "no workflow exists yet"
     if len(matching) == 1:
         return matching[0]
@@ -166,17 +172,27 @@ def _ids_of(jobs: Sequence[RunJob], wanted: Sequence[str]) -> list[str] | None:
     return list(ids)
 
 
-def choose_approval(jobs: Iterable[RunJob], wanted: str | Unset) -> RunJob:
+def choose_approval(jobs: Sequence[RunJob], wanted: str | Unset) -> RunJob:
     """The approval to send: the requested one, which may be approved already, else the only one that is pending."""
     check_filter("run.approve", "job", wanted)
+    possible = [job for job in jobs if job.type in ("approval", UNAVAILABLE)]
+    if wanted is not UNSET:
+        possible = [job for job in possible if wanted in (*_names_of(job), approval_id(job))]
+    unclear = [
+        label(job)
+        for job in possible
+        if UNAVAILABLE in (job.type, job.status) and job.status in ("on_hold", UNAVAILABLE)
+    ]
+    if unclear:
+        remedy = "job=" if wanted is UNSET else "the id of another one"
+        raise InvalidArgumentError(
+            f"run.approve: the type or status of {', '.join(unclear)} is unavailable: it may be a pending approval. "
+            f"Pass {remedy}."
+        )
     approvals = [job for job in jobs if job.is_approval]
-    pending = [job for job in approvals if job.status == "on_hold"]
-    if wanted is UNSET:
-        matching = pending
-    else:
-        named = [job for job in approvals if wanted in (*_names_of(job), approval_id(job))]
-        pending_named = [job for job in named if job.status == "on_hold"]
-        matching = pending_named or [job for job in named if job.status == "success"]
+    matching = [job for job in possible if job.is_approval and job.status == "on_hold"]
+    if wanted is not UNSET and not matching:
+        matching = [job for job in possible if job.is_approval and job.status == "success"]
     if len(matching) == 1:
         return matching[0]
     listed = ", ".join(f"{label(job)} ({job.status})" for job in approvals) or "none"

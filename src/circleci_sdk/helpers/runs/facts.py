@@ -1,7 +1,8 @@
 """The parts of a run as frozen data: its pipeline, workflows and jobs, and the events of each.
 
 A field that is unavailable in the response is unavailable here. The exceptions are statuses, states and types: an
-unavailable one is the unknown value `UnknownStr("unknown")`. So it is never final, and never a success.
+unavailable one is the unknown value `UnknownStr("unknown")`. So it is never final, and never a success. `is_complete`
+is False for these too.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.partial import Partial, known, try_field
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE, Partial, of_helper, try_field, try_known
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -180,13 +181,17 @@ def label(part: RunWorkflow | RunJob) -> str:
 
 
 def pipeline_of(pipeline: Pipeline, pipeline_id: str, app: str) -> RunPipeline:
-    """The facts of the pipeline with this id; `app` is the origin of the web app."""
+    """The facts of the pipeline with this id; `app` is the origin of the web app.
+
+    If the reasons for a failure are unavailable, there is an unknown one.
+    """
+    has_failed = if_available(lambda: pipeline.state) == "errored"
     return RunPipeline(
         if_available(lambda: pipeline.id) or pipeline_id,
         try_field(lambda: pipeline.number),
         try_field(lambda: pipeline.project_slug),
-        known(lambda: pipeline.state),
-        tuple(_message(error) for error in if_available(lambda: pipeline.errors) or ()),
+        try_known(lambda: pipeline.state),
+        try_known(lambda: tuple(_message(error) for error in pipeline.errors), (UNAVAILABLE,) if has_failed else ()),
         try_field(lambda: pipeline_url(app, pipeline.project_slug, pipeline.number)),
     )
 
@@ -205,20 +210,18 @@ def workflows_of(
         try:
             found.append(workflow_of(workflow, pipeline))
         except FieldUnavailableError as error:
-            errors.append(error)
+            errors.append(of_helper(error))
     return found, errors
 
 
 def workflow_of(workflow: Workflow, pipeline: RunPipeline) -> RunWorkflow:
     """The facts of a workflow of this pipeline. Raises `FieldUnavailableError` without an id, which it needs."""
-    identity = workflow.id
-    if not identity:
-        raise _without_id()
+    identity = id_of(workflow)
     return RunWorkflow(
         identity,
         try_field(lambda: workflow.name),
-        known(lambda: workflow.status),
-        if_available(lambda: workflow.tag) == "setup",
+        try_known(lambda: workflow.status),
+        try_field(lambda: workflow.tag == "setup"),
         try_field(lambda: workflow.created_at),
         try_field(lambda: workflow.stopped_at),
         try_field(lambda: max(0, (workflow.max_auto_reruns or 0) - (workflow.auto_rerun_number or 0))),
@@ -226,10 +229,13 @@ def workflow_of(workflow: Workflow, pipeline: RunPipeline) -> RunWorkflow:
     )
 
 
-def _without_id() -> FieldUnavailableError:
+def id_of(workflow: Workflow) -> str:
+    """The id of a workflow. Raises `FieldUnavailableError` for an empty one too."""
+    if workflow.id:
+        return workflow.id
     operation, place, expected = "v2.pipelines.list_workflows", "items.*.id", "non-empty string"
     message = f"{operation}: {place}: expected a non-empty string, received an empty one."
-    return FieldUnavailableError(message, operation=operation, place=place, expected=expected, received="string")
+    raise FieldUnavailableError(message, operation=operation, place=place, expected=expected, received="string")
 
 
 def job_of(job: WorkflowJob, workflow: RunWorkflow) -> RunJob:
@@ -237,8 +243,8 @@ def job_of(job: WorkflowJob, workflow: RunWorkflow) -> RunJob:
     return RunJob(
         try_field(lambda: job.id),
         try_field(lambda: job.name),
-        known(lambda: job.status),
-        known(lambda: job.type),
+        try_known(lambda: job.status),
+        try_known(lambda: job.type),
         try_field(lambda: job.job_number),
         workflow.id,
         try_field(lambda: workflow.name),

@@ -14,7 +14,7 @@ from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
 
 from .facts import label
-from .state import JOB_FAILED, Assessment, RunState, current_workflows, jobs_of, waiting_approvals
+from .state import JOB_FAILED, JOB_STATUSES, Assessment, RunState, current_workflows, jobs_of, waiting_approvals
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -124,7 +124,12 @@ class Explanation:
 
     @property
     def flaky_only(self) -> bool:
-        """Whether every failed job has failed tests and all of them are known to be flaky."""
+        """Whether every failed job has failed tests and all of them are known to be flaky.
+
+        False if another job may have failed, since its status is unavailable or unknown.
+        """
+        if _unclear_jobs(self.result):
+            return False
         return bool(self.jobs) and all(job.tests and all(test.is_flaky for test in job.tests) for job in self.jobs)
 
     def markdown(self, *, limit: int | None = COMMENT_LIMIT) -> str:
@@ -181,6 +186,12 @@ class RunSkippedError(CircleCIError):
     request_outcome: RequestOutcome = "rejected"
 
 
+def _unclear_jobs(result: RunResult) -> list[RunJob]:
+    """The jobs of failed workflows whose status does not say whether they failed."""
+    failed = {one.id for one in result.workflows if one.status not in ("success", "not_run")}
+    return [job for job in result.jobs if job.status not in JOB_STATUSES and job.workflow_id in failed]
+
+
 def _name_of(result: RunResult) -> str:
     if result.number is None:
         return f"Run {result.pipeline_id}"
@@ -221,4 +232,5 @@ async def explain(
         concurrency=concurrency,
         timeout=timeout,
     )
-    return Explanation(result, jobs, problems)
+    unclear = tuple(f"{label(job)}: its status is {job.status}: it may have failed" for job in _unclear_jobs(result))
+    return Explanation(result, jobs, unclear + problems)

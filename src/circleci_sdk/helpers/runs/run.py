@@ -170,6 +170,10 @@ class Run:
     async def result(self) -> RunResult:
         """The current state of the run: its status, failed jobs and pending approvals. Does not wait.
 
+        Raises:
+            NotFoundError: the pipeline does not exist, or is hidden from this token.
+            FieldUnavailableError: the id of a workflow is unavailable, so that the state is unknown.
+
         One call for the pipeline, one for its workflows, one for each workflow that failed or is on hold.
         """
         watcher = self._watcher("run.result", None, every_job=False, approvals=True)
@@ -181,6 +185,7 @@ class Run:
 
         Raises:
             NotFoundError: the pipeline does not exist, or is hidden from this token.
+            FieldUnavailableError: the id of a workflow is unavailable, so that its jobs are unknown.
 
         One call for the pipeline, one for its workflows, one for each of the current workflows and page of jobs.
         """
@@ -201,7 +206,9 @@ class Run:
             job: its name or id. Default: the only pending approval.
 
         Raises:
-            InvalidArgumentError: no pending approval matches, or several do; the message lists the approvals.
+            InvalidArgumentError: no pending approval matches, or several do or may do, since the type or status of a
+                job is unavailable; the message lists them. Nothing was approved.
+            FieldUnavailableError: the id of a workflow is unavailable, so that its approvals are unknown; pass `job`.
 
         Reads the workflows and the jobs of each that has not ended, then sends one approval, never twice.
         """
@@ -242,8 +249,9 @@ class Run:
             workflow: name or id of the workflow. Default: the only one, or with `from_failed` the only failed one.
 
         Raises:
-            InvalidArgumentError: arguments exclude each other; or no workflow or job matches, or several do: the
-                message lists them.
+            InvalidArgumentError: arguments exclude each other; or no workflow or job matches, or several do or may
+                do, since a status is unavailable: the message lists them. Nothing was rerun.
+            FieldUnavailableError: the id of a workflow is unavailable, which may be the one to rerun; pass `workflow`.
 
         Reads the workflows, with `jobs` also the jobs of each, then sends one rerun, never twice.
         """

@@ -28,8 +28,10 @@ from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_id, check_parameters, check_ref, check_revision, choose_definition
+from .facts import id_of
 from .result import Explanation, RunResult, RunSkippedError, explain
 from .run import Run, cancel_workflow
+from .state import WORKFLOW_ENDED
 from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ class Runs:
             config_tag: the tag to take the config from.
 
         Raises:
-            RunSkippedError: the server started nothing; the message is the server's.
+            RunSkippedError: the server started nothing; the message is the server's. Any response with a message and
+                neither an id nor a number counts as this one.
             DecodeError: the server processed the request, but the id of the new pipeline is unavailable; with
                 `request_outcome` `processed`. Do not start again: `find` or `latest` has the run.
             InvalidArgumentError: an argument is invalid, or the project has no definition or several (listed in the
@@ -234,10 +237,12 @@ class Runs:
         Raises:
             InvalidArgumentError: an argument is invalid, or the pipeline to keep is not among those looked at; nothing
                 was canceled.
-            FieldUnavailableError: the number or state of a pipeline that decides is unavailable; nothing was canceled.
+            FieldUnavailableError: the number or state of a pipeline that decides is unavailable, or the id or status
+                of a workflow; nothing was canceled.
 
-        One call for each page of pipelines, one for each older pipeline, one for each canceled workflow. Workflows
-        that end meanwhile are no error. Any other error is raised; a repeated call is safe.
+        Reads all workflows before the first request to cancel: one call for each page of pipelines, one for each
+        older pipeline. Then one for each canceled workflow. Workflows that end meanwhile are no error. Any other error
+        is raised; a repeated call is safe.
         """
         method, pipelines = "runs.cancel_redundant", self._v2.pipelines
         slug = check_project_slug(method, project_slug)
@@ -247,25 +252,26 @@ class Runs:
         found = await retry_reads(
             self._caller, lambda: pipelines.list_for_project(slug, branch=branch).take(max_pipelines)
         )
+        older = _older_than_kept(found, kept)
+        unfinished = [(one, workflow) for one in older for workflow in await self._unfinished(one.id)]
         done: list[Cancellation] = []
-        for pipeline in _older_than_kept(found, kept):
-            for workflow in await self._unfinished(pipeline.id):
-                if dry_run:
-                    outcome: CancelOutcome = "would_cancel"
-                else:
-                    outcome = "canceled" if await cancel_workflow(self._v2, workflow.id) else "already_over"
-                name = try_field(partial(_name_of, workflow))
-                done.append(Cancellation(pipeline.id, pipeline.number, workflow.id, name, outcome))
+        for pipeline, workflow in unfinished:
+            if dry_run:
+                outcome: CancelOutcome = "would_cancel"
+            else:
+                outcome = "canceled" if await cancel_workflow(self._v2, workflow.id) else "already_over"
+            name = try_field(partial(_name_of, workflow))
+            done.append(Cancellation(pipeline.id, pipeline.number, workflow.id, name, outcome))
         return done
 
     async def _unfinished(self, pipeline_id: str) -> list[Workflow]:
+        """Raises `FieldUnavailableError` for a workflow without an id or a status."""
         pipelines = self._v2.pipelines
         try:
             workflows = await retry_reads(self._caller, lambda: pipelines.list_workflows(pipeline_id).collect())
         except NotFoundError:  # expired, so none of its workflows runs
             return []
-        running = ("running", "failing", "on_hold")
-        return [one for one in workflows if if_available(lambda it: it.status, one) in running]
+        return [one for one in workflows if id_of(one) and one.status not in WORKFLOW_ENDED]
 
     def _run_of(self, pipeline: Pipeline) -> Run:
         return self._run(
@@ -283,20 +289,24 @@ class Runs:
 
 
 def _started(response: PipelineCreation | MessageResponse) -> str:
-    """The id of the new pipeline. Raises if there is none: `RunSkippedError` for a message alone."""
+    """The id of the new pipeline. Raises if there is none: `RunSkippedError` for a message alone.
+
+    An id or number that cannot be read belongs to a pipeline all the same.
+    """
     # By name: a response may be either object, or a part of it.
     identity = getattr(response, "id", None)
     if isinstance(identity, str) and identity:
         return identity
     message = getattr(response, "message", None)
-    if isinstance(message, str) and message and _int_in(response, "number") is None:
+    raw = response.model_dump(mode="json")
+    is_alone = raw.get("id") is None and raw.get("number") is None
+    if isinstance(message, str) and message and is_alone:
         raise RunSkippedError(message)
     facts = CallFacts("runs.start", "POST", "", retry_stop_reason="not_retryable", request_outcome="processed")
     raise DecodeError(
         "runs.start: the server processed the request, but the id of the new pipeline is unavailable in its response. "
         "The request is not sent again. Find the run with runs.latest or runs.find.",
         facts=facts,
-        field="id",
     )
 
 

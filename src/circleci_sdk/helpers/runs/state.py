@@ -107,12 +107,12 @@ def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
     return replace(state, workflows=workflows), events
 
 
-def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> Change:
-    """The state after a page of the jobs of a workflow, and the new events."""
+def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], first: int = 0) -> Change:
+    """The state after a page of the jobs of a workflow, and the new events. `first` is the position of its first."""
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
-    for job in seen:
-        key = _identity(job)
+    for position, job in enumerate(seen, first):
+        key = _identity(job, position)
         known = jobs.get(key)
         if known is None and (other := _elsewhere(state, key)) is not None and other.status == job.status:
             jobs[key] = job
@@ -125,9 +125,12 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob]) -> 
     return replace(state, jobs={**state.jobs, workflow.id: jobs}), events
 
 
-def _identity(job: RunJob) -> str:
-    """The id of a job; without one its workflow and its name, which no other job of the workflow has."""
-    return if_available(lambda: job.id) or f"{job.workflow_id}: {if_available(lambda: job.name)}"
+def _identity(job: RunJob, position: int) -> str:
+    """The id of a job; without one its name, its number or its position, which no other job of the workflow has."""
+    for name in ("id", "name", "number"):
+        if value := getattr(job, name, None):
+            return value if name == "id" else f"{job.workflow_id}: {name} {value}"
+    return f"{job.workflow_id}: {position}"
 
 
 def _elsewhere(state: RunState, identity: str) -> RunJob | None:
@@ -214,7 +217,7 @@ def wants_pipeline(state: RunState) -> bool:
         return True
     if state.pipeline.state == "errored":
         return False
-    return state.pipeline.state != "created" or all(one.is_setup for one in state.workflows.values())
+    return state.pipeline.state != "created" or all(_may_be_setup(one) for one in state.workflows.values())
 
 
 def wants_workflows(state: RunState) -> bool:
@@ -280,11 +283,16 @@ def _may_continue(state: RunState, pipeline: RunPipeline, current: tuple[RunWork
         return False
     if pipeline.state in ("pending", "setup-pending"):
         return True
-    if any(one.is_setup and one.status != "success" for one in current):
+    if any(one.status != "success" and if_available(lambda it: it.is_setup, one) for one in current):
         return _reruns_itself(current, idle)
-    if pipeline.state != "created" or all(one.is_setup for one in current):
+    if pipeline.state != "created" or all(one.status == "success" and _may_be_setup(one) for one in current):
         return idle < WORKFLOW_DELAY
     return _reruns_itself(current, idle) or (idle < START_WINDOW and _lasted(current) < START_WINDOW)
+
+
+def _may_be_setup(workflow: RunWorkflow) -> bool:
+    """Whether it is a setup workflow, or may be one: then others are expected after its success."""
+    return if_available(lambda: workflow.is_setup) is not False
 
 
 def _lasted(current: tuple[RunWorkflow, ...]) -> float:

@@ -116,7 +116,7 @@ class Watcher:
     def assessment(self) -> Assessment:
         """The assessment of the run as far as it was observed.
 
-        While the list has a workflow without an id, whose state is unknown, the run is neither over nor held.
+        It is neither over nor held unless the last poll read the whole list of workflows, each with an id.
         """
         assessment = self._assess()
         if self._is_complete:
@@ -199,6 +199,8 @@ class Watcher:
             failures, since = self._failing.get(self._reading, (0, now))
             self._failing[self._reading] = failures + 1, since
             if failures + 1 >= MAX_CONSECUTIVE_FAILURES and now - since > MAX_FAILURE_TIME:
+                pipeline_id = self._pipeline_id
+                error.add_note(f"The run {pipeline_id} continues: runs.attach({pipeline_id!r}) waits for it again.")
                 raise
             self._retry_after = backoff(error, failures + 1, self._clock.random())
         else:
@@ -215,6 +217,7 @@ class Watcher:
 
     async def _read(self) -> None:
         v2, calls = self._context.v2, 0
+        self._is_complete = False
         if wants_pipeline(self.state):
             calls += 1
             self._reading = "pipeline"
@@ -250,7 +253,7 @@ class Watcher:
             raise unidentified[0]
 
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
-        calls = 0
+        calls = count = 0
         self._reading = workflow.id
         try:
             async for page in self._context.v2.workflows.list_jobs(workflow.id).pages():
@@ -258,7 +261,8 @@ class Watcher:
                 jobs = [job_of(one, workflow) for one in page]
                 for job in jobs:
                     self._check_status("job", job.status, JOB_STATUSES)
-                self._apply(see_jobs(self.state, workflow, jobs))
+                self._apply(see_jobs(self.state, workflow, jobs, count))
+                count += len(jobs)
             self._failing.pop(workflow.id, None)
         except NotFoundError:
             # The workflow may be too new, or may have expired before its pipeline.
