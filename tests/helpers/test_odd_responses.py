@@ -19,7 +19,7 @@ from circleci_sdk import (
     PaginationError,
     RunTimeoutError,
 )
-from circleci_sdk.helpers import JobExplanation, LatestArtifacts, RunEvent, RunResult, StepLog
+from circleci_sdk.helpers import JobExplanation, LatestArtifacts, PipelineRecord, RunEvent, RunResult, StepLog
 from tests.support.clients import ID, SLUG
 from tests.support.mutations import Mutation, Place, mutations, sample
 from tests.support.odd_site import Site
@@ -422,6 +422,25 @@ async def test_history_loses_no_record() -> None:
             }
             # `vcs` is four fields of a record, and a time is a part of `seconds` too.
             assert len(changed) <= 4, f"{path}: {mutation}: {changed}"
+
+
+@pytest.mark.parametrize(
+    ("actor", "is_known"),
+    [({}, True), ({"actor": None}, True), ({"actor": 5}, False), ({"actor": {"login": 5}}, False)],
+    ids=repr,
+)
+async def test_an_actor_is_none_only_if_there_is_none(actor: dict[str, Any], is_known: bool) -> None:
+    trigger = {"type": "webhook", "received_at": at(0), **actor}
+    site = Site({**FAILED.bodies, PIPELINES_AT: listed({**PIPELINE, "trigger": trigger})})
+    async with site.client() as circleci:
+        records = circleci.history.records(SLUG, since=datetime(2026, 1, 1, tzinfo=UTC), include=())
+        (record,) = [one async for one in records]
+    assert isinstance(record, PipelineRecord)
+    assert (getattr(record, "actor", "unreadable"), record.is_complete) == (
+        None if is_known else "unreadable",
+        is_known,
+    )
+    assert record.as_dict()["actor"] is None
 
 
 CONTEXTS_AT: Final = "/api/v2/context"

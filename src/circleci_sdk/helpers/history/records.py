@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
-from circleci_sdk._core.available import if_available, or_unknown
+from circleci_sdk._core.available import or_unknown
+from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 
@@ -133,13 +134,23 @@ def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
         try_field(lambda: pipeline.created_at),
         try_field(lambda: pipeline.updated_at),
         try_field(lambda: str(pipeline.trigger.type)),
-        if_available(lambda: pipeline.trigger.actor.login),  # older responses have no actor
+        try_field(lambda: _actor(pipeline)),
         try_field(lambda: pipeline.vcs.branch if pipeline.vcs else None),
         try_field(lambda: pipeline.vcs.tag if pipeline.vcs else None),
         try_field(lambda: pipeline.vcs.revision if pipeline.vcs else None),
         try_field(lambda: pipeline.vcs.commit.subject if pipeline.vcs and pipeline.vcs.commit else None),
         try_field(lambda: "\n".join(_message(error) for error in pipeline.errors)),
     )
+
+
+def _actor(pipeline: Pipeline) -> str | None:
+    """The login; None if there is no actor, as in older responses."""
+    try:
+        return pipeline.trigger.actor.login
+    except FieldUnavailableError as error:
+        if error.received in ("missing", "null"):
+            return None
+        raise
 
 
 def _message(error: PipelineErrorDetail) -> str:
