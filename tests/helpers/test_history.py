@@ -503,6 +503,16 @@ async def test_one_list_that_cannot_be_used_is_counted(server: ScriptedServer, o
     assert (records.unavailable, records.skipped) == ({"jobs": 1}, 1)
 
 
+async def test_an_id_that_the_api_refuses_is_counted(server: ScriptedServer) -> None:
+    Past(2).on(server)
+    server.on("GET", f"/api/v2/workflow/{name_of(2, 1)}/job", reply(400, json={"message": "Bad id."}))
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        found = [record async for record in records]
+    assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "workflow", "job", "job"]
+    assert records.unavailable == {"jobs": 1}
+
+
 async def test_a_page_of_a_proxy_ends_the_loop_and_a_new_one_resumes(server: ScriptedServer) -> None:
     past = Past(2)
     past.on(server)

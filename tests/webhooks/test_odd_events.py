@@ -11,7 +11,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from circleci_sdk import FieldUnavailableError
+from circleci_sdk import FieldUnavailableError, InvalidArgumentError
 from circleci_sdk._core.mismatches import DriftLog
 from circleci_sdk.v1.models import Build
 from circleci_sdk.webhooks import (
@@ -313,6 +313,58 @@ async def test_a_list_that_cannot_be_used_is_read_by_the_next_poll(path: str, un
     names = [name_of(event) for event in await events_of(*steps, Site({**ENDED.bodies, **more}), start=Site(before))]
     assert sorted(names) == ["build", "compile", "lint", "lint", "of other", "other", "test"]
     assert names.index("other") < names.index("test")
+
+
+async def test_a_list_that_cannot_be_used_at_first_holds_up_no_other_one() -> None:
+    other = {**PIPELINE, "id": deliveries.uuid(50), "number": 6}
+    of_other = f"/api/v2/pipeline/{deliveries.uuid(50)}/workflow"
+    jobs = {f"/api/v2/workflow/{deliveries.uuid(60)}/job": listed(job(9, "of other"))}
+    start = {**RUNNING.bodies, **jobs, PIPELINES_AT: listed(other, PIPELINE), of_other: {"message": "Maintenance."}}
+    broken = {**start, **{key: ENDED.bodies[key] for key in (WORKFLOWS_AT, JOBS_AT, OTHER)}}
+    running = {**broken, of_other: listed(workflow(60, "other", "running", None), workflow(61, "past"))}
+    ended = {**broken, of_other: listed(workflow(60, "other"), workflow(61, "past"))}
+    found = await events_of(Site(broken), Site(running), Site(ended), start=Site(start))
+    assert [name_of(event) for event in found] == ["test", "compile", "build", "lint", "lint", "of other", "other"]
+
+
+@pytest.mark.parametrize("field", ["id", "status"])
+async def test_an_ended_workflow_waits_for_its_jobs_to_be_readable(field: str) -> None:
+    odd = Site({**ENDED.bodies, JOBS_AT: listed(job(1, "test") | {field: None}, job(2, "compile"))})
+    found = await events_of(odd, ENDED)
+    assert [name_of(event) for event in found] == ["compile", "lint", "lint", "test", "build"]
+    # Not for ever.
+    assert "build" in [name_of(event) for event in await events_of(odd, *[odd] * 5)]
+
+
+async def test_an_id_that_no_request_can_hold_is_an_error_once() -> None:
+    refused = {**workflow(1, "refused", "running", None), "id": ".."}
+    bodies = {**RUNNING.bodies, WORKFLOWS_AT: listed(refused, workflow(2, "lint", "running", None))}
+    ended = {**bodies, WORKFLOWS_AT: listed(refused, workflow(2, "lint")), OTHER: ENDED.bodies[OTHER]}
+    names: list[str] = []
+    with anyio.CancelScope() as scope:
+        async with Site(bodies).client(Stop(bodies, [Site(ended)], scope)) as circleci:
+            events = follow(circleci, SLUG, poll=60)
+            with pytest.raises(InvalidArgumentError):
+                await anext(events)
+            async for event in events:
+                names.append(name_of(event))  # noqa: PERF401  # kept when the scope is cancelled
+    assert names == ["lint", "lint"]
+
+
+async def test_a_delivery_about_an_id_that_no_request_can_hold_stops_no_other() -> None:
+    body = deliveries.workflow()
+    odd = {**body, "id": "odd", "workflow": {**body["workflow"], "id": ".."}}
+    router = Router()
+    async with ENDED.client() as circleci:
+        events = follow(circleci, SLUG, webhooks=router, poll=None)
+        for content in (odd, body):
+            await router.dispatch(parse(deliveries.raw(content), secret=None))
+        with anyio.fail_after(10):
+            assert delivery_id(await anext(events)) == "odd"
+            with pytest.raises(InvalidArgumentError):
+                await anext(events)
+            found = [await anext(events) for _ in range(3)]
+    assert delivery_id(found[-1]) == body["id"]
 
 
 def name_of(event: FollowedEvent) -> str:

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from circleci_sdk._core.errors import (
+    AuthenticationError,
     CircleCIError,
     DecodeError,
     InvalidArgumentError,
     NotFoundError,
     PaginationError,
+    PermissionDeniedError,
     RateLimitError,
+    StatusError,
 )
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import may_pass
+from circleci_sdk.helpers._shared.retrying import is_transient, may_pass
 
 from .event_fields import branch_of
 from .merging import JOBS, WORKFLOWS, Merge, kind_of, next_poll, workflow_id_of
@@ -42,7 +45,10 @@ NEWEST: Final = 20
 _MAX_KNOWN: Final = 1000
 _MAX_OPEN: Final = 200
 _MAX_EMPTY_POLLS: Final = 5
+"""Polls that wait for the first workflow of a pipeline, or for the ids of the jobs of an ended workflow."""
 _UNUSABLE: Final = (DecodeError, PaginationError)
+_OF_ONE: Final = (*_UNUSABLE, InvalidArgumentError, StatusError)
+_OF_ALL: Final = (AuthenticationError, PermissionDeniedError)
 _RETRY_DELAY: Final = 5.0
 """Seconds between a temporary failure and the next attempt."""
 
@@ -75,8 +81,11 @@ def follow(
 
     With `job-completed` each delivery costs one call that lists the jobs of its workflow, to keep the order.
     Temporary failures (no connection, 429, 5xx, a response that cannot be used) are retried, and deliveries wait. Other
-    errors are raised, and iteration can continue after them. Fields that are unavailable in a response are unavailable
-    in its event, with two exceptions: what has no id, or no readable status, has no event until a poll reads it.
+    errors are raised, and iteration can continue after them: one about a single pipeline or workflow, such as an id
+    that the API refuses, is raised once. Fields that are unavailable in a response are unavailable in its event, with
+    two exceptions: what has no id, or no readable status, has no event until a poll reads it. An ended workflow waits
+    up to five polls for such jobs. If the workflows of a pipeline cannot be read at first, those are ignored that have
+    ended when they can.
 
     Args:
         circleci: the client.
@@ -129,6 +138,9 @@ class Follow:
         self._builder: EventBuilder | None = None
         self._known: OrderedDict[str, None] = OrderedDict()
         self._open: OrderedDict[str, _Open] = OrderedDict()
+        self._refused: OrderedDict[str, None] = OrderedDict()
+        self._errors: deque[CircleCIError] = deque()
+        self._gaps: OrderedDict[str, int] = OrderedDict()
         self._started = poll is None
         self._polled = 0.0
         self._delivered: float | None = None
@@ -142,6 +154,8 @@ class Follow:
 
     async def __anext__(self) -> FollowedEvent:
         while not self._merge.ready:
+            if self._errors:
+                raise self._errors.popleft()
             try:
                 await self._step()
             except CircleCIError as error:
@@ -194,7 +208,11 @@ class Follow:
         siblings: list[WorkflowJob] = []
         workflow_id = workflow_id_of(event)
         if self._merge.needs_jobs and workflow_id is not None:
-            siblings = await self._jobs(workflow_id)
+            try:
+                siblings = await self._jobs(workflow_id)
+            except CircleCIError as error:
+                if may_pass(error) or not self._is_set_aside(error, workflow_id):
+                    raise
         self._merge.delivered(event, builder.sibling_jobs(event, siblings))
 
     async def _is_time_to_poll(self) -> bool:
@@ -229,32 +247,40 @@ class Follow:
         from .polling import has_id
 
         found: dict[str, Pipeline] = {}
+        reaches = False
         listed = self._circleci.v2.pipelines.list_for_project(self._slug, branch=self._branch)
-        async for page in listed.pages():
-            known = {pipeline.id: pipeline for pipeline in page if has_id(pipeline)}
-            found |= known
-            if len(found) >= NEWEST and (first or not self._known.keys().isdisjoint(known)):
-                break
+        try:
+            async for page in listed.pages():
+                known = {pipeline.id: pipeline for pipeline in page if has_id(pipeline)}
+                found |= known
+                reaches = first or not self._known.keys().isdisjoint(known)
+                if len(found) >= NEWEST and reaches:
+                    break
+        except _UNUSABLE as error:
+            if not reaches or not may_pass(error):
+                raise
+            self._warn(error)
         return found
 
     async def _poll_pipeline(self, builder: EventBuilder, pipeline: Pipeline, *, first: bool) -> None:
         """Poll one pipeline. A list that cannot be used is read again by the next poll, and holds up no other one."""
-        workflows: list[Workflow] = []
+        before = self._open.get(pipeline.id)
+        first = first or (before is not None and before.first)
         try:
             workflows = await self._workflows(pipeline.id)
-            unread = not await self._poll_workflows(builder, pipeline, workflows, first=first)
-        except _UNUSABLE as error:
-            if first:
-                raise  # without the list nothing can be ignored
-            self._warn(error)
-            unread = True
-        self._keep_open(pipeline, workflows, unread=unread)
+        except CircleCIError as error:
+            if not self._is_set_aside(error, pipeline.id):
+                raise
+            self._keep_open(pipeline, (), unread=True, first=first)
+            return
+        unread = not await self._poll_workflows(builder, pipeline, workflows, first=first)
+        self._keep_open(pipeline, workflows, unread=unread, first=False)
 
     async def _poll_workflows(
         self, builder: EventBuilder, pipeline: Pipeline, workflows: Sequence[Workflow], *, first: bool
     ) -> bool:
-        """Poll the workflows of a pipeline. False if the jobs of one cannot be used."""
-        from .polling import has_ended, has_id
+        """Poll the workflows of a pipeline. False if the jobs of one are to be read again."""
+        from .polling import has_ended, has_gap, has_id
 
         complete = True
         for workflow in workflows:
@@ -267,18 +293,45 @@ class Follow:
                 continue
             try:
                 jobs = await self._jobs(workflow.id) if self._merge.needs_jobs else []
-            except _UNUSABLE as error:
-                self._warn(error)
+            except CircleCIError as error:
+                if not self._is_set_aside(error, workflow.id):
+                    raise
                 complete = False
                 continue
+            if ended and any(map(has_gap, jobs)) and self._waits_for(workflow.id):
+                ended = complete = False
             end = builder.workflow(pipeline, workflow) if ended else None
             self._merge.polled(builder.jobs(pipeline, workflow, jobs), end)
         return complete
 
+    def _waits_for(self, workflow_id: str) -> bool:
+        """Whether an ended workflow waits for the next poll to read its jobs."""
+        polls = self._gaps.pop(workflow_id, 0) + 1
+        if polls == _MAX_EMPTY_POLLS:
+            return False
+        self._gaps[workflow_id] = polls
+        _trim(self._gaps, _MAX_KNOWN)
+        return True
+
+    def _is_set_aside(self, error: CircleCIError, identity: str) -> bool:
+        """Whether an error is about one list only, that of this id, so that all others can be read.
+
+        It is logged if the list may be usable later, and else raised once, before the next step.
+        """
+        if isinstance(error, _OF_ALL) or not isinstance(error, _OF_ONE) or is_transient(error):
+            return False
+        if may_pass(error) or identity in self._refused:
+            self._warn(error)
+        else:
+            self._refused[identity] = None
+            _trim(self._refused, _MAX_KNOWN)
+            self._errors.append(error)
+        return True
+
     def _warn(self, error: Exception) -> None:
         logger.warning("webhooks: following %s reads a list again at the next poll: %s", self._slug, error)
 
-    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow], *, unread: bool) -> None:
+    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow], *, unread: bool, first: bool) -> None:
         """Keep a pipeline that may have further events, also when it is no longer among the newest."""
         from .polling import is_running
 
@@ -287,7 +340,7 @@ class Follow:
         running = unread or any(is_running(workflow) for workflow in workflows)
         # A new pipeline may still get workflows; a filtered one never does.
         if running or (not workflows and polls < _MAX_EMPTY_POLLS):
-            self._open[pipeline.id] = _Open(pipeline, polls)
+            self._open[pipeline.id] = _Open(pipeline, polls, first)
             _trim(self._open, _MAX_OPEN)
 
     async def _workflows(self, pipeline_id: str) -> list[Workflow]:
@@ -305,10 +358,14 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A pipeline that may have further events, and the number of its polls."""
+    """A pipeline that may have further events, and the number of its polls.
+
+    `first` is True until its workflows are read, so that those that have ended by then are ignored.
+    """
 
     pipeline: Pipeline
     polls: int
+    first: bool
 
 
 def _trim(known: OrderedDict[str, Any], size: int) -> None:

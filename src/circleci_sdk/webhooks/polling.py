@@ -148,11 +148,20 @@ class EventBuilder:
         return about
 
 
+def has_gap(job: WorkflowJob) -> bool:
+    """Whether a job may have ended, but has no event for want of an id or a status."""
+    return _may_have_run(job) and not _has_run(job)
+
+
 def _has_run(job: WorkflowJob) -> bool:
     """Whether a job has ended with an event. One without an id has none: a reader could not tell it from others."""
+    return has_id(job) and if_available(lambda: job.status) is not None and _may_have_run(job)
+
+
+def _may_have_run(job: WorkflowJob) -> bool:
+    status = if_available(lambda: job.status)
     return (
-        has_id(job)
-        and if_available(lambda: job.status) in _JOB_ENDS
+        (status is None or status in _JOB_ENDS)
         and if_available(lambda: job.job_number is None) is not True
         and if_available(lambda: job.stopped_at is None) is not True
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
+    BadRequestError,
     DecodeError,
     FieldUnavailableError,
     InvalidArgumentError,
@@ -95,7 +96,7 @@ class ContentReader:
             await retry_reads(self._caller, read)
         except NotFoundError:
             self._count(kind, self.expired)
-        except (FieldUnavailableError, InvalidArgumentError, PaginationError):
+        except (BadRequestError, FieldUnavailableError, InvalidArgumentError, PaginationError):
             self._count(kind, self.unavailable)
         except DecodeError as error:
             # A body that is no JSON may be the page of a proxy, and a strict client is meant to hear of a field.
