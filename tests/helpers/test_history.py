@@ -24,6 +24,7 @@ from circleci_sdk import (
     FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
+    PaginationError,
     RequestTimeoutError,
 )
 from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
@@ -540,3 +541,19 @@ async def test_the_items_before_an_unreadable_token_are_kept(server: ScriptedSer
         records = circleci.history.records(SLUG)
         assert [record.kind async for record in records] == ["pipeline", "workflow", "job", "job"]
     assert records.unavailable == {"jobs": 1}
+
+
+async def test_the_records_of_a_page_with_an_unreadable_token_are_kept(server: ScriptedServer) -> None:
+    past = Past(4, size=2)
+    past.on(server)
+    path = f"/api/v2/project/{SLUG}/pipeline"
+    _, body = past.response(path, {})
+    server.script([reply(json={**body, "next_page_token": 5})])
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include=set())
+        found = [await anext(records), await anext(records)]
+        with pytest.raises(PaginationError) as caught:
+            await anext(records)
+        assert caught.value.next == records.cursor
+        found += [record async for record in records]
+    assert [record.pipeline_number for record in found] == [4, 3, 2, 1]

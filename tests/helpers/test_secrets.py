@@ -444,9 +444,12 @@ async def test_an_unknown_context_is_refused_before_anything_is_written(
 ) -> None:
     known = {"id": ONE, "name": "deploy", "created_at": "2026-01-02T03:04:05Z"}
     server.on("GET", "/api/v2/context", reply(json={"items": [known], "next_page_token": None}))
-    with pytest.raises(InvalidArgumentError, match="no context named 'depoly'"):
+    with pytest.raises(InvalidArgumentError, match=r"no context named 'depoly'\.$"):
         await client.secrets.set_many({"KEY": VALUE}, contexts=["deploy", "depoly"], org="gh/acme")
     assert [request.method for request in server.requests] == ["GET"]
+    server.on("GET", "/api/v2/context", reply(json={"items": [known, {**known, "name": 5}], "next_page_token": None}))
+    with pytest.raises(InvalidArgumentError, match="The names of 1 contexts are unavailable; pass the id"):
+        await client.secrets.set_many({"KEY": VALUE}, contexts=["depoly"], org="gh/acme")
 
 
 async def test_a_place_given_twice_is_written_once(server: ScriptedServer, client: AsyncCircleCI) -> None:

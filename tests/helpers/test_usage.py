@@ -372,8 +372,9 @@ async def test_an_odd_cell_is_an_error_for_a_strict_client(server: ScriptedServe
         reply(json=[]),
         reply(json={"usage_export_job_id": "x", "state": 5}),
         reply(json={"usage_export_job_id": "x", "state": "completed", "download_urls": "soon"}),
+        reply(json={"usage_export_job_id": "x", "state": "completed", "download_urls": None}),
     ],
-    ids=["a page", "a list", "no state", "no links"],
+    ids=["a page", "a list", "no state", "odd links", "null"],
 )
 async def test_an_odd_response_is_read_again_at_the_next_poll(server: ScriptedServer, odd: Response) -> None:
     exports = Exports(server, table(("a", "1")))
@@ -401,6 +402,20 @@ async def test_polls_that_are_always_odd_end_the_wait(server: ScriptedServer) ->
         with pytest.raises(DecodeError, match="HTML"):
             await names(client.usage.rows(ORG, date(2026, 1, 1), date(2026, 1, 2)))
     assert len(exports.orders) == 1
+
+
+@pytest.mark.parametrize("links", [5, None])
+async def test_a_completed_export_without_links_is_polled_and_then_an_error(
+    server: ScriptedServer, links: object
+) -> None:
+    export = {"usage_export_job_id": "x", "state": "completed", "download_urls": links}
+    server.on("POST", ORDER, reply(201, json=export))
+    server.on("GET", f"{ORDER}/x", reply(json=export))
+    async with client_on(server, FakeClock()) as client:
+        with pytest.raises(CallError, match="no links to its files") as caught:
+            await names(client.usage.rows(ORG, date(2026, 1, 1), date(2026, 1, 2)))
+    assert caught.value.next is not None
+    assert [request.method for request in server.requests] == ["POST", "GET", "GET", "GET"]
 
 
 async def test_an_export_without_an_id_is_not_requested_again(server: ScriptedServer) -> None:

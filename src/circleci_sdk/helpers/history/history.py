@@ -23,8 +23,10 @@ from circleci_sdk._core.errors import (
     BadRequestError,
     CallError,
     CallFacts,
+    FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
+    PaginationError,
     RequestTimeoutError,
 )
 from circleci_sdk._core.unset import UNSET, Unset
@@ -115,6 +117,7 @@ class Records(AsyncIterator[HistoryRecord]):
         self._position = position
         self._resumed_at = self._reading = self._next = self._position.page
         self._has_more = True
+        self._no_next: FieldUnavailableError | None = None
         self._page: deque[Pipeline] = deque()
         self._batches: deque[_Batch] = deque()
         self._below = self._lowest = self._position.below
@@ -190,6 +193,11 @@ class Records(AsyncIterator[HistoryRecord]):
     async def _read_more(self) -> None:
         """Read the records of the next pipelines, concurrently."""
         while not self._page:
+            if self._no_next is not None:
+                # A new loop reads the page again.
+                error, self._no_next = self._no_next, None
+                facts = CallFacts("history.records", "GET", "", request_outcome="processed")
+                raise PaginationError(f"history.records: {error}", facts=facts) from error
             if not self._has_more:
                 raise StopAsyncIteration
             await self._read_page(self._next)
@@ -213,8 +221,15 @@ class Records(AsyncIterator[HistoryRecord]):
         wanted = [one for one in new if self._is_wanted(one)]
         self._recent.extend(known for one in new if (known := if_available(lambda it: it.id, one)) is not None)
         self._page.extend(wanted)
-        self._has_more = page.next is not None and len(wanted) == len(new)
-        self._next = None if page.next is None else str(page.next)
+        self._next = self._reading
+        self._has_more = len(wanted) == len(new)
+        try:
+            following = page.next
+        except FieldUnavailableError as error:
+            self._no_next = error if self._has_more else None
+            return
+        self._has_more = self._has_more and following is not None
+        self._next = None if following is None else str(following)
 
     def _is_new(self, pipeline: Pipeline) -> bool:
         """Whether it was not yielded before. One that cannot be told is yielded, rather than lost."""
@@ -289,6 +304,7 @@ class History:
             InvalidArgumentError: at once, for invalid arguments.
             RequestTimeoutError: from the loop; the timeout has passed. A new loop resumes.
             NotFoundError: from the loop; the project is missing, or hidden from this token.
+            PaginationError: from the loop, after the records of a page whose next one is unavailable.
 
         One call for each page of pipelines; then, as far as included, for each page of the workflows of a pipeline, of
         the jobs of a workflow, and of the tests of a job. Transient errors are retried; each call has the timeout of

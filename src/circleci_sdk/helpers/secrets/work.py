@@ -99,16 +99,20 @@ class SecretWork:
         projects_given = [self._project(slug) for slug in projects]
         names = [str(one) for one in contexts if not is_id(one)]
         known: dict[str, Context] = {}
+        unavailable = 0
         if names:
             if org is UNSET:
                 raise InvalidArgumentError(f"{method}: contexts: {names[0]!r} is no id; context names require org=.")
             async for context in await self._contexts_of(org):
                 name = if_available(lambda one: one.name, context)
-                if name is not None:
+                if name is None:
+                    unavailable += 1
+                else:
                     known[name] = context
             if unknown := [name for name in names if name not in known]:
+                gap = f" The names of {unavailable} contexts are unavailable; pass the id." if unavailable else ""
                 raise InvalidArgumentError(
-                    f"{method}: contexts: {org} has no context named {', '.join(map(repr, unknown))}."
+                    f"{method}: contexts: {org} has no context named {', '.join(map(repr, unknown))}.{gap}"
                 )
         texts = [str(one) for one in contexts]
         targets = [SecretTarget("context", known[text].id if text in known else text, text) for text in texts]

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CallError, CallFacts, CircleCIError, RateLimitError, RequestTimeoutError
+from circleci_sdk._core.serialization.model import UnknownStr
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of
-from circleci_sdk.helpers._shared.partial import known
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE, known
 from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, may_pass, retry_reads
 from circleci_sdk.v2._client import V2
 
@@ -109,13 +110,17 @@ class Exports:
         export_id = if_available(lambda one: one.usage_export_job_id, export)
         if not export_id:
             raise _failed(request.method, window, "the API returned no id of the new export")
-        polls = failures = 0
+        polls = failures = unread = 0
         while True:
             links, state = _links(export), _state(export)
             if request.on_progress is not None:
                 request.on_progress(UsageProgress(window, export_id, state, len(links)))
             if state == "completed":
-                return export_id, export.download_urls or []
+                return export_id, links
+            if if_available(lambda one: one.state, export) == "completed":
+                unread += 1
+                if unread == MAX_ATTEMPTS:
+                    raise _failed(request.method, window, "the API returned no links to its files")
             if state == "failed":
                 reason = if_available(lambda one: one.error_reason or "", export)
                 raise _failed(request.method, window, reason or "the API gave no reason")
@@ -124,7 +129,6 @@ class Exports:
             while True:
                 try:
                     export = await exports.get(org_id, export_id)
-                    _check_links(export)
                     failures = 0
                     break
                 except CircleCIError as error:
@@ -186,15 +190,12 @@ def _links(export: UsageExport) -> list[str]:
     return if_available(lambda: export.download_urls) or []
 
 
-def _check_links(export: UsageExport) -> None:
-    """Raise `FieldUnavailableError` for a completed export whose links are unavailable: the next poll may have them."""
-    if _state(export) == "completed":
-        getattr(export, "download_urls")  # noqa: B009  # only read
-
-
 def _state(export: UsageExport) -> UsageExportState:
-    """The state; an unavailable one is an unknown one, so the export continues."""
-    return known(lambda: export.state or "created")
+    """The state; without a readable one, or completed without links, it is unknown, so that the wait continues."""
+    state = known(lambda: export.state or "created")
+    if state == "completed" and if_available(lambda: export.download_urls) is None:
+        return UnknownStr(UNAVAILABLE)
+    return state
 
 
 def _failed(method: str, window: UsageWindow, why: str) -> CallError:
