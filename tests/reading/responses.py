@@ -181,7 +181,9 @@ def _compared_pages(
             token = None if comparison.mutation.value == "" else comparison.mutation.value
             found = _next(after)
             if not case.has_next:
-                yield from [] if (found, after.is_truncated) == (None, bool(token)) else ["the page is not truncated"]
+                yield from (
+                    [] if (found, after.is_truncated) == (None, token is not None) else ["the page is not truncated"]
+                )
                 token, found = (
                     (None, None) if isinstance(token, str) else (token, None if token is None else UNAVAILABLE)
                 )

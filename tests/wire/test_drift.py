@@ -184,7 +184,7 @@ async def test_a_token_without_a_parameter_ends_the_list(
     ] * 2
 
 
-@pytest.mark.parametrize("token", [5, ["more"], True])
+@pytest.mark.parametrize("token", [5, ["more"], True, False, [], {}])
 async def test_a_token_without_a_parameter_may_be_of_any_type(server: ScriptedServer, token: object) -> None:
     server.otherwise(reply(json={"items": [], "next_page_token": token}))
     async with client_on(server) as client:

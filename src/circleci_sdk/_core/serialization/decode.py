@@ -78,7 +78,7 @@ def decode_page(
             return without_next(Page(items, None, extras, mismatches), operation.label, unread)
     token = getattr(read, paging.next, extras.get(paging.next))
     following = next_start(paging, start, size, len(items), token)
-    is_truncated = bool(token) and following is None and paging.style in ("token", "all")
+    is_truncated = token not in (None, "") and following is None and paging.style in ("token", "all")
     return Page(items, following, extras, mismatches, is_truncated)
 
 
