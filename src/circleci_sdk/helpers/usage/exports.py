@@ -195,7 +195,7 @@ def _state(export: UsageExport) -> UsageExportState:
     state = known(lambda: export.state or "created")
     if state == "completed" and if_available(lambda: export.download_urls) is None:
         return UnknownStr(UNAVAILABLE)
-    return state
+    return state  # pyright: ignore[reportReturnType]  # a status that is unavailable
 
 
 def _failed(method: str, window: UsageWindow, why: str) -> CallError:
