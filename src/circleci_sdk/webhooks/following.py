@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from circleci_sdk._core.errors import (
-    AuthenticationError,
-    CircleCIError,
-    DecodeError,
-    InvalidArgumentError,
-    NotFoundError,
-    PaginationError,
-    PermissionDeniedError,
-    RateLimitError,
-    StatusError,
-)
+from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError, RateLimitError
+from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import is_transient, may_pass
+from circleci_sdk.helpers._shared.retrying import may_pass
+from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
 from .event_fields import branch_of
-from .merging import JOBS, WORKFLOWS, Merge, kind_of, next_poll, workflow_id_of
+from .merging import JOBS, WORKFLOWS, Merge, kind_of, next_poll
+from .polled_events import EventBuilder
+from .project_poller import UNUSABLE, ProjectPoller
 
 if TYPE_CHECKING:
     from circleci_sdk._core.clock import Clock
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.client import AsyncCircleCI
-    from circleci_sdk.v2.models import Pipeline, WebhookEvent, Workflow, WorkflowJob
+    from circleci_sdk.v2.models import WebhookEvent
 
-    from .polling import EventBuilder
     from .router import Router
     from .subscription import Subscription
     from .types import FollowedEvent
@@ -40,15 +32,6 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("circleci_sdk")
 
 BOTH: Final[Sequence[WebhookEvent]] = (WORKFLOWS, JOBS)
-NEWEST: Final = 20
-"""Number of pipelines that each poll reads; one page of the list."""
-_MAX_KNOWN: Final = 1000
-_MAX_OPEN: Final = 200
-_MAX_EMPTY_POLLS: Final = 5
-"""Polls that wait for the first workflow of a pipeline, or for the ids of the jobs of an ended workflow."""
-_UNUSABLE: Final = (DecodeError, PaginationError)
-_OF_ONE: Final = (*_UNUSABLE, InvalidArgumentError, StatusError)
-_OF_ALL: Final = (AuthenticationError, PermissionDeniedError)
 _RETRY_DELAY: Final = 5.0
 """Seconds between a temporary failure and the next attempt."""
 
@@ -135,12 +118,7 @@ class Follow:
         self._branch = branch
         self._merge = Merge(chosen)
         self._waiting: deque[FollowedEvent] = deque()
-        self._builder: EventBuilder | None = None
-        self._known: OrderedDict[str, None] = OrderedDict()
-        self._open: OrderedDict[str, _Open] = OrderedDict()
-        self._refused: OrderedDict[str, None] = OrderedDict()
-        self._errors: deque[CircleCIError] = deque()
-        self._gaps: OrderedDict[str, int] = OrderedDict()
+        self._poller: ProjectPoller | None = None
         self._started = poll is None
         self._polled = 0.0
         self._delivered: float | None = None
@@ -154,8 +132,8 @@ class Follow:
 
     async def __anext__(self) -> FollowedEvent:
         while not self._merge.ready:
-            if self._errors:
-                raise self._errors.popleft()
+            if self._poller and self._poller.errors:
+                raise self._poller.errors.popleft()
             try:
                 await self._step()
             except CircleCIError as error:
@@ -163,57 +141,49 @@ class Follow:
                     raise
                 asked = error.retry_after if isinstance(error, RateLimitError) else None
                 pause = max(_RETRY_DELAY, asked or 0.0)
-                level = logging.WARNING if isinstance(error, _UNUSABLE) else logging.INFO
+                level = logging.WARNING if isinstance(error, UNUSABLE) else logging.INFO
                 logger.log(level, "webhooks: following %s continues in %g s: %s", self._slug, pause, error)
                 await self._clock.sleep(pause)
         return self._merge.ready.popleft()
 
     async def _step(self) -> None:
         """Process one delivery or one poll, or wait for either. A delivery is removed only after it is processed."""
-        builder = self._builder
-        if builder is None:
-            builder = self._builder = await self._new_builder()
+        poller = self._poller
+        if poller is None:
+            poller = self._poller = await self._new_poller()
         if not self._started:
-            await self._poll(builder, first=True)
+            await self._poll(poller, first=True)
             self._started = True
-        elif event := self._next_delivery(builder):
-            await self._deliver(builder, event)
+        elif event := self._next_delivery(poller):
+            await self._deliver(poller, event)
             self._waiting.popleft()
         elif await self._is_time_to_poll():
-            await self._poll(builder, first=False)
+            await self._poll(poller, first=False)
 
-    async def _new_builder(self) -> EventBuilder:
-        from circleci_sdk._core.serialization.slugs import app_origin
-
-        from .polling import EventBuilder
-
+    async def _new_poller(self) -> ProjectPoller:
         project = await self._circleci.v2.projects.get(self._slug)
-        return EventBuilder(project, app_origin(self._circleci.base_url))
+        builder = EventBuilder(project, app_origin(self._circleci.base_url))
+        return ProjectPoller(self._circleci, self._slug, self._branch, builder, self._merge)
 
-    def _next_delivery(self, builder: EventBuilder) -> FollowedEvent | None:
-        from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
+    async def _poll(self, poller: ProjectPoller, *, first: bool) -> None:
+        await poller.poll(first=first)
+        self._polled = self._clock.monotonic()
 
+    def _next_delivery(self, poller: ProjectPoller) -> FollowedEvent | None:
         while not self._waiting and self._subscription and (event := self._subscription.take()):
-            if not isinstance(event, JobCompleted | WorkflowCompleted) or not builder.is_of_project(event):
+            if not isinstance(event, JobCompleted | WorkflowCompleted) or not poller.is_of_project(event):
                 continue
             self._delivered = self._clock.monotonic()
             if self._branch is UNSET or branch_of(event) == self._branch:
                 self._waiting.append(event)
         return self._waiting[0] if self._waiting else None
 
-    async def _deliver(self, builder: EventBuilder, event: FollowedEvent) -> None:
+    async def _deliver(self, poller: ProjectPoller, event: FollowedEvent) -> None:
         relevant = self._merge.needs_jobs or kind_of(event) == WORKFLOWS
         if not relevant or not self._merge.is_new(event):
             return
-        siblings: list[WorkflowJob] = []
-        workflow_id = workflow_id_of(event)
-        if self._merge.needs_jobs and workflow_id is not None:
-            try:
-                siblings = await self._jobs(workflow_id)
-            except CircleCIError as error:
-                if may_pass(error) or not self._is_set_aside(error, workflow_id):
-                    raise
-        self._merge.delivered(event, builder.sibling_jobs(event, siblings))
+        siblings = await poller.sibling_jobs(event) if self._merge.needs_jobs else []
+        self._merge.delivered(event, siblings)
 
     async def _is_time_to_poll(self) -> bool:
         """Wait for a delivery or the next poll. False for a delivery."""
@@ -230,147 +200,6 @@ class Follow:
             return True
         left = next_poll(self._polled, self._delivered, self._every) - self._clock.monotonic()
         return left <= 0 or not await _filled_within(subscription, left, self._clock)
-
-    async def _poll(self, builder: EventBuilder, *, first: bool) -> None:
-        newest = await self._newest(first=first)
-        older = [item.pipeline for key, item in self._open.items() if key not in newest]
-        for pipeline in (*older, *reversed(newest.values())):
-            await self._poll_pipeline(builder, pipeline, first=first)
-        for key in reversed(newest):
-            self._known.pop(key, None)
-            self._known[key] = None
-        _trim(self._known, _MAX_KNOWN)
-        self._polled = self._clock.monotonic()
-
-    async def _newest(self, *, first: bool) -> dict[str, Pipeline]:
-        """The newest pipelines, newest first: all since the last poll, and at least `NEWEST`."""
-        from .polling import has_id
-
-        found: dict[str, Pipeline] = {}
-        reaches = False
-        listed = self._circleci.v2.pipelines.list_for_project(self._slug, branch=self._branch)
-        try:
-            async for page in listed.pages():
-                known = {pipeline.id: pipeline for pipeline in page if has_id(pipeline)}
-                found |= known
-                reaches = first or not self._known.keys().isdisjoint(known)
-                if len(found) >= NEWEST and reaches:
-                    break
-        except _UNUSABLE as error:
-            if not reaches or not may_pass(error):
-                raise
-            self._warn(error)
-        return found
-
-    async def _poll_pipeline(self, builder: EventBuilder, pipeline: Pipeline, *, first: bool) -> None:
-        """Poll one pipeline. A list that cannot be used is read again by the next poll, and holds up no other one."""
-        before = self._open.get(pipeline.id)
-        first = first or (before is not None and before.first)
-        try:
-            workflows = await self._workflows(pipeline.id)
-        except CircleCIError as error:
-            if not self._is_set_aside(error, pipeline.id):
-                raise
-            self._keep_open(pipeline, (), unread=True, first=first)
-            return
-        unread = not await self._poll_workflows(builder, pipeline, workflows, first=first)
-        self._keep_open(pipeline, workflows, unread=unread, first=False)
-
-    async def _poll_workflows(
-        self, builder: EventBuilder, pipeline: Pipeline, workflows: Sequence[Workflow], *, first: bool
-    ) -> bool:
-        """Poll the workflows of a pipeline. False if the jobs of one are to be read again."""
-        from .polling import has_ended, has_gap, has_id
-
-        complete = True
-        for workflow in workflows:
-            if not has_id(workflow):
-                continue  # the next poll may have the id
-            ended = has_ended(workflow)
-            if ended and first:
-                self._merge.ignore(workflow.id)
-            if self._merge.is_done(workflow.id):
-                continue
-            try:
-                jobs = await self._jobs(workflow.id) if self._merge.needs_jobs else []
-            except CircleCIError as error:
-                if not self._is_set_aside(error, workflow.id):
-                    raise
-                complete = False
-                continue
-            if ended and any(map(has_gap, jobs)) and self._waits_for(workflow.id):
-                ended = complete = False
-            end = builder.workflow(pipeline, workflow) if ended else None
-            self._merge.polled(builder.jobs(pipeline, workflow, jobs), end)
-        return complete
-
-    def _waits_for(self, workflow_id: str) -> bool:
-        """Whether an ended workflow waits for the next poll to read its jobs."""
-        polls = self._gaps.pop(workflow_id, 0) + 1
-        if polls == _MAX_EMPTY_POLLS:
-            return False
-        self._gaps[workflow_id] = polls
-        _trim(self._gaps, _MAX_KNOWN)
-        return True
-
-    def _is_set_aside(self, error: CircleCIError, identity: str) -> bool:
-        """Whether an error is about one list only, that of this id, so that all others can be read.
-
-        It is logged if the list may be usable later, and else raised once, before the next step.
-        """
-        if isinstance(error, _OF_ALL) or not isinstance(error, _OF_ONE) or is_transient(error):
-            return False
-        if may_pass(error) or identity in self._refused:
-            self._warn(error)
-        else:
-            self._refused[identity] = None
-            _trim(self._refused, _MAX_KNOWN)
-            self._errors.append(error)
-        return True
-
-    def _warn(self, error: Exception) -> None:
-        logger.warning("webhooks: following %s reads a list again at the next poll: %s", self._slug, error)
-
-    def _keep_open(self, pipeline: Pipeline, workflows: Sequence[Workflow], *, unread: bool, first: bool) -> None:
-        """Keep a pipeline that may have further events, also when it is no longer among the newest."""
-        from .polling import is_running
-
-        before = self._open.pop(pipeline.id, None)
-        polls = before.polls + 1 if before else 1
-        running = unread or any(is_running(workflow) for workflow in workflows)
-        # A new pipeline may still get workflows; a filtered one never does.
-        if running or (not workflows and polls < _MAX_EMPTY_POLLS):
-            self._open[pipeline.id] = _Open(pipeline, polls, first)
-            _trim(self._open, _MAX_OPEN)
-
-    async def _workflows(self, pipeline_id: str) -> list[Workflow]:
-        try:
-            return await self._circleci.v2.pipelines.list_workflows(pipeline_id).collect()
-        except NotFoundError:
-            return []
-
-    async def _jobs(self, workflow_id: str) -> list[WorkflowJob]:
-        try:
-            return await self._circleci.v2.workflows.list_jobs(workflow_id).collect()
-        except NotFoundError:
-            return []
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """A pipeline that may have further events, and the number of its polls.
-
-    `first` is True until its workflows are read, so that those that have ended by then are ignored.
-    """
-
-    pipeline: Pipeline
-    polls: int
-    first: bool
-
-
-def _trim(known: OrderedDict[str, Any], size: int) -> None:
-    while len(known) > size:
-        known.popitem(last=False)
 
 
 async def _filled_within(subscription: Subscription, seconds: float, clock: Clock) -> bool:
