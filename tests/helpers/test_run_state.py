@@ -11,26 +11,28 @@ import pytest
 from circleci_sdk import FieldUnavailableError, RateLimit
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
 from circleci_sdk.helpers._shared.partial import try_field
+from circleci_sdk.helpers.runs.assessment import (
+    RERUN_WINDOW,
+    START_WINDOW,
+    WORKFLOW_DELAY,
+    Assessment,
+    assess,
+    next_delay,
+    wanted_jobs,
+    wants_pipeline,
+    wants_workflows,
+)
 from circleci_sdk.helpers.runs.state import (
     JOB_STATUSES,
     JOBS_WINDOW,
     PIPELINE_STATES,
-    RERUN_WINDOW,
-    START_WINDOW,
-    WORKFLOW_DELAY,
     WORKFLOW_STATUSES,
-    Assessment,
     RunState,
-    assess,
     current_workflows,
     mark_final,
-    next_delay,
     see_jobs,
     see_pipeline,
     see_workflows,
-    wanted_jobs,
-    wants_pipeline,
-    wants_workflows,
 )
 from circleci_sdk.v2.models import JobStatus, PipelineState, WorkflowStatus
 

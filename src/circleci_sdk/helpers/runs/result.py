@@ -14,12 +14,13 @@ from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
 
 from .facts import label
-from .state import JOB_FAILED, JOB_STATUSES, Assessment, RunState, current_workflows, jobs_of, waiting_approvals
+from .state import JOB_FAILED, JOB_STATUSES, RunState, current_workflows, jobs_of, waiting_approvals
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.errors import RequestOutcome
 
+    from .assessment import Assessment
     from .explain import JobExplanation
     from .facts import RunJob, RunStatus, RunWorkflow
 

@@ -1,4 +1,4 @@
-"""Polls one run: reads, waits and reads again. `state.py` assesses what was read."""
+"""Polls one run: reads, waits and reads again. `state.py` keeps what was read, `assessment.py` assesses it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,18 @@ from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 from circleci_sdk.helpers._shared.retrying import backoff, may_pass
 from circleci_sdk.v2._client import V2
 
+from .assessment import Assessment, assess, next_delay, wanted_jobs, wants_pipeline, wants_workflows
 from .facts import RunEvent, RunWorkflow, job_of, pipeline_of, workflows_of
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
     WORKFLOW_STATUSES,
-    Assessment,
     RunState,
-    assess,
     in_order,
     mark_final,
-    next_delay,
     see_jobs,
     see_pipeline,
     see_workflows,
-    wanted_jobs,
-    wants_pipeline,
-    wants_workflows,
 )
 
 if TYPE_CHECKING:

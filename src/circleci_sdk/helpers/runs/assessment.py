@@ -1,0 +1,195 @@
+"""The assessment of a run, what to read next and when: pure functions over the observed state.
+
+An unavailable status is an unknown one: not ended, and no success. Other unavailable fields make no success either: see
+where they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from circleci_sdk._core.available import if_available
+
+from .state import EARLIEST, WORKFLOW_ENDED, RunState, approval_id, creation_time, current_workflows, waiting_approvals
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from circleci_sdk._core.policy.rate_limit import RateLimit
+
+    from .facts import RunPipeline, RunStatus, RunWorkflow
+
+WORKFLOW_DELAY: Final = 600.0
+"""Seconds without any change after which no further workflow is expected."""
+START_WINDOW: Final = 5.0
+"""Seconds within which all workflows of a pipeline appear. A rejected workflow may end before others start."""
+RERUN_WINDOW: Final = 30.0
+"""Seconds after a failure within which an automatic rerun has to appear."""
+
+FASTEST: Final = 1.0
+SLOW: Final = 20.0
+SLOWEST: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The assessment of a run. `held`: it does not continue without an approval."""
+
+    status: RunStatus
+    over: bool = False
+    held: bool = False
+
+
+def wants_pipeline(state: RunState) -> bool:
+    """Whether the pipeline itself may still change: until it is created and has more than a setup workflow."""
+    if state.pipeline is None:
+        return True
+    if state.pipeline.state == "errored":
+        return False
+    return state.pipeline.state != "created" or all(_may_be_setup(one) for one in state.workflows.values())
+
+
+def wants_workflows(state: RunState) -> bool:
+    """Whether there may be workflows to read."""
+    return state.pipeline is not None and state.pipeline.state not in ("pending", "setup-pending")
+
+
+def wanted_jobs(
+    state: RunState, assessment: Assessment, *, every_job: bool, approvals: bool, fresh: frozenset[str] = frozenset()
+) -> tuple[RunWorkflow, ...]:
+    """The workflows whose jobs to read now.
+
+    `every_job` selects the jobs of all workflows, until each has ended. Otherwise only the jobs that the result
+    contains are read: those of failed workflows at the end, and with `approvals` those of workflows on hold, once
+    nothing else is in progress. `fresh` were read in this poll.
+    """
+    if every_job:
+        return tuple(one for one in state.workflows.values() if one.id not in state.final | fresh)
+    current = current_workflows(state)
+    if assessment.over:
+        return tuple(
+            one for one in current if one.status not in ("success", "not_run") and one.id not in state.final | fresh
+        )
+    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
+    if approvals and unfinished and all(one.status == "on_hold" for one in unfinished):
+        return tuple(one for one in unfinished if one.id not in fresh)
+    return ()
+
+
+def assess(
+    state: RunState,
+    *,
+    idle: float,
+    awaited: frozenset[str] = frozenset(),
+    approved: frozenset[str] = frozenset(),
+) -> Assessment:
+    """The assessment of a run, `idle` seconds after the last observed change.
+
+    `awaited` are ids of requested reruns that have to appear, `approved` the ids of approvals that were sent and may
+    not be visible yet.
+    """
+    if state.pipeline is None:
+        return Assessment("pending")
+    current = current_workflows(state)
+    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
+    if unfinished:
+        held = _is_held(state, unfinished, approved) and not _is_missing(state, awaited, idle)
+        return Assessment(_status_underway(current), held=held)
+    if _may_continue(state, state.pipeline, current, idle) or _is_missing(state, awaited, idle):
+        return Assessment(_status_underway(current) if current else "pending")
+    if state.pipeline.state == "errored":
+        return Assessment("errored", over=True)
+    return Assessment(_status_at_end(current), over=True)
+
+
+def _is_missing(state: RunState, awaited: frozenset[str], idle: float) -> bool:
+    return not awaited <= state.workflows.keys() and idle < WORKFLOW_DELAY
+
+
+def _may_continue(state: RunState, pipeline: RunPipeline, current: tuple[RunWorkflow, ...], idle: float) -> bool:
+    """Whether more may follow although every observed workflow has ended."""
+    if pipeline.state == "errored":
+        return False
+    if pipeline.state in ("pending", "setup-pending"):
+        return True
+    if any(one.status != "success" and if_available(lambda it: it.is_setup, one) for one in current):
+        return _reruns_itself(current, idle)
+    if pipeline.state != "created" or all(one.status == "success" and _may_be_setup(one) for one in current):
+        return idle < WORKFLOW_DELAY
+    return _reruns_itself(current, idle) or (idle < START_WINDOW and _lasted(current) < START_WINDOW)
+
+
+def _may_be_setup(workflow: RunWorkflow) -> bool:
+    """Whether it is a setup workflow, or may be one: then others are expected after its success."""
+    return if_available(lambda: workflow.is_setup) is not False
+
+
+def _lasted(current: tuple[RunWorkflow, ...]) -> float:
+    """Seconds from the start of the last workflow to the last end, by the clock of the API; 0 if unavailable."""
+    start = max(creation_time(one) for one in current)
+    ended = max(_ended(one) for one in current)
+    return 0.0 if start is EARLIEST else (ended - start).total_seconds()
+
+
+def _ended(workflow: RunWorkflow) -> datetime:
+    return if_available(lambda: workflow.stopped_at) or creation_time(workflow)
+
+
+def _reruns_itself(current: Iterable[RunWorkflow], idle: float) -> bool:
+    """Whether an automatic rerun may follow, also if the number of those that are left is unavailable."""
+    return idle < RERUN_WINDOW and any(one.status == "failed" and _may_rerun(one) for one in current)
+
+
+def _may_rerun(workflow: RunWorkflow) -> bool:
+    return if_available(lambda: workflow.auto_reruns_left) != 0
+
+
+def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: frozenset[str]) -> bool:
+    """Whether every unfinished workflow is on hold and an approval is pending."""
+    ids: set[str] = set()
+    for workflow in unfinished:
+        if workflow.status != "on_hold":
+            return False
+        ids.add(workflow.id)
+    return any(job.workflow_id in ids and approval_id(job) not in approved for job in waiting_approvals(state))
+
+
+def _status_underway(current: Iterable[RunWorkflow]) -> RunStatus:
+    seen = {str(one.status) for one in current}
+    if seen & {"failing", "failed", "error", "unauthorized"}:
+        return "failing"
+    if seen - WORKFLOW_ENDED == {"on_hold"}:
+        return "on_hold"
+    return "running"
+
+
+def _status_at_end(current: Iterable[RunWorkflow]) -> RunStatus:
+    seen = {str(one.status) for one in current}
+    if seen & {"failed", "error"}:
+        return "failed"
+    if "unauthorized" in seen:
+        return "unauthorized"
+    if "canceled" in seen:
+        return "canceled"
+    return "success" if "success" in seen else "not_run"
+
+
+def next_delay(
+    *, age: float, calls: int, watched: int, rate_limit: RateLimit | None, retry_after: float | None, chance: float
+) -> float:
+    """Seconds until the next poll of a run.
+
+    Short at first, longer with the `age` of the watch in seconds. The rate limit is shared by all runs watched with
+    this client, with `calls` for each poll. `retry_after` is the server's minimum. `chance`, between 0 and 1, is the
+    jitter.
+    """
+    pace = max(FASTEST, min(age / 10, max(SLOW, min(SLOWEST, age / 60))))
+    delay = pace * (0.85 + 0.3 * chance)
+    if rate_limit is not None:
+        if rate_limit.limit and rate_limit.window:
+            delay = max(delay, calls * watched * rate_limit.window / rate_limit.limit)
+        if rate_limit.remaining is not None and rate_limit.remaining < calls and rate_limit.reset:
+            delay = max(delay, rate_limit.reset)
+    return max(delay, retry_after or 0.0)
