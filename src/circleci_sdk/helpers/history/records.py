@@ -124,12 +124,37 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return None if start is None or end is None else (end - start).total_seconds()
 
 
-def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
-    """The record of a pipeline."""
-    return PipelineRecord(
+def _of_pipeline(pipeline: Pipeline) -> tuple[str, str, int]:
+    """The leading fields of every record: `project_slug`, `pipeline_id` and `pipeline_number`."""
+    return (
         try_field(lambda: pipeline.project_slug),
         try_field(lambda: pipeline.id),
         try_field(lambda: pipeline.number),
+    )
+
+
+def _of_workflow(pipeline: Pipeline, workflow: Workflow) -> tuple[str, str, int, str, str]:
+    """The leading fields of a record of a workflow or of a part of it: also `workflow_id` and `workflow_name`."""
+    return (
+        *_of_pipeline(pipeline),
+        try_field(lambda: workflow.id),
+        try_field(lambda: workflow.name),
+    )
+
+
+def _of_job(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob) -> tuple[str, str, int, str, str, str, str]:
+    """The leading fields of a record of a job or of a test: also `job_id` and `job_name`."""
+    return (
+        *_of_workflow(pipeline, workflow),
+        try_field(lambda: job.id),
+        try_field(lambda: job.name),
+    )
+
+
+def pipeline_record(pipeline: Pipeline) -> PipelineRecord:
+    """The record of a pipeline."""
+    return PipelineRecord(
+        *_of_pipeline(pipeline),
         try_field(lambda: str(pipeline.state)),
         try_field(lambda: pipeline.created_at),
         try_field(lambda: pipeline.updated_at),
@@ -160,11 +185,7 @@ def _message(error: PipelineErrorDetail) -> str:
 def workflow_record(pipeline: Pipeline, workflow: Workflow) -> WorkflowRecord:
     """The record of a workflow of this pipeline."""
     return WorkflowRecord(
-        try_field(lambda: pipeline.project_slug),
-        try_field(lambda: pipeline.id),
-        try_field(lambda: pipeline.number),
-        try_field(lambda: workflow.id),
-        try_field(lambda: workflow.name),
+        *_of_workflow(pipeline, workflow),
         try_field(lambda: str(workflow.status)),
         try_field(lambda: None if workflow.tag is None else str(workflow.tag)),
         try_field(lambda: workflow.created_at),
@@ -178,13 +199,7 @@ def workflow_record(pipeline: Pipeline, workflow: Workflow) -> WorkflowRecord:
 def job_record(pipeline: Pipeline, workflow: Workflow, job: WorkflowJob) -> JobRecord:
     """The record of a job of this workflow."""
     return JobRecord(
-        try_field(lambda: pipeline.project_slug),
-        try_field(lambda: pipeline.id),
-        try_field(lambda: pipeline.number),
-        try_field(lambda: workflow.id),
-        try_field(lambda: workflow.name),
-        try_field(lambda: job.id),
-        try_field(lambda: job.name),
+        *_of_job(pipeline, workflow, job),
         try_field(lambda: job.job_number),
         try_field(lambda: str(job.type)),
         try_field(lambda: str(job.status)),
@@ -200,13 +215,7 @@ def test_record(
 ) -> JobTestRecord:
     """The record of the test at this position among those of this job."""
     return JobTestRecord(
-        try_field(lambda: pipeline.project_slug),
-        try_field(lambda: pipeline.id),
-        try_field(lambda: pipeline.number),
-        try_field(lambda: workflow.id),
-        try_field(lambda: workflow.name),
-        try_field(lambda: job.id),
-        try_field(lambda: job.name),
+        *_of_job(pipeline, workflow, job),
         try_field(lambda: cast("int", job.job_number)),
         position,
         try_field(lambda: test.name),
