@@ -192,10 +192,10 @@ def _links(export: UsageExport) -> list[str]:
 
 def _state(export: UsageExport) -> UsageExportState:
     """The state; without a readable one, or completed without links, it is unknown, so that the wait continues."""
-    state = known(lambda: export.state or "created")
+    state: UsageExportState = known(lambda: export.state or "created")
     if state == "completed" and if_available(lambda: export.download_urls) is None:
         return UnknownStr(UNAVAILABLE)
-    return state  # pyright: ignore[reportReturnType]  # a status that is unavailable
+    return state
 
 
 def _failed(method: str, window: UsageWindow, why: str) -> CallError:
