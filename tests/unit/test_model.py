@@ -15,7 +15,7 @@ from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 from circleci_sdk import UNSET, InvalidArgumentError, UnknownStr
 from circleci_sdk._core.operation import ParameterType, one_of
 from circleci_sdk._core.serialization.arguments import checked
-from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp, readable_place
+from circleci_sdk._core.serialization.model import Model, SecretText, Timestamp
 from circleci_sdk.v2 import OPERATIONS
 from circleci_sdk.v2.models import Pipeline, Schedule, Timetable, User, Webhook, Workflow
 from tests.support.handmade import BAG, BOX, Bag, Box, Part, Thing
@@ -379,20 +379,6 @@ def test_other_pydantic_model_is_no_mapping() -> None:
 
     with pytest.raises(InvalidArgumentError, match="got Other"):
         sent(Other())
-
-
-@pytest.mark.parametrize(
-    ("location", "place"),
-    [
-        (("items", 3, "created_at"), "items.3.created_at"),
-        (("colour", "literal['red','blue']"), "colour"),
-        (("colour", "function-after[UnknownStr(), str]"), "colour"),
-        (("name", "str"), "name"),
-        ((), ""),
-    ],
-)
-def test_readable_locations(location: tuple[int | str, ...], place: str) -> None:
-    assert readable_place(location) == place
 
 
 def test_timestamps_are_written_in_utc() -> None:

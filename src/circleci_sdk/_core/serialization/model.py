@@ -8,7 +8,7 @@ timestamps in every form that the API has been seen to use. Writing is strict, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
@@ -206,17 +206,3 @@ class PipelinePage(Model):
     def url(self) -> str:
         """Its page in the web app of circleci.com. `helpers.Run.url` has the address on any other host."""
         return pipeline_url(CLOUD_APP, self.project_slug, self.number)
-
-
-def readable_place(location: tuple[int | str, ...]) -> str:
-    """A place in a response as `items.3.created_at`; the names that unions add to it are left out."""
-    return ".".join(str(part) for part in _fields(location))
-
-
-def _fields(location: tuple[int | str, ...]) -> Iterator[int | str]:
-    for part in location:
-        if isinstance(part, int) or not (part in _UNION_MEMBERS or any(char in part for char in "[]()")):
-            yield part
-
-
-_UNION_MEMBERS: Final = frozenset({"str", "int", "float", "bool", "none", "any", "datetime", "is-instance", "nullable"})
