@@ -111,6 +111,7 @@ def decoder(operation: Operation[Any]) -> Decoder:
     for other in others:
         body = body | other
     paging = operation.paging
+    assert not (paging and others), "no list has items of several models"
     if paging is not None:
         body = GenericAlias(list, body)  # `list[body]`, for a type that is only known at run time
         if paging.items is not None:
@@ -152,33 +153,37 @@ def _tried(
     operation: Operation[Any], response: Received, *, strict: bool
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
     reader = decoder(operation)
-    error: ValidationError | None = None
-    value: Any = None
-    mismatches: list[Mismatch] = []
+    read: tuple[Any, tuple[Mismatch, ...]] | _Unusable
     try:
-        value = reader.adapter.validate_json(response.content)
+        read = reader.adapter.validate_json(response.content), ()
+    except ValueError as error:  # a ValidationError, which is not imported for each response that fits
+        read = _by_fields(reader, operation, response, cast("ValidationError", error))
+    else:
         if not reader.lenient:
-            return value, ()
-    except ValueError as failure:  # a ValidationError, which is not imported for each response that fits
-        error = cast("ValidationError", failure)
-    if error is not None or (len(reader.models) > 1 and value.model_extra):
-        read = _by_fields(reader, operation, response, error)
-        if isinstance(read, _Unusable):
             return read
-        value, mismatches = read[0], list(read[1])
-    models = " or ".join(reader.models)
+        if len(reader.models) > 1 and read[0].model_extra:  # a part of it may be of another object
+            read = _by_fields(reader, operation, response, None)
+    return read if isinstance(read, _Unusable) else _accepted(operation, response, *read, strict=strict)
+
+
+def _accepted(
+    operation: Operation[Any], response: Received, value: Any, mismatches: tuple[Mismatch, ...], *, strict: bool
+) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
+    """The value, unless it is another object, or has a mismatch for a strict client."""
+    models = " or ".join(operation.response_body.models)
     if operation.method == "GET" and _is_another_object(value):
         return _Unusable(f"no field of {models} is in it{_said(operation, response)}")
     if strict and mismatches:
-        more = f" (and {len(mismatches) - 1} more)" if len(mismatches) > 1 else ""
-        return _Unusable(f"it does not fit {models}: field {mismatches[0]}{more}", mismatches[0].place)
-    return value, tuple(mismatches)
+        first, *others = mismatches
+        more = f" (and {len(others)} more)" if others else ""
+        return _Unusable(f"it does not fit {models}: field {first}{more}", first.place)
+    return value, mismatches
 
 
 def _by_fields(
     reader: Decoder, operation: Operation[Any], response: Received, error: ValidationError | None
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
-    """What fits. Without an error too, if a part of the response may be of another object."""
+    """What fits. Without an error the members of a union are compared."""
     from .parsing import parsed
     from .shapes import expected, json_type
     from .tolerant import UnfitError, read_fields
