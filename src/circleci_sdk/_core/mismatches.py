@@ -85,8 +85,7 @@ class Drift:
 
 def is_plain_function(value: object) -> bool:
     """Whether it can be called without `await`, at run time too."""
-    called = getattr(type(value), "__call__", None)  # noqa: B004  # an object may be called too
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(called)
+    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
 
 
 class DriftLog:
@@ -136,7 +135,7 @@ class DriftLog:
         if self._on_drift is not None:
             try:
                 self._on_drift(drift)
-            except Exception:
+            except Exception:  # a report must not end the call that it is about
                 logger.exception("on_drift failed for %s: %s", drift.operation, drift.place)
 
 

@@ -67,8 +67,6 @@ class Page(Generic[T_co]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Page) and self.__getstate__() == other.__getstate__()
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__ if hasattr(self, name)}
 

@@ -29,9 +29,8 @@ def read_fields(
 ) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
-    `raw` is the parsed JSON, `error` the failure to read it as a whole, None to choose among the members of a union in
-    any case. `secret` keeps all raw values that do not fit
-    out of `repr` and pickles.
+    `raw` is the parsed JSON, `error` the failure to read it as a whole, or None to choose among the members of a union
+    in any case. `secret` keeps all raw values that do not fit out of `repr` and pickles.
     """
     reader = _Reader(operation, secret)
     if error is None:

@@ -17,10 +17,9 @@ def _dumped_as(raw_of: Callable[[Any], object]) -> SchemaSerializer:
 
 
 class Hidden:
-    """A raw value that may be secret. `repr` does not show it, and a pickle loses it."""
+    """A raw value that may be secret. `repr` does not show it, and a pickle loses it; a deep copy does not."""
 
     __slots__ = ("raw",)
-    __hash__ = None  # type: ignore[assignment]  # as for every mutable value
     __pydantic_serializer__ = _dumped_as(lambda hidden: hidden.raw)
 
     def __init__(self, raw: object = None) -> None:
