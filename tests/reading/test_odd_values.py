@@ -6,6 +6,7 @@ import copy
 import pickle
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
+from traceback import TracebackException
 from typing import Any, Final
 
 import pytest
@@ -177,6 +178,28 @@ async def test_representation_shows_what_is_unavailable(client: AsyncCircleCI, s
     assert "count=<unavailable>" in repr(tree)
     assert "branches=[Branch(" in repr(tree)
     assert "new=[1]" in str(tree)
+
+
+async def test_text_of_an_unavailable_field(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """It says where the raw value is, if there is one. Python adds no suggestion of another field."""
+    server.otherwise(reply(json={"id": "t", "count": "many"}))
+    tree = await Trees(client._caller).get()
+    server.otherwise(reply(json={"items": [], "next_page_token": 5}))
+    page = await Trees(client._caller).leaves()
+    texts: dict[str, str] = {}
+    for holder, name in ((tree, "count"), (tree, "kind"), (page, "next")):
+        with pytest.raises(FieldUnavailableError) as failure:
+            getattr(holder, name)
+        [texts[name]] = TracebackException.from_exception(failure.value).format_exception_only()
+    remedy = "getattr() reads the field with a default"
+    assert texts == {
+        "count": "circleci_sdk.FieldUnavailableError: v2.trees.get: count: expected integer or null, received string. "
+        f"{remedy}; its raw value is in model_dump().\n",
+        "kind": "circleci_sdk.FieldUnavailableError: v2.trees.get: kind: expected string, received missing. "
+        f"{remedy}.\n",
+        "next": "circleci_sdk.FieldUnavailableError: v2.leaves.list: next_page_token: expected string or null, "
+        f"received number. {remedy}; its raw value is in extras.\n",
+    }
 
 
 @pytest.mark.parametrize("name", NESTED)

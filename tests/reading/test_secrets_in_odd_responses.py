@@ -202,6 +202,30 @@ async def test_secret_field_of_another_operation(caplog: pytest.LogCaptureFixtur
     }
 
 
+async def test_unknown_fields_beside_a_mismatch_in_a_secret_operation(caplog: pytest.LogCaptureFixture) -> None:
+    """The token may have come under another name."""
+    api = Responses()
+    api.content = json.dumps({"id": "1", "label": 5, "scope": "status", "value": SECRET}).encode()
+    caplog.set_level(logging.DEBUG)
+    async with AsyncCircleCI("token", transport=api) as client:
+        token = await client.v1.projects.create_token("gh/acme/web", label="ci", scope="status")
+
+    assert [one.place for one in token.mismatches] == ["label"]
+    assert [line for line in [*all_output(token), caplog.text] if SECRET in line] == []
+    assert token.model_dump(mode="json")["value"] == SECRET
+
+
+async def test_second_spelling_of_a_secret_field() -> None:
+    api = Responses()
+    body = {"username": "acme", "slack_webhook_url": 5, "slack-webhook-url": SECRET}
+    api.content = json.dumps(body).encode()
+    async with AsyncCircleCI("token", transport=api) as client:
+        settings = await client.v1.projects.get_settings("gh/acme/web")
+
+    assert [line for line in all_output(settings) if SECRET in line] == []
+    assert settings.model_dump(mode="json", exclude_unset=True)["slack-webhook-url"] == SECRET
+
+
 def test_secret_operations_are_found() -> None:
     labels = {str(method) for method in SECRET_METHODS}
 
