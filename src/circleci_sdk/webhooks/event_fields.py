@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final, Literal
 
-from circleci_sdk._core.available import if_available
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
 from .unknown_event import UnknownEvent

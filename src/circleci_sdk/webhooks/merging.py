@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.available import if_available
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted
 
 from .event_fields import delivery_id

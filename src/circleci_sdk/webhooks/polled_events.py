@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.serialization.slugs import long_slug
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
 from .event_fields import project_id_of, project_slug_of, short_slug

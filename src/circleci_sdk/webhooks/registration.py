@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CallError, InvalidArgumentError, NotFoundError
+from circleci_sdk.helpers._shared.available import if_available
 
 if TYPE_CHECKING:
     from uuid import UUID

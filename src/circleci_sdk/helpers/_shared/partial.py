@@ -16,8 +16,8 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import FieldUnavailableError
+from circleci_sdk.helpers._shared.available import if_available
 
 T = TypeVar("T")
 UNAVAILABLE: Final = "unknown"

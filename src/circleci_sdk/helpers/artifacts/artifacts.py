@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.files import safe_parts, save
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.v2._client import V2

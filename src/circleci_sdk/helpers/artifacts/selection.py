@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.files import safe_parts
+from circleci_sdk.helpers._shared.available import if_available
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import Artifact, Workflow

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
     BadRequestError,
     DecodeError,
@@ -16,6 +15,7 @@ from circleci_sdk._core.errors import (
     NotFoundError,
     PaginationError,
 )
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
 import anyio
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
     BadRequestError,
     CallError,
@@ -39,6 +38,7 @@ from circleci_sdk.helpers._shared.arguments import (
     check_timeout,
     got,
 )
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
-from circleci_sdk._core.available import or_unknown
 from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.available import or_unknown
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 
 if TYPE_CHECKING:

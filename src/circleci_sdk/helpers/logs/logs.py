@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.arguments import check_count, check_project_slug, check_timeout
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads

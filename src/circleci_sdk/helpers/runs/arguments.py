@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text, got
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
 from .facts import label

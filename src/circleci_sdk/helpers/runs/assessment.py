@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.available import if_available
+from circleci_sdk.helpers._shared.available import if_available
 
 from .state import EARLIEST, WORKFLOW_ENDED, RunState, approval_id, creation_time, current_workflows, waiting_approvals
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_timeout
+from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads

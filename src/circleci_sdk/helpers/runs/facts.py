@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from circleci_sdk._core.available import if_available, or_unknown
 from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE, Partial, of_helper, try_field, try_known
 
 if TYPE_CHECKING:

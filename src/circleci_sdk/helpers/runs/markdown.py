@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from circleci_sdk._core.available import if_available, or_unknown
+from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers.logs.step_output import readable
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.available import if_available
 
 from .facts import label
 from .state import JOB_FAILED, JOB_STATUSES, RunState, current_workflows, jobs_of, waiting_approvals

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from circleci_sdk._core.available import if_available
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
 from .facts import (

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from circleci_sdk._core.available import or_unknown
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.available import or_unknown
 from circleci_sdk.helpers._shared.partial import Partial
 
 if TYPE_CHECKING:

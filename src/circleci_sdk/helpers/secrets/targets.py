@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_text
+from circleci_sdk.helpers._shared.available import if_available
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

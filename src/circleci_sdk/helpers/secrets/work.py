@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from uuid import UUID
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import (
     CallFacts,
     CircleCIError,
@@ -21,6 +20,7 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.session import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.organizations import org_id_of, org_slug_of
 from circleci_sdk.helpers._shared.partial import try_field

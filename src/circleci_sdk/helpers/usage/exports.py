@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from circleci_sdk._core.available import if_available
 from circleci_sdk._core.errors import CallError, CallFacts, CircleCIError, RateLimitError, RequestTimeoutError
 from circleci_sdk._core.serialization.model import UnknownStr
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, overload
 
-from .errors import FieldUnavailableError
+from circleci_sdk._core.errors import FieldUnavailableError
 
 T = TypeVar("T")
 A = TypeVar("A")
