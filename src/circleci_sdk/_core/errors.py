@@ -104,7 +104,7 @@ class FieldUnavailableError(CircleCIError, AttributeError):
         self, message: str = "", *, operation: str = "", place: str = "", expected: str = "", received: str = ""
     ) -> None:
         super().__init__(message)
-        self.name = ""  # without a name Python sets one, and suggests other fields below the message
+        self.name: str | None = ""  # without a name Python sets one, and suggests other fields below the message
         self.operation = operation
         self.place = place
         self.expected = expected
