@@ -190,6 +190,7 @@ async def test_text_of_an_unavailable_field(client: AsyncCircleCI, server: Scrip
     for holder, name in ((tree, "count"), (tree, "kind"), (page, "next")):
         with pytest.raises(FieldUnavailableError) as failure:
             getattr(holder, name)
+        assert failure.value.name == ""
         [texts[name]] = TracebackException.from_exception(failure.value).format_exception_only()
     remedy = "getattr() reads the field with a default"
     assert texts == {

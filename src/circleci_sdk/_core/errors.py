@@ -97,14 +97,15 @@ class FieldUnavailableError(CircleCIError, AttributeError):
 
     `operation` is the operation or the type of event, `place` the place in its response (`items.3.vcs.provider_name`),
     `expected` the documented type, `received` the JSON type that came, or `missing`. The other fields are readable.
-    Since it is an `AttributeError`, `hasattr` is False and `getattr(model, name, default)` gives the default.
+    Since it is an `AttributeError`, `hasattr` is False and `getattr(model, name, default)` gives the default. Its
+    `name` is empty, so that tracebacks suggest no other field.
     """
 
     def __init__(
         self, message: str = "", *, operation: str = "", place: str = "", expected: str = "", received: str = ""
     ) -> None:
         super().__init__(message)
-        self.name: str | None = ""  # without a name Python sets one, and suggests other fields below the message
+        self.name: str | None = ""  # Python replaces None
         self.operation = operation
         self.place = place
         self.expected = expected

@@ -144,6 +144,7 @@ class FakeCircleCI:
 
     @api_date.setter
     def api_date(self, day: date) -> None:
+        # At run time anything may come, though the type allows nothing else.
         if isinstance(day, datetime) or not isinstance(day, date):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"FakeCircleCI.api_date: expected date, got {type(day).__name__}.")
         self._store.api_date = day
