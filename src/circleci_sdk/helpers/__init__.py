@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ._shared.skipped import Skipped
     from .artifacts.artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, OnFile, Overwrite
     from .artifacts.selection import Match
     from .history.history import History, Include, Records
@@ -45,6 +46,7 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
+            "._shared.skipped": "Skipped",
             ".artifacts.artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts OnFile Overwrite",
             ".artifacts.selection": "Match",
             ".history.history": "History Include Records",
@@ -112,6 +114,7 @@ __all__ = [
     "SecretResult",
     "SecretTarget",
     "Secrets",
+    "Skipped",
     "Step",
     "StepLog",
     "Usage",

@@ -1,0 +1,53 @@
+"""Items of long work that cannot be read: passed over, counted and named, unless the error concerns all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from circleci_sdk._core.errors import AuthenticationError, ClientClosedError, RateLimitError
+from circleci_sdk._public import public
+
+MAX_REFUSALS: Final = 3
+"""A response 401 may be an error of the server. This many in a row concern the token, so all items."""
+
+
+@public("circleci_sdk.helpers")
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An item that could not be read and was passed over.
+
+    `operation` is what failed, such as `v2.workflows.list_jobs`; `id` identifies the item in it: an id, a number, a
+    name or a path. `error` is the reason.
+    """
+
+    operation: str
+    id: str
+    error: Exception = field(compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.id}: {self.error}"
+
+
+class SkipLog:
+    """The items passed over by one piece of work, in order."""
+
+    def __init__(self) -> None:
+        self._skipped: list[Skipped] = []
+        self._refusals = 0
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The items that were passed over."""
+        return tuple(self._skipped)
+
+    def add(self, operation: str, item: str, error: Exception) -> None:
+        """Pass over an item. Raises the error if it concerns all items."""
+        self._refusals = self._refusals + 1 if isinstance(error, AuthenticationError) else 0
+        if isinstance(error, ClientClosedError | RateLimitError) or self._refusals >= MAX_REFUSALS:
+            raise error
+        self._skipped.append(Skipped(operation, item, error))
+
+    def succeeded(self) -> None:
+        """Note that an item was read: what follows is no repetition of an earlier refusal."""
+        self._refusals = 0
