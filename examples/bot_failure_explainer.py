@@ -25,8 +25,8 @@ def bot(circleci: AsyncCircleCI, chat: httpx.AsyncClient, chat_url: str) -> Rout
 
     @router.on(WorkflowCompleted, status=("failed", "error"))
     async def explain(event: WorkflowCompleted) -> None:
-        result = await circleci.runs.attach(event.pipeline.id).result()
-        explanation = await result.explain(tail=20)
+        run = circleci.runs.attach(event.pipeline.id)
+        explanation = await run.explain(await run.result(), tail=20)
         # A name that the API did not send is no reason for silence.
         name = getattr(event.workflow, "name", "A workflow")
         project = getattr(getattr(event, "project", None), "name", "a project")

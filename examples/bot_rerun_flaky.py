@@ -36,8 +36,8 @@ def bot(circleci: AsyncCircleCI) -> Router:
         if len(attempts) > 1:
             log.info("%s of pipeline %s was run again already.", name, event.pipeline.id)
             return
-        result = await circleci.runs.attach(event.pipeline.id).result()
-        explanation = await result.explain(tail=0)
+        run = circleci.runs.attach(event.pipeline.id)
+        explanation = await run.explain(await run.result(), tail=0)
         jobs = [explained for explained in explanation.jobs if explained.job.workflow_id == event.workflow.id]
         if jobs and all(job.tests and all(test.is_flaky for test in job.tests) for job in jobs):
             await circleci.v2.workflows.rerun(event.workflow.id, from_failed=True)

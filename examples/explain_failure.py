@@ -43,11 +43,12 @@ async def main(words: Sequence[str] | None = None) -> int:
     """Explain it; returns the exit code."""
     asked = read_arguments(words)
     async with AsyncCircleCI() as circleci:
-        result = await (await find(circleci, asked)).result()
+        run = await find(circleci, asked)
+        result = await run.result()
         if not result.failed_jobs and not result.errors:
             print(result.describe())
             return 0
-        explanation = await result.explain(tail=asked.tail)
+        explanation = await run.explain(result, tail=asked.tail)
         print(explanation.markdown())
         if explanation.flaky_only:
             print("Everything that failed is known to be flaky; a rerun may help.")

@@ -55,7 +55,7 @@ async def test_everything_is_gathered() -> None:
     async with fake.client() as circleci:
         result = await failed_run(fake, circleci)
         calls = len(fake.requests)
-        explanation = await result.explain(tail=3)
+        explanation = await circleci.runs.explain(result, tail=3)
         calls = len(fake.requests) - calls
     jobs = {one.job.name: one for one in explanation.jobs}
     assert set(jobs) == {"test", "slow"}
@@ -86,7 +86,7 @@ async def test_what_cannot_be_had_is_named() -> None:
         fake.fail_next("insights.get_flaky_tests", status=403, times=9)
         fake.fail_next("v1.builds.get", status=404, times=1)
         fake.fail_next("v2.jobs.list_tests", status=404, times=1)
-        explanation = await result.explain()
+        explanation = await circleci.runs.explain(result)
     assert ["flaky" in problem for problem in explanation.problems] == [True]
     # Which of the two jobs it hits is a matter of chance; the other one is whole.
     told = sorted(problem.partition(":")[0] for job in explanation.jobs for problem in job.problems)
@@ -101,9 +101,9 @@ async def test_faults_pass(seed: int) -> None:
     fake = failing()
     async with fake.client() as circleci:
         result = await failed_run(fake, circleci)
-        whole = await result.explain()
+        whole = await circleci.runs.explain(result)
         fake.chaos({"503": 0.1, "drop": 0.1, "429": 0.1, "truncate": 0.05})
-        assert strip(await result.explain()) == strip(whole)
+        assert strip(await circleci.runs.explain(result)) == strip(whole)
 
 
 def strip(explanation: Explanation) -> list[Any]:
@@ -120,7 +120,7 @@ async def test_what_is_late_is_named() -> None:
         result = await failed_run(fake, circleci)
         fake.fail_next("v1.builds.get", delay=30, times=9)
         with anyio.fail_after(5):
-            explanation = await result.explain(timeout=1)
+            explanation = await circleci.runs.explain(result, timeout=1)
     assert all("no logs: not read within 1 s" in job.problems for job in explanation.jobs)
     assert [len(job.tests) for job in explanation.jobs] == [2, 0]
 
@@ -131,7 +131,7 @@ async def test_a_run_that_never_ran_is_explained_by_its_errors() -> None:
     async with fake.client() as circleci:
         result = await (await circleci.runs.start(SLUG, branch="main")).wait()
         calls = len(fake.requests)
-        explanation = await result.explain()
+        explanation = await circleci.runs.explain(result)
         assert len(fake.requests) == calls
     assert explanation.markdown() == (
         "## [Run 1 of gh/acme/web](https://app.circleci.com/pipelines/github/acme/web/1): errored\n"
@@ -139,23 +139,38 @@ async def test_a_run_that_never_ran_is_explained_by_its_errors() -> None:
     )
 
 
-async def test_a_pickled_result_needs_a_client() -> None:
+async def test_a_result_that_was_pickled_is_explained_too() -> None:
     fake = failing()
     async with fake.client() as circleci:
-        result = pickle.loads(pickle.dumps(await failed_run(fake, circleci)))
-        with pytest.raises(InvalidArgumentError, match=r"result\.explain: .*circleci\.runs\.explain\(result\)"):
-            await result.explain()
-        assert (await circleci.runs.explain(result)).jobs
+        result = await failed_run(fake, circleci)
+        pickled = pickle.loads(pickle.dumps(result))
+        assert pickled == result
+        explanation = await circleci.runs.explain(pickled)
+        assert strip(explanation) == strip(await circleci.runs.explain(result))
         for arguments in ({"timeout": 0}, {"concurrency": 0}, {"tail": -1}):
-            with pytest.raises(InvalidArgumentError):
+            with pytest.raises(InvalidArgumentError, match=r"runs\.explain"):
                 await circleci.runs.explain(result, **arguments)
+
+
+async def test_a_run_explains_its_own_results() -> None:
+    fake = failing()
+    async with fake.client() as circleci:
+        result = await failed_run(fake, circleci)
+        run = circleci.runs.attach(result.pipeline_id)
+        assert strip(await run.explain(result)) == strip(await circleci.runs.explain(result))
+        with pytest.raises(InvalidArgumentError, match=r"run\.explain: tail"):
+            await run.explain(result, tail=-1)
+        calls = len(fake.requests)
+        with pytest.raises(InvalidArgumentError, match=r"run\.explain: result: .* another"):
+            await run.explain(replace(result, pipeline_id="another"))
+        assert len(fake.requests) == calls
 
 
 @pytest.mark.parametrize("limit", [60_000, 3_000, 1_000, 700, 300, 10])
 async def test_it_fits_into_a_comment(limit: int) -> None:
     fake = failing()
     async with fake.client() as circleci:
-        explanation = await (await failed_run(fake, circleci)).explain(tail=200)
+        explanation = await circleci.runs.explain(await failed_run(fake, circleci), tail=200)
     text = explanation.markdown(limit=limit)
     assert len(text) <= limit
     if limit >= 1_000:
@@ -167,7 +182,7 @@ async def test_it_fits_into_a_comment(limit: int) -> None:
 async def test_names_do_not_break_out() -> None:
     fake = failing()
     async with fake.client() as circleci:
-        explanation = await (await failed_run(fake, circleci)).explain()
+        explanation = await circleci.runs.explain(await failed_run(fake, circleci))
     job, log = explanation.jobs[0].job, explanation.jobs[0].logs[0]
     evil = "](http://evil) <b>`x`\n# big"
     test = FailedTest(evil, evil, None, evil, 0.1, None)

@@ -323,7 +323,7 @@ async def test_watch_reports_every_part() -> None:
 async def test_a_failed_run_is_explained() -> None:
     async def markdown(site: Site) -> str:
         async with site.client() as circleci:
-            explanation = await (await circleci.runs.attach(ID).result()).explain()
+            explanation = await circleci.runs.explain(await circleci.runs.attach(ID).result())
             look_at(explanation.jobs)
             return explanation.markdown()
 
@@ -344,7 +344,7 @@ async def explained(**bodies: Any) -> JobExplanation:
     paths = {"jobs": jobs_at(2), "tests": TESTS_AT, "flaky": FLAKY_AT}
     site = Site({**FAILED.bodies, **{paths[name]: body for name, body in bodies.items()}})
     async with site.client() as circleci:
-        explanation = await (await circleci.runs.attach(ID).result()).explain()
+        explanation = await circleci.runs.explain(await circleci.runs.attach(ID).result())
         assert explanation.markdown()
         (only,) = explanation.jobs
         return only
@@ -365,7 +365,7 @@ async def test_a_job_with_an_odd_status_may_have_failed(status: str | None) -> N
     ):
         site = Site({**FAILED.bodies, TESTS_AT: tests, jobs_at(2): listed(one, other)})
         async with site.client() as circleci:
-            explanation = await (await circleci.runs.attach(ID).result()).explain()
+            explanation = await circleci.runs.explain(await circleci.runs.attach(ID).result())
         assert explanation.flaky_only is flaky_only
         assert any("build/compile" in problem for problem in explanation.problems) is not flaky_only
 

@@ -6,10 +6,10 @@ one module.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
+from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 
@@ -60,7 +60,6 @@ class RunResult:
     failed_jobs: tuple[RunJob, ...] = ()
     approvals: tuple[RunJob, ...] = ()
     jobs: tuple[RunJob, ...] = ()
-    _caller: Caller | None = field(default=None, repr=False, compare=False, kw_only=True)
 
     @property
     def is_success(self) -> bool:
@@ -85,30 +84,6 @@ class RunResult:
         shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
         where = f" {self.url}" if self.url else ""
         return f"{_name_of(self)}: {self.status}{f' ({shown})' if shown else ''}{where}"
-
-    async def explain(self, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0) -> Explanation:
-        """Read why the run failed: the failed steps of each failed job, the end of their output, and its failed tests.
-
-        All reads run concurrently: one call to v1.1 and one to v2 for each failed job, a download for each failed
-        step, and one call for the flaky tests of the project. Anything that cannot be read is listed under `problems`.
-
-        Args:
-            tail: lines to keep of the output of each step.
-            concurrency: the most calls in progress at once.
-            timeout: seconds for all reads together, None for no limit. Anything unread by then is listed as a problem.
-
-        Raises:
-            InvalidArgumentError: an argument is invalid; or the result was unpickled and has no client: use
-                `circleci.runs.explain(result)`.
-        """
-        if self._caller is None:
-            raise InvalidArgumentError(
-                "result.explain: a result that was unpickled has no client. Use circleci.runs.explain(result)."
-            )
-        return await explain(self._caller, self, "result.explain", tail=tail, concurrency=concurrency, timeout=timeout)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_caller": None}
 
 
 @public("circleci_sdk.helpers")
@@ -199,7 +174,7 @@ def _name_of(result: RunResult) -> str:
     return f"Run {result.number} of {result.project_slug or 'unknown'}"
 
 
-def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Assessment) -> RunResult:
+def result_of(pipeline_id: str, state: RunState, assessment: Assessment) -> RunResult:
     """The result of a run with this observed state and assessment."""
     pipeline, jobs = state.pipeline, jobs_of(state)
     return RunResult(
@@ -214,14 +189,13 @@ def result_of(caller: Caller, pipeline_id: str, state: RunState, assessment: Ass
         tuple(job for job in jobs if job.status in JOB_FAILED),
         waiting_approvals(state),
         jobs,
-        _caller=caller,
     )
 
 
 async def explain(
     caller: Caller, result: RunResult, method: str, *, tail: int, concurrency: int, timeout: float | None
 ) -> Explanation:
-    """Read why a run failed. See `RunResult.explain`; `method` is the public method for error texts."""
+    """Read why a run failed. See `Runs.explain`; `method` is the public method for error texts."""
     from .explain import explain_jobs
 
     jobs, problems = await explain_jobs(

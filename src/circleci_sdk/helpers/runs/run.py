@@ -17,7 +17,7 @@ from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
 from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
-from .result import RunFailedError, RunResult, RunTimeoutError, result_of
+from .result import Explanation, RunFailedError, RunResult, RunTimeoutError, explain, result_of
 from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
 from .watcher import RunContext, Watcher, WatchTimeoutError
 
@@ -197,6 +197,21 @@ class Run:
             found += await self._jobs_of(workflow)
         return tuple(found)
 
+    async def explain(
+        self, result: RunResult, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0
+    ) -> Explanation:
+        """Read why this run failed, from its `result`. See `Runs.explain`.
+
+        Raises:
+            InvalidArgumentError: an argument is invalid, or the result is that of another run.
+        """
+        if result.pipeline_id != self.id:
+            raise InvalidArgumentError(
+                f"run.explain: result: expected a result of run {self.id}, got one of {result.pipeline_id}."
+            )
+        caller = self._context.caller
+        return await explain(caller, result, "run.explain", tail=tail, concurrency=concurrency, timeout=timeout)
+
     async def approve(self, *, job: str | Unset = UNSET) -> RunJob:
         """Approve a job that is on hold, and return it.
 
@@ -310,7 +325,7 @@ class Run:
         )
 
     def _result(self, watcher: Watcher) -> RunResult:
-        return result_of(self._context.caller, self.id, watcher.state, watcher.assessment)
+        return result_of(self.id, watcher.state, watcher.assessment)
 
     async def _read(self) -> tuple[RunState, list[FieldUnavailableError]]:
         """The current pipeline and all its workflows, and the errors of workflows without an id."""

@@ -212,7 +212,20 @@ class Runs:
     async def explain(
         self, result: RunResult, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0
     ) -> Explanation:
-        """Read why a run failed, for a result that was unpickled; see `RunResult.explain`."""
+        """Read why a run failed: the failed steps of each failed job, the end of their output, and its failed tests.
+
+        All reads run concurrently: one call to v1.1 and one to v2 for each failed job, a download for each failed
+        step, and one call for the flaky tests of the project. Anything that cannot be read is listed under `problems`.
+
+        Args:
+            result: of `Run.result`, `Run.wait` or `Run.watch`; also a copy, or one that was pickled.
+            tail: lines to keep of the output of each step.
+            concurrency: the most calls in progress at once.
+            timeout: seconds for all reads together, None for no limit. Anything unread by then is listed as a problem.
+
+        Raises:
+            InvalidArgumentError: an argument is invalid.
+        """
         return await explain(self._caller, result, "runs.explain", tail=tail, concurrency=concurrency, timeout=timeout)
 
     async def cancel_redundant(
