@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 import pickle
 import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from circleci_sdk import CallError, InvalidArgumentError, SignatureError
-from circleci_sdk.webhooks import verify
+from circleci_sdk.webhooks import verification, verify
 from tests.webhooks.deliveries import signature
 
 VECTORS = [
@@ -43,10 +46,23 @@ def test_a_signature_of_circleci_is_accepted(body: str, secret: str, digest: str
         f"v1={GOOD},v2={BAD}",
         f"v2={BAD}, v1={GOOD}",
         f"v0=abcd,v1={GOOD},v99={BAD}",
+        f"v1={GOOD}\n",
+        f"v1={GOOD},v2=K7gNU3sdo+OL0wNhqoVWhr3g6s1xYv72ol/pe/Unols=",
+        f"v2a={BAD},v1={GOOD},V1={BAD},ed25519={BAD},v1;alg=x",
+        f",,v1={GOOD}, ,\t,",
+        f"{BAD},v1={GOOD}",
+        f"v1={BAD},v1={GOOD}",
+        f"v1={GOOD},v1={BAD},v1={BAD}",
+        f"v1=,v1=zz,v1={GOOD[:-2]},v1={GOOD}00,v1={GOOD}",
+        f"=,==,v1,v1={GOOD}",
     ],
 )
-def test_only_the_newest_known_version_is_verified(signature: str) -> None:
+def test_one_valid_signature_in_the_list_suffices(signature: str) -> None:
     verify(BODY, signature, "secret")
+    verify(BODY, signature, ["another", "secret"])
+    verify(BODY, {"circleci-signature": signature}, "secret")
+    with pytest.raises(SignatureError, match="is wrong"):
+        verify(BODY, signature, "another")
 
 
 @pytest.mark.parametrize(
@@ -55,24 +71,27 @@ def test_only_the_newest_known_version_is_verified(signature: str) -> None:
         (None, "has no circleci-signature"),
         ("", "has no circleci-signature"),
         (f"v1={BAD}", "is wrong"),
-        (f"v1={GOOD[:-2]}", "is wrong"),
-        (f"v1={GOOD}00", "is wrong"),
-        (f"v0={GOOD}", "no known version"),
-        (f"v2={GOOD}", "no known version"),
-        (f"v1={GOOD},v1={GOOD}", "twice"),
-        (f"v1={BAD},v1={GOOD}", "twice"),
-        (f"v1={GOOD},", "malformed"),
-        (f"v1:{GOOD}", "malformed"),
-        (f"V1={GOOD}", "malformed"),
-        (GOOD, "malformed"),
+        (f"v1={BAD},v1={BAD}", "is wrong"),
+        (f"v1=zz,v1={BAD}", "is wrong"),
+        (f"v0={GOOD}", "no signature of a known version"),
+        (f"v2={GOOD}", "no signature of a known version"),
+        (f"V1={GOOD}", "no signature of a known version"),
+        (f"v1:{GOOD}", "no signature of a known version"),
+        (GOOD, "no signature of a known version"),
+        ("v\N{FULLWIDTH DIGIT ONE}=" + GOOD, "no signature of a known version"),
+        (",", "no signature of a known version"),
+        (" ", "no signature of a known version"),
         ("v1=", "malformed"),
         ("v1=xyz", "malformed"),
         (f"v1={GOOD[:-1]}", "malformed"),
+        (f"v1={GOOD[:-2]}", "malformed"),
+        (f"v1={GOOD}00", "malformed"),
         (f"v1={GOOD};", "malformed"),
-        (f"v1={GOOD}\n", "malformed"),
+        (f"v1={GOOD}v1={GOOD}", "malformed"),
+        (f"v1={GOOD[:32]}\n{GOOD[32:]}", "malformed"),
         ("v1=" + "\N{FULLWIDTH DIGIT ONE}" * 64, "malformed"),
-        ("v\N{FULLWIDTH DIGIT ONE}=" + GOOD, "malformed"),
-        (",", "malformed"),
+        ("v1=" + "0" * 16_382, "has 16385 characters, more than the limit of 16384"),
+        ("v1=," * 1_000_000 + f"v1={GOOD}", "more than the limit"),
     ],
 )
 def test_missing_malformed_and_wrong_signatures_are_rejected(signature: str | None, part: str) -> None:
@@ -82,10 +101,45 @@ def test_missing_malformed_and_wrong_signatures_are_rejected(signature: str | No
     assert GOOD not in str(failure.value)
 
 
+ENTRIES = st.one_of(
+    st.text(st.characters(exclude_characters=","), max_size=90),
+    st.text("v1=0aF \t", max_size=80),
+    st.from_regex(r"[ \t]*[vV]?[0-9a-z]{0,3}=?[0-9A-Za-z+/=]{0,70}[ \t]*", fullmatch=True),
+    st.builds("v1={}".format, st.text("0123456789abcdefABCDEF", min_size=60, max_size=66)),
+    st.builds("v{}={}".format, st.integers(2, 99), st.sampled_from([GOOD, BAD])),
+)
+
+
+@given(st.lists(ENTRIES, max_size=20), st.data())
+def test_a_list_verifies_if_and_only_if_one_entry_is_valid(entries: list[str], data: st.DataObject) -> None:
+    others = [entry for entry in entries if entry.strip().lower() != f"v1={GOOD}"]
+    for secret in ("secret", ["another", "secret"]):
+        with pytest.raises(SignatureError):
+            verify(BODY, ",".join(others), secret)
+    place = data.draw(st.integers(0, len(others)))
+    valid = data.draw(st.sampled_from([GOOD, GOOD.upper()]))
+    space = data.draw(st.text(" \t", max_size=2))
+    mixed = ",".join([*others[:place], f"{space}v1={valid}{space}", *others[place:]])
+    for secret in ("secret", ["another", "secret"]):
+        verify(BODY, mixed, secret)
+    with pytest.raises(SignatureError):
+        verify(BODY, mixed, ["another"])
+
+
+def test_an_older_version_is_no_substitute_for_the_newest_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "_VERSIONS", {"v1": "sha256", "v2": "sha3_256"})
+    newer = hmac.new(b"secret", BODY, "sha3_256").hexdigest()
+    verify(BODY, f"v1={GOOD}", "secret")
+    for good in (f"v2={newer}", f"v1={BAD},v2={newer}", f"v2={BAD},v3=x,v2={newer},v1=zz"):
+        verify(BODY, good, "secret")
+    for downgraded, part in ((f"v1={GOOD},v2={BAD}", r"signature \(v2\) is wrong"), (f"v1={GOOD},v2=x", "malformed")):
+        with pytest.raises(SignatureError, match=part):
+            verify(BODY, downgraded, "secret")
+
+
 def test_two_headers_are_one_list() -> None:
     verify(BODY, [("circleci-signature", f"v2={BAD}"), ("Circleci-Signature", f"v1={GOOD}")], "secret")
-    with pytest.raises(SignatureError, match="twice"):
-        verify(BODY, [("circleci-signature", f"v1={GOOD}"), ("circleci-signature", f"v1={BAD}")], "secret")
+    verify(BODY, [("circleci-signature", f"v1={GOOD}"), ("circleci-signature", f"v1={BAD}")], "secret")
     with pytest.raises(SignatureError, match="has no circleci-signature"):
         verify(BODY, {"x-circleci-signature": f"v1={GOOD}"}, "secret")
 
@@ -129,9 +183,9 @@ def test_invalid_headers_are_rejected(headers: object) -> None:
 
 
 def test_no_frame_of_the_package_shows_a_hidden_secret() -> None:
-    for given in (f"v1={BAD}", "v1=zz", None):
+    for wrong in (f"v1={BAD}", "v1=zz", None):
         with pytest.raises(SignatureError) as failure:
-            verify(BODY, given, [SecretStr("hidden-one"), SecretStr("hidden-two")])
+            verify(BODY, wrong, [SecretStr("hidden-one"), SecretStr("hidden-two")])
         for entry in failure.traceback[1:]:
             assert "hidden-" not in repr(entry.frame.f_locals)
 

@@ -22,7 +22,10 @@ MAX_BODY: Final = 1024 * 1024
 
 _VERSIONS: Final = {"v1": "sha256"}
 """Known versions of the signature and their hashes, oldest first."""
-_ENTRY: Final = re.compile(r"[ \t]*(?P<version>v[0-9]{1,9})=(?P<digest>[0-9A-Fa-f]{2,256})[ \t]*", re.ASCII)
+_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
+_MAX_SIGNATURE: Final = 16 * 1024
+"""Limit of `circleci-signature` in characters. One signature has 67."""
+_SPACE: Final = " \t\r\n"
 
 
 def verify(
@@ -30,8 +33,9 @@ def verify(
 ) -> None:
     """Verify that a delivery was signed with your secret.
 
-    Only the newest known version of the signature is verified, which prevents downgrades. The comparison takes
-    constant time.
+    `circleci-signature` is a list of signatures: `v1=<hexadecimal>,v2=...`. The newest version in it that the package
+    knows decides, which prevents downgrades; one valid signature of this version suffices. Everything else in the list
+    is passed over: unknown versions, other forms, empty entries. The comparison takes constant time.
 
     Args:
         body: the unchanged body of the request. A body that was parsed and encoded again has another signature.
@@ -40,7 +44,8 @@ def verify(
         max_body: limit of the body in bytes.
 
     Raises:
-        SignatureError: the signature is missing, malformed or wrong, or the body is larger than `max_body`.
+        SignatureError: the signature is missing, malformed, wrong or longer than 16384 characters, or the body is
+            larger than `max_body`.
         InvalidArgumentError: the body is not bytes, or the secret is empty.
     """
     content = _content(body, max_body)
@@ -53,8 +58,8 @@ def verify(
         raise SignatureError(
             "The delivery has no circleci-signature: the webhook has no signing secret, or the sender is not CircleCI."
         )
-    version, digest = _newest(signature)
-    if not _matches(content, _VERSIONS[version], digest, secret):
+    version, digests = _newest(signature)
+    if not _matches(content, _VERSIONS[version], digests, secret):
         raise SignatureError(
             f"The signature ({version}) is wrong: it was made with another secret, or the body was changed."
         )
@@ -140,22 +145,34 @@ def _check_secret(secret: Secret) -> None:
         raise InvalidArgumentError(f"secret: {fault}.")
 
 
-def _newest(signature: str) -> tuple[str, bytes]:
-    """The newest known version in the header, and its digest."""
-    found: dict[str, bytes] = {}
+def _newest(signature: str) -> tuple[str, list[bytes]]:
+    """The newest known version in the header, and its digests."""
+    if len(signature) > _MAX_SIGNATURE:
+        raise SignatureError(
+            f"circleci-signature has {len(signature)} characters, more than the limit of {_MAX_SIGNATURE}."
+        )
+    found: dict[str, list[str]] = {}
     for entry in signature.split(","):
-        match = _ENTRY.fullmatch(entry)
-        if match is None or len(match["digest"]) % 2:
-            raise SignatureError("circleci-signature is malformed: expected a list such as v1=0a1b..., in hexadecimal.")
-        if match["version"] in found:
-            raise SignatureError(f"circleci-signature is malformed: {match['version']} occurs twice.")
-        found[match["version"]] = bytes.fromhex(match["digest"])
+        version, _, digest = entry.strip(_SPACE).partition("=")
+        if version in _VERSIONS:
+            found.setdefault(version, []).append(digest)
     for version in reversed(_VERSIONS):
         if version in found:
-            return version, found[version]
-    raise SignatureError(f"circleci-signature has no known version ({', '.join(_VERSIONS)}); update the package.")
+            digests = [bytes.fromhex(digest) for digest in found[version] if _DIGEST.fullmatch(digest)]
+            if not digests:
+                raise SignatureError(
+                    f"circleci-signature is malformed: expected {version}= and 64 hexadecimal digits, such as "
+                    f"{version}=0a1b..."
+                )
+            return version, digests
+    raise SignatureError(
+        f"circleci-signature has no signature of a known version ({', '.join(_VERSIONS)}); if CircleCI sent it, update "
+        "the package."
+    )
 
 
-def _matches(content: bytes, algorithm: str, digest: bytes, secret: Secret) -> bool:
-    checks = [hmac.compare_digest(hmac.digest(key, content, algorithm), digest) for key in _secrets(secret)]
+def _matches(content: bytes, algorithm: str, digests: Sequence[bytes], secret: Secret) -> bool:
+    expected = [hmac.digest(key, content, algorithm) for key in _secrets(secret)]
+    # All are compared, so that the time does not depend on which signature is valid.
+    checks = [hmac.compare_digest(one, digest) for one in expected for digest in digests]
     return any(checks)
