@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from circleci_sdk import FieldUnavailableError, InvalidArgumentError, NotFoundError, PermissionDeniedError
 from circleci_sdk.helpers.logs.step_output import LONGEST_TAIL, OutputReader, Tail, readable
@@ -244,7 +246,8 @@ def test_a_step_without_output_is_empty() -> None:
 
 def every_cut(data: bytes, at: Callable[[int], list[int]]) -> str:
     reader = OutputReader()
-    parts, start = [], 0
+    parts: list[str] = []
+    start = 0
     for end in [*at(len(data)), len(data)]:
         parts.append(reader.feed(data[start:end]))
         start = end
@@ -306,6 +309,79 @@ def test_odd_outputs(data: bytes, text: str, truncated: bool) -> None:
     reader = OutputReader()
     assert reader.feed(data) + reader.feed(b"", last=True) == text
     assert reader.truncated is truncated
+
+
+TEXTS: Final = [
+    "[INFO] Scanning for projects...\n[INFO] done\n",
+    "[1/4] Resolving packages...\n",
+    "[",
+    "{",
+    "[]  no tests\n",
+    "[[1, 2], [3]]",
+    '["a", "b"]\n',
+    '[{"filePath": "/a.js", "messages": [{"message": "no-undef"}]}]\n',
+    '[{"message": 7}]',
+    "[{}]",
+    "[{} , oops",
+    '[{"name": tru',
+    '[{"type"',
+    "{}",
+    "{ set -e; make; }\n",
+    '{"level": "info", "msg": "started"}\n{"level": "info", "msg": "ended"}\n',
+    '{"message": "started", "type": "out"}\n{"message": "ended", "type": "out"}\n',
+    '{"message": "Not Found", "documentation_url": "https://example.com"}\n',
+    '{"message": null}',
+    '{"a": ' + "[" * 5000,
+    '[{"a": ' + "[" * 5000,
+    '[{"a": "' + "x" * 100_000,
+    '{"message": "' + "x" * 100_000 + '"}\n{"next": 1}',
+    "   indented\n",
+    "\n",
+    "\n\n[x]",
+    "\n" * 100_000 + "end",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda text: text[:30])
+def test_plain_text_is_kept_as_it_is(text: str) -> None:
+    """A log may begin with a bracket, or consist of JSON of its own."""
+    data = text.encode()
+    assert every_cut(data, lambda size: []) == text
+    assert every_cut(data, lambda size: list(range(1, size, max(1, size // 50)))) == text
+    assert every_cut("\ufeff".encode() + data, lambda size: []) == text
+
+
+@given(st.text(alphabet=st.sampled_from(list('[]{}":,\\ \n1aé')), max_size=40), st.integers(1, 9))
+def test_text_with_brackets_is_kept_as_it_is(text: str, step: int) -> None:
+    """Without the word `message` no text is a list of messages; only an empty list is."""
+    assert every_cut(text.encode(), lambda size: list(range(step, size, step))) == (
+        "" if text.split() in (["[]"], ["[", "]"]) else text
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('[{"type": "out", "time": "2026"}, {"message": "a"}]', "a"),
+        ('[{"type": "out"}]', ""),
+        (' \n[ {\n "future" : {"a": [1, "}"]} , "message" : "a" } ]\n', "a"),
+        ('[{"message": "a"}]\nand more [text]\n', "a\nand more [text]\n"),
+        ('[{"message": "a"}] [{"message": "b"}]', "ab"),
+        ('[{"message": "a"}] [b]', "a [b]"),
+        ('{"message": "alone", "type": "err"}\n', "alone"),
+    ],
+)
+def test_messages_have_the_documented_structure(text: str, shown: str) -> None:
+    for step in (1, 2, 7, len(text)):
+        assert every_cut(text.encode(), lambda size, step=step: list(range(step, size, step))) == shown  # type: ignore[misc]
+
+
+async def test_output_that_begins_with_a_bracket_is_read(server: ScriptedServer) -> None:
+    server.on("GET", BUILD, build(action(0, "failed", output_url=f"{server.url}/out")))
+    server.on("GET", "/out", reply(text="[ERROR] COMPILATION ERROR\n[INFO] 1 error\n").dripping(9, pause=0))
+    async with client_on(server) as circleci:
+        (log,) = await circleci.logs.failed(SLUG, 42)
+    assert (log.text, log.is_cut, log.problem) == ("[ERROR] COMPILATION ERROR\n[INFO] 1 error\n", False, None)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import re
 from collections import deque
 from typing import Final
 
+from .output_form import LONGEST_START, Form, form_of
+
 _STRING: Final = re.compile(r'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\u(?![0-9a-fA-F]{0,3}\Z)|\\[^u])*+', re.DOTALL)
 _HALF_PAIR: Final = re.compile(r"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2})\Z")
 _ESCAPE: Final = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
@@ -22,14 +24,16 @@ class OutputReader:
     """Decodes the output of a step from chunks of bytes.
 
     The output is a JSON array of objects with a `message` each. A message may be larger than memory, so it is
-    returned in pieces. Anything else is plain text. `truncated`: the server reported that it left something out.
+    returned in pieces. Anything else is plain text, also if it begins with a bracket, and so is what follows the array.
+    `truncated`: the server reported that it left something out.
     """
 
     def __init__(self) -> None:
         self.truncated: bool = False
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
-        self._plain: bool | None = None
+        self._form: Form | None = None
+        self._is_first = True
         self._depth = 0
         self._objects = 0
         self._in_string = False
@@ -42,21 +46,34 @@ class OutputReader:
         """The text in the next bytes; `last` marks the end."""
         text = self._rest + self._decoder.decode(data, last)
         self._rest = ""
-        if self._plain is None:
-            text = text.lstrip("\ufeff \t\r\n")
-            if not text:
-                return ""
-            self._plain = text[0] not in "[{"
-            self._objects = 2 if text[0] == "[" else 1
-        if self._plain:
-            return text
-        given = "".join(self._scan(text, last=last))
+        if self._is_first:
+            text = text.removeprefix("\ufeff")
+        pieces: list[str] = []
+        while text:
+            if self._form is None and not self._begin(text, last=last):
+                break
+            if self._form is Form.TEXT:
+                pieces.append(text)
+                break
+            text = self._scan(text, pieces, last=last)
         if last and (self._depth or self._in_string):
             self.truncated = True
-        return given
+        return "".join(pieces)
 
-    def _scan(self, text: str, *, last: bool) -> list[str]:
-        pieces: list[str] = []
+    def _begin(self, text: str, *, last: bool) -> bool:
+        """Decide the form of what begins with this text; False if more of it is needed, or if there is nothing."""
+        start = text.lstrip(" \t\r\n")
+        if start or (last and self._is_first) or len(text) > LONGEST_START:
+            self._form = form_of(start, last=last)
+        if self._form is None:
+            self._rest = text
+            return False
+        self._objects = 2 if self._form is Form.MESSAGES else 1
+        self._is_first = False
+        return True
+
+    def _scan(self, text: str, pieces: list[str], *, last: bool) -> str:
+        """Add the messages of the JSON to the pieces. Returns the text after its end."""
         at = 0
         while at < len(text):
             if self._in_string:
@@ -71,7 +88,10 @@ class OutputReader:
             if at < len(text):
                 self._sign(text[at])
                 at += 1
-        return pieces
+                if not self._depth:
+                    self._form = None
+                    return text[at:]
+        return ""
 
     def _sign(self, sign: str) -> None:
         if sign == '"':
