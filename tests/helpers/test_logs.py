@@ -188,6 +188,19 @@ async def test_transient_errors_are_retried(server: ScriptedServer, failure: Res
     assert (log.text, log.problem) == ("line\n" * 500, None)
 
 
+async def test_output_in_an_encoding_without_a_decoder_is_a_problem(server: ScriptedServer) -> None:
+    urls = [f"{server.url}/out/{number}" for number in range(3)]
+    server.on("GET", BUILD, build(*(action(n, "failed", output_url=url) for n, url in enumerate(urls))))
+    for number in range(3):
+        noise = reply(body=b"noise", headers={"Content-Encoding": "zstd"})
+        server.on("GET", f"/out/{number}", noise if number == 1 else output("boom"))
+    async with client_on(server, FakeClock()) as circleci:
+        logs = await circleci.logs.failed(SLUG, 42)
+    assert [log.text for log in logs] == ["boom", "", "boom"]
+    assert "Content-Encoding: zstd" in (logs[1].problem or "")
+    assert (logs[0].problem, logs[2].problem) == (None, None)
+
+
 async def test_a_missing_job_is_an_error(server: ScriptedServer) -> None:
     server.on("GET", BUILD, reply(404, json={"message": "Build not found"}))
     async with client_on(server) as circleci:

@@ -32,7 +32,7 @@ from circleci_sdk import (
 )
 from circleci_sdk.helpers._downloads.addresses import check_url, may_hold_token, origin_of
 from circleci_sdk.helpers._downloads.download import Download, download_of
-from circleci_sdk.helpers._downloads.inflate import Inflater
+from circleci_sdk.helpers._downloads.inflate import Inflater, encodings_of_file, is_packed
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
@@ -398,6 +398,8 @@ CLOUD = "https://circleci.com"
         ("https://ci.acme.example/x", "https://ci.acme.example", True),
         ("https://output.circle-artifacts.com/x", "https://ci.acme.example", False),
         ("https://app.circleci.com/x", CLOUD, False),
+        ("https://my_bucket.s3.amazonaws.com/x", CLOUD, False),
+        ("https://a_b.circle-artifacts.com/x", CLOUD, True),
         ("", "", False),
     ],
 )
@@ -417,6 +419,23 @@ def test_checked_host_is_the_connected_host(rest: str) -> None:
     assert asked.host == host.lower()
     assert (443 if asked.port is None else asked.port) == origin_of(url)[2]
     assert not asked.userinfo
+
+
+@pytest.mark.parametrize("host", ["my_bucket.s3.amazonaws.com", "_x.example.com", "a__b.example.com", "x_"])
+async def test_hosts_with_an_underscore(host: str) -> None:
+    """Also behind a redirect."""
+    seen: list[str] = []
+
+    def response(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.host)
+        if request.url.host == host:
+            return httpx.Response(200, content=FILE)
+        return httpx.Response(302, headers={"Location": f"https://{host}/f?sig=1"})
+
+    async with AsyncCircleCI(TOKEN, base_url=CLOUD, transport=httpx.MockTransport(response)) as client:
+        assert await read(fetch(client, f"https://{host}/f")) == FILE
+        assert await read(fetch(client, "https://output.circle-artifacts.com/f")) == FILE
+    assert seen == [host, "output.circle-artifacts.com", host]
 
 
 @pytest.mark.parametrize(
@@ -493,7 +512,57 @@ async def test_compressed_body_is_decoded_or_raw(server: ScriptedServer, client:
     packed = gzip.compress(FILE)
     server.on("GET", "/f", reply(body=packed, headers={"Content-Encoding": "gzip"}))
     assert await read(fetch(client, server.url + "/f")) == FILE
-    assert await read(fetch(client, server.url + "/f", decode=False)) == packed
+    assert await read(fetch(client, server.url + "/f", keep=frozenset({"gzip"}))) == packed
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "gzip, br", "gzip, gzip", "a-word-of-2027"])
+async def test_an_encoding_without_a_decoder_is_an_error(
+    server: ScriptedServer, client: AsyncCircleCI, encoding: str
+) -> None:
+    server.on("GET", "/f", reply(body=b"noise", headers={"Content-Encoding": encoding}))
+    with pytest.raises(DecodeError, match=f"Content-Encoding: {encoding}, which was not asked for") as caught:
+        await read(fetch(client, server.url + "/f"))
+    assert (caught.value.operation, caught.value.request_outcome) == ("artifacts.download", "processed")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", "Identity", "aws-chunked", "identity, aws-chunked"])
+async def test_an_encoding_that_is_none_is_ignored(
+    server: ScriptedServer, client: AsyncCircleCI, encoding: str
+) -> None:
+    server.on("GET", "/f", reply(body=FILE, headers={"Content-Encoding": encoding}))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "X-GZIP", "deflate", "gzip,aws-chunked", " identity , gzip "])
+async def test_spellings_of_compression(server: ScriptedServer, client: AsyncCircleCI, encoding: str) -> None:
+    packed = zlib.compress(FILE) if encoding == "deflate" else gzip.compress(FILE)
+    server.on("GET", "/f", reply(body=packed, headers={"Content-Encoding": encoding}))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "kept"),
+    [
+        ("a.tar.gz", "gzip", True),
+        ("A.TGZ", "x-gzip", True),
+        ("a.js.br", "br", True),
+        ("a.tar.zst", "zstd", True),
+        ("a.Z", "compress", True),
+        ("a.txt", "gzip", False),
+        ("a.br", "gzip", False),
+        ("a.zst", "deflate", False),
+    ],
+)
+def test_a_compressed_file_is_kept_in_its_own_encoding(name: str, encoding: str, kept: bool) -> None:
+    assert is_packed(encoding, encodings_of_file(name)) is not kept
+
+
+async def test_the_encoding_is_looked_at_again_after_a_break(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    other = reply(body=b"noise" * len(FILE), headers={"Content-Encoding": "br"})
+    server.on("GET", "/f", [reply(body=FILE).cut(), other])
+    with pytest.raises(DecodeError, match="Content-Encoding: br"):
+        await read(fetch(client, server.url + "/f"))
 
 
 async def test_truncated_compressed_body_is_resumed(server: ScriptedServer, client: AsyncCircleCI) -> None:

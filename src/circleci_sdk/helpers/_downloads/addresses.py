@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from circleci_sdk._core.messages import Received
 
 _URL: Final = re.compile(
-    # Strict about the host, so that no two parsers can read two hosts out of it.
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#][^\x00-\x1f\x7f]*)?",
+    # Strict about the host, so that no two parsers can read two hosts out of it. Names of buckets have underscores.
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?(?P<rest>[/?#][^\x00-\x1f\x7f]*)?",
     re.IGNORECASE,
 )
 _ARTIFACTS: Final = ".circle-artifacts.com"

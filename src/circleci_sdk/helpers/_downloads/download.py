@@ -21,7 +21,7 @@ from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
 
 from .addresses import check_url, may_hold_token, origin_of, redirect_of
-from .inflate import Inflater
+from .inflate import Inflater, is_packed
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,16 +47,16 @@ def download_of(
     timeout: float | None,
     renew: Renew | None = None,
     signed: bool = False,
-    decode: bool = True,
+    keep: frozenset[str] = frozenset(),
 ) -> Download:
     """A file from any address, of which nothing is read yet.
 
     `timeout` is for the whole file, in seconds. `renew` is awaited once for another address when this one is
-    refused: signed links expire. A `signed` link never gets the token, wherever it leads. `decode` False leaves a
-    body compressed that the server sends so.
+    refused: signed links expire. A `signed` link never gets the token, wherever it leads. `keep` are the
+    encodings that a body keeps if the server sends it so: the file itself is compressed.
     """
     options = caller.options.changed(timeout=replace(caller.options.timeout, total=timeout))
-    return Download(caller.session, options, url, label=label, renew=renew, signed=signed, decode=decode)
+    return Download(caller.session, options, url, label=label, renew=renew, signed=signed, keep=keep)
 
 
 class Download(Call):
@@ -72,11 +72,11 @@ class Download(Call):
 
     __slots__ = (
         "_attempts_before",
-        "_decode",
         "_digest",
         "_ended",
         "_etag",
         "_inflater",
+        "_keep",
         "_opened",
         "_pieces",
         "_renew",
@@ -97,7 +97,7 @@ class Download(Call):
         label: str,
         renew: Renew | None = None,
         signed: bool = False,
-        decode: bool = True,
+        keep: frozenset[str] = frozenset(),
     ) -> None:
         host = check_url(url, allow_http=session.allow_http)
         helper, _, name = label.partition(".")
@@ -117,7 +117,7 @@ class Download(Call):
         self.received: int = 0
         self.size: int | None = None
         self._renew = renew
-        self._decode = decode
+        self._keep = keep
         self._opened: Exchange | None = None
         self._response = Received(0, Headers([]), b"")
         self._etag = ""
@@ -228,9 +228,12 @@ class Download(Call):
         self._etag = "" if headers.get("etag", "W/").startswith("W/") else headers["etag"]
         length = headers.get("content-length", "")
         self.size = int(length) if length.isdecimal() else None
-        packed = headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
+        try:
+            packed = is_packed(headers.get("content-encoding", ""), self._keep)
+        except ValueError as error:
+            self._raise_broken(error)
         if not self.received:
-            self._inflater = Inflater() if packed and self._decode else None
+            self._inflater = Inflater() if packed else None
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""

@@ -15,13 +15,14 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.files import safe_parts, save
+from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.v2._client import V2
 
-from .selection import Match, is_compressed, matches, pick_workflows, plan
+from .selection import Match, matches, pick_workflows, plan
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -279,7 +280,7 @@ async def _download(
                 artifact.url,
                 label=options.method,
                 timeout=caller.left,
-                decode=not is_compressed(path.name),
+                keep=encodings_of_file(path.name),
             )
             size = await save(opened, path, replace=options.overwrite is not False)
             file = DownloadedArtifact(artifact, path, size)

@@ -71,11 +71,6 @@ def _matches(parts: Sequence[str], names: Sequence[str]) -> bool:
     return bool(names) and fnmatchcase(names[0], parts[0]) and _matches(parts[1:], names[1:])
 
 
-def is_compressed(name: str) -> bool:
-    """Whether the file itself is compressed, so that it is stored as it comes."""
-    return name.lower().endswith((".gz", ".tgz", ".svgz"))
-
-
 def pick_workflows(workflows: Sequence[Workflow], name: str | Unset) -> list[Workflow]:
     """The workflows of this name, or all but setup workflows; newest first, and last those of an unavailable age."""
     chosen = [one for one in workflows if (_tag_of(one) != "setup" if name is UNSET else _name_of(one) == name)]

@@ -12,6 +12,7 @@ from circleci_sdk._core.serialization.model import UnknownStr
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
+from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
@@ -88,7 +89,13 @@ class Exports:
                     return fresh[number] if number < len(fresh) else url
 
                 file = download_of(
-                    caller, url, label=request.method, timeout=caller.left, renew=renew, signed=True, decode=False
+                    caller,
+                    url,
+                    label=request.method,
+                    timeout=caller.left,
+                    renew=renew,
+                    signed=True,
+                    keep=encodings_of_file(".csv.gz"),
                 )
                 return await store(number, file)
 
