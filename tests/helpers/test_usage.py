@@ -349,11 +349,12 @@ async def test_a_file_in_an_encoding_without_a_decoder_is_an_error(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
 ) -> None:
     Exports(server, reply(body=b"noise", headers={"Content-Encoding": "br"}))
+    folder = tmp_path / "files"
     with pytest.raises(DecodeError, match="Content-Encoding: br"):
         await names(client.usage.rows(ORG, *JANUARY))
     with pytest.raises(DecodeError, match="Content-Encoding: br"):
-        await client.usage.download(ORG, *JANUARY, tmp_path)
-    assert not list(tmp_path.iterdir())
+        await client.usage.download(ORG, *JANUARY, folder)
+    assert not folder.exists()
 
 
 async def test_an_odd_cell_is_unavailable_in_its_row(server: ScriptedServer) -> None:
