@@ -48,7 +48,8 @@ class Stage:
         await self.client.aclose()
 
     def follow(self, **options: Any) -> Follow:
-        return follow(self.client, SLUG, **{"webhooks": self.router, **options})
+        chosen: dict[str, Any] = {"webhooks": self.router, **options}
+        return follow(self.client, SLUG, **chosen)
 
     async def deliver(self) -> None:
         """Send the pending deliveries to the router."""
@@ -58,7 +59,7 @@ class Stage:
     def lose(self) -> Sequence[Any]:
         """Drop the pending deliveries."""
         lost = self.fake.webhooks.pending
-        self.fake.webhooks._pending.clear()
+        self.fake.webhooks._pending.clear()  # pyright: ignore[reportPrivateUsage]
         return lost
 
     def calls(self, operation: str) -> int:
@@ -243,7 +244,7 @@ async def test_temporary_failures_are_retried_without_loss() -> None:
         assert await nothing_more(events)
 
 
-async def test_deliveries_wait_while_the_api_is_unavailable() -> None:
+async def test_deliveries_are_returned_in_order_while_the_api_is_unavailable() -> None:
     async with Stage() as stage:
         events = follow(stage.client.with_options(max_retries=0), SLUG, webhooks=stage.router, poll=None)
         stage.project.push()
@@ -334,8 +335,8 @@ async def test_deliveries_dropped_by_a_full_queue_are_polled() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=10_000)
         await begin(events)
-        events._subscription._size = 0  # type: ignore[union-attr]
-        events._polled = events._clock.monotonic()
+        assert events._subscription is not None  # pyright: ignore[reportPrivateUsage]
+        events._subscription._size = 0  # pyright: ignore[reportPrivateUsage]
         stage.project.push()
         stage.fake.clock.advance(500)
         began = stage.fake.clock.now
@@ -346,7 +347,7 @@ async def test_deliveries_dropped_by_a_full_queue_are_polled() -> None:
 
 async def test_invalid_arguments_are_rejected() -> None:
     async with Stage() as stage:
-        for options, part in (
+        odd: Sequence[tuple[dict[str, Any], str]] = (
             ({"webhooks": None, "poll": None}, "expected webhooks or poll"),
             ({"poll": 0}, "poll"),
             ({"poll": -1}, "poll"),
@@ -356,6 +357,7 @@ async def test_invalid_arguments_are_rejected() -> None:
             ({"events": []}, "events"),
             ({"events": ["ping"]}, "events"),
             ({"events": [UnknownStr("deploy-completed")]}, "events"),
-        ):
+        )
+        for options, part in odd:
             with pytest.raises(InvalidArgumentError, match=part):
                 stage.follow(**options)

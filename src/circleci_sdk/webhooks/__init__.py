@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
     from .asgi import WebhookApp
-    from .errors import SignatureError
+    from .errors import DeliveriesLostError, SignatureError
     from .event_fields import branch_of, delivery_id, project_slug_of, status_of, tag_of
     from .event_types import Event
     from .following import Follow, follow
@@ -39,7 +39,7 @@ else:
         __name__,
         {
             ".asgi": "WebhookApp",
-            ".errors": "SignatureError",
+            ".errors": "DeliveriesLostError SignatureError",
             ".event_fields": "branch_of delivery_id project_slug_of status_of tag_of",
             ".event_types": "Event",
             ".following": "Follow follow",
@@ -58,6 +58,7 @@ else:
 __all__ = [
     "Body",
     "DecodeError",
+    "DeliveriesLostError",
     "DeliveryStore",
     "Event",
     "Follow",

@@ -5,10 +5,11 @@ From their raw form, so that a field that is unavailable in a response is unavai
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import NAMESPACE_URL, uuid5
 
+from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._core.serialization.slugs import long_slug
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
@@ -60,6 +61,11 @@ _OF_VCS: Final = ("origin_repository_url", "target_repository_url", "revision", 
 def has_id(one: Pipeline | Workflow | WorkflowJob) -> bool:
     """Whether it has an id that is readable and no empty string, which no request can hold."""
     return bool(if_available(lambda: one.id))
+
+
+def no_id(one: Pipeline | Workflow) -> FieldUnavailableError | None:
+    """The reason for an id that no request can hold, or None."""
+    return None if has_id(one) else _unavailable(lambda: one.id, "id")
 
 
 def has_ended(workflow: Workflow) -> bool:
@@ -148,9 +154,20 @@ class EventBuilder:
         return about
 
 
-def has_gap(job: WorkflowJob) -> bool:
-    """Whether a job may have ended, but has no event for want of an id or a status."""
-    return _may_have_run(job) and not _has_run(job)
+def gap_of(job: WorkflowJob) -> FieldUnavailableError | None:
+    """The reason why a job that may have ended has no event: it has no readable id or status. Else None."""
+    if not _may_have_run(job) or _has_run(job):
+        return None
+    return _unavailable(lambda: job.id and job.status, "id")
+
+
+def _unavailable(read: Callable[[], object], name: str) -> FieldUnavailableError:
+    try:
+        read()
+    except FieldUnavailableError as error:
+        return error
+    message = f"{name}: expected a non-empty string, got an empty one."
+    return FieldUnavailableError(message, place=name, expected="non-empty string", received="empty string")
 
 
 def _has_run(job: WorkflowJob) -> bool:
@@ -162,6 +179,8 @@ def _may_have_run(job: WorkflowJob) -> bool:
     status = if_available(lambda: job.status)
     return (
         (status is None or status in _JOB_ENDS)
+        # An approval may have a number too.
+        and if_available(lambda: job.type) != "approval"
         and if_available(lambda: job.job_number is None) is not True
         and if_available(lambda: job.stopped_at is None) is not True
     )
