@@ -72,7 +72,7 @@ class Session:
         self.limiter: RateLimiter | LocalRateLimiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
         self.rate_limit: RateLimit | None = None
         self.announced: Final[set[str]] = set()
-        self.strict: Final = strict
+        self.strict = strict
         self.drift: Final = DriftLog(on_drift)
         self._closed = False
 

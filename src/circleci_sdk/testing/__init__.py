@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ._fake import FakeCircleCI
     from ._protocol.faults import ChaosFault, DropPoint
     from ._protocol.limits import RateLimitFamily
+    from ._protocol.misbehaviour import MisbehaviourKind
     from ._protocol.recording import RecordedRequest, RecordedRequests
     from ._servers.server import MissingExtraError, ServedFake
     from ._servers.webhooks import Delivery, Webhooks
@@ -56,6 +57,7 @@ else:
         {
             "._fake": "FakeCircleCI",
             "._protocol.faults": "ChaosFault DropPoint",
+            "._protocol.misbehaviour": "MisbehaviourKind",
             "._protocol.limits": "RateLimitFamily",
             "._protocol.recording": "RecordedRequest RecordedRequests",
             "._servers.server": "MissingExtraError ServedFake",
@@ -99,6 +101,7 @@ __all__ = [
     "Job",
     "JobState",
     "JobTest",
+    "MisbehaviourKind",
     "MissingExtraError",
     "Outcome",
     "PipelineState",

@@ -81,7 +81,7 @@ class FakeCircleCI(FaultMethods):
         clock = FakeClock(start, speed=speed)
         self._store: Final = Store(clock, seed=seed, token=token)
         super().__init__(clock, App(self._store, seed))
-        self.webhooks: Final[Webhooks] = Webhooks(self._store)
+        self.webhooks: Final[Webhooks] = Webhooks(self._store, self._app.misbehaviours)
         self.token: Final[str] = token
         self.page_size = page_size
         self.api_date = api_date
@@ -232,7 +232,7 @@ class FakeCircleCI(FaultMethods):
         max_retry_after: float = 60.0,
         max_concurrency: int = 50,
         rate_limiter: RateLimiter | None = None,
-        strict: bool = True,
+        strict: bool | None = None,
         on_drift: Callable[[Drift], object] | None = None,
         allow_http: bool = False,
         on_request: Hook | None = None,
@@ -247,6 +247,7 @@ class FakeCircleCI(FaultMethods):
             base_url: the base URL of the requests; no request leaves the process.
             strict: raise `DecodeError` for any field that does not fit its type. The responses of the fake fit, so this
                 shows mistakes in the bodies of `fail_next`. False reads as in production, to test with such bodies.
+                Default: true while no response is changed by `misbehave`.
 
         The other options are those of `AsyncCircleCI`, with the same defaults.
         """

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from ._misbehave import MisbehaveMethod
 from ._protocol.faults import ChaosFault, DropPoint, Fault, labels_of
 from ._protocol.limits import Limit, RateLimitFamily
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ._protocol.app import App
-    from ._store.clock import FakeClock
 
-
-class FaultMethods:
-    """Faults, rate limits and chaos of a fake."""
-
-    def __init__(self, clock: FakeClock, app: App) -> None:
-        self.clock: Final[FakeClock] = clock
-        self._app: Final = app
+class FaultMethods(MisbehaveMethod):
+    """Faults, rate limits, chaos and misbehaviour of a fake."""
 
     def fail_next(
         self,
@@ -107,8 +101,9 @@ class FaultMethods:
             self._app.chaos = chosen
 
     def reset_faults(self) -> None:
-        """Remove all faults, limits and chaos."""
+        """Remove all faults, limits, chaos and misbehaviour."""
         with self.clock.lock:
             self._app.faults.clear()
             self._app.limits.clear()
             self._app.chaos = {}
+            self._app.misbehaviours.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import random  # noqa: TID251  # chaos is seeded
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -12,10 +13,11 @@ from urllib.parse import unquote
 from circleci_sdk.testing._handlers import HTML_404, handler_of, storage
 from circleci_sdk.testing._handlers.context import RequestContext
 from circleci_sdk.testing._handlers.dashboard import dashboard
-from circleci_sdk.testing._wire.messages import HTML, Call, ErrorResponse, Request, Response, Transmission
+from circleci_sdk.testing._wire.messages import HTML, JSON, Call, ErrorResponse, Request, Response, Transmission
 from circleci_sdk.testing._wire.spec import spec_of
 
 from .faults import Fault
+from .misbehaviour import Misbehaviours
 from .recording import RecordedRequest, RecordedRequests, record
 from .routing import router_of
 from .validator import validated_arguments
@@ -44,6 +46,8 @@ class App:
         self.faults: Final[list[Fault]] = []
         self.limits: Final[list[Limit]] = []
         self.chaos: Mapping[str, float] = {}
+        self.misbehaviours: Final = Misbehaviours()
+        self.seed: Final = seed
         self._rng = random.Random(seed)
         self._recorded: list[RecordedRequest] = []
         self.requests: Final = RecordedRequests(self._recorded)
@@ -80,6 +84,8 @@ class App:
                     return Transmission(limit.rejection(now))
                 limit_headers |= limit.headers(now)
         response = None if fault is not None and fault.replaces_call else self._process(exchange, invalid)
+        if response is not None and self.misbehaviours:
+            response = self._misbehave(exchange, response)
         if response is not None and limit_headers:
             response = replace(response, headers={**limit_headers, **response.headers})
         if fault is not None:
@@ -172,6 +178,17 @@ class App:
             response = replace(response, headers={**notice, **response.headers})
         return response
 
+    def _misbehave(self, exchange: _Exchange, response: Response) -> Response:
+        """The response with changed fields, if it is a success with JSON. Files stay as they are."""
+        body, label, request = response.body, exchange.label, exchange.request
+        if label is None or response.status >= 300 or response.media_type != JSON:
+            return response
+        if isinstance(body, bytes):
+            body = json.loads(body)
+        sent = (request.method, request.path, request.query, request.body)
+        body, exchange.changes = self.misbehaviours.changed(label, body, repr(sent))
+        return replace(response, body=body) if exchange.changes else response
+
     def _page_size(self, operation: Operation[Any], args: Mapping[str, Any]) -> int:
         paging = operation.paging
         if paging is not None and paging.size is not None and operation.rate_group != "v2.groups":
@@ -223,6 +240,7 @@ class App:
                 request.body,
                 status,
                 self.store.clock.now,
+                exchange.changes,
             ),
         )
 
@@ -238,6 +256,7 @@ class _Exchange:
         self.args: Mapping[str, Any] = {}
         self.user: FakeUser | None = None
         self.recorded = True
+        self.changes: tuple[str, ...] = ()
 
 
 class _OtherResponse(Exception):  # noqa: N818  # a response, not a defect

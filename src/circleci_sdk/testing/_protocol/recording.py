@@ -31,6 +31,7 @@ class RecordedRequest:
         body: the body.
         status: status of the response; None for a dropped connection.
         at: time on the clock of the fake.
+        changes: what `misbehave` has changed in the response, such as `"drop items.0.name"`.
     """
 
     operation: str | None
@@ -42,6 +43,7 @@ class RecordedRequest:
     body: bytes
     status: int | None
     at: datetime
+    changes: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:

@@ -73,7 +73,7 @@ def new_client(
     max_retry_after: float,
     max_concurrency: int,
     rate_limiter: RateLimiter | None,
-    strict: bool,
+    strict: bool | None,
     on_drift: Callable[[Drift], object] | None,
     allow_http: bool,
     on_request: Hook | None,
@@ -90,12 +90,14 @@ def new_client(
         max_concurrency=max_concurrency,
         rate_limiter=rate_limiter,
         transport=FakeTransport(app),
-        strict=strict,
+        strict=not app.misbehaviours if strict is None else strict,
         on_drift=on_drift,
         allow_http=allow_http,
         on_request=on_request,
         on_response=on_response,
     )
+    if strict is None:
+        app.misbehaviours.readers.add(client._session)  # pyright: ignore[reportPrivateUsage]  # as below
     if wait == "fake" and not clock.speed:
         _replace_clock(client, WaitingClock(clock), limited=rate_limiter is not None)
     return client

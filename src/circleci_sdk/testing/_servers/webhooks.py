@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from circleci_sdk._public import public
 from circleci_sdk.testing._handlers.events import event_of, show_event, show_ping
+from circleci_sdk.testing._protocol.misbehaviour import WEBHOOK
 from circleci_sdk.testing._store.runs import FakeJob
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from circleci_sdk.testing._protocol.misbehaviour import Misbehaviours
     from circleci_sdk.testing._store.records import FakeItem, JsonObject
     from circleci_sdk.testing._store.runs import FakeWorkflow
     from circleci_sdk.testing._store.store import Store
@@ -71,8 +73,9 @@ class Webhooks:
     are no longer signed. This is a guess: CircleCI is said to replace the whole webhook, but no measurement is known.
     """
 
-    def __init__(self, store: Store, /) -> None:
+    def __init__(self, store: Store, misbehaviours: Misbehaviours, /) -> None:
         self._store = store
+        self._misbehaviours = misbehaviours
         store.engine.end_listeners.append(self._on_end)
         self._pending: list[Delivery] = []
         self.deliveries: Final[list[Delivery]] = []
@@ -135,6 +138,7 @@ class Webhooks:
                 self._queue(id, webhook, event, show_event(id, webhook, run, self._store.clock.now))
 
     def _queue(self, id: str, webhook: FakeItem, event: str, shown: JsonObject) -> Delivery:
+        shown, _ = self._misbehaviours.changed(WEBHOOK, shown, id)
         body = json.dumps(shown, separators=(",", ":")).encode()
         headers = {
             "content-type": "application/json",
