@@ -73,5 +73,6 @@ async def command(request: Request) -> PlainTextResponse:
 
 if __name__ == "__main__":
     hooks = WebhookApp(router, secret=env["CIRCLECI_WEBHOOK_SECRET"])
-    routes = [Route("/circleci", hooks), Route("/chat", command, methods=["POST"])]
+    # Not `Mount`, which redirects a URL without the final slash: CircleCI does not follow, and deliveries are lost.
+    routes = [*hooks.routes("/circleci"), Route("/chat", command, methods=["POST"])]
     uvicorn.run(Starlette(routes=routes, lifespan=hooks.lifespan), host="0.0.0.0", port=int(env.get("PORT", "8000")))

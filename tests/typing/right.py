@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any, assert_never, assert_type
 from uuid import UUID
 
+from fastapi import FastAPI
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Page, ProjectSlug, RateLimit, Reply, Timeout, UnknownStr
 from circleci_sdk.testing import FakeCircleCI, RecordedRequests
@@ -177,4 +179,6 @@ async def handlers(router: Router, event: WorkflowCompleted) -> None:
     router.on(WorkflowCompleted)(anything)
     router.on(JobCompleted, status=UnknownStr("new"))(anything)
     secret: Secret = [SecretStr("new"), b"old"]
-    _ = assert_type(WebhookApp(router, secret=secret), WebhookApp)
+    hooks = assert_type(WebhookApp(router, secret=secret), WebhookApp)
+    Starlette(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)
+    FastAPI(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,9 +12,11 @@ import anyio
 import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from circleci_sdk import ConfigError, InvalidArgumentError
 from circleci_sdk.webhooks import HandlerFailure, MemoryStore, Ping, Router, UnknownEvent, WebhookApp
@@ -381,24 +384,88 @@ async def test_other_protocols_are_rejected() -> None:
 
 
 @pytest.mark.parametrize("framework", [Starlette, FastAPI])
-async def test_a_mounted_app_uses_the_lifespan_of_the_outer_app(framework: type[Starlette]) -> None:
+async def test_an_app_inside_another_uses_its_lifespan(framework: type[Starlette]) -> None:
     router = Router()
     received = received_by(router)
     hooks = app_of(router)
-    site = framework(routes=[Route("/hook", hooks)], lifespan=hooks.lifespan)
-    site.mount("/circleci", hooks)
+    site = framework(routes=[*hooks.routes("/circleci"), Route("/hook", hooks)], lifespan=hooks.lifespan)
     transport = httpx.ASGITransport(site)
     with anyio.fail_after(5):
         async with httpx.AsyncClient(transport=transport, base_url="http://bot") as client:
-            before = await client.post("/circleci/", content=PING, headers=headers(PING))
+            before = await client.post("/circleci", content=PING, headers=headers(PING))
             assert before.status_code == 503
             assert "must use its lifespan" in before.text
             async with site.router.lifespan_context(site):
                 for path in ("/circleci/", "/hook"):
                     reply = await client.post(path, content=PING, headers=headers(PING))
                     assert reply.status_code == 200
-                assert (await client.get("/circleci/")).status_code == 405
     assert received == [deliveries.uuid(1)]
+
+
+async def other(request: Request) -> PlainTextResponse:
+    return PlainTextResponse("other")
+
+
+@pytest.mark.parametrize("framework", [Starlette, FastAPI])
+@pytest.mark.parametrize(
+    ("given", "paths"),
+    [
+        ("/circleci", ["/circleci", "/circleci/"]),
+        ("/circleci/", ["/circleci/", "/circleci"]),
+        ("/circleci//", ["/circleci", "/circleci/"]),
+        ("/hooks/ci", ["/hooks/ci", "/hooks/ci/"]),
+        ("/", ["", "/"]),
+    ],
+)
+async def test_both_spellings_of_a_path_respond_without_a_redirect(
+    framework: type[Starlette], given: str, paths: list[str]
+) -> None:
+    router = Router()
+    received = received_by(router)
+    hooks = app_of(router)
+    site = framework(routes=[Route("/other", other), *hooks.routes(given)], lifespan=hooks.lifespan)
+    contents = [raw(deliveries.ping(number)) for number in range(len(paths))]
+    with anyio.fail_after(20):
+        async with served(site) as url, httpx.AsyncClient(base_url=url, follow_redirects=False) as client:
+            for path, content in zip(paths, contents, strict=True):
+                reply = await client.post(url + path, content=content, headers=headers(content))
+                assert (reply.status_code, reply.text) == (200, "Accepted.\n")
+                unsigned = await client.post(url + path, content=content)
+                assert unsigned.status_code == 401
+                got = await client.get(url + path)
+                assert (got.status_code, got.headers["allow"]) == (405, "POST")
+                assert (await client.head(url + path)).status_code == 405
+            assert (await client.get("/other")).text == "other"
+            assert (await client.post("/circleci/more", content=PING, headers=headers(PING))).status_code == 404
+    assert sorted(received) == [deliveries.uuid(0), deliveries.uuid(1)]
+
+
+async def test_routes_below_a_mount_and_in_a_router_of_fastapi() -> None:
+    router = Router()
+    received = received_by(router)
+    hooks = app_of(router)
+    site = FastAPI(lifespan=hooks.lifespan, routes=[Mount("/bots", routes=hooks.routes("/circleci"))])
+    site.include_router(APIRouter(routes=hooks.routes("/circleci")), prefix="/api")
+    transport = httpx.ASGITransport(site)
+    async with (
+        httpx.AsyncClient(transport=transport, base_url="http://bot") as client,
+        site.router.lifespan_context(site),
+    ):
+        for path in ("/bots/circleci", "/bots/circleci/", "/api/circleci", "/api/circleci/"):
+            assert (await client.post(path, content=PING, headers=headers(PING))).status_code == 200
+    assert received == [deliveries.uuid(1)]
+
+
+@pytest.mark.parametrize("path", ["", "circleci", "https://bot.example.com/circleci", "/a?b=c", "/a#b", None, 5])
+def test_paths_that_are_none_are_rejected(path: Any) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"routes: path: expected the path of a URL, such as /circleci"):
+        app_of(Router()).routes(path)
+
+
+def test_routes_without_starlette_name_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "starlette.routing", None)
+    with pytest.raises(ImportError, match="pip install starlette"):
+        app_of(Router()).routes("/circleci")
 
 
 @asynccontextmanager

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
-from circleci_sdk._core.errors import ConfigError, DecodeError
+from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
 from circleci_sdk._public import public
 
 from .errors import SignatureError
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from anyio.abc import TaskGroup
+    from starlette.routing import BaseRoute
 
     from .event_types import Event
     from .router import Router
@@ -33,7 +34,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 _Response: TypeAlias = tuple[int, str]
 _NOT_RUNNING: Final[_Response] = (
     503,
-    "The receiver is not running. An app that it is mounted into must use its lifespan.",
+    "The receiver is not running. An app that contains it must use its lifespan.",
 )
 
 
@@ -53,13 +54,15 @@ class WebhookApp:
         shutdown_timeout: seconds until running handlers are cancelled and reported at shutdown.
         read_timeout: seconds until a delivery must be read and claimed. CircleCI waits 10 seconds for a response.
 
-    Alone: `uvicorn.run(WebhookApp(router, secret=...))`. Mounted into another app, which must use its lifespan, since
-    mounted apps get no lifespan events:
+    Alone: `uvicorn.run(WebhookApp(router, secret=...))`. It responds under every path. Inside another app, which must
+    use its lifespan:
 
         hooks = WebhookApp(router, secret=...)
-        app = Starlette(routes=[Route("/circleci", hooks)], lifespan=hooks.lifespan)
-        app = FastAPI(lifespan=hooks.lifespan)
-        app.mount("/circleci", hooks)       # responses under /circleci/, with the slash; without it there is a redirect
+        app = Starlette(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)
+        app = FastAPI(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)
+
+    Not with `app.mount("/circleci", hooks)`: the outer app then redirects `/circleci` to `/circleci/` with 307.
+    CircleCI follows no redirect, so that each delivery to the URL without the final slash is lost.
 
     Elsewhere: `async with hooks:` while requests are received.
 
@@ -95,6 +98,29 @@ class WebhookApp:
     def lifespan(self, app: object = None) -> Self:
         """For the `lifespan` of Starlette or FastAPI. `app` is ignored."""
         return self
+
+    def routes(self, path: str) -> list[BaseRoute]:
+        """The routes for the `routes` of Starlette, FastAPI or their routers: `path` with and without a final slash.
+
+        Args:
+            path: the path of the webhook's URL, such as `/circleci`. With or without a final slash is the same.
+
+        Raises:
+            InvalidArgumentError: the path does not begin with a slash, or has a `?` or `#`.
+            ImportError: Starlette is not installed.
+        """
+        if not isinstance(cast("object", path), str) or not path.startswith("/") or "?" in path or "#" in path:
+            raise InvalidArgumentError(
+                f"WebhookApp.routes: path: expected the path of a URL, such as /circleci, got {path!r}."
+            )
+        try:
+            from starlette.routing import Route
+        except ImportError as error:
+            raise ImportError(
+                "WebhookApp.routes needs Starlette, which FastAPI contains. Install it with: pip install starlette"
+            ) from error
+        without = path.rstrip("/")
+        return [Route(spelling, self) for spelling in (without, f"{without}/") if spelling]
 
     async def __aenter__(self) -> None:
         """Start to accept deliveries."""
