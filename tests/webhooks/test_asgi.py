@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,7 +38,8 @@ def received_by(router: Router) -> list[str]:
 
 
 def app_of(router: Router, **options: Any) -> WebhookApp:
-    return WebhookApp(router, **{"secret": SECRET, **options})
+    settings: dict[str, Any] = {"secret": SECRET, **options}
+    return WebhookApp(router, **settings)
 
 
 async def test_a_valid_delivery_gets_a_response_and_is_handled_once() -> None:
@@ -469,7 +470,7 @@ def test_routes_without_starlette_name_what_is_missing(monkeypatch: pytest.Monke
 
 
 @asynccontextmanager
-async def served(app: Any) -> AsyncIterator[str]:
+async def served(app: Any) -> AsyncGenerator[str]:
     """The app under uvicorn on asyncio in a thread, with its lifespan."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", lifespan="on", ws="none"))
     ready = threading.Event()
