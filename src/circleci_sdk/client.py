@@ -16,6 +16,7 @@ from ._core.options import Hook, Network, Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
+from ._core.uncopied import Uncopied
 from ._core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ T = TypeVar("T")
 
 
 @public("circleci_sdk")
-class AsyncCircleCI:
+class AsyncCircleCI(Uncopied):
     """A client of CircleCI's API, for asyncio and trio.
 
     Args:

@@ -21,6 +21,7 @@ from .serialization.decode import decode_anything, decode_page, decode_response
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
 from .serialization.error_body import repeats
 from .session import logger, user_agent
+from .uncopied import Uncopied
 from .unset import UNSET
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Reply(Generic[T_co]):
     content: bytes = field(repr=False)
 
 
-class Caller:
+class Caller(Uncopied):
     """Executes operations with a session and the options of a client. `replies`, if given, collects the responses."""
 
     __slots__ = ("options", "replies", "session")

@@ -11,6 +11,7 @@ from circleci_sdk._public import public
 from .errors import CallError, InvalidArgumentError, PaginationError
 from .mismatches import Mismatch, unavailable
 from .options import is_count
+from .uncopied import Uncopied
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -107,7 +108,7 @@ Fetch: TypeAlias = Callable[[Cursor | None], Awaitable[tuple[Page[T_co], "CallFa
 
 
 @public("circleci_sdk")
-class AsyncPager(Generic[T_co]):
+class AsyncPager(Uncopied, Generic[T_co]):
     """A list of the API, read on demand.
 
     `await pager` is the first page. `async for item in pager` iterates over all items, page by page, one request at a
@@ -250,7 +251,7 @@ def _items(pages: AsyncIterator[Page[T]]) -> _Stream[T]:
     return _Stream(step)
 
 
-class Prefetch(Generic[T]):
+class Prefetch(Uncopied, Generic[T]):
     """The block in which pages are read ahead. Made by `AsyncPager.prefetch`.
 
     Reading ahead runs in a task of its own, which lives exactly as long as the block: a task group held open

@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from .uncopied import Uncopied
+
 if TYPE_CHECKING:
     from .caller import Caller
     from .operation import Operation
@@ -15,7 +17,7 @@ T = TypeVar("T")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
-class Resource:
+class Resource(Uncopied):
     """A group of operations. An attribute of its API, such as `circleci.v2.jobs`."""
 
     __slots__ = ("_caller",)

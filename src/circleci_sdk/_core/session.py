@@ -20,6 +20,7 @@ from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .mismatches import DriftLog
+from .uncopied import Uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,7 @@ class LoopResources(NamedTuple):
     slots: anyio.Semaphore
 
 
-class Session:
+class Session(Uncopied):
     """The shared part of a client and its copies: server, credential, rate limits, connections, open or closed."""
 
     def __init__(
@@ -113,7 +114,8 @@ class Session:
             await resources.http.aclose()
 
     def __del__(self) -> None:
-        if any(resources.http.holds_connections for resources in self._loops.values()):
+        loops = getattr(self, "_loops", None)  # none if its constructor never ran
+        if loops and any(resources.http.holds_connections for resources in loops.values()):
             warnings.warn(
                 "An AsyncCircleCI was not closed and may leave connections open; use `async with` or await aclose().",
                 ResourceWarning,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @public("circleci_sdk.v1")
-class V1:
+class V1(Uncopied):
     """CircleCI API v1.1, reached as `circleci.v1`."""
 
     def __init__(self, caller: Caller) -> None:

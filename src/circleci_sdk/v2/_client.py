@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @public("circleci_sdk.v2")
-class V2:
+class V2(Uncopied):
     """CircleCI API v2, reached as `circleci.v2`."""
 
     def __init__(self, caller: Caller) -> None:

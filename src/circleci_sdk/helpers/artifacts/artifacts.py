@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
@@ -72,7 +73,7 @@ class LatestArtifacts:
 
 
 @public("circleci_sdk.helpers")
-class Artifacts:
+class Artifacts(Uncopied):
     """The files that jobs have stored. Available as `circleci.artifacts`."""
 
     def __init__(self, caller: Caller, /) -> None:

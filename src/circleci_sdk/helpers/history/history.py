@@ -28,6 +28,7 @@ from circleci_sdk._core.errors import (
     PaginationError,
     RequestTimeoutError,
 )
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import (
@@ -102,7 +103,7 @@ class _Batch:
 
 
 @public("circleci_sdk.helpers")
-class Records(AsyncIterator[HistoryRecord]):
+class Records(Uncopied, AsyncIterator[HistoryRecord]):
     """The records of a project, for `async for`. Returned by `circleci.history.records`.
 
     After an error a new loop over it resumes. It holds one page of pipelines and the records of at most `concurrency`
@@ -262,7 +263,7 @@ class Records(AsyncIterator[HistoryRecord]):
 
 
 @public("circleci_sdk.helpers")
-class History:
+class History(Uncopied):
     """The history of a project. Available as `circleci.history`."""
 
     def __init__(self, caller: Caller, /) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from circleci_sdk._core.errors import ConflictError, FieldUnavailableError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.serialization.slugs import pipeline_url
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
@@ -31,7 +32,7 @@ _HOUR: Final = 3600.0
 
 
 @public("circleci_sdk.helpers")
-class RunWatch(AsyncIterator[RunEvent]):
+class RunWatch(Uncopied, AsyncIterator[RunEvent]):
     """The events of a run, as they happen. Returned by `Run.watch`.
 
     The loop ends with the run. `result` is at any time the state of the run as far as it was observed. Leaving the
@@ -68,7 +69,7 @@ class RunWatch(AsyncIterator[RunEvent]):
 
 
 @public("circleci_sdk.helpers")
-class Run:
+class Run(Uncopied):
     """A pipeline with its workflows. Returned by the methods of `circleci.runs`.
 
     `id` is the id of the pipeline, `number` its number in the project, `project_slug` the project. `number` and

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_text
@@ -56,7 +57,7 @@ class Cancellation(Partial):
 
 
 @public("circleci_sdk.helpers")
-class Runs:
+class Runs(Uncopied):
     """Starts and finds runs. Available as `circleci.runs`."""
 
     def __init__(self, caller: Caller, /) -> None:

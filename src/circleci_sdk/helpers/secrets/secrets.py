@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_list, check_org, check_timeout
@@ -29,7 +30,7 @@ OnError: TypeAlias = Callable[["SecretTarget", CircleCIError], None]
 
 
 @public("circleci_sdk.helpers")
-class Secrets:
+class Secrets(Uncopied):
     """Environment variables of many contexts and projects. Available as `circleci.secrets`."""
 
     def __init__(self, caller: Caller, /) -> None:

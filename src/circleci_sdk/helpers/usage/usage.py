@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import CallError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
@@ -37,7 +38,7 @@ _IN_MEMORY: Final = 1 << 23
 
 
 @public("circleci_sdk.helpers")
-class Usage:
+class Usage(Uncopied):
     """The usage of jobs, in seconds and credits. Not on CircleCI Server. Available as `circleci.usage`."""
 
     def __init__(self, caller: Caller, /) -> None:
@@ -149,7 +150,7 @@ def _request(
 
 
 @public("circleci_sdk.helpers")
-class UsageRows(AsyncIterator[UsageRow]):
+class UsageRows(Uncopied, AsyncIterator[UsageRow]):
     """The rows of a period, for `async for`. Returned by `circleci.usage.rows`.
 
     After an early exit, `aclose` or `async with` releases the files at once.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @public("things_sdk.v9")
-class V9:
+class V9(Uncopied):
     """Whole API, reached as `circleci.v9`."""
 
     def __init__(self, caller: Caller) -> None:
