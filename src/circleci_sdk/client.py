@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 
 from ._core.caller import Caller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
@@ -16,7 +16,6 @@ from ._core.options import Hook, Network, Options, Timeout
 from ._core.resource import Resource
 from ._core.session import Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
-from ._core.uncopied import Uncopied
 from ._core.unset import UNSET, Unset
 
 if TYPE_CHECKING:

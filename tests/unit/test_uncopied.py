@@ -18,7 +18,7 @@ import pytest
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI, CircleCIError
 from circleci_sdk._core.session import Session
-from circleci_sdk._core.uncopied import Uncopied
+from circleci_sdk._public import Uncopied
 from tests.support.clients import ID, SLUG, TOKEN
 
 COPIES: Final[dict[str, Callable[[Any], object]]] = {

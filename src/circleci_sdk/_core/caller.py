@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 
 from .call import Call, CallResult
 from .errors import DecodeError, InvalidArgumentError
@@ -21,7 +21,6 @@ from .serialization.decode import decode_anything, decode_page, decode_response
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
 from .serialization.error_body import repeats
 from .session import logger, user_agent
-from .uncopied import Uncopied
 from .unset import UNSET
 
 if TYPE_CHECKING:

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 
 from .errors import CallError, InvalidArgumentError, PaginationError
 from .mismatches import Mismatch, unavailable
 from .options import is_count
-from .uncopied import Uncopied
 
 if TYPE_CHECKING:
     from types import TracebackType

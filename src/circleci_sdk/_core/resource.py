@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from .uncopied import Uncopied
+from circleci_sdk._public import Uncopied
 
 if TYPE_CHECKING:
     from .caller import Caller

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from circleci_sdk._public import Uncopied
 from circleci_sdk._version import __version__
 
 from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .mismatches import DriftLog
-from .uncopied import Uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Callable

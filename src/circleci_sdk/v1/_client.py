@@ -6,8 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from circleci_sdk._core.uncopied import Uncopied
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller

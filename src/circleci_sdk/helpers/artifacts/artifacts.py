@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.files import safe_parts, save
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file

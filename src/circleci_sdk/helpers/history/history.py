@@ -28,9 +28,8 @@ from circleci_sdk._core.errors import (
     PaginationError,
     RequestTimeoutError,
 )
-from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import (
     check_count,
     check_filter,

@@ -15,8 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from circleci_sdk._core.errors import CircleCIError
-from circleci_sdk._core.uncopied import Uncopied
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.arguments import check_count, check_project_slug, check_timeout
 from circleci_sdk.helpers._shared.available import if_available

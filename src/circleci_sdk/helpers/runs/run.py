@@ -10,9 +10,8 @@ from uuid import UUID
 
 from circleci_sdk._core.errors import ConflictError, FieldUnavailableError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.serialization.slugs import pipeline_url
-from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
 from circleci_sdk.helpers._shared.retrying import retry_reads
 

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError, InvalidArgumentError, NotFoundError
-from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_text
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, try_field

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
-from circleci_sdk._core.uncopied import Uncopied
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_count, check_list, check_org, check_timeout
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 

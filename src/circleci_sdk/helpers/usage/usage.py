@@ -17,8 +17,7 @@ from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import CallError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
-from circleci_sdk._core.uncopied import Uncopied
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
 
