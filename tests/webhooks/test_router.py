@@ -15,6 +15,7 @@ import pytest
 from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
 from circleci_sdk.v1.models import Build
 from circleci_sdk.webhooks import (
+    HandleResult,
     HandlerFailure,
     JobCompleted,
     MemoryStore,
@@ -159,9 +160,9 @@ async def test_handlers_of_one_event_run_concurrently() -> None:
         raise AssertionError
 
     with anyio.fail_after(5):
-        assert await router.handle(read(WEB)) is True
-        assert await router.handle(read(WEB)) is False
-        assert await router.handle(read(deliveries.ping(2))) is True
+        assert await router.handle(read(WEB)) == HandleResult("handled")
+        assert await router.handle(read(WEB)) == HandleResult("duplicate")
+        assert await router.handle(read(deliveries.ping(2))) == HandleResult("handled")
     assert sorted(received) == ["waits", "wakes failed"]
 
 
@@ -250,8 +251,9 @@ async def test_the_memory_store_is_bounded() -> None:
 
 
 async def test_a_custom_store() -> None:
-    class Never:
+    class Never(MemoryStore):
         def __init__(self) -> None:
+            super().__init__()
             self.asked: list[str] = []
 
         async def claim(self, delivery_id: str) -> bool:
@@ -264,7 +266,7 @@ async def test_a_custom_store() -> None:
     store = Never()
     router = Router(store=store)
     event = read(deliveries.ping())
-    assert await router.handle(event) is False
+    assert (await router.handle(event)).status == "duplicate"
     await router.release(event)
     assert store.asked == [event.id, f"-{event.id}"]
 

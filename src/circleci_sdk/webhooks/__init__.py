@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from .event_fields import branch_of, delivery_id, project_slug_of, status_of, tag_of
     from .event_types import Event
     from .following import Follow, follow
+    from .handling import HandleResult, HandlerFailure
     from .registration import new_secret, register, rotate_secret, unregister
-    from .router import HandlerFailure, Router
+    from .router import Router
     from .store import DeliveryStore, MemoryStore
     from .subscription import Subscription
     from .types import Body, FollowedEvent, Handler, Projects, RequestHeaders, Secret, Strings
@@ -43,8 +44,9 @@ else:
             ".event_fields": "branch_of delivery_id project_slug_of status_of tag_of",
             ".event_types": "Event",
             ".following": "Follow follow",
+            ".handling": "HandleResult HandlerFailure",
             ".registration": "new_secret register rotate_secret unregister",
-            ".router": "HandlerFailure Router",
+            ".router": "Router",
             ".store": "DeliveryStore MemoryStore",
             ".subscription": "Subscription",
             ".types": "Body FollowedEvent Handler RequestHeaders Projects Secret Strings",
@@ -63,6 +65,7 @@ __all__ = [
     "Event",
     "Follow",
     "FollowedEvent",
+    "HandleResult",
     "Handler",
     "HandlerFailure",
     "JobCompleted",

@@ -43,7 +43,9 @@ class WebhookApp:
     """An ASGI app that receives deliveries of webhooks and dispatches them to a router.
 
     It responds as soon as a delivery is verified, decoded and claimed. Handlers run afterwards, in a task group with
-    the lifetime of the app.
+    the lifetime of the app. A delivery is handled at most once, since the app has responded before the handlers run:
+    CircleCI does not send it again after a failure. The id is released then, so that a manual redelivery runs the
+    handlers that did not succeed. `Router.handle` handles at least once.
 
     Args:
         router: the router for the events.
@@ -225,7 +227,9 @@ class WebhookApp:
 
     async def _dispatch(self, event: Event) -> None:
         try:
-            await self._router.dispatch(event)
+            await self._router.handle_claimed(event)
+        except Exception:
+            logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
         finally:
             self._finished()
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
 from .event_fields import delivery_id
 from .filters import Filter
+from .handling import HandleResult, HandlerFailure, Progress, name_of, stable_name
 from .store import DeliveryStore, MemoryStore
 from .subscription import Subscription
 
@@ -40,24 +41,15 @@ BuildHandler = TypeVar("BuildHandler", bound="Handler[Build]")
 PingHandler = TypeVar("PingHandler", bound="Handler[Ping]")
 UnknownHandler = TypeVar("UnknownHandler", bound="Handler[UnknownEvent]")
 _REPORT_SECONDS: Final = 5.0
+_STORE_SECONDS: Final = 10.0
+"""Seconds until a call of the store has failed. It is not cancelled before, so that no id stays claimed by mistake."""
 
 
-@public("circleci_sdk.webhooks")
-@dataclass(frozen=True, slots=True)
-class HandlerFailure:
-    """The failure of a handler.
-
-    `error` is its exception; `cancelled` is true if it was cancelled by the shutdown of the receiver.
-    """
-
-    event: Event
+class _Route(NamedTuple):
+    filter: Filter
     handler: Handler[Any]
-    error: BaseException
-    cancelled: bool = False
-
-    def __str__(self) -> str:
-        how = "was cancelled" if self.cancelled else f"raised {type(self.error).__name__}"
-        return f"{_name(self.handler)} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
+    name: str
+    """Unique, and the same in each process with the same order of registration."""
 
 
 @public("circleci_sdk.webhooks")
@@ -66,11 +58,18 @@ class Router:
 
     Args:
         store: the store of delivery ids. Default: in memory.
+        max_attempts: number of failed attempts after which a delivery is not handled again.
         on_error: an async callable, awaited with a `HandlerFailure` for each failed handler. Default: failures are
             logged (logger `circleci_sdk`).
 
     A handler is an async function of one event. The handlers of an event run concurrently. An exception of a handler
     is reported and affects neither other handlers nor other deliveries.
+
+    `handle` handles a delivery at least once: after a failure its id is released, and the sender sends it again.
+    `WebhookApp` handles it at most once, since it has responded before the handlers run; only a manual redelivery
+    runs the failed handlers again. Handlers that succeeded are remembered with the delivery, by module and qualified
+    name, and do not run again while the store knows them. If the process ends abruptly, the id stays claimed until the
+    store removes it, and handlers that had succeeded in this attempt run again after that.
 
         router = Router()
 
@@ -83,11 +82,17 @@ class Router:
         self,
         *,
         store: DeliveryStore | None = None,
+        max_attempts: int = 3,
         on_error: Callable[[HandlerFailure], Awaitable[object]] | None = None,
     ) -> None:
+        if not is_count(max_attempts, least=1):
+            raise InvalidArgumentError(
+                f"Router: max_attempts: expected an integer of at least 1, got {max_attempts!r}."
+            )
+        self._max_attempts = max_attempts
         self._store = store if store is not None else MemoryStore()
         self._on_error = on_error
-        self._routes: list[tuple[Filter, Handler[Any]]] = []
+        self._routes: list[_Route] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
 
     def __repr__(self) -> str:
@@ -148,8 +153,10 @@ class Router:
 
         def register(handler: Handler[Any]) -> Handler[Any]:
             if not _is_async(handler):
-                raise InvalidArgumentError(f"Router.on: handler: expected an async function, got {_name(handler)}.")
-            self._routes.append((filter_, handler))
+                raise InvalidArgumentError(f"Router.on: handler: expected an async function, got {name_of(handler)}.")
+            name = stable_name(handler)
+            doubles = sum(route.name.partition("#")[0] == name for route in self._routes)
+            self._routes.append(_Route(filter_, handler, f"{name}#{doubles}" if doubles else name))
             return handler
 
         return register
@@ -162,32 +169,96 @@ class Router:
         """Remove the id of a delivery that was claimed and cannot be handled."""
         await self._store.release(delivery_id(event))
 
-    async def handle(self, event: Event) -> bool:
-        """Claim an event and call its handlers. False for a duplicate.
+    async def handle(self, event: Event) -> HandleResult:
+        """Claim an event and call its handlers: at least once, if the sender sends it again after a failure.
 
-        For functions with the lifetime of one request, such as AWS Lambda. `WebhookApp` does the same in the
-        background.
+        For functions with the lifetime of one request, such as AWS Lambda: respond with an error if it failed, so that
+        CircleCI sends the delivery again.
+
+            (await router.handle(event)).raise_for_failure()
+
+        After a failure, or a cancellation, the id is released, so that the next delivery of it runs the handlers that
+        did not succeed. After `max_attempts` failed attempts it stays claimed, and the delivery is a duplicate. Of
+        concurrent deliveries of one id, one is handled and the others are duplicates.
+
+        Raises:
+            Exception: an error of the store. The id is released if that is possible.
         """
-        if not await self.claim(event):
-            return False
-        await self.dispatch(event)
-        return True
+        from anyio import fail_after
 
-    async def dispatch(self, event: Event) -> None:
-        """Call the handlers of an event and wait for them, without a check for duplicates."""
-        for subscription in tuple(self._subscriptions):
-            subscription.put(event)
-        handlers = [handler for filter_, handler in self._routes if filter_.accepts(event)]
-        if not handlers:
+        with fail_after(_STORE_SECONDS, shield=True):
+            new = await self.claim(event)
+        return await self.handle_claimed(event) if new else HandleResult("duplicate")
+
+    async def handle_claimed(self, event: Event) -> HandleResult:
+        """Call the handlers of an event that `claim` returned True for, as `handle` does."""
+        from anyio import fail_after
+
+        try:
+            progress = Progress.read(await self._store.load(delivery_id(event)))
+        except BaseException:
+            await self._despite_cancellation(self.release, event)
+            raise
+        failures: list[HandlerFailure] = []
+        succeeded: set[str] = set()
+        try:
+            await self._dispatch(event, progress, failures, succeeded)
+        except BaseException:
+            await self._despite_cancellation(self._failed, event, progress.after(succeeded))
+            raise
+        if not failures:
+            return HandleResult("handled")
+        with fail_after(_STORE_SECONDS, shield=True):
+            await self._failed(event, progress.after(succeeded))
+        return HandleResult("failed", tuple(failures))
+
+    async def dispatch(self, event: Event) -> HandleResult:
+        """Call all handlers of an event and wait for them, without the store: no check for duplicates, no memory."""
+        failures: list[HandlerFailure] = []
+        await self._dispatch(event, Progress(), failures, set())
+        return HandleResult("failed" if failures else "handled", tuple(failures))
+
+    async def _dispatch(
+        self, event: Event, progress: Progress, failures: list[HandlerFailure], succeeded: set[str]
+    ) -> None:
+        if not progress.attempts:
+            for subscription in tuple(self._subscriptions):
+                subscription.put(event)
+        routes = [route for route in self._routes if route.filter.accepts(event)]
+        if not routes:
             logger.debug("webhooks: no handler for %s %s", type(event).__name__, delivery_id(event))
-        elif len(handlers) == 1:
-            await self._run(handlers[0], event)
-        else:
+        due = [route for route in routes if route.name not in progress.succeeded]
+        if len(due) == 1:
+            await self._run(due[0], event, failures, succeeded)
+        elif due:
             from anyio import create_task_group
 
             async with create_task_group() as tasks:
-                for handler in handlers:
-                    tasks.start_soon(self._run, handler, event)
+                for route in due:
+                    tasks.start_soon(self._run, route, event, failures, succeeded)
+
+    async def _failed(self, event: Event, progress: Progress) -> None:
+        """Save the progress before the release: the next attempt begins with it."""
+        try:
+            await self._store.save(delivery_id(event), progress.saved())
+        finally:
+            if progress.attempts < self._max_attempts:
+                await self.release(event)
+            else:
+                logger.warning(
+                    "webhooks: delivery %s has failed %d times and is not handled again.",
+                    delivery_id(event),
+                    progress.attempts,
+                )
+
+    async def _despite_cancellation(self, call: Callable[..., Awaitable[None]], *arguments: object) -> None:
+        from anyio import fail_after
+
+        try:
+            with fail_after(_REPORT_SECONDS, shield=True):
+                await call(*arguments)
+        except Exception:
+            logger.exception("webhooks: the store failed; a delivery stays claimed that was not handled.")
 
     def subscribe(self, size: int = 10_000) -> Subscription:
         """A queue of all further events, in addition to the handlers. It ends with its last reference."""
@@ -195,17 +266,21 @@ class Router:
         self._subscriptions.add(subscription)
         return subscription
 
-    async def _run(self, handler: Handler[Any], event: Event) -> None:
+    async def _run(self, route: _Route, event: Event, failures: list[HandlerFailure], succeeded: set[str]) -> None:
         from anyio import get_cancelled_exc_class, move_on_after
 
         try:
-            await handler(event)
+            await route.handler(event)
         except Exception as error:  # noqa: BLE001  # isolated: one handler must not affect others
-            await self._report(HandlerFailure(event, handler, error))
+            failure = HandlerFailure(event, route.handler, error)
+            failures.append(failure)
+            await self._report(failure)
         except get_cancelled_exc_class() as error:
             with move_on_after(_REPORT_SECONDS, shield=True):
-                await self._report(HandlerFailure(event, handler, error, cancelled=True))
+                await self._report(HandlerFailure(event, route.handler, error, cancelled=True))
             raise
+        else:
+            succeeded.add(route.name)
 
     async def _report(self, failure: HandlerFailure) -> None:
         if self._on_error is None:
@@ -220,7 +295,3 @@ class Router:
 def _is_async(handler: object) -> bool:
     call = getattr(type(handler), "__call__", None)  # noqa: B004  # the type matters, not whether it is callable
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)
-
-
-def _name(handler: object) -> str:
-    return getattr(handler, "__qualname__", None) or repr(handler)

@@ -1,0 +1,108 @@
+"""Results of handled deliveries, and what a store keeps between their attempts."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, cast
+
+from circleci_sdk._core.errors import CircleCIError
+from circleci_sdk._public import public
+
+from .event_fields import delivery_id
+
+if TYPE_CHECKING:
+    from .event_types import Event
+    from .types import Handler
+
+logger: Final = logging.getLogger("circleci_sdk")
+
+
+@public("circleci_sdk.webhooks")
+@dataclass(frozen=True, slots=True)
+class HandlerFailure:
+    """The failure of a handler.
+
+    `error` is its exception; `cancelled` is true if it was cancelled by the shutdown of the receiver.
+    """
+
+    event: Event
+    handler: Handler[Any]
+    error: BaseException
+    cancelled: bool = False
+
+    def __str__(self) -> str:
+        how = "was cancelled" if self.cancelled else f"raised {type(self.error).__name__}"
+        return f"{name_of(self.handler)} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
+
+
+@public("circleci_sdk.webhooks")
+@dataclass(frozen=True, slots=True)
+class HandleResult:
+    """The result of `Router.handle`.
+
+    `status` is `handled` if all handlers of the event succeeded, or it has none; `duplicate` if the delivery is being
+    handled, was handled, or has used all attempts; `failed` if a handler failed, which `errors` lists.
+    """
+
+    status: Literal["handled", "duplicate", "failed"]
+    errors: tuple[HandlerFailure, ...] = ()
+
+    def raise_for_failure(self) -> Self:
+        """Return this result if `status` is not `failed`.
+
+        Otherwise raise `CircleCIError`, whose message lists the failed handlers; its `__cause__` is an
+        `ExceptionGroup` of their exceptions.
+        """
+        if self.status == "failed":
+            lines = "".join(f"\n  {failure}" for failure in self.errors)
+            errors = [failure.error for failure in self.errors if isinstance(failure.error, Exception)]
+            cause = ExceptionGroup("handlers that failed", errors) if errors else None
+            raise CircleCIError(f"{len(self.errors)} handlers failed:{lines}") from cause
+        return self
+
+
+class Progress(NamedTuple):
+    """Failed attempts of a delivery, and the names of the handlers that succeeded in them."""
+
+    attempts: int = 0
+    succeeded: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, saved: str | bytes | None) -> Progress:
+        """From the string in a store. One that cannot be read is no progress."""
+        if saved is None:
+            return cls()
+        try:
+            data = json.loads(saved)
+            attempts, succeeded = data["attempts"], data["succeeded"]
+            if type(attempts) is int and isinstance(succeeded, list):
+                return cls(max(attempts, 0), frozenset(map(str, cast("list[object]", succeeded))))
+        except (ValueError, TypeError, KeyError):
+            pass
+        logger.warning("webhooks: the store has an unreadable progress of a delivery; all its handlers run again.")
+        return cls()
+
+    def after(self, succeeded: Collection[str]) -> Progress:
+        """After one more failed attempt, in which these handlers succeeded."""
+        return Progress(self.attempts + 1, self.succeeded.union(succeeded))
+
+    def saved(self) -> str:
+        """The string for a store."""
+        return json.dumps({"attempts": self.attempts, "succeeded": sorted(self.succeeded)})
+
+
+def name_of(handler: object) -> str:
+    """The name of a handler in messages."""
+    return getattr(handler, "__qualname__", None) or repr(handler)
+
+
+def stable_name(handler: object) -> str:
+    """The name of a handler by module and qualified name, which is the same in each process."""
+    while isinstance(handler, partial):
+        handler = cast("partial[Any]", handler).func
+    named = handler if hasattr(handler, "__qualname__") else type(handler)
+    return f"{getattr(named, '__module__', None)}.{getattr(named, '__qualname__', None)}"
