@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import weakref
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -281,6 +282,7 @@ async def test_a_subscription_gets_all_events_and_ends_with_its_reader() -> None
     assert isinstance(second, WorkflowCompleted)
     assert third is None
     assert (type(small.take()), small.take(), small.lost) == (Ping, None, 1)
+    held = [weakref.ref(subscribe), weakref.ref(small)]
     del subscribe, small
     gc.collect()
-    assert len(router._subscriptions) == 0
+    assert [one() for one in held] == [None, None]
