@@ -4,6 +4,7 @@
     CIRCLECI_TOKEN=... python examples/fetch_artifacts.py gh/acme/web dist --number 4711 --match '*.xml'
 
 Files go to <folder>/<job number>/<parallel run>/<path>. Run it again after a failure: it downloads the missing files.
+What cannot be read or downloaded does not stop the rest; it is printed at the end, and the program exits with 1.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from pathlib import Path
 import anyio
 
 from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError
-from circleci_sdk.helpers import DownloadedArtifact
+from circleci_sdk.helpers import DownloadedArtifact, Skipped
 
 
 def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -35,9 +36,13 @@ def log(file: DownloadedArtifact) -> None:
     print(f"{file.path}  {'exists already' if file.skipped else f'{file.size:,} bytes'}")
 
 
-async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
-    """Download the files; returns their number. A folder per job number keeps the files of an older run apart."""
+async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> tuple[int, list[Skipped]]:
+    """Download the files; returns their number, and what was passed over.
+
+    A folder per job number keeps the files of an older run apart.
+    """
     numbers = [asked.number]
+    skipped: list[Skipped] = []
     if asked.number is None:
         latest = await circleci.artifacts.latest(
             asked.project, branch=asked.branch, workflow=asked.workflow, job=asked.job
@@ -45,14 +50,16 @@ async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
         if latest is None:
             raise SystemExit("There is no run that matches and succeeded.")
         numbers = [job.number for job in latest.jobs]
+        skipped += latest.skipped
     count = 0
     for number in numbers:
         folder = asked.folder / str(number)
-        files = await circleci.artifacts.download(
+        report = await circleci.artifacts.download(
             asked.project, number, folder, match=asked.match or UNSET, overwrite="skip", on_file=log
         )
-        count += len(files)
-    return count
+        count += len(report.files)
+        skipped += report.skipped
+    return count, skipped
 
 
 async def main(words: Sequence[str] | None = None) -> None:
@@ -60,9 +67,12 @@ async def main(words: Sequence[str] | None = None) -> None:
     asked = read_arguments(words)
     try:
         async with AsyncCircleCI() as circleci:
-            print(f"{await fetch(circleci, asked)} files")
-    except (CircleCIError, FileExistsError) as error:
+            count, skipped = await fetch(circleci, asked)
+    except (CircleCIError, OSError) as error:
         sys.exit(str(error))
+    print(f"{count} files")
+    if skipped:
+        sys.exit("\n".join(f"not downloaded: {one}" for one in skipped))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -15,16 +16,17 @@ from hypothesis import strategies as st
 from circleci_sdk import (
     UNSET,
     AsyncCircleCI,
+    AuthenticationError,
     CircleCIError,
+    ClientClosedError,
     ConnectionFailedError,
-    FieldUnavailableError,
     InvalidArgumentError,
-    NotFoundError,
     RequestTimeoutError,
 )
-from circleci_sdk.helpers import DownloadedArtifact
+from circleci_sdk.helpers import DownloadedArtifact, DownloadReport, Skipped
 from circleci_sdk.helpers._downloads.files import safe_parts
-from circleci_sdk.helpers.artifacts.selection import matches_pattern, pick_workflows, plan
+from circleci_sdk.helpers.artifacts.manifest import NAME, parse
+from circleci_sdk.helpers.artifacts.selection import Listed, matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
@@ -50,11 +52,22 @@ def stores(server: ScriptedServer, *files: tuple[int, str, bytes | Response | Se
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """All files but the record."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != NAME
+    }
 
 
 def everything(folder: Path) -> list[Path]:
     return list(folder.rglob("*"))
+
+
+def names(report: DownloadReport | None) -> list[str]:
+    """What was passed over."""
+    assert report is not None
+    return [one.id for one in report.skipped]
 
 
 def fetched(server: ScriptedServer) -> list[Request]:
@@ -112,19 +125,6 @@ async def test_only_what_matches(
     assert len(fetched(server)) == len(names)
 
 
-@pytest.mark.parametrize("name", ["../evil", "/etc/passwd", "C:/x", "c:\\x", "a/../../b", "..\\x", "NUL", "a/com1.txt"])
-async def test_a_dangerous_name_stops_everything(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, name: str
-) -> None:
-    stores(server, (0, "good", b"1"), (0, name, b"2"))
-    with pytest.raises(InvalidArgumentError, match="unsafe"):
-        await client.artifacts.download(SLUG, 7, tmp_path / "dest")
-    assert not fetched(server)
-    assert not (tmp_path / "dest").exists()
-    await client.artifacts.download(SLUG, 7, tmp_path / "dest", match="good")
-    assert tree(tmp_path) == {"dest/0/good": b"1"}
-
-
 async def test_what_is_there_is_refused_kept_or_replaced(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
 ) -> None:
@@ -134,20 +134,150 @@ async def test_what_is_there_is_refused_kept_or_replaced(
     with pytest.raises(FileExistsError):
         await client.artifacts.download(SLUG, 7, tmp_path)
     assert not fetched(server)
-    files = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
+    report = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
     assert tree(tmp_path) == {"0/a": b"old!", "0/b": b"new"}
-    assert [(file.skipped, file.size) for file in files] == [(True, 4), (False, 3)]
-    assert len(fetched(server)) == 1
-    await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)
+    assert [(file.path.name, file.skipped) for file in report] == [("b", False)]
+    assert names(report) == ["a"]  # nobody knows what it is
+    with pytest.raises(CircleCIError, match=r"0/a exists and is not known to be this artifact; pass overwrite=True"):
+        report.raise_for_failure()
+    report = await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)
     assert tree(tmp_path) == {"0/a": b"new", "0/b": b"new"}
+    assert report.raise_for_failure() is report
+    count = len(fetched(server))
+    report = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
+    assert [(file.skipped, file.size) for file in report.raise_for_failure()] == [(True, 3), (True, 3)]
+    assert len(fetched(server)) == count
+    (tmp_path / "0" / "a").write_bytes(b"longer")
+    assert names(await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")) == ["a"]
 
 
-async def test_a_missing_file_leaves_nothing(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
-    stores(server, (0, "gone/away.txt", reply(404, text="<html>not here</html>")))
-    with pytest.raises(NotFoundError) as caught:
-        await client.artifacts.download(SLUG, 7, tmp_path)
-    assert caught.value.operation == "artifacts.download"
-    assert everything(tmp_path) == []
+async def test_jobs_in_one_folder_never_mix(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    """The same path and size, but another content."""
+    for number in (7, 8):
+        item = {"path": "a", "node_index": 0, "url": f"{server.url}/files/{number}"}
+        server.on("GET", f"/api/v2/project/{SLUG}/{number}/artifacts", page(item))
+        server.on("GET", f"/files/{number}", reply(body=b"%d" % number))
+    assert (await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")).ok
+    other = await client.artifacts.download(SLUG, 8, tmp_path, overwrite="skip")
+    assert tree(tmp_path) == {"0/a": b"7"}
+    assert (len(other), names(other)) == (0, ["a"])
+    with pytest.raises(CircleCIError, match="exists and is another one; pass overwrite=True"):
+        other.raise_for_failure()
+    assert (await client.artifacts.download(SLUG, 8, tmp_path, overwrite=True)).ok
+    assert tree(tmp_path) == {"0/a": b"8"}
+    assert names(await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")) == ["a"]
+
+
+LONG = "x" * 300
+FAILURES: dict[str, Any] = {
+    "expired": (404, "a.txt"),
+    "forbidden": (403, "a.txt"),
+    "refused once": (401, "a.txt"),
+    "broken for ever": (502, "a.txt"),
+    "cut for ever": (reply(body=BIG).cut(keep=0), "a.txt"),
+    "encoding": (reply(body=b"noise", headers={"Content-Encoding": "br"}), "a.txt"),
+    "long name": (200, LONG),
+    "long folder": (200, f"{LONG}/a.txt"),
+    "leads out": (200, "../../evil"),
+    "absolute": (200, "/etc/passwd"),
+    "drive": (200, "C:/x"),
+    "backslash": (200, "..\\x"),
+    "same path": (200, "fine 1"),
+    "inside of a file": (200, "fine 1/a"),
+    "path": (200, None),
+    "url": (200, "a.txt"),
+    "node_index": (200, "a.txt"),
+    "url of another kind": (200, "a.txt"),
+    "folder in its place": (200, "folder"),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("overwrite", [True, "skip"])
+@pytest.mark.parametrize("kind", FAILURES)
+async def test_one_artifact_that_fails_is_one_item_of_the_report(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, kind: str, place: int, overwrite: Any
+) -> None:
+    if kind in ("same path", "inside of a file") and place == 0:
+        return  # the first one has the path
+    response, path = FAILURES[kind]
+    dest = tmp_path / "dest"
+    (dest / "0" / "folder").mkdir(parents=True)
+    good = [{"path": f"fine {n}", "node_index": 0, "url": f"{server.url}/fine/{n}"} for n in (1, 2)]
+    bad: dict[str, Any] = {"path": path, "node_index": 0, "url": f"{server.url}/bad"}
+    if kind in ("url", "node_index"):
+        bad[kind] = None
+    if kind == "url of another kind":
+        bad["url"] = "ftp://example.com/a"
+    for n in (1, 2):
+        server.on("GET", f"/fine/{n}", reply(body=b"fine"))
+    server.on("GET", "/bad", reply(response, text="<html>") if isinstance(response, int) else response)
+    server.on("GET", LIST, page(*good[:place], bad, *good[place:]))
+    told: list[str] = []
+    report = await client.artifacts.download(
+        SLUG, 7, dest, overwrite=overwrite, concurrency=1, on_file=lambda file: told.append(file.path.name)
+    )
+    assert [file.path.name for file in report.files] == told == ["fine 1", "fine 2"]
+    assert [(one.operation, one.id) for one in report.skipped] == [
+        ("artifacts.download", path if path is not None else f"items.{place}")
+    ]
+    assert tree(tmp_path) == {"dest/0/fine 1": b"fine", "dest/0/fine 2": b"fine"}
+    assert not report.ok
+    with pytest.raises(CircleCIError, match="2 artifacts were downloaded, 1 were not") as caught:
+        report.raise_for_failure()
+    assert isinstance(caught.value.__cause__, ExceptionGroup)
+    assert caught.value.__cause__.exceptions == (report.skipped[0].error,)
+
+
+@pytest.mark.parametrize("name", ["aux.js", "NUL", "a/com1.txt"])
+async def test_names_of_devices_are_fine_elsewhere(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, name: str
+) -> None:
+    stores(server, (0, name, b"1"))
+    assert (await client.artifacts.download(SLUG, 7, tmp_path)).ok
+    assert tree(tmp_path) == {f"0/{name}": b"1"}
+
+
+async def test_the_third_refusal_in_a_row_ends_it(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    stores(server, (0, "done", b"1"), *((0, str(n), reply(401)) for n in range(3)), (0, "rest", b"2"))
+    with pytest.raises(AuthenticationError):
+        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=1)
+    assert tree(tmp_path) == {"0/done": b"1"}
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
+async def test_a_full_disk_ends_it(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def full(path: Path) -> Any:
+        raise OSError(error, "full")
+
+    monkeypatch.setattr("circleci_sdk.helpers._downloads.files._create", full)
+    stores(server, (0, "a", b"1"), (0, "b", b"2"))
+    with pytest.raises(OSError, match="full"):
+        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=1)
+    assert len(fetched(server)) == 1
+
+
+async def test_a_destination_that_is_no_folder(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    stores(server, (0, "a", b"1"))
+    (tmp_path / "file").write_bytes(b"")
+    for dest in (tmp_path / "file", tmp_path / "file" / "deep"):
+        with pytest.raises(NotADirectoryError, match=r"artifacts\.download: dest: .*file is no folder"):
+            await client.artifacts.download(SLUG, 7, dest)
+    assert not fetched(server)
+
+
+async def test_a_client_that_is_closed_ends_it(server: ScriptedServer, tmp_path: Path) -> None:
+    stores(server, (0, "a", b"1"), (0, "b", b"2"))
+    async with client_on(server) as client:
+        artifacts = client.artifacts
+        listed = (await client.v2.jobs.list_artifacts(SLUG, 7)).items
+    assert len(listed) == 2
+    with pytest.raises(ClientClosedError):
+        await artifacts.download(SLUG, 7, tmp_path)
 
 
 async def test_a_broken_connection_is_resumed(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
@@ -169,17 +299,6 @@ async def test_every_call_may_fail_once(
     server.script([fault])
     await client.artifacts.download(SLUG, 7, tmp_path)
     assert tree(tmp_path) == {"0/a": b"a"}
-
-
-async def test_one_failure_ends_the_rest_and_leaves_no_half_files(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
-) -> None:
-    slow = reply(body=BIG).dripping(100, pause=0.05)
-    stores(server, (0, "done", b"1"), (0, "slow", slow), (0, "bad", reply(403).after(0.2)))
-    with pytest.raises(CircleCIError) as caught:
-        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=3)
-    assert not isinstance(caught.value, ExceptionGroup)
-    assert tree(tmp_path) == {"0/done": b"1"}
 
 
 async def test_concurrency_is_bounded(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
@@ -239,8 +358,8 @@ async def test_compressed_on_the_way_or_by_nature(
 
 async def test_an_endless_failure_is_told(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
     stores(server, (0, "a", reply(body=BIG).cut(keep=0)))
-    with pytest.raises(ConnectionFailedError):
-        await client.artifacts.download(SLUG, 7, tmp_path)
+    report = await client.artifacts.download(SLUG, 7, tmp_path)
+    assert isinstance(report.skipped[0].error, ConnectionFailedError)
     assert tree(tmp_path) == {}
 
 
@@ -383,7 +502,7 @@ async def test_download_latest(server: ScriptedServer, client: AsyncCircleCI, tm
     again = await client.artifacts.download_latest(SLUG, tmp_path, job="test", match="*.txt", overwrite="skip")
     assert again is not None
     assert [file.skipped for file in again] == [True]
-    assert await client.artifacts.download_latest(SLUG, tmp_path / "b", match="*.xml") == []
+    assert await client.artifacts.download_latest(SLUG, tmp_path / "b", match="*.xml") == DownloadReport(())
     assert await client.artifacts.download_latest(SLUG, tmp_path / "c", workflow="none") is None
     assert not (tmp_path / "b").exists()
 
@@ -396,9 +515,10 @@ async def test_jobs_of_one_name_never_share_a_file(
     for number in (220, 221):
         artifact = {"path": "test.txt", "node_index": 0, "url": f"{server.url}/files/{number}"}
         server.on("GET", f"/api/v2/project/{SLUG}/{number}/artifacts", page(artifact))
-    with pytest.raises(InvalidArgumentError, match=r"artifacts\.download_latest: .* the same path on disk"):
-        await client.artifacts.download_latest(SLUG, tmp_path)
-    assert not [request for request in server.requests if request.path.startswith("/files")]
+        server.on("GET", f"/files/{number}", reply(body=b"%d" % number))
+    report = await client.artifacts.download_latest(SLUG, tmp_path)
+    assert names(report) == ["test.txt"]
+    assert tree(tmp_path) == {"test/0/test.txt": b"220"}
 
 
 @pytest.mark.parametrize("method", ["download", "latest", "download_latest"])
@@ -469,19 +589,6 @@ def test_good_names(name: str, parts: tuple[str, ...]) -> None:
     [
         *("", "/", ".", "./", "a/", "/a", "//server/share/a", "..", "../a", "a/..", "a/../b", "a/b/../../../c"),
         *("\\a", "a\\b", "..\\a", "\\\\server\\share", "C:a", "c:/a", "C:\\a", "z:", "./C:a", "a/z:", "a/C:b"),
-        *(
-            "nul",
-            "NUL",
-            "con.txt",
-            "a/PRN/b",
-            "aux.tar.gz",
-            "com1",
-            "LPT9.log",
-            "COM¹",
-            "conin$",
-            "nul .txt",
-            "CONOUT$",
-        ),
         *("a\0b", "a\nb", "\x7f", "a\x9fb", "\ud800"),
     ],
 )
@@ -491,7 +598,14 @@ def test_bad_names(name: str, windows: bool) -> None:
         safe_parts(name, windows=windows)
 
 
-@pytest.mark.parametrize("name", ["a.", "a ", "a./b", "ab:c", "what?", "a*", "<a", "a|b", 'a"b'])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.", "a ", "a./b", "ab:c", "what?", "a*", "<a", "a|b", 'a"b'),
+        *("nul", "NUL", "con.txt", "a/PRN/b", "aux.tar.gz", "aux.js", "com1", "LPT9.log", "COM¹"),
+        *("conin$", "nul .txt", "CONOUT$"),
+    ],
+)
 def test_names_that_only_windows_refuses(name: str) -> None:
     assert safe_parts(name, windows=False)
     with pytest.raises(InvalidArgumentError):
@@ -539,15 +653,33 @@ def artifact(path: str, url: str = "https://x/1", node: int = 0) -> Artifact:
     return Artifact(path=path, node_index=node, url=url)
 
 
-def planned(*artifacts: Artifact) -> list[tuple[Artifact, Path]]:
-    return plan("artifacts.download", [(one, Path("/dest")) for one in artifacts])
+def planned(*artifacts: Artifact) -> list[str]:
+    listed = [Listed(one, lambda: "", "job") for one in artifacts]
+    found = plan("artifacts.download", Path("/dest"), listed)
+    return [str(one.error) if isinstance(one, Skipped) else one.path.as_posix() for one in found]
 
 
 def test_two_artifacts_never_share_a_file() -> None:
-    with pytest.raises(InvalidArgumentError, match="same path on disk"):
-        planned(artifact("a/b"), artifact("a//b", "https://x/2"))
-    assert len(planned(artifact("a"), artifact("a"))) == 1  # listed twice
-    assert len(planned(artifact("a"), artifact("a", node=1))) == 2
+    first, second = planned(artifact("a/b"), artifact("a//b", "https://x/2"))
+    assert (first, "same path on disk" in second) == ("/dest/0/a/b", True)
+    assert planned(artifact("a"), artifact("a")) == ["/dest/0/a"]  # listed twice
+    assert planned(artifact("a"), artifact("a", node=1)) == ["/dest/0/a", "/dest/1/a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("", {}),
+        ('{"path": "a", "artifact": "x", "size": 1}\n', {"a": ("x", 1)}),
+        ('{"path": "a", "artifact": "x", "size": 1}\n\n{"path": "a", "artifact": "y", "size": 2}', {"a": ("y", 2)}),
+        ('{"path": "a", "artifact": "x", "size": 1}\n{"path": "a"}\n', {}),
+        ('{"path": "a", "artifact": "x", "size": 1}\n{"path": "b", "arti', {"a": ("x", 1)}),
+        ("[" * 99999, {}),
+        ("7\nnull\n[]\n", {}),
+    ],
+)
+def test_the_record_of_a_folder(text: str, known: dict[str, tuple[str, int]]) -> None:
+    assert parse(text) == known
 
 
 def test_the_newest_workflow_comes_first() -> None:
@@ -557,22 +689,6 @@ def test_the_newest_workflow_comes_first() -> None:
     ]
     assert [one.id[-1] for one in pick_workflows(listed, UNSET)] == ["2", "3", "1"]
     assert [one.id[-1] for one in pick_workflows(listed, "a")] == ["2", "1"]
-
-
-@pytest.mark.parametrize("field", ["path", "url", "node_index"])
-async def test_an_artifact_without_an_address_is_refused_before_any_download(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, field: str
-) -> None:
-    good = {"path": "a.txt", "node_index": 0, "url": f"{server.url}/a.txt"}
-    server.on(
-        "GET", LIST, reply(json={"items": [good, {**good, "path": "b.txt", field: None}], "next_page_token": None})
-    )
-    server.on("GET", "/a.txt", reply(body=b"fine"))
-    with pytest.raises(FieldUnavailableError, match=rf"items\.1\.{field}: expected"):
-        await client.artifacts.download(SLUG, 7, tmp_path)
-    assert everything(tmp_path) == []
-    files = await client.artifacts.download(SLUG, 7, tmp_path, match=lambda one: hasattr(one, field))
-    assert [file.path.name for file in files] == ["a.txt"]
 
 
 async def test_an_unavailable_status_is_no_success(server: ScriptedServer, client: AsyncCircleCI) -> None:
@@ -595,7 +711,7 @@ async def test_a_workflow_that_may_be_the_setup_is_not_the_latest(
     odd = {**workflow(2, "setup", "success"), "tag": 7}
     server.on("GET", f"/api/v2/pipeline/{pipeline(1)['id']}/workflow", page(odd))
     server.on("GET", f"/api/v2/workflow/{odd['id']}/job", page(job(None, "test")))
-    with pytest.raises(FieldUnavailableError, match=r"items\.0\.tag"):
+    with pytest.raises(CircleCIError, match=r"artifacts\.latest: no run matches, but some could .*\n.*items\.0\.tag"):
         await client.artifacts.latest(SLUG, **of_job)
     found = await client.artifacts.latest(SLUG, workflow="setup", **of_job)
     assert found is not None
@@ -611,8 +727,96 @@ async def test_only_fields_that_are_used_end_the_latest(
     approval = {**job(None, "go?"), "job_number": "seven"}
     server.on("GET", f"/api/v2/workflow/{ID.format(2)}/job", page({**job(7, "test"), "name": None}, approval))
     server.on("GET", LIST, page())
-    assert await client.artifacts.download_latest(SLUG, tmp_path) == []
+    assert await client.artifacts.download_latest(SLUG, tmp_path) == DownloadReport(())
     server.on("GET", LIST, page({"path": "a.txt", "node_index": 0, "url": f"{server.url}/a.txt"}))
-    with pytest.raises(FieldUnavailableError, match=r"items\.0\.name"):
-        await client.artifacts.download_latest(SLUG, tmp_path)
-    assert await client.artifacts.download_latest(SLUG, tmp_path, match="b.txt") == []
+    report = await client.artifacts.download_latest(SLUG, tmp_path)
+    assert names(report) == ["a.txt"]
+    assert report is not None
+    assert "items.0.name" in str(report.skipped[0])
+    assert await client.artifacts.download_latest(SLUG, tmp_path, match="b.txt") == DownloadReport(())
+
+
+# What cannot be read is passed over.
+
+WORKFLOWS = [f"/api/v2/pipeline/{ID.format(number)}/workflow" for number in (3, 2, 1)]
+JOBS = [f"/api/v2/workflow/{ID.format(number)}/job" for number in (30, 20, 10)]
+ARTIFACTS = [f"/api/v2/project/{SLUG}/{number}/artifacts" for number in (7, 8, 9)]
+UNREADABLE = {
+    "404": reply(404),
+    "403": reply(403),
+    "401": reply(401),
+    "500": reply(500),
+    "dropped": drop(),
+    "html": reply(text="<html>", content_type="text/html"),
+    "shape": reply(json={"items": 7, "next_page_token": None}),
+    "token": reply(json={"items": [], "next_page_token": 7}),
+}
+
+
+@pytest.fixture
+def alike(server: ScriptedServer) -> None:
+    """Three pipelines that match; each has one workflow with the jobs 7, 8 and 9, and an approval."""
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(3), pipeline(2), pipeline(1)))
+    for number, path in zip((30, 20, 10), WORKFLOWS, strict=True):
+        server.on("GET", path, page(workflow(number, "build", "success")))
+    approval = {**job(10, "go?"), "type": "approval"}
+    for path in JOBS:
+        server.on("GET", path, page(job(7, "a"), job(8, "b"), approval, job(9, "c")))
+    for path in ARTIFACTS:
+        server.on("GET", path, page({"path": "x", "node_index": 0, "url": f"{server.url}/files/x"}))
+    server.on("GET", "/files/x", reply(body=b"x"))
+
+
+@pytest.mark.usefixtures("alike")
+@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_one_job_without_artifacts_is_passed_over(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, kind: str, place: int
+) -> None:
+    server.on("GET", ARTIFACTS[place], UNREADABLE[kind])
+    latest = await client.artifacts.latest(SLUG)
+    assert latest is not None
+    assert [one.number for one in latest.jobs] == [number for number in (7, 8, 9) if number != place + 7]
+    assert [(one.operation, one.id) for one in latest.skipped] == [("v2.jobs.list_artifacts", str(place + 7))]
+    assert not [request for request in server.requests if request.path.endswith("/10/artifacts")]
+    report = await client.artifacts.download_latest(SLUG, tmp_path)
+    assert report is not None
+    assert (len(report), names(report)) == (2, [str(place + 7)])
+
+
+@pytest.mark.usefixtures("alike")
+@pytest.mark.parametrize(
+    ("paths", "operation"), [(WORKFLOWS, "pipelines.list_workflows"), (JOBS, "workflows.list_jobs")]
+)
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_pipelines_that_cannot_be_read_are_passed_over(
+    server: ScriptedServer, client: AsyncCircleCI, kind: str, paths: list[str], operation: str
+) -> None:
+    for count, path in enumerate(paths[:2], start=1):
+        server.on("GET", path, UNREADABLE[kind])
+        latest = await client.artifacts.latest(SLUG)
+        assert latest is not None
+        assert latest.pipeline.number == 3 - count
+        assert [one.operation for one in latest.skipped] == [f"v2.{operation}"] * count
+    server.on("GET", paths[2], UNREADABLE[kind])
+    if kind == "401" and paths is WORKFLOWS:  # otherwise the lists between them were read
+        with pytest.raises(AuthenticationError):
+            await client.artifacts.latest(SLUG)
+        return
+    with pytest.raises(
+        CircleCIError, match=r"artifacts\.latest: no run matches, but some could not be read:"
+    ) as caught:
+        await client.artifacts.latest(SLUG)
+    assert isinstance(caught.value.__cause__, ExceptionGroup)
+    assert len(caught.value.__cause__.exceptions) == 3
+
+
+@pytest.mark.usefixtures("alike")
+async def test_a_job_that_may_be_an_approval_has_no_artifacts(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    for path in JOBS:
+        server.on("GET", path, page(job(7, "a"), {**job(8, "go?"), "type": None}))
+    server.on("GET", ARTIFACTS[1], reply(404, json={"message": "Not found"}))
+    latest = await client.artifacts.latest(SLUG)
+    assert latest is not None
+    assert [one.number for one in latest.jobs] == [7]
+    assert latest.skipped == ()

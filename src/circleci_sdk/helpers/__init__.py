@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._shared.skipped import Skipped
-    from .artifacts.artifacts import Artifacts, DownloadedArtifact, JobArtifacts, LatestArtifacts, OnFile, Overwrite
+    from .artifacts.artifacts import Artifacts
+    from .artifacts.report import DownloadedArtifact, DownloadReport, JobArtifacts, LatestArtifacts
     from .artifacts.selection import Match
+    from .artifacts.work import OnFile, Overwrite
     from .history.history import History, Include, Records
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
     from .logs.logs import Logs, Output, Step, StepLog
@@ -47,8 +49,10 @@ else:
         __name__,
         {
             "._shared.skipped": "Skipped",
-            ".artifacts.artifacts": "Artifacts DownloadedArtifact JobArtifacts LatestArtifacts OnFile Overwrite",
+            ".artifacts.artifacts": "Artifacts",
+            ".artifacts.report": "DownloadReport DownloadedArtifact JobArtifacts LatestArtifacts",
             ".artifacts.selection": "Match",
+            ".artifacts.work": "OnFile Overwrite",
             ".history.history": "History Include Records",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
             ".logs.logs": "Logs Output Step StepLog",
@@ -74,6 +78,7 @@ __all__ = [
     "Artifacts",
     "CancelOutcome",
     "Cancellation",
+    "DownloadReport",
     "DownloadedArtifact",
     "Explanation",
     "FailedTest",

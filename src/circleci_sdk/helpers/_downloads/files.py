@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 from uuid import uuid4
@@ -24,8 +26,8 @@ _DRIVE: Final = re.compile(r"[a-z]:", re.IGNORECASE)
 def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]:
     """The parts of a relative path from outside.
 
-    Rejects, with `InvalidArgumentError`, on any system: absolute paths, drives, `..`, backslashes, control characters,
-    and names of Windows devices such as `NUL` or `com1.txt`; on Windows also names that are invalid there.
+    Rejects, with `InvalidArgumentError`, on any system: absolute paths, drives, `..`, backslashes and control
+    characters; on Windows also names that are invalid there, and those of devices such as `NUL` or `aux.js`.
     """
 
     def refuse(why: str) -> InvalidArgumentError:
@@ -43,7 +45,7 @@ def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]
             raise refuse("it leads out of its folder")
         if any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F or 0xD800 <= ord(char) <= 0xDFFF for char in part):
             raise refuse("it contains a control character")
-        if _DEVICES.fullmatch(part):
+        if windows and _DEVICES.fullmatch(part):
             raise refuse(f"{part!r} is a device on Windows")
         if windows and (part[-1] in ". " or any(char in '<>:"|?*' for char in part)):
             raise refuse(f"{part!r} is no valid file name on Windows")
@@ -53,11 +55,12 @@ def safe_parts(name: str, *, windows: bool = os.name == "nt") -> tuple[str, ...]
 async def save(download: Download, target: Path, *, replace: bool = True) -> int:
     """Write a temporary file beside the target and rename it when it is complete; returns its size in bytes.
 
-    After an error or cancellation the temporary file is deleted. It is created only after a successful response.
-    Without `replace`, raises `FileExistsError` if the target exists at the end.
+    After an error or cancellation the temporary file is deleted. It is created only after a successful response, and
+    after it is known that the system can hold the name. Without `replace`, raises `FileExistsError` if the target
+    exists, at the beginning or at the end.
     """
     async with download:
-        await run_sync(_make_folder, target.parent)
+        await run_sync(_prepare, target, replace)
         part = target.parent / f".{uuid4().hex}.part"
         file = await run_sync(_create, part)
         try:
@@ -76,8 +79,14 @@ async def save(download: Download, target: Path, *, replace: bool = True) -> int
     return size
 
 
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _prepare(target: Path, replace: bool) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        target.lstat()  # raises for a name that is too long
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "A folder is in the place of the file", str(target))
+        if not replace:
+            raise FileExistsError(f"{target} exists")
 
 
 def _create(path: Path) -> BinaryIO:

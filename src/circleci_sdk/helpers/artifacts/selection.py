@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.files import safe_parts
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.skipped import Skipped
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import Artifact, Workflow
@@ -21,26 +22,53 @@ Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
 """Which artifacts: a pattern, several patterns, or a function."""
 
 
-def plan(method: str, items: Iterable[tuple[Artifact, Path]]) -> list[tuple[Artifact, Path]]:
-    """The path of each artifact; `items` are artifacts, each with the folder that it goes to.
+class Listed(NamedTuple):
+    """An artifact with the folder it goes to, inside of the destination, and the identity of its job."""
 
-    Raises `InvalidArgumentError` for unsafe names and for two artifacts with one path, `FieldUnavailableError` for an
-    artifact without a path, index or URL.
-    """
-    taken: dict[str, Artifact] = {}
-    planned: list[tuple[Artifact, Path]] = []
-    for artifact, folder in items:
-        url = artifact.url  # read before any download, also where it is not compared
-        path = folder.joinpath(str(artifact.node_index), *safe_parts(artifact.path))
-        other = taken.setdefault(os.path.normcase(path), artifact)
-        if other is artifact:
-            planned.append((artifact, path))
-        elif other.url != url:
-            raise InvalidArgumentError(
-                f"{method}: {other.path!r} and {artifact.path!r} have the same path on disk, {path}. "
-                "Leave one of them out with match=."
-            )
+    artifact: Artifact
+    folder: Callable[[], str]
+    job: str
+
+
+class Planned(NamedTuple):
+    """An artifact with its address, its path on disk, and its identity in the record of the folder."""
+
+    artifact: Artifact
+    url: str
+    path: Path
+    identity: str
+
+
+def plan(method: str, dest: Path, items: Iterable[Listed]) -> list[Planned | Skipped]:
+    """The path of each artifact, or why it has none: an unsafe name, the path of an earlier one, unavailable fields."""
+    taken: dict[str, str] = {}
+    planned: list[Planned | Skipped] = []
+    for number, (artifact, folder, job) in enumerate(items):
+        try:
+            url = artifact.url
+            inside = folder()
+            parts = (*(safe_parts(inside) if inside else ()), str(artifact.node_index), *safe_parts(artifact.path))
+            path = dest.joinpath(*parts)
+            other = taken.get(os.path.normcase(path))
+            if other == url:
+                continue  # listed twice
+            if other is not None:
+                raise InvalidArgumentError(f"another artifact has the same path on disk, {path}")
+        except CircleCIError as error:
+            name = if_available(lambda one: one.path, artifact) or f"items.{number}"
+            planned.append(Skipped(method, name, error))
+            continue
+        taken[os.path.normcase(path)] = url
+        planned.append(Planned(artifact, url, path, f"{job} {artifact.node_index} {artifact.path}"))
     return planned
+
+
+def selected(match: Match | Unset, artifact: Artifact) -> bool:
+    """Whether an artifact is selected, or may be: one without a path is reported."""
+    try:
+        return matches(match, artifact)
+    except FieldUnavailableError:
+        return True
 
 
 def matches(match: Match | Unset, artifact: Artifact) -> bool:

@@ -1,0 +1,114 @@
+"""The search for the newest run that matches, past pipelines and jobs that cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from circleci_sdk._core.errors import CircleCIError, NotFoundError
+from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk.helpers._shared.available import if_available, or_unknown
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.skipped import SkipLog
+
+from .report import JobArtifacts, LatestArtifacts, raise_skipped
+from .selection import pick_workflows
+
+if TYPE_CHECKING:
+    from circleci_sdk.v2._client import V2
+    from circleci_sdk.v2.models import Pipeline, Workflow, WorkflowJob
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which run is looked for."""
+
+    branch: str | Unset
+    workflow: str | Unset
+    job: str | Unset
+    status: str | Unset
+    max_pipelines: int
+
+
+async def find_latest(method: str, v2: V2, project_slug: str, wanted: Wanted) -> LatestArtifacts | None:
+    """The newest run that matches. Raises `CircleCIError` if there is none, but something was passed over."""
+    log = SkipLog()
+    seen = 0
+    async for pipeline in v2.pipelines.list_for_project(project_slug, branch=wanted.branch):
+        for workflow in await _workflows_of(v2, pipeline, wanted, log):
+            jobs = await _jobs_of(v2, workflow, wanted, log)
+            if jobs is not None:
+                found = await _list_artifacts(v2, project_slug, jobs, log)
+                return LatestArtifacts(pipeline, workflow, tuple(found), log.skipped)
+        seen += 1
+        if seen >= wanted.max_pipelines:
+            break
+    if log.skipped:
+        raise_skipped(f"{method}: no run matches, but some could not be read", log.skipped)
+    return None
+
+
+async def _workflows_of(v2: V2, pipeline: Pipeline, wanted: Wanted, log: SkipLog) -> list[Workflow]:
+    try:
+        workflows = await v2.pipelines.list_workflows(pipeline.id).collect()
+    except CircleCIError as error:
+        log.add("v2.pipelines.list_workflows", or_unknown(lambda: pipeline.id), error)
+        return []
+    log.succeeded()
+    return pick_workflows(workflows, wanted.workflow)
+
+
+async def _jobs_of(v2: V2, workflow: Workflow, wanted: Wanted, log: SkipLog) -> list[WorkflowJob] | None:
+    """The jobs that match; None if the workflow does not match or cannot be read."""
+    if wanted.job is UNSET and not _has_status(workflow, wanted.status):
+        return None
+    try:
+        jobs = [
+            one
+            for one in await v2.workflows.list_jobs(workflow.id).collect()
+            if wanted.job is UNSET
+            or (if_available(lambda it: it.name, one) == wanted.job and _has_status(one, wanted.status))
+        ]
+        log.succeeded()
+        if wanted.job is not UNSET and not jobs:
+            return None
+        if wanted.workflow is UNSET:
+            _ = workflow.tag  # raises if it is unavailable: the workflow may be a setup workflow
+    except CircleCIError as error:
+        log.add("v2.workflows.list_jobs", or_unknown(lambda: workflow.id), error)
+        return None
+    return jobs
+
+
+def _has_status(one: Workflow | WorkflowJob, wanted: str | Unset) -> bool:
+    """Whether it has the wanted status. An unavailable status is none of them, least of all `success`."""
+    return wanted is UNSET or if_available(lambda: str(one.status)) == wanted
+
+
+async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob], log: SkipLog) -> list[JobArtifacts]:
+    async def list_one(job: WorkflowJob) -> JobArtifacts | None:
+        number: int | None = None
+        try:
+            number = job.job_number
+            if number is None:
+                return None
+            listed = await v2.jobs.list_artifacts(project_slug, number).collect()
+        except NotFoundError as error:
+            if if_available(lambda: job.type) is None:  # it may be an approval, which has a number, but no details
+                return None
+            log.add("v2.jobs.list_artifacts", str(number), error)
+            return None
+        except CircleCIError as error:
+            log.add("v2.jobs.list_artifacts", _name_of(job, number), error)
+            return None
+        log.succeeded()
+        return JobArtifacts(job, number, tuple(listed))
+
+    ran = [job for job in jobs if if_available(lambda one: one.type, job) != "approval"]
+    listed = await map_concurrently(list_one, ran, limit=4)
+    return [one for one in listed if one is not None]
+
+
+def _name_of(job: WorkflowJob, number: int | None) -> str:
+    return str(number) if number is not None else or_unknown(lambda: job.id)

@@ -1,0 +1,131 @@
+"""The download of many artifacts: one that fails is passed over, what concerns all of them ends it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from anyio.to_thread import run_sync
+
+from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
+from circleci_sdk.helpers._downloads.download import download_of
+from circleci_sdk.helpers._downloads.files import save
+from circleci_sdk.helpers._downloads.inflate import encodings_of_file
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
+
+from .manifest import Manifest
+from .report import DownloadedArtifact, DownloadReport
+from .selection import Listed, Planned, plan
+
+if TYPE_CHECKING:
+    from circleci_sdk.helpers._shared.deadline import TimedCaller
+
+Overwrite: TypeAlias = bool | Literal["skip"]
+"""What to do with files that exist: False raises before any download, True replaces them, `"skip"` keeps those that
+are known to be the same artifact."""
+OnFile: TypeAlias = Callable[[DownloadedArtifact], None]
+"""Called after each file."""
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EROFS)
+_LONG: Final = {"github": "gh", "bitbucket": "bb"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to download."""
+
+    method: str
+    concurrency: int
+    overwrite: Overwrite
+    on_file: OnFile | None
+
+
+async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed], options: Options) -> DownloadReport:
+    """Download the artifacts into the folder. Raises only what concerns all of them."""
+    planned = plan(options.method, dest, listed)
+    manifest = Manifest(dest)
+    await run_sync(_check_before, options, dest, planned, manifest)
+    log = SkipLog()
+
+    async def fetch(item: Planned | Skipped) -> DownloadedArtifact | Skipped:
+        if isinstance(item, Skipped):
+            return item
+        try:
+            kept = await run_sync(_kept, item, manifest) if options.overwrite == "skip" else None
+            file = kept or await _fetched(caller, item, manifest, options)
+        except (CircleCIError, OSError, UnicodeError) as error:
+            if _concerns_all(error):
+                raise
+            log.add(options.method, item.artifact.path, error)
+            return log.skipped[-1]
+        log.succeeded()
+        if options.on_file is not None:
+            options.on_file(file)
+        return file
+
+    results = await map_concurrently(fetch, planned, limit=options.concurrency)
+    return DownloadReport(
+        tuple(one for one in results if isinstance(one, DownloadedArtifact)),
+        tuple(one for one in results if isinstance(one, Skipped)),
+    )
+
+
+def identity(origin: str, project_slug: str, job_number: int) -> str:
+    """What the artifacts of a job have in common, in the record of a folder."""
+    first, slash, rest = project_slug.partition("/")
+    return f"{origin} {_LONG.get(first, first)}{slash}{rest} {job_number}"
+
+
+async def _fetched(caller: TimedCaller, item: Planned, manifest: Manifest, options: Options) -> DownloadedArtifact:
+    opened = download_of(
+        caller,
+        item.url,
+        label=options.method,
+        timeout=caller.left,
+        keep=encodings_of_file(item.path.name),
+    )
+    if options.overwrite is True:
+        await run_sync(manifest.forget, item.path)
+    size = await save(opened, item.path, replace=options.overwrite is True)
+    await run_sync(manifest.record, item.path, item.identity, size)
+    return DownloadedArtifact(item.artifact, item.path, size)
+
+
+def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> None:
+    """Raise what ends the download before it begins."""
+    existing = next((folder for folder in (dest, *dest.parents) if folder.exists()), None)
+    if existing is not None and not existing.is_dir():
+        raise NotADirectoryError(f"{options.method}: dest: {existing} is no folder.")
+    if options.overwrite is False:
+        for item in planned:
+            if isinstance(item, Planned) and os.path.lexists(item.path):
+                raise FileExistsError(
+                    f"{options.method}: {item.path} exists; pass overwrite=True to replace it, "
+                    "or 'skip' to keep the files of this job."
+                )
+    manifest.read()
+
+
+def _kept(item: Planned, manifest: Manifest) -> DownloadedArtifact | None:
+    """The file that exists, if it is this artifact; None if there is none. Raises for any other file."""
+    try:
+        size = item.path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    known = manifest.known(item.path)
+    if known != (item.identity, size) or not item.path.is_file():
+        what = "is not known to be this artifact" if known is None or known[0] == item.identity else "is another one"
+        raise FileExistsError(f"{item.path} exists and {what}; pass overwrite=True to replace it.")
+    return DownloadedArtifact(item.artifact, item.path, size, skipped=True)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether no other file can be downloaded either: the disk is full, or the time for all files has passed."""
+    if isinstance(error, RequestTimeoutError):
+        return error.retry_stop_reason == "deadline"
+    return isinstance(error, OSError) and error.errno in _FULL
