@@ -6,7 +6,7 @@ import errno
 import inspect
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -62,6 +62,13 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 def everything(folder: Path) -> list[Path]:
     return list(folder.rglob("*"))
+
+
+def causes(error: BaseException) -> tuple[Exception, ...]:
+    """The errors behind the error of a report."""
+    group = error.__cause__
+    assert isinstance(group, ExceptionGroup)
+    return cast("ExceptionGroup[Exception]", group).exceptions
 
 
 def names(report: DownloadReport | None) -> list[str]:
@@ -225,8 +232,7 @@ async def test_one_artifact_that_fails_is_one_item_of_the_report(
     assert not report.ok
     with pytest.raises(CircleCIError, match="2 artifacts were downloaded, 1 were not") as caught:
         report.raise_for_failure()
-    assert isinstance(caught.value.__cause__, ExceptionGroup)
-    assert caught.value.__cause__.exceptions == (report.skipped[0].error,)
+    assert causes(caught.value) == (report.skipped[0].error,)
 
 
 @pytest.mark.parametrize("name", ["aux.js", "NUL", "a/com1.txt"])
@@ -807,8 +813,7 @@ async def test_pipelines_that_cannot_be_read_are_passed_over(
         CircleCIError, match=r"artifacts\.latest: no run matches, but some could not be read:"
     ) as caught:
         await client.artifacts.latest(SLUG)
-    assert isinstance(caught.value.__cause__, ExceptionGroup)
-    assert len(caught.value.__cause__.exceptions) == 3
+    assert len(causes(caught.value)) == 3
 
 
 @pytest.mark.usefixtures("alike")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
@@ -91,7 +91,7 @@ class LatestArtifacts:
         return tuple(artifact for job in self.jobs for artifact in job.artifacts)
 
 
-def raise_skipped(message: str, skipped: tuple[Skipped, ...]) -> None:
+def raise_skipped(message: str, skipped: tuple[Skipped, ...]) -> NoReturn:
     """Raise `CircleCIError` with a list of what was passed over."""
     lines = "".join(f"\n  {one}" for one in skipped)
     cause = ExceptionGroup("items that were passed over", [one.error for one in skipped])
