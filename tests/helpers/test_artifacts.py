@@ -112,6 +112,10 @@ async def test_every_page_is_read(server: ScriptedServer, client: AsyncCircleCI,
     assert set(tree(tmp_path)) == {"0/a", "0/b"}
 
 
+def is_deep(artifact: Artifact) -> bool:
+    return "er" in artifact.path
+
+
 @pytest.mark.parametrize(
     ("match", "names"),
     [
@@ -119,7 +123,7 @@ async def test_every_page_is_read(server: ScriptedServer, client: AsyncCircleCI,
         ("*.xml", {"a.xml", "deep/b.xml"}),
         (["*.txt", "a.*"], {"a.xml", "deep/er/c.txt"}),
         ("deep/**", {"deep/b.xml", "deep/er/c.txt"}),
-        (lambda artifact: "er" in artifact.path, {"deep/er/c.txt"}),
+        (is_deep, {"deep/er/c.txt"}),
         ("nothing", set[str]()),
     ],
 )
@@ -406,7 +410,7 @@ def workflow(number: int, name: str, status: str, created: int = 0, **more: obje
 
 
 def job(number: int | None, name: str, status: str = "success") -> dict[str, Any]:
-    shown = {
+    shown: dict[str, Any] = {
         "id": ID.format(number or 99),
         "name": name,
         "status": status,
@@ -711,7 +715,7 @@ async def test_an_unavailable_status_is_no_success(server: ScriptedServer, clien
 
 @pytest.mark.parametrize("of_job", [{}, {"job": "test"}], ids=["any", "job"])
 async def test_a_workflow_that_may_be_the_setup_is_not_the_latest(
-    server: ScriptedServer, client: AsyncCircleCI, of_job: dict[str, str]
+    server: ScriptedServer, client: AsyncCircleCI, of_job: dict[str, Any]
 ) -> None:
     server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(pipeline(1)))
     odd = {**workflow(2, "setup", "success"), "tag": 7}

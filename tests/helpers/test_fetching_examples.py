@@ -93,7 +93,7 @@ async def test_rotate_secret(
 ) -> None:
     fake.add_project("gh/acme/web")
     async with fake.client() as circleci:
-        owner: dict[str, Any] = {"id": fake.organization("gh/acme").id, "type": "organization"}
+        owner: Any = {"id": fake.organization("gh/acme").id, "type": "organization"}
         context = await circleci.v2.contexts.create(name="deploy", owner=owner)
         await circleci.v2.contexts.set_env_var(context.id, "KEY", value="old")
     program = example("rotate_secret")
