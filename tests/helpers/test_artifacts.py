@@ -148,7 +148,7 @@ async def test_what_is_there_is_refused_kept_or_replaced(
     report = await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")
     assert tree(tmp_path) == {"0/a": b"old!", "0/b": b"new"}
     assert [(file.path.name, file.skipped) for file in report] == [("b", False)]
-    assert names(report) == ["a"]  # nobody knows what it is
+    assert names(report) == ["a"]  # its origin is unknown
     with pytest.raises(CircleCIError, match=r"0/a exists and is not known to be this artifact; pass overwrite=True"):
         report.raise_for_failure()
     report = await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)
