@@ -79,7 +79,7 @@ async def test_a_workflow_is_on_hold_until_approval(
     assert (await circleci.v2.workflows.get(workflow.id)).status == "on_hold"
     jobs = {job.name: job async for job in circleci.v2.workflows.list_jobs(workflow.id)}
     hold = jobs["ok?"]
-    assert (hold.type, hold.status, hold.job_number) == ("approval", "on_hold", None)
+    assert (hold.type, hold.status, hold.job_number) == ("approval", "on_hold", 2)
     assert hold.approval_request_id is not None
     assert list((jobs["ship"].requires or {}).values()) == [["success"]]
 

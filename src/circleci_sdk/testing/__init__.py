@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ._servers.webhooks import Delivery, Webhooks
     from ._store.clock import FakeClock
     from ._store.entities import FakeContext, FakeOrganization, ProjectState
-    from ._store.plans import Approval, ErrorKind, Job, JobTest, Outcome, Requires, Step, Workflow
+    from ._store.plans import Approval, ErrorKind, Job, JobTest, Outcome, Requires, Step, Workflow, WorkflowOutcome
     from ._store.projects import FakeProject
     from ._store.records import (
         DecisionStatus,
@@ -64,7 +64,7 @@ else:
             "._servers.webhooks": "Delivery Webhooks",
             "._store.clock": "FakeClock",
             "._store.entities": "FakeContext FakeOrganization ProjectState",
-            "._store.plans": "Approval ErrorKind Job JobTest Outcome Requires Step Workflow",
+            "._store.plans": "Approval ErrorKind Job JobTest Outcome Requires Step Workflow WorkflowOutcome",
             "._store.projects": "FakeProject",
             "._store.records": (
                 "DecisionStatus FakeCheckoutKey FakeClaims FakeEnvVar FakeItem FakePolicies FakeProjectToken "
@@ -114,5 +114,6 @@ __all__ = [
     "Step",
     "Webhooks",
     "Workflow",
+    "WorkflowOutcome",
     "WorkflowState",
 ]

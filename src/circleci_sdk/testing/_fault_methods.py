@@ -100,10 +100,22 @@ class FaultMethods(MisbehaveMethod):
         with self.clock.lock:
             self._app.chaos = chosen
 
+    def lag(self, seconds: float) -> None:
+        """Let pipelines and workflows be visible only some seconds after their creation; 0 ends it.
+
+        Until then requests for one get 404, and lists lack it. A trigger and a rerun return the new id at once. The
+        seconds are those of the clock of the fake. Raises `ValueError` below 0.
+        """
+        if seconds < 0:
+            raise ValueError(f"lag: seconds: expected at least 0, got {seconds!r}.")
+        with self.clock.lock:
+            self._app.store.lag = seconds
+
     def reset_faults(self) -> None:
-        """Remove all faults, limits, chaos and misbehaviour."""
+        """Remove all faults, limits, chaos, misbehaviour and lag."""
         with self.clock.lock:
             self._app.faults.clear()
             self._app.limits.clear()
             self._app.chaos = {}
             self._app.misbehaviours.clear()
+            self._app.store.lag = 0.0

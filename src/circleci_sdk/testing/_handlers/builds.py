@@ -173,6 +173,6 @@ def add_ssh_user(ctx: RequestContext) -> object:
 
 def _build(ctx: RequestContext) -> FakeJob:
     job = ctx.project().job(ctx.call["build_num"])
-    if job is None:
+    if job is None or job.is_approval:
         raise ErrorResponse(404, "Build not found")
     return job

@@ -86,19 +86,19 @@ class RequestContext:
 
     def pipeline(self) -> FakePipeline:
         found = self.store.runs.pipelines.get(self.call["pipeline_id"])
-        if found is None or not self.can_see(found.project):
+        if found is None or not self.can_see(found.project) or not self.store.is_visible(found):
             raise ErrorResponse(404, "Pipeline not found")
         return found
 
     def workflow(self) -> FakeWorkflow:
         found = self.store.runs.workflows.get(self.call["workflow_id"])
-        if found is None or not self.can_see(found.pipeline.project):
+        if found is None or not self.can_see(found.pipeline.project) or not self.store.is_visible(found):
             raise ErrorResponse(404, "Workflow not found")
         return found
 
     def job(self, name: str = "job_number") -> FakeJob:
         found = self.project().job(self.call[name])
-        if found is None:
+        if found is None or found.is_approval:  # an approval has a number, but nothing to show
             raise ErrorResponse(404, "Job not found")
         return found
 

@@ -8,12 +8,11 @@ from circleci_sdk.testing._store.records import FakeEnvVar, FakeRestriction
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis, present
+from .names import MOST_CONTEXTS, MOST_VARIABLES, check_context_name, check_variable
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.entities import FakeContext
     from circleci_sdk.testing._store.records import JsonObject
-
-MOST_VARIABLES = 100
 
 
 @handles("v2.contexts.list")
@@ -40,8 +39,9 @@ def create(ctx: RequestContext) -> object:
     if organization is None or organization.hidden:
         raise ErrorResponse(403, "Forbidden")
     name: str = ctx.call["name"]
-    if not name.strip():
-        raise ErrorResponse(400, "The name of a context cannot be empty.")
+    check_context_name(name)
+    if len(organization.contexts) >= MOST_CONTEXTS:
+        raise ErrorResponse(400, f"An organization has at most {MOST_CONTEXTS} contexts.")
     if any(context.name == name for context in organization.contexts.values()):
         raise ErrorResponse(400, "A context with this name already exists.")
     return _show(ctx.store.add_context(organization, name, {}))
@@ -71,6 +71,7 @@ def list_env_vars(ctx: RequestContext) -> object:
 @handles("v2.contexts.set_env_var")
 def set_env_var(ctx: RequestContext) -> object:
     context, name = ctx.context(), ctx.call["name"]
+    check_variable(name, ctx.call["value"])
     before = context.env_vars.get(name)
     if before is None and len(context.env_vars) >= MOST_VARIABLES:
         raise ErrorResponse(400, f"A context holds at most {MOST_VARIABLES} environment variables.")

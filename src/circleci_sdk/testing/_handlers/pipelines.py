@@ -31,7 +31,7 @@ def list_(ctx: RequestContext) -> object:
     return ctx.newest(
         pipelines,
         show_pipeline,
-        lambda each: ctx.can_see(each.project) and (not mine or each.actor is ctx.user),
+        lambda each: ctx.can_see(each.project) and (not mine or each.actor is ctx.user) and ctx.store.is_visible(each),
     )
 
 
@@ -40,12 +40,14 @@ def list_for_project(ctx: RequestContext) -> object:
     project = ctx.project()
     branch: str | None = ctx.call.get("branch")
     pipelines = project.pipelines if branch is None else project.pipelines_by_branch.get(branch, [])
-    return ctx.newest(pipelines, show_pipeline)
+    return ctx.newest(pipelines, show_pipeline, ctx.store.is_visible)
 
 
 @handles("v2.pipelines.list_mine")
 def list_mine(ctx: RequestContext) -> object:
-    return ctx.newest(ctx.project().pipelines, show_pipeline, lambda each: each.actor is ctx.user)
+    return ctx.newest(
+        ctx.project().pipelines, show_pipeline, lambda each: each.actor is ctx.user and ctx.store.is_visible(each)
+    )
 
 
 @handles("v2.pipelines.get")
@@ -56,7 +58,7 @@ def get(ctx: RequestContext) -> object:
 @handles("v2.pipelines.get_by_number")
 def get_by_number(ctx: RequestContext) -> object:
     pipeline = ctx.project().pipeline(ctx.call["pipeline_number"])
-    if pipeline is None:
+    if pipeline is None or not ctx.store.is_visible(pipeline):
         raise ErrorResponse(404, "Pipeline not found")
     return show_pipeline(pipeline)
 
@@ -89,7 +91,7 @@ def get_values(ctx: RequestContext) -> object:
 
 @handles("v2.pipelines.list_workflows")
 def list_workflows(ctx: RequestContext) -> object:
-    return ctx.newest(ctx.pipeline().workflows, show_workflow)
+    return ctx.newest(ctx.pipeline().workflows, show_workflow, ctx.store.is_visible)
 
 
 @handles("v2.pipelines.trigger")

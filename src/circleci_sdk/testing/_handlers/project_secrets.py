@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from circleci_sdk.testing._store.ids import fingerprints
@@ -10,12 +9,11 @@ from circleci_sdk.testing._store.records import FakeCheckoutKey, FakeEnvVar
 from circleci_sdk.testing._wire.messages import ErrorResponse
 
 from .context import RequestContext, handles, millis
+from .names import check_variable
 
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.projects import FakeProject
     from circleci_sdk.testing._store.records import JsonObject
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @handles("v2.projects.list_env_vars")
@@ -47,8 +45,7 @@ def delete_env_var(ctx: RequestContext) -> object:
 def store_env_var(ctx: RequestContext, project: FakeProject) -> FakeEnvVar:
     """Create or replace the variable of the call."""
     name: str = ctx.call["name"]
-    if not _VARIABLE.fullmatch(name):
-        raise ErrorResponse(400, "Environment variable names must be letters, digits and underscores.")
+    check_variable(name, ctx.call["value"])
     project.env_vars[name] = FakeEnvVar(name, ctx.call["value"], ctx.now, ctx.now)
     return project.env_vars[name]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk.testing._store.plans import FAILURES, Job
+from circleci_sdk.testing._store.plans import FAILURES, NEVER_STARTED, Job
 from circleci_sdk.testing._store.store import HOSTS
 
 from .context import millis
@@ -172,19 +172,32 @@ def _action(
     return shown
 
 
+_STATUSES = {
+    "unauthorized": "failed",
+    "blocked": "not_running",
+    "on_hold": "not_running",
+    "terminated-unknown": "infrastructure_fail",
+}
+_OUTCOMES = {
+    "unauthorized": "failed",
+    "terminated-unknown": "infrastructure_fail",
+    "retried": "infrastructure_fail",
+}
+
+
 def _status(job: FakeJob, before: FakeJob | None, retries: list[int]) -> str:
     if retries:
         return "retried"
     if job.state == "success" and before is not None and before.state in FAILURES:
         return "fixed"
-    return {"unauthorized": "failed", "blocked": "not_running", "on_hold": "not_running"}.get(job.state, job.state)
+    return _STATUSES.get(job.state, job.state)
 
 
 def show_outcome(job: FakeJob) -> str | None:
     """The outcome of a build; None while it runs."""
-    if not job.ended or job.state == "not_run":
+    if not job.ended or job.state in NEVER_STARTED:
         return None
-    return "failed" if job.state == "unauthorized" else job.state
+    return _OUTCOMES.get(job.state, job.state)
 
 
 def _retries(job: FakeJob) -> list[int]:

@@ -65,8 +65,13 @@ def show_workflow(workflow: FakeWorkflow) -> JsonObject:
         "created_at": seconds(workflow.created_at),
         "stopped_at": seconds(workflow.stopped_at) if workflow.stopped_at else None,
     }
+    if workflow.plan.max_auto_reruns:
+        shown["max_auto_reruns"] = workflow.plan.max_auto_reruns
+        shown["auto_rerun_number"] = workflow.auto_rerun_number
     if workflow.plan.setup:
         shown["tag"] = "setup"
+    if workflow.state == "error":
+        shown["errored_by"] = workflow.started_by.id
     if workflow.canceled_by is not None:
         shown["canceled_by"] = workflow.canceled_by.id
     return shown

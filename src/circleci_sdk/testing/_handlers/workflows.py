@@ -40,10 +40,12 @@ def cancel(ctx: RequestContext) -> object:
 @handles("v2.workflows.rerun")
 def rerun(ctx: RequestContext) -> object:
     workflow = ctx.workflow()
+    if not workflow.ended:
+        raise ErrorResponse(400, "Workflow must be in a terminal state to be rerun")
     ids = ctx.call.get("jobs")
     only = None
     if ctx.call.get("from_failed"):
-        if workflow.state in ("success", "running", "on_hold"):
+        if workflow.state == "success":
             raise ErrorResponse(400, "The workflow has no failed jobs to run again.")
         only = [job for job in workflow.jobs if job.state != "success"]
     elif ids:

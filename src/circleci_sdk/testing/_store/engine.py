@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from .plans import FAILURES, Approval, Job, Workflow
+from .plans import FAILURES, NEVER_STARTED, Approval, Job, Workflow
 from .projects import DEFAULT_PLAN, FakeProject, Plan
 from .runs import FakeJob, FakePipeline, FakeWorkflow, JobState
 
@@ -31,6 +31,7 @@ class Engine:
         self.end_listeners: Final[list[Listener]] = []
         self._plans: dict[str, list[Plan]] = {}
         self._in_setup: dict[str, Plan] = {}
+        self._serial: dict[tuple[str, str], list[FakeJob]] = {}  # the first one runs, the others are queued
 
     def _notify(self, run: FakeJob | FakeWorkflow) -> None:
         for listener in self.end_listeners:
@@ -92,14 +93,19 @@ class Engine:
 
     def _create_workflows(self, pipeline: FakePipeline, plan: Plan, workflows: Collection[Workflow]) -> None:
         pipeline.updated_at = self._clock.now
-        if plan.errors:
-            pipeline.errors = list(plan.errors)
-            pipeline.state = "errored"
-            return
         first = [workflow for workflow in workflows if workflow.setup]
-        pipeline.state = "setup" if first else "created"
+        if first:
+            pipeline.state = "setup"
+        else:
+            self._end_creation(pipeline, plan, workflows)
         for workflow in first or workflows:
             self._create_later(pipeline, workflow)
+
+    def _end_creation(self, pipeline: FakePipeline, plan: Plan, workflows: Collection[Workflow]) -> None:
+        """Set the final state of a pipeline. Errors end it, unless there are workflows that run nevertheless."""
+        pipeline.errors = list(plan.errors)
+        pipeline.state = "errored" if plan.errors and not workflows else "created"
+        pipeline.updated_at = self._clock.now
 
     def _create_later(self, pipeline: FakePipeline, plan: Workflow) -> None:
         self._clock.call_later(plan.delay, lambda: self._create_workflow(pipeline, plan, pipeline.actor))
@@ -138,11 +144,10 @@ class Engine:
         if plan is None:
             return
         pipeline.parameters |= parameters
-        pipeline.state = "created"
-        pipeline.updated_at = self._clock.now
-        for workflow in plan.workflows_of(pipeline):
-            if not workflow.setup:
-                self._create_later(pipeline, workflow)
+        workflows = [workflow for workflow in plan.workflows_of(pipeline) if not workflow.setup]
+        self._end_creation(pipeline, plan, workflows)
+        for workflow in workflows:
+            self._create_later(pipeline, workflow)
 
     def _progress(self, workflow: FakeWorkflow) -> None:
         """Start the jobs that can start, then update the state of the workflow."""
@@ -151,6 +156,7 @@ class Engine:
                 match self._readiness(workflow, job):
                     case "ready" if isinstance(job.plan, Approval):
                         job.state = "on_hold"
+                        self._index.number_job(job)
                     case "ready":
                         self._queue(job)
                     case "never":
@@ -177,16 +183,34 @@ class Engine:
 
     def _queue(self, job: FakeJob) -> None:
         assert isinstance(job.plan, Job)
+        outcome = job.plan.outcome_of(job.attempt)
+        if outcome in NEVER_STARTED:
+            job.state = outcome
+            return
         job.state = "queued"
         job.queued_at = self._clock.now
         self._index.number_job(job)
         self._clock.call_later(job.plan.queue_seconds, lambda: self._run(job))
 
+    def _group_of(self, job: FakeJob) -> list[FakeJob]:
+        """The jobs of its serial group that have not ended, oldest first; only the first one may run."""
+        name = job.plan.serial_group if isinstance(job.plan, Job) else None
+        if name is None:
+            return [job]
+        return self._serial.setdefault((job.project.organization.id, name), [])
+
     def _run(self, job: FakeJob) -> None:
         if job.state != "queued":
             return
         assert isinstance(job.plan, Job)
+        group = self._group_of(job)
+        if job not in group:
+            group.append(job)
+        if group[0] is not job:
+            self._update_state(job.workflow)
+            return
         job.state = "running"
+        self._update_state(job.workflow)
         job.started_at = self._clock.now
         outcome = job.plan.outcome_of(job.attempt)
         self._clock.call_later(job.plan.seconds, lambda: self._end(job, outcome))
@@ -198,27 +222,51 @@ class Engine:
         job.stopped_at = self._clock.now
         self._notify(job)
         self._progress(job.workflow)
+        self._leave_group(job)
+
+    def _leave_group(self, job: FakeJob) -> None:
+        """Let the next job of a serial group run."""
+        group = self._group_of(job)
+        if job in group:
+            group.remove(job)
+            if group:
+                self._run(group[0])
 
     def _update_state(self, workflow: FakeWorkflow) -> None:
         if workflow.ended:
             return
         states = {job.state for job in workflow.jobs}
         failed = bool(states & FAILURES)
-        if states & {"queued", "running"}:
-            workflow.state = "failing" if failed else "running"
-            return
-        if "on_hold" in states and not failed and workflow.canceled_by is None:
-            workflow.state = "on_hold"
+        if states & {"queued", "running", "on_hold"}:
+            held = not states & {"queued", "running"}
+            workflow.state = (
+                "failing" if failed else "on_hold" if held else "queued" if self._waits(workflow) else "running"
+            )
             return
         workflow.state = "failed" if failed else "canceled" if "canceled" in states else "success"
         if "unauthorized" in states:
             workflow.state = "unauthorized"
         if workflow.canceled_by is not None:
             workflow.state = "canceled"
+        elif workflow.plan.outcome is not None:
+            workflow.state = workflow.plan.outcome
         workflow.stopped_at = self._clock.now
         self._notify(workflow)
         if workflow.plan.setup and workflow.state == "success":
             self.continue_(workflow.pipeline, {})
+        if workflow.state == "failed" and workflow.auto_rerun_number < workflow.plan.max_auto_reruns:
+            self._clock.call_later(REACTION, lambda: self._rerun_by_itself(workflow))
+
+    def _waits(self, workflow: FakeWorkflow) -> bool:
+        """Whether no job has started, and all that could wait for their serial groups."""
+        live = [job for job in workflow.jobs if job.state in ("queued", "running")]
+        ran = any(job.started_at is not None or job.state == "running" for job in workflow.jobs)
+        return not ran and all(self._group_of(job)[0] is not job for job in live if job in self._group_of(job))
+
+    def _rerun_by_itself(self, workflow: FakeWorkflow) -> None:
+        failed = [job for job in workflow.jobs if job.state != "success"]
+        again = self.rerun(workflow, workflow.started_by, only=failed, ssh=False, sparse=False)
+        again.auto_rerun_number = workflow.auto_rerun_number + 1
 
     def approve(self, job: FakeJob, user: FakeUser) -> None:
         """Approve a job, after `REACTION` seconds."""
@@ -260,6 +308,8 @@ class Engine:
                 if ran:
                     self._notify(job)
             self._update_state(workflow)
+            for job in workflow.jobs:
+                self._leave_group(job)
 
         self._clock.call_later(REACTION, stop)
 

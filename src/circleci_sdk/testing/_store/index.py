@@ -45,9 +45,12 @@ class RunIndex:
         self.jobs[job.id] = job
 
     def number_job(self, job: FakeJob) -> None:
-        """Number a job, which makes it a build of v1.1 too."""
+        """Number a job, which makes it a build of v1.1 too. An approval has a number, but is no build."""
         project = self._projects[job.project.id]
-        job.number = len(project.jobs) + 1
+        project.numbered.append(job)
+        job.number = len(project.numbered)
+        if job.is_approval:
+            return
         project.jobs.append(job)
         branch = job.workflow.pipeline.branch
         if branch is not None:

@@ -17,8 +17,22 @@ from typing import Final, Literal, TypeAlias
 
 from circleci_sdk._public import public
 
-Outcome: TypeAlias = Literal["success", "failed", "timedout", "infrastructure_fail", "canceled", "unauthorized"]
-"""The final status of a job."""
+Outcome: TypeAlias = Literal[
+    "success",
+    "failed",
+    "timedout",
+    "infrastructure_fail",
+    "canceled",
+    "unauthorized",
+    "terminated-unknown",
+    "retried",
+    "skipped",
+    "not_run",
+]
+"""The final status of a job. A job `skipped` or `not_run` never starts."""
+
+WorkflowOutcome: TypeAlias = Literal["success", "failed", "error", "canceled", "unauthorized", "not_run"]
+"""The final status of a workflow."""
 
 Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 """Names of required jobs, or a mapping from names to outcomes."""
@@ -26,7 +40,9 @@ Requires: TypeAlias = Sequence[str] | Mapping[str, Sequence[str]]
 ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission", "other", "plan", "trigger-rule"]
 """The type of an error of a pipeline."""
 
-FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized"})
+FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized", "terminated-unknown"})
+NEVER_STARTED: Final = frozenset({"skipped", "not_run"})
+MOST_AUTO_RERUNS: Final = 5
 
 
 @public("circleci_sdk.testing")
@@ -82,6 +98,7 @@ class Job:
         resource_class: size of the machine.
         executor: type of executor.
         queue_seconds: time in the queue before it starts.
+        serial_group: name of a group in its organization of which only one job at a time runs; the others are queued.
     """
 
     name: str
@@ -98,6 +115,7 @@ class Job:
     resource_class: str = "medium"
     executor: str = "docker"
     queue_seconds: float = 0.0
+    serial_group: str | None = None
 
     def __post_init__(self) -> None:
         if self.seconds < 0 or self.queue_seconds < 0:
@@ -153,16 +171,37 @@ class Approval:
 class Workflow:
     """A workflow and its jobs.
 
-    A `setup` workflow runs alone first; the others are created when it has succeeded. `delay` is the number of
-    seconds by which its creation is late. Raises `ValueError` when a job requires one that is not before it.
+    Args:
+        name: its name in the config.
+        jobs: its jobs, each after those that it requires. Default: one job `build`; none with an `outcome`.
+        setup: whether it runs alone first. The others are created when it has succeeded; without others the
+            continued pipeline runs nothing, as if all its jobs were filtered out.
+        delay: number of seconds by which its creation is late.
+        outcome: its final status, whatever its jobs say: `Workflow("build", outcome="error")` ends at once with
+            `error` and without a job. Default: what follows from its jobs.
+        max_auto_reruns: number of automatic reruns from failed after a failure, from 0 to 5.
+
+    Raises `ValueError` when a job requires one that is not before it, and for another number of reruns.
     """
 
     name: str
     jobs: tuple[Job | Approval, ...]
     setup: bool
     delay: float
+    outcome: WorkflowOutcome | None
+    max_auto_reruns: int
 
-    def __init__(self, name: str, *jobs: Job | Approval, setup: bool = False, delay: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        *jobs: Job | Approval,
+        setup: bool = False,
+        delay: float = 0.0,
+        outcome: WorkflowOutcome | None = None,
+        max_auto_reruns: int = 0,
+    ) -> None:
+        if not 0 <= max_auto_reruns <= MOST_AUTO_RERUNS:
+            raise ValueError(f"Workflow: max_auto_reruns: expected 0 to {MOST_AUTO_RERUNS}, got {max_auto_reruns!r}.")
         names = [job.name for job in jobs]
         if len(set(names)) != len(names):
             raise ValueError(f"Workflow: {name!r} has two jobs of the same name.")
@@ -170,9 +209,11 @@ class Workflow:
             if unknown := [required for required in job.needs if required not in names[:index]]:
                 raise ValueError(f"Workflow: job {job.name!r} requires {unknown[0]!r}; expected a job before it.")
         object.__setattr__(self, "name", name)
-        object.__setattr__(self, "jobs", tuple(jobs) or (Job("build"),))
+        object.__setattr__(self, "jobs", tuple(jobs) or (() if outcome else (Job("build"),)))
         object.__setattr__(self, "setup", setup)
         object.__setattr__(self, "delay", float(delay))
+        object.__setattr__(self, "outcome", outcome)
+        object.__setattr__(self, "max_auto_reruns", max_auto_reruns)
 
 
 def _check_requires(requires: Requires) -> None:

@@ -66,12 +66,14 @@ class FakeProject(ProjectState):
     """A project of the fake. Made by `FakeCircleCI.add_project`.
 
     `will_run`, `will_error` and `will_skip` set what its pipelines do; `push` starts one as a commit would.
-    The other attributes are the state that the API shows. Tests may read them.
+    The other attributes are the state that the API shows. Tests may read them: `jobs` are those that run, `numbered`
+    includes the approvals, in the order of their numbers.
     """
 
     pipelines: list[FakePipeline] = field(default_factory=list[FakePipeline])
     pipelines_by_branch: dict[str, list[FakePipeline]] = field(default_factory=dict[str, list[FakePipeline]])
     jobs: list[FakeJob] = field(default_factory=list[FakeJob])
+    numbered: list[FakeJob] = field(default_factory=list[FakeJob])
     jobs_by_branch: dict[str, list[FakeJob]] = field(default_factory=dict[str, list[FakeJob]])
     workflows_by_name: dict[str, list[FakeWorkflow]] = field(default_factory=dict[str, list[FakeWorkflow]])
     _actions: ProjectActions = field(kw_only=True)
@@ -89,7 +91,8 @@ class FakeProject(ProjectState):
 
         Args:
             workflows: the workflows, or one function that returns them for a `FakePipeline`: for runs that depend on
-                the parameters or the branch.
+                the parameters or the branch. Without any a pipeline is created and runs nothing, as if all its
+                workflows were filtered out.
             branch: only for pipelines of this branch.
             once: only for the next pipeline.
 
@@ -103,10 +106,24 @@ class FakeProject(ProjectState):
         self._actions.add_plan(self, Plan(tuple(fixed), branch=branch, once=once, make=make))
 
     def will_error(
-        self, message: str, *, kind: ErrorKind = "config", branch: str | None = None, once: bool = False
+        self,
+        message: str,
+        *workflows: Workflow,
+        kind: ErrorKind = "config",
+        branch: str | None = None,
+        once: bool = False,
     ) -> None:
-        """Let further pipelines end as `errored` with this message, without workflows."""
-        self._actions.add_plan(self, Plan(errors=((kind, message),), branch=branch, once=once))
+        """Let further pipelines end with an error.
+
+        Args:
+            message: the message of the error.
+            workflows: without any the pipeline ends as `errored`. After a `setup` workflow it does so when that has
+                succeeded. Other workflows run, in a pipeline `created` that has the error nevertheless.
+            kind: the type of the error.
+            branch: only for pipelines of this branch.
+            once: only for the next pipeline.
+        """
+        self._actions.add_plan(self, Plan(workflows, errors=((kind, message),), branch=branch, once=once))
 
     def will_skip(
         self,
@@ -154,8 +171,8 @@ class FakeProject(ProjectState):
         self._actions.add_deployment(self, component, version, environment, namespace)
 
     def job(self, number: int) -> FakeJob | None:
-        """The job of that number."""
-        return self.jobs[number - 1] if 1 <= number <= len(self.jobs) else None
+        """The job of that number, which may be an approval."""
+        return self.numbered[number - 1] if 1 <= number <= len(self.numbered) else None
 
     def pipeline(self, number: int) -> FakePipeline | None:
         """The pipeline of that number."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from circleci_sdk._public import public
 
-from .plans import FAILURES, Approval, Job, JobTest, Step, Workflow
+from .plans import FAILURES, NEVER_STARTED, Approval, Job, JobTest, Step, Workflow
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,19 +26,22 @@ JobState: TypeAlias = Literal[
     "timedout",
     "infrastructure_fail",
     "unauthorized",
+    "terminated-unknown",
+    "retried",
+    "skipped",
     "not_run",
 ]
 """The state of a job."""
 
 WorkflowState: TypeAlias = Literal[
-    "running", "on_hold", "failing", "success", "failed", "canceled", "error", "not_run", "unauthorized"
+    "queued", "running", "on_hold", "failing", "success", "failed", "canceled", "error", "not_run", "unauthorized"
 ]
 """The state of a workflow."""
 
 PipelineState: TypeAlias = Literal["pending", "created", "errored", "setup-pending", "setup"]
 """The state of a pipeline."""
 
-ENDED: Final = frozenset({"success", "canceled", "not_run"}) | FAILURES
+ENDED: Final = frozenset({"success", "canceled", "retried"}) | NEVER_STARTED | FAILURES
 CREDITS_PER_MINUTE: Final = 10
 
 
@@ -47,7 +50,7 @@ CREDITS_PER_MINUTE: Final = 10
 class FakeJob:
     """One job of a workflow, or an approval in it.
 
-    `number` is None before the job is queued, and for approvals. `attempt` counts the runs of this job in its
+    `number` is None before the job is queued or the approval is on hold. `attempt` counts the runs of this job in its
     pipeline from 0.
     """
 
@@ -154,6 +157,7 @@ class FakeWorkflow:
     stopped_at: datetime | None = None
     canceled_by: FakeUser | None = None
     rerun_of: FakeWorkflow | None = None
+    auto_rerun_number: int = 0
 
     def __repr__(self) -> str:
         return f"<FakeWorkflow {self.name}: {self.state}>"

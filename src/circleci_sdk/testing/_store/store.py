@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .clock import FakeClock
     from .plans import Workflow
-    from .runs import FakeJob, FakePipeline
+    from .runs import FakeJob, FakePipeline, FakeWorkflow
 
 SHORT_VCS: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 LONG_VCS: Final = {"gh": "github", "bb": "bitbucket", "circleci": "circleci"}
@@ -41,11 +41,16 @@ class Store:
         self.users: Final[dict[str, FakeUser]] = {}
         self.page_size = 20
         self.api_date = API_DATE
+        self.lag = 0.0
         self.usage_export_files = 1
         self.usage_export_fails = False
         self.webhook_update_drops_secret = False
         self._slugs: dict[str, FakeProject] = {}
         self.user: Final = self.add_user("ada", "Ada Lovelace", token=token)
+
+    def is_visible(self, run: FakePipeline | FakeWorkflow) -> bool:
+        """Whether reads show a pipeline or workflow: not before the lag is over."""
+        return not self.lag or (self.clock.now - run.created_at).total_seconds() >= self.lag
 
     def add_user(self, login: str, name: str | None = None, *, token: str | None = None) -> FakeUser:
         """A new user."""
