@@ -32,9 +32,10 @@ if TYPE_CHECKING:
         RunWorkflow,
         WorkflowEvent,
     )
+    from .runs.redundant import Cancellation, CancelOutcome, CancelReport
     from .runs.result import Explanation, RunResult
     from .runs.run import OnHold, Run, RunWatch
-    from .runs.runs import Cancellation, CancelOutcome, Runs
+    from .runs.runs import Runs
     from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
     from .secrets.secrets import OnError, Secrets
     from .secrets.work import OnResult
@@ -60,9 +61,10 @@ else:
             ".runs.facts": (
                 "ApprovalEvent JobEvent PipelineEvent RunEvent RunJob RunPipeline RunStatus RunWorkflow WorkflowEvent"
             ),
+            ".runs.redundant": "CancelOutcome CancelReport Cancellation",
             ".runs.result": "Explanation RunResult",
             ".runs.run": "OnHold Run RunWatch",
-            ".runs.runs": "CancelOutcome Cancellation Runs",
+            ".runs.runs": "Runs",
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
             ".secrets.secrets": "OnError Secrets",
             ".secrets.work": "OnResult",
@@ -77,6 +79,7 @@ __all__ = [
     "ApprovalEvent",
     "Artifacts",
     "CancelOutcome",
+    "CancelReport",
     "Cancellation",
     "DownloadReport",
     "DownloadedArtifact",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
-from circleci_sdk._core.errors import AuthenticationError, ClientClosedError, RateLimitError
+from circleci_sdk._core.errors import AuthenticationError, CircleCIError, ClientClosedError, RateLimitError
 from circleci_sdk._public import public
+
+T = TypeVar("T")
 
 MAX_REFUSALS: Final = 3
 """A response 401 may be an error of the server. This many in a row concern the token, so all items."""
@@ -46,8 +49,31 @@ class SkipLog:
         self._refusals = self._refusals + 1 if isinstance(error, AuthenticationError) else 0
         if isinstance(error, ClientClosedError | RateLimitError) or self._refusals >= MAX_REFUSALS:
             raise error
+        forget_frames(error)
         self._skipped.append(Skipped(operation, item, error))
+
+    async def attempt(self, operation: str, item: str, work: Callable[[], Awaitable[T]]) -> T | None:
+        """The result of `work`; None if it failed, so that the item is passed over."""
+        try:
+            result = await work()
+        except CircleCIError as error:
+            self.add(operation, item, error)
+            return None
+        self.succeeded()
+        return result
 
     def succeeded(self) -> None:
         """Note that an item was read: what follows is no repetition of an earlier refusal."""
         self._refusals = 0
+
+
+def forget_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an error that is kept: their frames hold responses and clients."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__cause__, one.__context__]

@@ -13,46 +13,27 @@ workflow that has not ended. Transient errors are retried until the timeout.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
-from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_text
 from circleci_sdk.helpers._shared.available import if_available
-from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_id, check_parameters, check_ref, check_revision, choose_definition
-from .facts import id_of
+from .redundant import CancelReport, RedundantWork
 from .result import Explanation, RunResult, RunSkippedError, explain
-from .run import Run, cancel_workflow
-from .state import WORKFLOW_ENDED
+from .run import Run
 from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.v2.models import MessageResponse, Pipeline, PipelineCreation, Workflow
-
-CancelOutcome: TypeAlias = Literal["canceled", "already_over", "would_cancel"]
-"""`canceled`; `already_over` if the workflow had ended meanwhile; `would_cancel` in a dry run."""
-
-
-@public("circleci_sdk.helpers")
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Cancellation(Partial):
-    """The effect of `Runs.cancel_redundant` on one workflow."""
-
-    pipeline_id: str
-    pipeline_number: int
-    workflow_id: str
-    workflow_name: str
-    outcome: CancelOutcome
+    from circleci_sdk.v2.models import MessageResponse, Pipeline, PipelineCreation
 
 
 @public("circleci_sdk.helpers")
@@ -236,7 +217,7 @@ class Runs(Uncopied):
         keep: Literal["newest"] | str | UUID = "newest",
         dry_run: bool = False,
         max_pipelines: int = 20,
-    ) -> list[Cancellation]:
+    ) -> CancelReport:
         """Cancel the unfinished workflows of a branch whose pipelines are older than the one to keep.
 
         Args:
@@ -247,15 +228,20 @@ class Runs(Uncopied):
             dry_run: only report what would be canceled.
             max_pipelines: the most pipelines of the branch to look at, newest first.
 
+        A workflow that cannot be read or canceled, and a pipeline that cannot be compared or read, does not stop the
+        rest: it is in `skipped` of the report. Call `raise_for_failure` of the report to hear of it.
+
         Raises:
             InvalidArgumentError: an argument is invalid, or the pipeline to keep is not among those looked at; nothing
                 was canceled.
-            FieldUnavailableError: the number or state of a pipeline that decides is unavailable, or the id or status
-                of a workflow; nothing was canceled.
+            FieldUnavailableError: the state of a pipeline that may be the newest is unavailable, or the number of the
+                one to keep; nothing was canceled.
+            AuthenticationError: at once from the list of pipelines; later after three refusals in a row.
+            RateLimitError: the rate limit does not allow the calls.
 
         Reads all workflows before the first request to cancel: one call for each page of pipelines, one for each
-        older pipeline. Then one for each canceled workflow. Workflows that end meanwhile are no error. Any other error
-        is raised; a repeated call is safe.
+        older pipeline. Then one for each canceled workflow. Workflows that end meanwhile are no error. An error of the
+        list of pipelines is raised. A repeated call is safe, and asks for what was passed over.
         """
         method, pipelines = "runs.cancel_redundant", self._v2.pipelines
         slug = check_project_slug(method, project_slug)
@@ -265,26 +251,7 @@ class Runs(Uncopied):
         found = await retry_reads(
             self._caller, lambda: pipelines.list_for_project(slug, branch=branch).take(max_pipelines)
         )
-        older = _older_than_kept(found, kept)
-        unfinished = [(one, workflow) for one in older for workflow in await self._unfinished(one.id)]
-        done: list[Cancellation] = []
-        for pipeline, workflow in unfinished:
-            if dry_run:
-                outcome: CancelOutcome = "would_cancel"
-            else:
-                outcome = "canceled" if await cancel_workflow(self._v2, workflow.id) else "already_over"
-            name = try_field(partial(_name_of, workflow))
-            done.append(Cancellation(pipeline.id, pipeline.number, workflow.id, name, outcome))
-        return done
-
-    async def _unfinished(self, pipeline_id: str) -> list[Workflow]:
-        """Raises `FieldUnavailableError` for a workflow without an id or a status."""
-        pipelines = self._v2.pipelines
-        try:
-            workflows = await retry_reads(self._caller, lambda: pipelines.list_workflows(pipeline_id).collect())
-        except NotFoundError:  # expired, so none of its workflows runs
-            return []
-        return [one for one in workflows if id_of(one) and one.status not in WORKFLOW_ENDED]
+        return await RedundantWork(self._caller, self._v2).cancel(found, kept, dry_run=dry_run)
 
     def _run_of(self, pipeline: Pipeline) -> Run:
         return self._run(
@@ -326,19 +293,3 @@ def _started(response: PipelineCreation | MessageResponse) -> str:
 def _int_in(response: object, name: str) -> int | None:
     value = getattr(response, name, None)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _name_of(workflow: Workflow) -> str:
-    return workflow.name
-
-
-def _older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[Pipeline]:
-    if keep == "newest":
-        kept = next((one for one in pipelines if one.state != "errored"), None)
-    else:
-        kept = next((one for one in pipelines if one.id == keep), None)
-        if kept is None:
-            raise InvalidArgumentError(
-                f"runs.cancel_redundant: keep: pipeline {keep} is not among the {len(pipelines)} newest of the branch."
-            )
-    return [] if kept is None else [one for one in pipelines if one.number < kept.number]
