@@ -134,7 +134,8 @@ def older_than_kept(pipelines: Sequence[Pipeline], keep: str) -> list[tuple[Pipe
         if one is kept:
             continue
         try:
-            if one.number < number and one.id is not None:  # an unavailable id raises
+            _ = one.id  # raises if it is unavailable
+            if one.number < number:
                 found.append((one, None))
         except FieldUnavailableError as error:
             found.append((one, error))
