@@ -60,7 +60,7 @@ async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, da
         raise
     db.execute("DELETE FROM progress WHERE project = ?", (project,))
     db.commit()
-    return f"{count} records; {records.skipped} lists are missing"
+    return f"{count} records; {len(records.skipped)} lists are missing"
 
 
 async def main(words: Sequence[str] | None = None) -> None:

@@ -19,16 +19,17 @@ from pydantic_core import from_json
 
 from circleci_sdk import (
     AsyncCircleCI,
+    AuthenticationError,
     CallError,
-    DecodeError,
     FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
     PaginationError,
     RequestTimeoutError,
 )
-from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
+from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, Skipped, WorkflowRecord
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
+from tests.helpers.long_work import COUNT, EACH_FAILURE, EACH_PLACE, Failure, assert_named
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock, clock_of
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, reply
@@ -80,6 +81,9 @@ class Past:
                 return 200, {"items": [self.test(place) for place in range(self.tests)], "next_page_token": None}
             case _:
                 raise AssertionError(path)
+
+    def response_of(self, number: int) -> dict[str, Any]:
+        return self.response(f"/api/v2/pipeline/{name_of(number)}/workflow", {})[1]
 
     def at(self, number: int) -> datetime:
         return START + timedelta(minutes=number)
@@ -184,7 +188,7 @@ async def test_what_has_expired_is_skipped_and_counted(server: ScriptedServer) -
         records = circleci.history.records(SLUG)
         seen = Counter([record.kind async for record in records])
     assert seen == {"pipeline": 30, "workflow": 27, "job": 54}
-    assert (records.skipped, records.expired) == (3, {"workflows": 3})
+    assert (len(records.skipped), records.expired) == (3, {"workflows": 3})
 
 
 @pytest.mark.parametrize("stop", [4, 7, 8, 79, 80, 81, 399, 400])
@@ -299,13 +303,22 @@ async def test_faults_lose_nothing(server: ScriptedServer) -> None:
         past.on(server, failure)
         records = circleci.history.records(SLUG, include={"workflows", "jobs", "tests"})
         assert [record async for record in records] == whole
-    assert records.skipped == 0
+    assert records.skipped == ()
 
 
 async def test_an_error_can_be_gone_on_from(server: ScriptedServer) -> None:
     past = Past(60)
     down = True
-    past.on(server, lambda: reply(503) if down and past.calls["workflows"] >= 25 else None)
+    past.on(server)
+    path = f"/api/v2/project/{SLUG}/pipeline"
+
+    def pipelines(request: Request) -> Response:
+        if down and past.calls["pipelines"] >= 2:
+            return reply(503)
+        status, body = past.response(path, dict(request.query))
+        return reply(status, json=body)
+
+    server.on("GET", path, pipelines)
     seen: list[Any] = []
     async with client_on(server, FakeClock()) as circleci:
         records = circleci.history.records(SLUG)
@@ -469,7 +482,10 @@ async def test_the_content_of_a_pipeline_without_an_id_is_counted(server: Script
         records = circleci.history.records(SLUG, since=START, include={"workflows"})
         found = [record async for record in records]
     assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "pipeline", "workflow"]
-    assert (records.unavailable, records.expired, records.skipped) == ({"workflows": 1}, {}, 1)
+    assert records.expired == {}
+    assert [(one.operation, one.id, one.parent) for one in records.skipped] == [
+        ("v2.pipelines.list_workflows", "2", None)
+    ]
     odd = found[2]
     assert isinstance(odd, PipelineRecord)
     assert (odd.pipeline_number, odd.as_dict()["pipeline_id"], odd.is_complete) == (2, None, False)
@@ -501,35 +517,7 @@ async def test_one_list_that_cannot_be_used_is_counted(server: ScriptedServer, o
         records = circleci.history.records(SLUG)
         found = [record async for record in records]
     assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "workflow", "job", "job"]
-    assert (records.unavailable, records.skipped) == ({"jobs": 1}, 1)
-
-
-async def test_an_id_that_the_api_refuses_is_counted(server: ScriptedServer) -> None:
-    Past(2).on(server)
-    server.on("GET", f"/api/v2/workflow/{name_of(2, 1)}/job", reply(400, json={"message": "Bad id."}))
-    async with client_on(server, FakeClock()) as circleci:
-        records = circleci.history.records(SLUG)
-        found = [record async for record in records]
-    assert [record.kind for record in found] == ["pipeline", "workflow", "pipeline", "workflow", "job", "job"]
-    assert records.unavailable == {"jobs": 1}
-
-
-async def test_a_page_of_a_proxy_ends_the_loop_and_a_new_one_resumes(server: ScriptedServer) -> None:
-    past = Past(2)
-    past.on(server)
-    page = reply(text="<html></html>", content_type="text/html")
-    fine = reply(json=past.response(f"/api/v2/workflow/{name_of(1, 1)}/job", {})[1])
-    server.on("GET", f"/api/v2/workflow/{name_of(1, 1)}/job", [page, fine])
-    async with client_on(server, FakeClock()) as circleci:
-        records = circleci.history.records(SLUG, concurrency=1)
-        found = []
-        with pytest.raises(DecodeError, match="HTML") as caught:
-            async for record in records:
-                found.append(record)  # noqa: PERF401  # kept when the loop raises
-        assert caught.value.next == records.cursor
-        found += [record async for record in records]
-    assert [record.kind for record in found] == ["pipeline", "workflow", "job", "job"] * 2
-    assert records.skipped == 0
+    assert [one.operation for one in records.skipped] == ["v2.workflows.list_jobs"]
 
 
 async def test_the_items_before_an_unreadable_token_are_kept(server: ScriptedServer) -> None:
@@ -540,7 +528,7 @@ async def test_the_items_before_an_unreadable_token_are_kept(server: ScriptedSer
     async with client_on(server, FakeClock()) as circleci:
         records = circleci.history.records(SLUG)
         assert [record.kind async for record in records] == ["pipeline", "workflow", "job", "job"]
-    assert records.unavailable == {"jobs": 1}
+    assert [one.operation for one in records.skipped] == ["v2.workflows.list_jobs"]
 
 
 async def test_the_records_of_a_page_with_an_unreadable_token_are_kept(server: ScriptedServer) -> None:
@@ -557,3 +545,105 @@ async def test_the_records_of_a_page_with_an_unreadable_token_are_kept(server: S
         assert caught.value.next == records.cursor
         found += [record async for record in records]
     assert [record.pipeline_number for record in found] == [4, 3, 2, 1]
+
+
+# ---- a list that cannot be read ----
+
+
+class Scattered(Past):
+    """As many pipelines as the work has places, newest first, and one approval with a number in each."""
+
+    def __init__(self) -> None:
+        super().__init__(COUNT, size=2)
+
+    def job(self, number: int, place: int) -> dict[str, Any]:
+        more = {"type": "approval", "approval_request_id": name_of(number, 9)} if place == 3 else {}
+        return {**super().job(number, place), "started_at": None, "stopped_at": None, **more}
+
+    def test(self, place: int) -> dict[str, Any]:
+        return {**super().test(place), "file": None}
+
+
+async def read_all(records: Any) -> list[tuple[str, int]]:
+    return [(record.kind, record.pipeline_number) async for record in records]
+
+
+@EACH_FAILURE
+@EACH_PLACE
+@pytest.mark.parametrize("kind", ["workflows", "jobs", "tests"])
+async def test_a_list_that_cannot_be_read_is_named(
+    server: ScriptedServer, kind: str, failure: Failure, place: int
+) -> None:
+    past = Scattered()
+    past.on(server)
+    number = COUNT - place
+    operation, path, item = {
+        "workflows": ("v2.pipelines.list_workflows", f"pipeline/{name_of(number)}/workflow", name_of(number)),
+        "jobs": ("v2.workflows.list_jobs", f"workflow/{name_of(number, 1)}/job", name_of(number, 1)),
+        "tests": ("v2.jobs.list_tests", f"project/{SLUG}/{number * 10 + 2}/tests", f"{SLUG}/{number * 10 + 2}"),
+    }[kind]
+    server.on("GET", f"/api/v2/{path}", failure.response)
+    lost = {"workflows": ["workflow", "job", "job", *["test"] * 3], "jobs": ["job", "job", *["test"] * 3]}
+    async with client_on(server, FakeClock(), strict=failure.strict) as circleci:
+        records = circleci.history.records(SLUG, include=EVERYTHING)
+        found = await read_all(records)
+        left = Counter((kind, other) for other in range(1, COUNT + 1) for kind in WHOLE)
+        left.subtract((one, number) for one in lost.get(kind, ["test"] * 3))
+        assert Counter(found) == +left
+        assert_named(records.skipped, operation, item, failure)
+        assert records.expired == ({kind: 1} if failure.error is NotFoundError else {})
+        assert json.loads(records.cursor)["below"] == 1
+        # Asked again, while it cannot be read and afterwards.
+        server.on("GET", f"/api/v2/pipeline/{name_of(number)}", reply(json=past.pipeline(number)))
+        again = circleci.history.retry(SLUG, records.skipped, include=EVERYTHING)
+        assert Counter(await read_all(again)) == Counter(one for one in found if one[1] == number)
+        assert_named(again.skipped, operation, item, failure)
+        status, body = past.response(f"/api/v2/{path}", {})
+        server.on("GET", f"/api/v2/{path}", reply(status, json=body))
+        again = circleci.history.retry(SLUG, again.skipped, include=EVERYTHING)
+        assert await read_all(again) == [(kind, number) for kind in WHOLE]
+        assert again.skipped == ()
+    assert not any(request.path.endswith("3/tests") for request in server.requests)  # approvals ran nothing
+
+
+WHOLE = ["pipeline", "workflow", "job", *["test"] * 3, "job"]
+"""The kinds of the records of one pipeline."""
+
+
+async def test_three_refusals_in_a_row_end_the_loop_and_a_new_one_resumes(server: ScriptedServer) -> None:
+    past = Past(6)
+    past.on(server)
+    for number in (4, 3, 2):
+        server.on("GET", f"/api/v2/pipeline/{name_of(number)}/workflow", reply(401, json=MESSAGE))
+    seen: list[int] = []
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include={"workflows"}, concurrency=1)
+        with pytest.raises(AuthenticationError) as caught:
+            async for record in records:
+                seen.append(record.pipeline_number)  # noqa: PERF401  # what came before the error counts
+        assert seen == [6, 6, 5, 5, 4, 3]
+        assert caught.value.next == records.cursor
+        past.on(server)
+        server.on("GET", f"/api/v2/pipeline/{name_of(2)}/workflow", reply(json=past.response_of(2)))
+        seen += [record.pipeline_number async for record in records]
+    assert seen == [6, 6, 5, 5, 4, 3, 2, 2, 1, 1]
+    assert [one.id for one in records.skipped] == [name_of(4), name_of(3)]
+
+
+async def test_what_has_no_pipeline_cannot_be_asked_again(server: ScriptedServer) -> None:
+    OddPast(id=None).on(server)
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG)
+        await read_all(records)
+        again = circleci.history.retry(SLUG, records.skipped)
+        assert await read_all(again) == []
+        assert again.skipped == records.skipped != ()
+        server.on("GET", f"/api/v2/pipeline/{name_of(9)}", reply(404, json=MESSAGE))
+        gone = Skipped("v2.pipelines.list_workflows", name_of(9), NotFoundError.__new__(NotFoundError), name_of(9))
+        again = circleci.history.retry(SLUG, [gone])
+        assert await read_all(again) == []
+        assert [(one.operation, one.id, one.parent) for one in again.skipped] == [
+            ("v2.pipelines.get", name_of(9), name_of(9))
+        ]
+        with pytest.raises(InvalidArgumentError, match=r"^history\.retry: skipped: expected Records\.skipped, got "):
+            circleci.history.retry(SLUG, ["x"])  # type: ignore[list-item]  # meant to be wrong

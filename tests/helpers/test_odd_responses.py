@@ -401,7 +401,7 @@ async def test_history_loses_no_record() -> None:
             found = [record async for record in records]
             for record in found:
                 look_at(record)
-            return [{"kind": record.kind, **record.as_dict()} for record in found], records.skipped
+            return [{"kind": record.kind, **record.as_dict()} for record in found], len(records.skipped)
 
     base, skipped = await read(FAILED)
     assert (len(base), skipped) == (9, 0)

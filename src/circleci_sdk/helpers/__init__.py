@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .artifacts.report import DownloadedArtifact, DownloadReport, JobArtifacts, LatestArtifacts
     from .artifacts.selection import Match
     from .artifacts.work import OnFile, Overwrite
-    from .history.history import History, Include, Records
+    from .history.history import History, Records
+    from .history.query import Include
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
     from .logs.logs import Logs, Output, Step, StepLog
     from .runs.explain import FailedTest, JobExplanation
@@ -54,7 +55,8 @@ else:
             ".artifacts.report": "DownloadReport DownloadedArtifact JobArtifacts LatestArtifacts",
             ".artifacts.selection": "Match",
             ".artifacts.work": "OnFile Overwrite",
-            ".history.history": "History Include Records",
+            ".history.history": "History Records",
+            ".history.query": "Include",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
             ".logs.logs": "Logs Output Step StepLog",
             ".runs.explain": "FailedTest JobExplanation",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -21,12 +22,14 @@ class Skipped:
     """An item that could not be read and was passed over.
 
     `operation` is what failed, such as `v2.workflows.list_jobs`; `id` identifies the item in it: an id, a number, a
-    name or a path. `error` is the reason.
+    name or a path. `error` is the reason. `parent` is the id of the pipeline that a list of `history` belongs to, if it
+    is available.
     """
 
     operation: str
     id: str
     error: Exception = field(compare=False)
+    parent: str | None = None
 
     def __str__(self) -> str:
         return f"{self.operation} {self.id}: {self.error}"
@@ -44,13 +47,24 @@ class SkipLog:
         """The items that were passed over."""
         return tuple(self._skipped)
 
-    def add(self, operation: str, item: str, error: Exception) -> None:
+    def add(self, operation: str, item: str, error: Exception, parent: str | None = None) -> None:
         """Pass over an item. Raises the error if it concerns all items."""
         self._refusals = self._refusals + 1 if isinstance(error, AuthenticationError) else 0
         if isinstance(error, ClientClosedError | RateLimitError) or self._refusals >= MAX_REFUSALS:
             raise error
         forget_frames(error)
-        self._skipped.append(Skipped(operation, item, error))
+        self._skipped.append(Skipped(operation, item, error, parent))
+
+    @contextmanager
+    def all_or_none(self) -> Generator[None]:
+        """Forget what the block adds if it does not end, since its items are asked again."""
+        before = len(self._skipped)
+        try:
+            yield
+        except BaseException:
+            del self._skipped[before:]
+            self._refusals = 0
+            raise
 
     async def attempt(self, operation: str, item: str, work: Callable[[], Awaitable[T]]) -> T | None:
         """The result of `work`; None if it failed, so that the item is passed over."""

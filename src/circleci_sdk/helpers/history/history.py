@@ -3,18 +3,17 @@
 records = circleci.history.records("gh/acme/web", since=last_week, include={"workflows", "jobs"})
 async for record in records:
 store(record.kind, record.as_dict())
-print(records.skipped, records.cursor)
+print(records.cursor, *records.skipped)
 """
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Final
 
 import anyio
 
@@ -22,6 +21,7 @@ from circleci_sdk._core.errors import (
     BadRequestError,
     CallError,
     CallFacts,
+    CircleCIError,
     FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
@@ -33,16 +33,18 @@ from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import (
     check_count,
     check_filter,
+    check_list,
     check_project_slug,
-    check_text,
     check_timeout,
     got,
 )
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.retrying import retry_reads
+from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.v2._client import V2
 
 from .content import ContentReader
+from .query import Include, Position, Query, check_include, check_since
 from .records import HistoryRecord
 
 if TYPE_CHECKING:
@@ -51,46 +53,8 @@ if TYPE_CHECKING:
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.v2.models import Pipeline
 
-Include: TypeAlias = Literal["workflows", "jobs", "tests"]
-"""What `History.records` yields besides pipelines."""
-_KINDS: Final = ("workflows", "jobs", "tests")
 RECENT: Final = 1000
 """Pipelines whose ids are kept to recognize duplicates: pages shift while pipelines are started."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Position:
-    """Where to resume: the page in progress, and the number of the last pipeline whose records were all yielded."""
-
-    page: str | None = None
-    below: int | None = None
-
-    def __str__(self) -> str:
-        return json.dumps({"page": self.page, "below": self.below})
-
-    @classmethod
-    def parse(cls, text: object) -> _Position:
-        cursor = check_text("history.records", "cursor", text)
-        try:
-            data = json.loads(cursor)
-            page, below = data["page"], data["below"]
-        except (ValueError, TypeError, KeyError):
-            raise InvalidArgumentError("history.records: cursor: expected a value of Records.cursor.") from None
-        if not isinstance(page, str | None) or not isinstance(below, int | None):
-            raise InvalidArgumentError("history.records: cursor: expected a value of Records.cursor.")
-        return cls(page, below)
-
-
-@dataclass(frozen=True, slots=True)
-class _Query:
-    """What to read. `since` is None for no limit."""
-
-    project_slug: str
-    since: datetime | None
-    branch: str | Unset
-    include: frozenset[str]
-    concurrency: int
-    timeout: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +62,7 @@ class _Batch:
     """The records of one pipeline, and the position after them."""
 
     records: deque[HistoryRecord]
-    after: _Position
+    after: Position
 
 
 @public("circleci_sdk.helpers")
@@ -109,7 +73,7 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
     pipelines in memory. Leaving the loop early sends no further request.
     """
 
-    def __init__(self, caller: Caller, query: _Query, position: _Position, /) -> None:
+    def __init__(self, caller: Caller, query: Query, position: Position, /) -> None:
         self._caller = caller
         self._v2 = V2(caller)
         self._query = query
@@ -123,7 +87,7 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
         self._below = self._lowest = self._position.below
         self._recent: deque[str] = deque(maxlen=RECENT)
         self._expired: dict[str, int] = {}
-        self._unavailable: dict[str, int] = {}
+        self._log = SkipLog()
 
     @property
     def cursor(self) -> str:
@@ -139,17 +103,12 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
         return dict(self._expired)
 
     @property
-    def unavailable(self) -> dict[str, int]:
-        """The number of lists that are not complete, by their content: `workflows`, `jobs`, `tests`.
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The lists that could not be read, or not to their end, with the reason; the expired ones too.
 
-        The id or number of what they belong to is unavailable, or the API sent something else in their place.
+        Neither the other records nor the cursor wait for them. `circleci.history.retry` asks for them again.
         """
-        return dict(self._unavailable)
-
-    @property
-    def skipped(self) -> int:
-        """The number of lists that are missing: `expired` and `unavailable`."""
-        return sum(self._expired.values()) + sum(self._unavailable.values())
+        return self._log.skipped
 
     def __aiter__(self) -> Records:
         return self
@@ -203,16 +162,16 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
             await self._read_page(self._next)
         taken = list(self._page)[: self._query.concurrency]
         query = self._query
-        reader = ContentReader(self._caller, query.project_slug, query.include, query.concurrency)
-        found = await reader.read(taken)
-        for counts, more in ((self._expired, reader.expired), (self._unavailable, reader.unavailable)):
-            for kind, count in more.items():
-                counts[kind] = counts.get(kind, 0) + count
+        reader = ContentReader(self._caller, query.project_slug, query.include, query.concurrency, self._log)
+        with self._log.all_or_none():
+            found = await reader.read(taken)
+        for kind, count in reader.expired.items():
+            self._expired[kind] = self._expired.get(kind, 0) + count
         for pipeline, records in zip(taken, found, strict=True):
             self._page.popleft()
             number = if_available(lambda one: one.number, pipeline)
             self._lowest = self._lowest if number is None else number
-            self._batches.append(_Batch(deque(records), _Position(self._reading, self._lowest)))
+            self._batches.append(_Batch(deque(records), Position(self._reading, self._lowest)))
 
     async def _read_page(self, token: str | None) -> None:
         page = await self._page_at(token)
@@ -261,6 +220,34 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
         return page
 
 
+class _Retry(Records):
+    """The records of the pipelines with these ids, in this order. It has no cursor but the start."""
+
+    def __init__(self, caller: Caller, query: Query, skipped: Collection[Skipped], /) -> None:
+        super().__init__(caller, query, Position())
+        self._ids = deque(dict.fromkeys(one.parent for one in skipped if one.parent is not None))
+        self._has_more = bool(self._ids)
+        for one in skipped:
+            if one.parent is None:
+                self._log.add(one.operation, one.id, one.error)
+
+    @property
+    def cursor(self) -> str:
+        return str(Position())
+
+    async def _read_page(self, token: str | None) -> None:
+        identity = self._ids[0]
+        pipelines = self._v2.pipelines
+        try:
+            self._page.append(await retry_reads(self._caller, lambda: pipelines.get(identity)))
+        except CircleCIError as error:
+            self._log.add("v2.pipelines.get", identity, error, identity)
+        else:
+            self._log.succeeded()
+        self._ids.popleft()
+        self._has_more = bool(self._ids)
+
+
 @public("circleci_sdk.helpers")
 class History(Uncopied):
     """The history of a project. Available as `circleci.history`."""
@@ -285,8 +272,9 @@ class History(Uncopied):
         """The pipelines of a project and their content as flat records: `async for record in ...`.
 
         Pipelines are newest first, each followed by its workflows, newest first; each workflow by its jobs, each job
-        by its tests. Expired lists (404) are skipped and counted, and so are those that are unavailable. An unavailable
-        field raises `FieldUnavailableError` where the record is used, and is None in `as_dict`.
+        by its tests. A list that cannot be read, for whatever reason, is passed over and named in `Records.skipped`;
+        expired ones (404) are also counted in `Records.expired`. An unavailable field raises `FieldUnavailableError`
+        where the record is used, and is None in `as_dict`.
 
         Args:
             project_slug: the project.
@@ -305,6 +293,8 @@ class History(Uncopied):
             RequestTimeoutError: from the loop; the timeout has passed. A new loop resumes.
             NotFoundError: from the loop; the project is missing, or hidden from this token.
             PaginationError: from the loop, after the records of a page whose next one is unavailable.
+            AuthenticationError: from the loop; the list of pipelines was refused, or three other lists in a row.
+            CallError: from the loop; the list of pipelines cannot be read, or the rate limit allows no more calls.
 
         One call for each page of pipelines; then, as far as included, for each page of the workflows of a pipeline, of
         the jobs of a workflow, and of the tests of a job. Transient errors are retried; each call has the timeout of
@@ -313,25 +303,48 @@ class History(Uncopied):
         method = "history.records"
         slug = check_project_slug(method, project_slug)
         if since is not UNSET:
-            _check_since(method, since)
+            check_since(method, since)
         check_filter(method, "branch", branch)
-        _check_include(method, include)
+        check_include(method, include)
         check_count(method, "concurrency", concurrency)
         check_timeout(method, timeout)
-        query = _Query(slug, None if since is UNSET else since, branch, frozenset(include), concurrency, timeout)
-        return Records(self._caller, query, _Position() if cursor is None else _Position.parse(cursor))
+        query = Query(slug, None if since is UNSET else since, branch, frozenset(include), concurrency, timeout)
+        return Records(self._caller, query, Position() if cursor is None else Position.parse(cursor))
 
+    def retry(
+        self,
+        project_slug: str | ProjectSlug,
+        skipped: Collection[Skipped],
+        *,
+        include: Collection[Include] = frozenset({"workflows", "jobs"}),
+        concurrency: int = 8,
+        timeout: float | None = None,
+    ) -> Records:
+        """The records of the pipelines of which something was passed over: `history.retry(slug, records.skipped)`.
 
-def _check_since(method: str, since: object) -> None:
-    if not isinstance(since, datetime) or since.utcoffset() is None:
-        shown = "one without" if isinstance(since, datetime) else got(since)
-        raise InvalidArgumentError(f"{method}: since: expected a datetime with a time zone, got {shown}.")
+        Each of these pipelines is yielded as a whole, as by `records`: replace records with the same id. What still
+        cannot be read is in `skipped` again, and so is what belongs to a pipeline without an id.
 
+        Args:
+            project_slug: the project.
+            skipped: what was passed over, from `Records.skipped`.
+            include: as in `records`.
+            concurrency: as in `records`.
+            timeout: as in `records`.
 
-def _check_include(method: str, include: object) -> None:
-    expected = f"{method}: include: expected a collection of {', '.join(_KINDS)}"
-    if isinstance(include, str) or not isinstance(include, Collection):
-        raise InvalidArgumentError(f"{expected}, got {got(include)}.")
-    for kind in cast("Collection[object]", include):
-        if kind not in _KINDS:
-            raise InvalidArgumentError(f"{expected}, got {kind!r}.")
+        Raises:
+            InvalidArgumentError: at once, for invalid arguments.
+            RequestTimeoutError: from the loop; the timeout has passed. A new loop over the same object resumes.
+            AuthenticationError: from the loop; three reads in a row were refused.
+
+        One call for each pipeline; then those of `records` for its content. Its `cursor` is always the start.
+        """
+        method = "history.retry"
+        slug = check_project_slug(method, project_slug)
+        check_include(method, include)
+        check_count(method, "concurrency", concurrency)
+        check_timeout(method, timeout)
+        for one in check_list(method, "skipped", skipped):
+            if not isinstance(one, Skipped):
+                raise InvalidArgumentError(f"{method}: skipped: expected Records.skipped, got {got(one)}.")
+        return _Retry(self._caller, Query(slug, None, UNSET, frozenset(include), concurrency, timeout), skipped)

@@ -73,7 +73,10 @@ class WorkflowRecord(_Record):
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class JobRecord(_Record):
-    """One job or approval. `job_number` is None for approvals and for jobs that never started."""
+    """One job or approval. `job_number` is None for jobs that never started.
+
+    An approval has a number since 2024, though it runs nothing: see `type`.
+    """
 
     kind: ClassVar[Literal["job"]] = "job"
     project_slug: str
