@@ -8,9 +8,9 @@ import json
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import httpx
@@ -27,7 +27,7 @@ from circleci_sdk import (
     PaginationError,
     RequestTimeoutError,
 )
-from circleci_sdk.helpers import JobRecord, JobTestRecord, PipelineRecord, Skipped, WorkflowRecord
+from circleci_sdk.helpers import Include, JobRecord, JobTestRecord, PipelineRecord, Skipped, WorkflowRecord
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.helpers.long_work import COUNT, EACH_FAILURE, EACH_PLACE, Failure, assert_named
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
@@ -125,7 +125,7 @@ class Past:
         server.otherwise(handler)
 
 
-EVERYTHING = frozenset({"workflows", "jobs", "tests"})
+EVERYTHING: Final[Collection[Include]] = frozenset({"workflows", "jobs", "tests"})
 
 
 async def test_records_are_flat_and_in_order(server: ScriptedServer) -> None:
@@ -269,7 +269,8 @@ async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> 
 async def test_invalid_arguments(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
     async with client_on(server) as circleci:
         with pytest.raises(InvalidArgumentError, match=rf"^history\.records: {says}"):
-            circleci.history.records(**{"project_slug": SLUG, **arguments})
+            given: dict[str, Any] = {"project_slug": SLUG, **arguments}
+            circleci.history.records(**given)
     assert server.requests == []
 
 

@@ -7,7 +7,7 @@ import os
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import pytest
 
@@ -508,7 +508,7 @@ async def test_reads_end_only_for_what_they_need(name: str) -> None:
         result, error = await attempt(work(site))
         assert error is None or is_used(mutation, *needed), f"{path}: {mutation}: {error}"
         if isinstance(result, list | tuple):
-            look_at(tuple(result))
+            look_at(tuple(cast("list[Any]", result)))
 
 
 async def test_the_latest_artifacts_are_found() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import pickle
 from collections.abc import Callable
@@ -41,23 +40,25 @@ def uuid(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012}"
 
 
+def pipeline_body(**more: Any) -> dict[str, Any]:
+    return {
+        "id": ID,
+        "errors": [],
+        "project_slug": SLUG,
+        "number": 7,
+        "state": "created",
+        "created_at": "2026-06-01T12:00:00Z",
+        "trigger": {
+            "type": "api",
+            "received_at": "2026-06-01T12:00:00Z",
+            "actor": {"login": "ada", "avatar_url": None},
+        },
+        **more,
+    }
+
+
 def pipeline(state: str = "created", **more: Any) -> Response:
-    return reply(
-        json={
-            "id": ID,
-            "errors": [],
-            "project_slug": SLUG,
-            "number": 7,
-            "state": state,
-            "created_at": "2026-06-01T12:00:00Z",
-            "trigger": {
-                "type": "api",
-                "received_at": "2026-06-01T12:00:00Z",
-                "actor": {"login": "ada", "avatar_url": None},
-            },
-            **more,
-        }
-    )
+    return reply(json=pipeline_body(state=state, **more))
 
 
 def workflow(number: int, status: str, name: str = "build", **more: Any) -> dict[str, Any]:
@@ -452,8 +453,9 @@ async def test_on_hold(server: ScriptedServer, on_hold: Any) -> None:
 
 
 async def test_on_hold_is_one_of_three_words(server: ScriptedServer) -> None:
+    wrong: Any = "stop"
     with pytest.raises(InvalidArgumentError, match=r"^run.wait: on_hold: expected one of wait, return, raise, got"):
-        await attached(server, lambda run: run.wait(on_hold="stop"))
+        await attached(server, lambda run: run.wait(on_hold=wrong))
 
 
 async def test_approve_sends_one_post_and_is_safe_to_ask_twice(server: ScriptedServer) -> None:
@@ -503,10 +505,11 @@ async def test_approve_and_rerun_are_never_sent_twice(server: ScriptedServer, re
     server.on("POST", f"/api/v2/workflow/{uuid(1)}/approve/{uuid(202)}", response)
     server.on("POST", f"/api/v2/workflow/{uuid(1)}/rerun", response)
     async with client_on(server, FakeClock()) as circleci:
-        for use in (lambda run: run.approve(), lambda run: run.rerun()):
+        run = circleci.runs.attach(ID)
+        for use in (run.approve, run.rerun):
             server.requests.clear()
             with pytest.raises(Exception, match=r"processed|502"):
-                await use(circleci.runs.attach(ID))
+                await use()
             assert sum(request.method == "POST" for request in server.requests) == 1
 
 
@@ -640,7 +643,10 @@ async def test_find_returns_the_newest_run_of_a_commit(server: ScriptedServer) -
     path = f"/api/v2/project/{SLUG}/pipeline"
     first = items(commit(9, None), commit(8, "a" * 40), token="next")
     second = items(commit(7, "b" * 40), commit(6, "a" * 40))
-    pages = lambda request: second if request.query else first  # noqa: E731
+
+    def pages(request: Request) -> Response:
+        return second if request.query else first
+
     server.on("GET", path, pages)
     async with client_on(server, FakeClock()) as circleci:
         run = await circleci.runs.find(f" {SLUG} ", revision="A" * 40)
@@ -673,7 +679,8 @@ async def test_find_returns_the_newest_run_of_a_commit(server: ScriptedServer) -
 async def test_find_rejects_invalid_arguments(server: ScriptedServer, arguments: dict[str, Any], says: str) -> None:
     async with client_on(server) as circleci:
         with pytest.raises(InvalidArgumentError, match=f"^runs.find: {says}"):
-            await circleci.runs.find(**{"project_slug": SLUG, **arguments})
+            given: dict[str, Any] = {"project_slug": SLUG, **arguments}
+            await circleci.runs.find(**given)
     assert server.requests == []
 
 
@@ -722,7 +729,7 @@ async def test_attach_rejects_what_is_no_id(server: ScriptedServer, wrong: Any) 
 
 async def test_latest(server: ScriptedServer) -> None:
     path = f"/api/v2/project/{SLUG}/pipeline"
-    newest = {**CREATED, "errors": [], "project_slug": SLUG}
+    newest: dict[str, Any] = {**CREATED, "errors": [], "project_slug": SLUG}
     newest["trigger"] = {
         "type": "api",
         "received_at": "2026-06-01T12:00:00Z",
@@ -991,7 +998,7 @@ async def test_a_workflow_without_an_id_leaves_the_others(server: ScriptedServer
     server.on("GET", jobs_at(2), items(job(2, "failed")))
 
     async def use(run: Run) -> None:
-        seen = []
+        seen: list[tuple[str, str]] = []
         watch = run.watch(timeout=None)
         async for event in watch:
             seen.append((type(event).__name__, event.status))
@@ -1083,8 +1090,8 @@ async def test_a_workflow_without_an_id_does_not_stop_what_concerns_others(serve
 
 @pytest.mark.parametrize("odd", [{"number": None}, {"state": 5}])
 async def test_nothing_is_canceled_for_an_unavailable_order(server: ScriptedServer, odd: dict[str, Any]) -> None:
-    newest, older = ({"id": uuid(number), "number": number} for number in (9, 8))
-    listed = [json.loads(pipeline(**more)._content()) for more in ({**newest, **odd}, older)]
+    newest, older = (pipeline_body(id=uuid(number), number=number) for number in (9, 8))
+    listed = [{**newest, **odd}, older]
     server.on("GET", TRIGGER, items(*listed))
     async with client_on(server, FakeClock()) as circleci:
         with pytest.raises(FieldUnavailableError, match=rf"items\.0\.{next(iter(odd))}"):
@@ -1171,7 +1178,7 @@ async def test_rerun_does_not_take_one_of_several_that_may_have_failed(server: S
 
 @pytest.mark.parametrize("status", ["queued", "a-word-of-2027"])
 async def test_all_that_has_not_ended_is_redundant(server: ScriptedServer, status: str) -> None:
-    listed = [json.loads(pipeline(id=uuid(number), number=number)._content()) for number in (9, 8)]
+    listed = [pipeline_body(id=uuid(number), number=number) for number in (9, 8)]
     server.on("GET", TRIGGER, items(*listed))
     server.on("GET", f"/api/v2/pipeline/{uuid(8)}/workflow", items(workflow(1, status), workflow(2, "success")))
     server.on("POST", f"/api/v2/workflow/{uuid(1)}/cancel", reply(202, json=MESSAGE))
