@@ -481,7 +481,7 @@ READS: Final[dict[str, tuple[Callable[[AsyncCircleCI], Awaitable[Any]], tuple[st
     "secrets.audit": (
         lambda one: collected(one.secrets.audit("gh/acme")),
         (CONTEXTS_AT, VARIABLES_AT, FOLLOWED_AT, ENVVARS_AT),
-        {IDENTITY, ("*", "reponame")},
+        set(),
     ),
     "secrets.rotate": (
         lambda one: one.secrets.rotate("KEY", "value", org="gh/acme", contexts=["deploy"], dry_run=True),

@@ -52,7 +52,7 @@ async def circleci(fake: FakeCircleCI) -> AsyncIterator[AsyncCircleCI]:
 
 
 async def new_context(circleci: AsyncCircleCI, fake: FakeCircleCI, name: str) -> str:
-    owner = {"id": fake.organization("gh/acme").id, "type": "organization"}
+    owner: Any = {"id": fake.organization("gh/acme").id, "type": "organization"}
     return (await circleci.v2.contexts.create(name=name, owner=owner)).id
 
 
@@ -152,7 +152,8 @@ async def test_a_context_with_more_variables_than_the_api_lists(fake: FakeCircle
     names = [f"NAME_{number:03}" for number in range(109)]
     large = fake.add_context("large", organization="gh/acme", env_vars=dict.fromkeys(names, "old"))
 
-    for target in ({"contexts": [large.id]}, {"contexts": ["large"], "org": "gh/acme"}, {"org": "gh/acme"}):
+    targets: list[dict[str, Any]] = [{"contexts": ["large"], "org": "gh/acme"}, {"org": "gh/acme"}]
+    for target in [{"contexts": [large.id]}, *targets]:
         listed = await circleci.secrets.rotate("NAME_007", VALUE, **target)
         assert [(result.outcome, result.existed) for result in listed.results] == [("set", True)]
         report = await circleci.secrets.rotate("NAME_108", VALUE, **target)
@@ -191,8 +192,10 @@ async def test_audit_lists_all_with_their_age(fake: FakeCircleCI, circleci: Asyn
 async def test_an_audit_passes_over_nothing_in_silence(fake: FakeCircleCI, circleci: AsyncCircleCI) -> None:
     await circleci.v2.projects.set_env_var("gh/acme/web", name="B", value=VALUE)
     given = ["gh/acme/none", "gh/acme/web"]
-    with pytest.raises(NotFoundError):
-        [info async for info in circleci.secrets.audit("gh/acme", projects=given)]
+    audit = circleci.secrets.audit("gh/acme", projects=given)
+    assert [info.variable async for info in audit] == ["B"]
+    with pytest.raises(CircleCIError, match=r"1 passed over:\n  v2\.projects\.list_env_vars gh/acme/none: "):
+        audit.raise_for_failure()
     missed: list[tuple[SecretTarget, CircleCIError]] = []
     infos = [
         info
@@ -215,7 +218,8 @@ async def test_an_audit_may_be_left_early(fake: FakeCircleCI, circleci: AsyncCir
 
 async def test_chaos_doubles_nothing_that_matters(fake: FakeCircleCI, circleci: AsyncCircleCI) -> None:
     deploy = await new_context(circleci, fake, "deploy")
-    for fault in ({"status": 429}, {"status": 502}, {"drop": "after"}, {"drop": "before"}):
+    faults: list[dict[str, Any]] = [{"status": 429}, {"status": 502}, {"drop": "after"}, {"drop": "before"}]
+    for fault in faults:
         fake.fail_next("v2.contexts.set_env_var", **fault)
         fake.fail_next("v2.projects.set_env_var", **fault)
         report = await circleci.secrets.set_many({"KEY": VALUE}, contexts=[deploy], projects=["gh/acme/web"])
@@ -265,8 +269,8 @@ async def test_a_failure_stops_nothing_and_is_named(server: ScriptedServer, clie
     assert "KEY in project gh/acme/web: failed" in text
     assert "[unknown]" in text
     assert TWO not in text
-    cause = caught.value.__cause__
-    assert isinstance(cause, ExceptionGroup)
+    cause: Any = caught.value.__cause__
+    assert type(cause) is ExceptionGroup
     assert isinstance(cause.exceptions[0], PermissionDeniedError)
 
 
@@ -321,8 +325,8 @@ async def test_an_audit_names_what_it_could_not_read(server: ScriptedServer, cli
     assert all(info.age is not None for info in infos)
     assert [target for target, _ in missed] == ["context two"]
     assert "items.1.id: expected string, received null" in missed[0][1]
-    with pytest.raises(FieldUnavailableError, match=r"items\.1\.id"):
-        [info async for info in client.secrets.audit("gh/acme", projects=[])]
+    assert [(one.operation, one.id) for one in audit.skipped] == [("v2.contexts.list_env_vars", "two")]
+    assert isinstance(audit.skipped[0].error, FieldUnavailableError)
 
 
 async def test_an_audit_logs_a_followed_project_without_a_slug(
@@ -333,8 +337,10 @@ async def test_an_audit_logs_a_followed_project_without_a_slug(
     server.on("GET", "/api/v1.1/projects", reply(json=[{**project, "reponame": None}, project]))
     server.on("GET", "/api/v2/project/gh/acme/web/envvar", reply(json={"items": [{"name": "A", "value": "xxxx"}]}))
     with caplog.at_level(logging.WARNING, logger="circleci_sdk"):
-        infos = [info async for info in client.secrets.audit("gh/acme")]
+        audit = client.secrets.audit("gh/acme")
+        infos = [info async for info in audit]
     assert [info.variable for info in infos] == ["A"]
+    assert [(one.operation, one.id) for one in audit.skipped] == [("v1.projects.list", "unknown")]
     messages = [record.getMessage() for record in caplog.records if record.name == "circleci_sdk"]
     assert messages == ["secrets.audit leaves out a followed project: its slug is unavailable"]
 
@@ -585,8 +591,8 @@ def test_projects_of_an_organization(project: str, org: str, inside: bool) -> No
 
 
 def test_ages_need_a_date() -> None:
-    from circleci_sdk.helpers.secrets.work import _since
+    from circleci_sdk.helpers.secrets.work import age_of
 
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    assert _since(None, now) is None
-    assert _since(now - timedelta(days=3), now) == timedelta(days=3)
+    assert age_of(None, now) is None
+    assert age_of(now - timedelta(days=3), now) == timedelta(days=3)

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from .runs.result import Explanation, RunResult
     from .runs.run import OnHold, Run, RunWatch
     from .runs.runs import Runs
+    from .secrets.audit import OnError, SecretAudit
     from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
-    from .secrets.secrets import OnError, Secrets
+    from .secrets.secrets import Secrets
     from .secrets.work import OnResult
     from .usage.exports import OnProgress, UsageProgress
     from .usage.rows import UsageRow
@@ -67,8 +68,9 @@ else:
             ".runs.result": "Explanation RunResult",
             ".runs.run": "OnHold Run RunWatch",
             ".runs.runs": "Runs",
+            ".secrets.audit": "OnError SecretAudit",
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
-            ".secrets.secrets": "OnError Secrets",
+            ".secrets.secrets": "Secrets",
             ".secrets.work": "OnResult",
             ".usage.rows": "UsageRow",
             ".usage.exports": "OnProgress UsageProgress",
@@ -117,6 +119,7 @@ __all__ = [
     "RunWatch",
     "RunWorkflow",
     "Runs",
+    "SecretAudit",
     "SecretInfo",
     "SecretKind",
     "SecretOutcome",

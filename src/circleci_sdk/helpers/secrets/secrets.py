@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from circleci_sdk._core.errors import CircleCIError, InvalidArgumentError
+from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_count, check_list, check_org, check_timeout
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
+from .audit import SecretAudit
 from .targets import check_name, check_value
-from .work import Audit, OnResult, SecretJob, SecretWork, Variables
+from .work import OnResult, SecretJob, SecretWork, Variables
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
 
-    from .report import SecretInfo, SecretReport, SecretTarget
-
-OnError: TypeAlias = Callable[["SecretTarget", CircleCIError], None]
-"""Called for a context or project that cannot be read."""
+    from .audit import OnError
+    from .report import SecretReport
 
 
 @public("circleci_sdk.helpers")
@@ -109,8 +108,8 @@ class Secrets(Uncopied):
             contexts: Ids of contexts; with `org` also names.
             projects: Slugs of projects.
             org: Slug or id of an organization. Without `contexts` and `projects`: all its contexts and projects that
-                have the variable. A context with more variables than the API lists may have it: it is not changed and
-                reported as `failed`.
+                have the variable. One that cannot be read may have it, and so may a context with more variables than
+                the API lists: it is not changed and reported as `failed`.
             dry_run: Write nothing.
             concurrency: The most calls in progress at once.
             timeout: Seconds for all calls together, None for no limit; unfinished writes are reported as failed. The
@@ -148,36 +147,42 @@ class Secrets(Uncopied):
         self,
         org: str | UUID,
         *,
+        contexts: Sequence[str | UUID] | Unset = UNSET,
         projects: Sequence[str | ProjectSlug] | Unset = UNSET,
         on_error: OnError | None = None,
-    ) -> AsyncIterator[SecretInfo]:
+    ) -> SecretAudit:
         """Every variable of every context and project of an organization, with its age and without its value.
 
-        The API lists about the first 100 variables of a context. A WARNING is logged for a context with more.
+        A context or project that cannot be read does not stop the rest: it is in `SecretAudit.skipped`, and a WARNING
+        is logged. So is a context with more variables than the API lists, about 100.
 
         Args:
             org: Slug of the organization, such as `gh/acme`, or its id.
+            contexts: Ids or names of the contexts. Default: all of the organization.
             projects: Slugs of the projects. Default: those that the user of the token follows; the API has no list of
                 all projects of an organization.
-            on_error: Called for a context or project that cannot be read, which is then skipped. Default: its error
-                is raised.
+            on_error: Called for each context or project that is passed over.
 
         Returns:
-            An iterator of the variables, contexts first, one request at a time.
+            An iterator of the variables, contexts first, one request at a time. After the loop, `raise_for_failure`
+            raises if something was passed over, and `retry` reads it again.
 
         Raises:
-            InvalidArgumentError: At once, for invalid arguments.
+            InvalidArgumentError: At once, for invalid arguments. From the loop, if there is no context of a given name.
             NotFoundError: From the loop; the organization is missing, or hidden from this token.
+            AuthenticationError: From the loop; a list of targets was refused, or three targets in a row.
+            CallError: From the loop; the targets cannot be listed, or the rate limit allows no more calls.
 
         Calls `v2.contexts.list`, `v1.projects.list` unless `projects` are given, and `list_env_vars` of each; for an
-        id or a `circleci/...` slug also `v2.organizations.get`.
+        id or a `circleci/...` slug also `v2.organizations.get`. Transient errors are retried.
         """
         method = "secrets.audit"
         owner = check_org(method, org)
-        if projects is not UNSET:
-            check_list(method, "projects", projects)
+        for name, given in (("projects", projects), ("contexts", contexts)):
+            if given is not UNSET:
+                check_list(method, name, given)
         work = SecretWork(TimedCaller(self._caller, None), method)
-        return Audit(partial(work.all_targets, owner, projects), work.variables, on_error)
+        return SecretAudit(work, partial(work.all_targets, owner, projects, contexts), on_error)
 
     def _work(self, method: str, concurrency: int, timeout: float | None) -> SecretWork:
         check_count(method, "concurrency", concurrency)

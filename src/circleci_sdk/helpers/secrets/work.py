@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,11 +20,12 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.session import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
-from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.organizations import org_id_of, org_slug_of
 from circleci_sdk.helpers._shared.partial import try_field
-from circleci_sdk.helpers._shared.retrying import backoff
+from circleci_sdk.helpers._shared.retrying import backoff, retry_reads
+from circleci_sdk.helpers._shared.skipped import SkipLog
 from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.helpers._shared.deadline import TimedCaller
+    from circleci_sdk.v1.models import Project
     from circleci_sdk.v2.models import Context, ContextEnvVar, ProjectEnvVar
 
 T = TypeVar("T")
@@ -84,10 +86,15 @@ class SecretWork:
     """The reads and writes of one call of `secrets`, within one timeout. `method` is that call, for error texts."""
 
     def __init__(self, caller: TimedCaller, method: str) -> None:
+        self.log = SkipLog()
+        self.caller = caller
         self._method = method
-        self._caller = caller
         self._v1 = V1(caller)
         self._v2 = V2(caller)
+
+    def again(self) -> SecretWork:
+        """The same work, with nothing passed over yet."""
+        return SecretWork(self.caller, self._method)
 
     async def targets(
         self, contexts: Sequence[str | UUID], projects: Sequence[str | ProjectSlug], org: str | Unset
@@ -119,16 +126,37 @@ class SecretWork:
         targets += projects_given
         return list({(target.kind, target.id): target for target in targets}.values())
 
-    async def all_targets(self, org: str, projects: Sequence[str | ProjectSlug] | Unset = UNSET) -> list[SecretTarget]:
-        """All contexts of an organization, then these projects, or those of it that the user of the token follows."""
-        targets = [_target_of(one) async for one in await self._contexts_of(org)]
+    async def all_targets(
+        self,
+        org: str,
+        projects: Sequence[str | ProjectSlug] | Unset = UNSET,
+        contexts: Sequence[str | UUID] | Unset = UNSET,
+    ) -> list[SecretTarget]:
+        """These contexts, or all of an organization, then these projects, or those of it that the user follows."""
+        if contexts is UNSET:
+            targets = await retry_reads(self.caller, partial(self._every_context, org))
+        else:
+            targets = await self.targets(contexts, (), org)
         if projects is UNSET:
-            slug = await org_slug_of(self._v2, org)
-            followed = {slug_of(one) async for one in self._v1.projects.list()}
-            if None in followed:
-                logger.warning("%s leaves out a followed project: its slug is unavailable", self._method)
-            projects = sorted(one for one in followed if one is not None and belongs(one, slug))
+            projects = await self._followed(await retry_reads(self.caller, partial(org_slug_of, self._v2, org)))
         return targets + [self._project(one) for one in projects]
+
+    async def _every_context(self, org: str) -> list[SecretTarget]:
+        return [_target_of(one) async for one in await self._contexts_of(org)]
+
+    async def _followed(self, org_slug: str) -> list[str]:
+        """The slugs of the followed projects of an organization. A project without one is passed over."""
+        projects = await retry_reads(self.caller, lambda: self._v1.projects.list().collect())
+        found: set[str] = set()
+        for project in projects:
+            slug = slug_of(project)
+            if slug is None:
+                logger.warning("%s leaves out a followed project: its slug is unavailable", self._method)
+                reason = CircleCIError(f"{self._method}: the slug of a followed project is unavailable.")
+                self.log.add("v1.projects.list", _name_of(project), reason)
+            else:
+                found.add(slug)
+        return sorted(one for one in found if belongs(one, org_slug))
 
     async def _contexts_of(self, org: str) -> AsyncPager[Context]:
         if is_id(org):
@@ -141,28 +169,24 @@ class SecretWork:
         text = check_project_slug(self._method, slug, "projects")
         return SecretTarget("project", text, text)
 
-    async def variables(self, target: SecretTarget) -> list[SecretInfo]:
-        """The variables of a target, as far as the API lists them."""
-        return (await self._listed(target))[0]
-
-    async def _listed(self, target: SecretTarget) -> tuple[list[SecretInfo], bool]:
-        """The variables of a target, and whether the API has more than it lists."""
-        now = datetime.fromtimestamp(self._caller.clock.time(), UTC)
+    async def listed(self, target: SecretTarget) -> tuple[list[SecretInfo], CircleCIError | None]:
+        """The variables of a target that the API lists, and the reason why it may have others."""
+        now = datetime.fromtimestamp(self.caller.clock.time(), UTC)
         if target.kind == "context":
             page = await self._v2.contexts.list_env_vars(target.id)
-            return [_info_of(target, one, now) for one in page], page.is_truncated
+            infos = [_info_of(target, one, now) for one in page]
+            if not page.is_truncated:
+                return infos, None
+            return infos, CircleCIError(
+                f"{self._method}: the API lists only the first {len(infos)} variables of {target}; it may have others."
+            )
         variables = self._v2.projects.list_env_vars(target.id)
-        return [_info_of_project(target, one, now) async for one in variables], False
+        return [_info_of_project(target, one, now) async for one in variables], None
 
     async def _names(self, target: SecretTarget) -> Names:
         """The names of the variables of a target."""
         found: set[str] = set()
-        infos, is_truncated = await self._listed(target)
-        gap: CircleCIError | None = None
-        if is_truncated:
-            gap = CircleCIError(
-                f"{self._method}: the API lists only the first {len(infos)} variables of {target}; it may have others."
-            )
+        infos, gap = await self.listed(target)
         for info in infos:
             try:
                 found.add(info.variable)
@@ -178,14 +202,14 @@ class SecretWork:
 
         return await map_concurrently(read_one, targets, limit=limit)
 
-    async def holders(self, name: str, org: str, *, limit: int) -> list[tuple[SecretTarget, Names]]:
-        """The contexts and projects of an organization that have a variable, or may have it."""
+    async def holders(self, name: str, org: str, *, limit: int) -> list[tuple[SecretTarget, Variables]]:
+        """The contexts and projects of an organization that have a variable, or may have it; with their errors."""
         targets = await self.all_targets(org)
-        holders: list[tuple[SecretTarget, Names]] = []
+        holders: list[tuple[SecretTarget, Variables]] = []
         for target, names in zip(targets, await self.read(targets, limit=limit), strict=True):
-            if isinstance(names, CircleCIError):
-                raise names
-            if names is not None and (name in names.found or names.gap is not None):
+            if isinstance(names, CircleCIError) or (
+                names is not None and (name in names.found or names.gap is not None)
+            ):
                 holders.append((target, names))
         return holders
 
@@ -216,7 +240,7 @@ class SecretWork:
 
     async def _attempt(self, work: Callable[[], Awaitable[T]]) -> T | CircleCIError:
         """The result of `work`, or its error. Waits for rate limits: a rejected call has written nothing."""
-        clock, deadline = self._caller.clock, self._caller.deadline
+        clock, deadline = self.caller.clock, self.caller.deadline
         rejections = 0
         while True:
             if clock.monotonic() >= deadline:
@@ -236,36 +260,8 @@ class SecretWork:
             await clock.sleep(pause)
 
 
-class Audit(AsyncIterator[SecretInfo]):
-    """The iterator of an audit. No async generator: after an early exit that would need closing."""
-
-    def __init__(
-        self,
-        find: Callable[[], Awaitable[list[SecretTarget]]],
-        read: Callable[[SecretTarget], Awaitable[list[SecretInfo]]],
-        on_error: Callable[[SecretTarget, CircleCIError], None] | None = None,
-    ) -> None:
-        self._find = find
-        self._read = read
-        self._on_error = on_error
-        self._targets: Iterator[SecretTarget] | None = None
-        self._infos: Iterator[SecretInfo] = iter(())
-
-    async def __anext__(self) -> SecretInfo:
-        while True:
-            for info in self._infos:
-                return info
-            if self._targets is None:
-                self._targets = iter(await self._find())
-            target = next(self._targets, None)
-            if target is None:
-                raise StopAsyncIteration
-            try:
-                self._infos = iter(await self._read(target))
-            except CircleCIError as error:
-                if self._on_error is None:
-                    raise
-                self._on_error(target, error)
+def _name_of(project: Project) -> str:
+    return or_unknown(lambda: project.reponame)
 
 
 def _target_of(context: Context) -> SecretTarget:
@@ -278,7 +274,7 @@ def _info_of(target: SecretTarget, one: ContextEnvVar, now: datetime) -> SecretI
         try_field(lambda: one.variable),
         try_field(lambda: one.created_at),
         try_field(lambda: one.updated_at),
-        try_field(lambda: _since(one.updated_at or one.created_at, now)),
+        try_field(lambda: age_of(one.updated_at or one.created_at, now)),
     )
 
 
@@ -288,9 +284,10 @@ def _info_of_project(target: SecretTarget, one: ProjectEnvVar, now: datetime) ->
         try_field(lambda: one.name),
         try_field(lambda: one.created_at),
         None,
-        try_field(lambda: _since(one.created_at, now)),
+        try_field(lambda: age_of(one.created_at, now)),
     )
 
 
-def _since(moment: datetime | None, now: datetime) -> timedelta | None:
+def age_of(moment: datetime | None, now: datetime) -> timedelta | None:
+    """The time since a moment; None without one."""
     return None if moment is None else now - moment
