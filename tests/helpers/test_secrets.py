@@ -152,8 +152,12 @@ async def test_a_context_with_more_variables_than_the_api_lists(fake: FakeCircle
     names = [f"NAME_{number:03}" for number in range(109)]
     large = fake.add_context("large", organization="gh/acme", env_vars=dict.fromkeys(names, "old"))
 
-    targets: list[dict[str, Any]] = [{"contexts": ["large"], "org": "gh/acme"}, {"org": "gh/acme"}]
-    for target in [{"contexts": [large.id]}, *targets]:
+    targets: tuple[dict[str, Any], ...] = (
+        {"contexts": [large.id]},
+        {"contexts": ["large"], "org": "gh/acme"},
+        {"org": "gh/acme"},
+    )
+    for target in targets:
         listed = await circleci.secrets.rotate("NAME_007", VALUE, **target)
         assert [(result.outcome, result.existed) for result in listed.results] == [("set", True)]
         report = await circleci.secrets.rotate("NAME_108", VALUE, **target)
