@@ -52,6 +52,11 @@ async def test_ended_runs_are_delivered_and_signed(fake: FakeCircleCI, web: Fake
     fake.clock.advance(10)
     assert fake.webhooks.pending == ()
     fake.clock.advance(30)
+    assert [delivery.event for delivery in fake.webhooks.pending] == ["job-completed"]  # the approval still waits
+    workflow = pipeline.workflow("build")
+    async with fake.client() as circleci:
+        await circleci.v2.workflows.approve(workflow.id, workflow.job("ok?").id)
+    fake.clock.advance(2)
     receiver = Receiver()
     sent = await fake.webhooks.deliver(receiver)
     assert [delivery.event for delivery in sent] == ["job-completed", "workflow-completed"]
