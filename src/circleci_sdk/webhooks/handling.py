@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeGuard, cast
 
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
@@ -102,7 +102,11 @@ def name_of(handler: object) -> str:
 
 def stable_name(handler: object) -> str:
     """The name of a handler by module and qualified name, which is the same in each process."""
-    while isinstance(handler, partial):
-        handler = cast("partial[Any]", handler).func
+    while _is_partial(handler):
+        handler = handler.func
     named = handler if hasattr(handler, "__qualname__") else type(handler)
     return f"{getattr(named, '__module__', None)}.{getattr(named, '__qualname__', None)}"
+
+
+def _is_partial(handler: object) -> TypeGuard[partial[Any]]:
+    return isinstance(handler, partial)
