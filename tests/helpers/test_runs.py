@@ -13,11 +13,13 @@ import pytest
 
 from circleci_sdk import (
     AsyncCircleCI,
+    AuthenticationError,
     ConfigError,
     DecodeError,
     FieldUnavailableError,
     InvalidArgumentError,
     NotFoundError,
+    PaginationError,
     PermissionDeniedError,
     RunFailedError,
     RunSkippedError,
@@ -944,20 +946,116 @@ async def test_wait_looks_again_after_a_response_that_cannot_be_used(
     responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
     for each, response in responses.items():
         server.on("GET", each, repeat_last(odd, odd, response) if each == path else response)
+    server.on("GET", PIPELINE, repeat_last(pipeline("pending"), *[odd] * 2 * (path == PIPELINE), pipeline()))
+    if path != PIPELINE:
+        server.on("GET", WORKFLOWS, repeat_last(items(), *[odd] * 2 * (path == WORKFLOWS), responses[WORKFLOWS]))
     result = await attached(server, lambda run: run.wait())
     assert (result.status, len(result.failed_jobs)) == ("failed", 1)
 
 
 @pytest.mark.parametrize("path", [PIPELINE, WORKFLOWS, jobs_at(1)], ids=["pipeline", "workflows", "jobs"])
-async def test_wait_ends_when_no_response_can_be_used_for_long(server: ScriptedServer, path: str) -> None:
+async def test_wait_ends_when_three_responses_in_a_row_cannot_be_used(server: ScriptedServer, path: str) -> None:
+    """After a first look at which nothing is refused."""
     responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
     for each, response in responses.items():
         server.on("GET", each, PAGE if each == path else response)
+    server.on("GET", PIPELINE, repeat_last(pipeline("pending"), PAGE if path == PIPELINE else pipeline()))
+    with pytest.raises(DecodeError, match="HTML") as caught:
+        await attached(server, lambda run: run.wait(timeout=None))
+    assert caught.value.__notes__ == [f"The run {ID} continues: runs.attach('{ID}') waits for it again."]
+    assert sum(request.path == path for request in server.requests) == 3 + (path == PIPELINE)
+
+
+REFUSALS: Final = [reply(401, json=MESSAGE), reply(403, json=MESSAGE), PAGE]
+
+
+@pytest.mark.parametrize("odd", REFUSALS, ids=["401", "403", "page"])
+@pytest.mark.parametrize("times", [1, 2, 3])
+async def test_the_third_refusal_in_a_row_ends_a_wait(server: ScriptedServer, odd: Response, times: int) -> None:
+    running = items(workflow(1, "running"))
+    server.on("GET", PIPELINE, pipeline())
+    refused = [odd] * times
+    script = repeat_last(running, *refused, running, reply(502), odd, reply(502), odd, items(workflow(1, "success")))
+    server.on("GET", WORKFLOWS, script)
+    if times < 3:
+        assert (await attached(server, lambda run: run.wait())).is_success
+        return
+    with pytest.raises((AuthenticationError, PermissionDeniedError, DecodeError)):
+        await attached(server, lambda run: run.wait())
+    assert sum(request.path == WORKFLOWS for request in server.requests) == 4
+
+
+@pytest.mark.parametrize("odd", REFUSALS, ids=["401", "403", "page"])
+@pytest.mark.parametrize("path", [PIPELINE, WORKFLOWS, jobs_at(1)], ids=["pipeline", "workflows", "jobs"])
+async def test_the_first_look_does_not_pass_over_a_refusal(server: ScriptedServer, path: str, odd: Response) -> None:
+    responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
+    for each, response in responses.items():
+        server.on("GET", each, odd if each == path else response)
+    for use in (lambda run: run.wait(), lambda run: run.result()):
+        server.requests.clear()
+        with pytest.raises((AuthenticationError, PermissionDeniedError, DecodeError)):
+            await attached(server, use)
+        assert sum(request.path == path for request in server.requests) == 1
+
+
+@pytest.mark.parametrize("found", [None, "running", "success"])
+async def test_a_workflow_that_is_no_longer_listed_ends_as_told(server: ScriptedServer, found: str | None) -> None:
+    both = items(workflow(1, "success"), workflow(2, "running", "deploy"))
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, repeat_last(both, items(workflow(1, "success"))))
+    at = f"/api/v2/workflow/{uuid(2)}"
+    gone = reply(404, json=MESSAGE)
+    response = gone if found is None else reply(json=workflow(2, found, "deploy"))
+    server.on("GET", at, repeat_last(response, response, gone))
+    server.on("GET", jobs_at(1), items(job(1, "success")))
+    server.on("GET", jobs_at(2), gone)
     clock = FakeClock()
-    with pytest.raises(DecodeError, match="HTML"):
-        await attached(server, lambda run: run.wait(timeout=None), clock)
-    assert 300 < clock.now - 1000 < 900
-    assert sum(request.path == path for request in server.requests) >= 8
+    result = await attached(server, lambda run: run.wait(timeout=None), clock)
+    assert (result.status, result.is_over) == ("success" if found == "success" else "failed", True)
+    if found != "success":
+        assert result.errors == ("workflow deploy is no longer listed; its last status was running",)
+        with pytest.raises(RunFailedError, match="workflow deploy is no longer listed"):
+            result.raise_for_failure()
+    assert clock.now - 1000 < (180 if found == "running" else 60)
+    server.on("GET", WORKFLOWS, repeat_last(both, items(workflow(1, "success"))))
+
+    async def watch(run: Run) -> str:
+        watch = run.watch()
+        async for _ in watch:
+            pass
+        return watch.result.status
+
+    assert await attached(server, watch) == result.status
+
+
+@pytest.mark.parametrize("on_hold", ["return", "raise"])
+async def test_an_approval_is_seen_beside_a_failed_job(server: ScriptedServer, on_hold: Any) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items(workflow(1, "failing")))
+    waiting = approval(2, "on_hold") | {"job_number": 12}
+    moving = items(job(1, "failed"), waiting, job(3, "running", "lint"))
+    server.on("GET", jobs_at(1), repeat_last(moving, moving, items(job(1, "failed"), waiting, job(3, "success"))))
+    if on_hold == "raise":
+        with pytest.raises(RunFailedError, match=r"build/release\? waits for approval") as caught:
+            await attached(server, lambda run: run.wait(on_hold=on_hold))
+        result = caught.value.result
+    else:
+        result = await attached(server, lambda run: run.wait(on_hold=on_hold))
+    assert result is not None
+    assert (result.status, result.is_over) == ("failing", False)
+    assert [(one.name, one.number) for one in result.approvals] == [("release?", None)]
+    assert [one.name for one in result.failed_jobs] == ["test"]
+    assert sum(request.path == jobs_at(1) for request in server.requests) == 3
+
+
+async def test_approve_before_the_hold_says_so(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, items())
+    says = r"^run\.approve: no approval is pending: .* await run\.wait\(on_hold=\"return\"\) first\. Approvals: none\.$"
+    with pytest.raises(InvalidArgumentError, match=says):
+        await attached(server, lambda run: run.approve())
+    with pytest.raises(InvalidArgumentError, match=r"no pending approval 'go'.* first\. Approvals: none\.$"):
+        await attached(server, lambda run: run.approve(job="go"))
 
 
 @pytest.mark.parametrize("odd", [PAGE, reply(502)], ids=["page", "502"])
@@ -965,7 +1063,8 @@ async def test_a_run_is_not_over_before_a_look_that_succeeds(server: ScriptedSer
     """A workflow that was rejected at once may be listed before the others."""
     rejected = workflow(1, "success", "lint", stopped_at="2026-06-01T12:01:00Z")
     server.on("GET", PIPELINE, pipeline())
-    responses = [items(rejected), odd, odd, odd, odd, items(rejected, workflow(2, "failed"))]
+    more = 2 if odd is PAGE else 4
+    responses = [items(rejected), *[odd] * more, items(rejected, workflow(2, "failed"))]
     server.on("GET", WORKFLOWS, repeat_last(*responses))
     server.on("GET", jobs_at(2), items(job(1, "failed")))
     result = await attached(server, lambda run: run.wait())
@@ -1109,12 +1208,13 @@ async def test_half_a_list_of_workflows_is_no_end(server: ScriptedServer, seen_b
     server.on("GET", WORKFLOWS, repeat_last(*[whole] * seen_before, *half * 40))
 
     async def use(run: Run) -> None:
-        with pytest.raises(RunTimeoutError) as caught:
+        with pytest.raises((RunTimeoutError, DecodeError, PaginationError)) as caught:
             await run.wait(timeout=60)
-        assert caught.value.result is not None
-        assert (caught.value.result.status, caught.value.result.is_over) == ("running", False)
+        if isinstance(caught.value, RunTimeoutError):
+            assert caught.value.result is not None
+            assert (caught.value.result.status, caught.value.result.is_over) == ("running", False)
         watch = run.watch(timeout=60)
-        with pytest.raises(RunTimeoutError):
+        with pytest.raises((RunTimeoutError, DecodeError, PaginationError)):
             async for _ in watch:
                 assert not watch.result.is_over
         assert not watch.result.is_over

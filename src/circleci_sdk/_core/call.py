@@ -93,6 +93,7 @@ class Call:
             text = "the time for the call ran out"
             self._raise_failed(Failed(RequestTimeoutError, progress.outcome, False, text), "deadline")
         if isinstance(outcome, Received):
+            self._session.note_date(outcome.headers.get("date"))
             self._note_announcements(outcome)
             if outcome.status != 429:  # a 429 is reported to the limiter once it is decided how long to wait
                 await self._learn(outcome, None)

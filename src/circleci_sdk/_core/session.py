@@ -21,6 +21,7 @@ from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .mismatches import DriftLog
+from .policy.retry import parse_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,10 +73,28 @@ class Session(Uncopied):
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
         self.limiter: RateLimiter | LocalRateLimiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
         self.rate_limit: RateLimit | None = None
+        self.server_date: tuple[str, float] | None = None
         self.announced: Final[set[str]] = set()
         self.strict = strict
         self.drift: Final = DriftLog(on_drift)
         self._closed = False
+
+    def note_date(self, date: str | None) -> None:
+        """Keep the `Date` header of a response."""
+        if date is not None:
+            self.server_date = date, self.clock.monotonic()
+
+    def server_time(self) -> float:
+        """Seconds since 1970 by the clock of the server: the last `Date` header, and what has passed since.
+
+        By the clock of this machine if no response had one.
+        """
+        if self.server_date is not None:
+            text, received = self.server_date
+            date = parse_date(text)
+            if date is not None:
+                return date + self.clock.monotonic() - received
+        return self.clock.time()
 
     def resources(self) -> LoopResources:
         """The resources of the running event loop, made on first use."""

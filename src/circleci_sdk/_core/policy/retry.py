@@ -66,13 +66,14 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
     text = value.strip()
     if _SECONDS.fullmatch(text):
         return float(text)
-    until = _timestamp(text)
+    until = parse_date(text)
     if until is None:
         return None
-    return max(0.0, until - (_timestamp(date or "") or now))
+    return max(0.0, until - (parse_date(date or "") or now))
 
 
-def _timestamp(text: str) -> float | None:
+def parse_date(text: str) -> float | None:
+    """Seconds since 1970 from an HTTP date; None if it is none."""
     try:
         moment = parsedate_to_datetime(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

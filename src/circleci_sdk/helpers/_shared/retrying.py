@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from circleci_sdk._core.errors import (
+    AuthenticationError,
     CircleCIError,
     DecodeError,
     FieldUnavailableError,
     PaginationError,
+    PermissionDeniedError,
     RateLimitError,
     ServerError,
     StatusError,
@@ -41,6 +43,17 @@ def may_pass(error: CircleCIError) -> bool:
     if isinstance(error, DecodeError):
         return not error.field
     return is_transient(error) or isinstance(error, FieldUnavailableError | PaginationError)
+
+
+def is_refusal(error: CircleCIError) -> bool:
+    """Whether the server refuses the read, or its response cannot be used: either may be an error of the moment.
+
+    Not transient errors, nor an unavailable field of a response that can be used, nor a field that does not fit for a
+    strict client.
+    """
+    if isinstance(error, DecodeError):
+        return not error.field
+    return isinstance(error, AuthenticationError | PermissionDeniedError | PaginationError)
 
 
 def backoff(error: CircleCIError, failures: int, chance: float) -> float:

@@ -13,7 +13,7 @@ from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
 from .facts import label
-from .state import WORKFLOW_FAILED, approval_id
+from .state import JOB_WAITING, WORKFLOW_FAILED, approval_id
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import PipelineDefinition
@@ -200,4 +200,6 @@ def choose_approval(jobs: Sequence[RunJob], wanted: str | Unset) -> RunJob:
         problem = "several approvals are pending; pass job=" if matching else "no approval is pending"
     else:
         problem = f"several approvals match {wanted!r}; pass an id" if matching else f"no pending approval {wanted!r}"
+    if not matching and (not approvals or any(job.status in JOB_WAITING - {"on_hold"} for job in approvals)):
+        problem += ': it may not wait yet, since other jobs have to end. Use await run.wait(on_hold="return") first'
     raise InvalidArgumentError(f"run.approve: {problem}. Approvals: {listed}.")

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from circleci_sdk.helpers._shared.available import if_available
 
-from .state import EARLIEST, WORKFLOW_ENDED, RunState, approval_id, creation_time, current_workflows, waiting_approvals
+from .state import (
+    EARLIEST,
+    RunState,
+    approval_id,
+    creation_time,
+    current_workflows,
+    has_ended,
+    has_moving_jobs,
+    waiting_approvals,
+)
+from .verdict import PENDING, has_unread_errors, is_unclear, status_underway, verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,10 +33,15 @@ if TYPE_CHECKING:
 
 WORKFLOW_DELAY: Final = 600.0
 """Seconds without any change after which no further workflow is expected."""
+PENDING_DELAY: Final = 3600.0
+"""Seconds without any change after which a pending pipeline is not expected to start."""
 START_WINDOW: Final = 5.0
 """Seconds within which all workflows of a pipeline appear. A rejected workflow may end before others start."""
 RERUN_WINDOW: Final = 30.0
 """Seconds after a failure within which an automatic rerun has to appear."""
+
+MAY_BE_HELD: Final = frozenset({"on_hold", "failing"})
+"""Statuses of workflows that may wait for an approval and nothing else."""
 
 FASTEST: Final = 1.0
 SLOW: Final = 20.0
@@ -48,12 +63,13 @@ def wants_pipeline(state: RunState) -> bool:
         return True
     if state.pipeline.state == "errored":
         return False
-    return state.pipeline.state != "created" or all(_may_be_setup(one) for one in state.workflows.values())
+    unread = has_unread_errors(state.pipeline)
+    return unread or state.pipeline.state != "created" or all(_may_be_setup(one) for one in state.workflows.values())
 
 
-def wants_workflows(state: RunState) -> bool:
-    """Whether there may be workflows to read."""
-    return state.pipeline is not None and state.pipeline.state not in ("pending", "setup-pending")
+def wants_workflows(state: RunState, idle: float = 0.0) -> bool:
+    """Whether there may be workflows to read: those of a pending pipeline only when it is late."""
+    return state.pipeline is not None and (state.pipeline.state not in PENDING or idle >= WORKFLOW_DELAY)
 
 
 def wanted_jobs(
@@ -62,58 +78,73 @@ def wanted_jobs(
     """The workflows whose jobs to read now.
 
     `every_job` selects the jobs of all workflows, until each has ended. Otherwise only the jobs that the result
-    contains are read: those of failed workflows at the end, and with `approvals` those of workflows on hold, once
-    nothing else is in progress. `fresh` were read in this poll.
+    contains are read: those of failed workflows at the end, and with `approvals` those of workflows that may wait for
+    one, once no other is in progress. `fresh` were read in this poll.
     """
+    read = state.gone | fresh
     if every_job:
-        return tuple(one for one in state.workflows.values() if one.id not in state.final | fresh)
+        return tuple(one for one in state.workflows.values() if one.id not in state.final | read)
     current = current_workflows(state)
     if assessment.over:
         return tuple(
-            one for one in current if one.status not in ("success", "not_run") and one.id not in state.final | fresh
+            one for one in current if one.status not in ("success", "not_run") and one.id not in state.final | read
         )
-    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
-    if approvals and unfinished and all(one.status == "on_hold" for one in unfinished):
+    unfinished = [one for one in current if not has_ended(state, one)]
+    if approvals and unfinished and all(one.status in MAY_BE_HELD for one in unfinished):
         return tuple(one for one in unfinished if one.id not in fresh)
     return ()
+
+
+def idle_seconds(
+    latest: datetime | None, *, server_time: float, since_first_look: float, since_change: float | None
+) -> float:
+    """How long a run has been quiet.
+
+    That is counted from the `latest` time in the responses to the time of the server. The own clock counts where there
+    is none, or it lies in the future; and it delays a run whose last change was observed, `since_change` seconds ago.
+    """
+    own = since_first_look if since_change is None else since_change
+    if latest is None or (quiet := server_time - latest.timestamp()) < 0:
+        return own
+    return quiet if since_change is None else min(quiet, since_change)
 
 
 def assess(
     state: RunState,
     *,
     idle: float,
+    waited: float | None = None,
     awaited: frozenset[str] = frozenset(),
     approved: frozenset[str] = frozenset(),
 ) -> Assessment:
-    """The assessment of a run, `idle` seconds after the last observed change.
+    """The assessment of a run that has been quiet for `idle` seconds.
 
-    `awaited` are ids of requested reruns that have to appear, `approved` the ids of approvals that were sent and may
-    not be visible yet.
+    `awaited` are ids of requested reruns that have to appear, since `waited` seconds, by default `idle`; `approved` the
+    ids of approvals that were sent and may not be visible yet.
     """
-    if state.pipeline is None:
+    pipeline = state.pipeline
+    if pipeline is None:
         return Assessment("pending")
     current = current_workflows(state)
-    unfinished = [one for one in current if one.status not in WORKFLOW_ENDED]
+    unfinished = [one for one in current if not has_ended(state, one)]
+    is_missing = not awaited <= state.workflows.keys() and (idle if waited is None else waited) < WORKFLOW_DELAY
     if unfinished:
-        held = _is_held(state, unfinished, approved) and not _is_missing(state, awaited, idle)
-        return Assessment(_status_underway(current), held=held)
-    if _may_continue(state, state.pipeline, current, idle) or _is_missing(state, awaited, idle):
-        return Assessment(_status_underway(current) if current else "pending")
-    if state.pipeline.state == "errored":
-        return Assessment("errored", over=True)
-    return Assessment(_status_at_end(current), over=True)
+        held = _is_held(state, unfinished, approved) and not is_missing
+        return Assessment(status_underway(state, current), held=held)
+    if is_missing or _may_continue(pipeline, current, idle):
+        return Assessment(status_underway(state, current) if current else "pending")
+    status = verdict(state, current)
+    if status in ("success", "not_run") and is_unclear(pipeline):
+        return Assessment("running" if current else "pending")
+    return Assessment(status, over=True)
 
 
-def _is_missing(state: RunState, awaited: frozenset[str], idle: float) -> bool:
-    return not awaited <= state.workflows.keys() and idle < WORKFLOW_DELAY
-
-
-def _may_continue(state: RunState, pipeline: RunPipeline, current: tuple[RunWorkflow, ...], idle: float) -> bool:
+def _may_continue(pipeline: RunPipeline, current: tuple[RunWorkflow, ...], idle: float) -> bool:
     """Whether more may follow although every observed workflow has ended."""
     if pipeline.state == "errored":
         return False
-    if pipeline.state in ("pending", "setup-pending"):
-        return True
+    if pipeline.state in PENDING:
+        return idle < PENDING_DELAY
     if any(one.status != "success" and if_available(lambda it: it.is_setup, one) for one in current):
         return _reruns_itself(current, idle)
     if pipeline.state != "created" or all(one.status == "success" and _may_be_setup(one) for one in current):
@@ -147,33 +178,16 @@ def _may_rerun(workflow: RunWorkflow) -> bool:
 
 
 def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: frozenset[str]) -> bool:
-    """Whether every unfinished workflow is on hold and an approval is pending."""
+    """Whether an approval is pending and no job of an unfinished workflow moves. Their jobs have to be known.
+
+    `failing` says that a job has failed, not that others move.
+    """
     ids: set[str] = set()
     for workflow in unfinished:
-        if workflow.status != "on_hold":
+        if workflow.status not in MAY_BE_HELD or not state.jobs.get(workflow.id) or has_moving_jobs(state, workflow):
             return False
         ids.add(workflow.id)
     return any(job.workflow_id in ids and approval_id(job) not in approved for job in waiting_approvals(state))
-
-
-def _status_underway(current: Iterable[RunWorkflow]) -> RunStatus:
-    seen = {str(one.status) for one in current}
-    if seen & {"failing", "failed", "error", "unauthorized"}:
-        return "failing"
-    if seen - WORKFLOW_ENDED == {"on_hold"}:
-        return "on_hold"
-    return "running"
-
-
-def _status_at_end(current: Iterable[RunWorkflow]) -> RunStatus:
-    seen = {str(one.status) for one in current}
-    if seen & {"failed", "error"}:
-        return "failed"
-    if "unauthorized" in seen:
-        return "unauthorized"
-    if "canceled" in seen:
-        return "canceled"
-    return "success" if "success" in seen else "not_run"
 
 
 def next_delay(

@@ -48,14 +48,15 @@ RunStatus: TypeAlias = Literal[
 
 `pending`, `running`, `failing` and `on_hold` are not final: a part of a `failing` run has failed and another part
 continues; an `on_hold` run continues after an approval. `errored`: the pipeline could not be created (see
-`RunResult.errors`). `not_run`: it has no workflows.
+`RunResult.errors`). `not_run`: no workflow ran, or a setup workflow alone. `docs/verdicts.md` has
+a table.
 """
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class RunPipeline(Partial):
-    """The pipeline of a run. `errors` are the reasons why it could not be created."""
+    """The pipeline of a run. `errors` are the reasons why it, or a part of it, could not be created."""
 
     id: str
     number: int
@@ -63,6 +64,8 @@ class RunPipeline(Partial):
     state: PipelineState
     errors: tuple[str, ...]
     url: str
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
 
 
 @public("circleci_sdk.helpers")
@@ -88,7 +91,8 @@ class RunWorkflow(Partial):
 class RunJob(Partial):
     """One job of a workflow, or an approval in it.
 
-    `number` is None for approvals and for jobs that never started. `approval_request_id` is the id for
+    `number` is None for jobs that never started, and for approvals: the API numbers them, but nothing ran under that
+    number, so that it answers 404 for their details, artifacts and tests. `approval_request_id` is the id for
     `v2.workflows.approve`; `started_at` and `stopped_at` are None until the job starts and stops.
     """
 
@@ -183,17 +187,28 @@ def label(part: RunWorkflow | RunJob) -> str:
 def pipeline_of(pipeline: Pipeline, pipeline_id: str, app: str) -> RunPipeline:
     """The facts of the pipeline with this id; `app` is the origin of the web app.
 
-    If the reasons for a failure are unavailable, there is an unknown one.
+    If the reasons for a failure are unavailable, or errors that cannot be read were reported, there is an unknown one.
     """
-    has_failed = if_available(lambda: pipeline.state) == "errored"
     return RunPipeline(
         if_available(lambda: pipeline.id) or pipeline_id,
         try_field(lambda: pipeline.number),
         try_field(lambda: pipeline.project_slug),
         try_known(lambda: pipeline.state),
-        try_known(lambda: tuple(_message(error) for error in pipeline.errors), (UNAVAILABLE,) if has_failed else ()),
+        try_known(lambda: tuple(_message(error) for error in pipeline.errors), _unread_errors(pipeline)),
         try_field(lambda: pipeline_url(app, pipeline.project_slug, pipeline.number)),
+        try_field(lambda: pipeline.created_at),
+        try_field(lambda: pipeline.updated_at),
     )
+
+
+def _unread_errors(pipeline: Pipeline) -> tuple[str, ...]:
+    """The errors of a pipeline if the field is unavailable. A response without the field reports none."""
+    if if_available(lambda: pipeline.state) == "errored":
+        return (UNAVAILABLE,)
+    try:
+        return tuple(_message(error) for error in pipeline.errors)
+    except FieldUnavailableError as error:
+        return () if error.received in ("null", "missing") else (UNAVAILABLE,)
 
 
 def _message(error: PipelineErrorDetail) -> str:
@@ -245,12 +260,16 @@ def job_of(job: WorkflowJob, workflow: RunWorkflow) -> RunJob:
         try_field(lambda: job.name),
         try_known(lambda: job.status),
         try_known(lambda: job.type),
-        try_field(lambda: job.job_number),
+        try_field(lambda: None if if_available(lambda: job.type) == "approval" else job.job_number),
         workflow.id,
         try_field(lambda: workflow.name),
         try_field(lambda: job.project_slug),
         try_field(lambda: job.approval_request_id),
         try_field(lambda: job.started_at),
         try_field(lambda: job.stopped_at),
-        try_field(lambda: workflow.url if job.job_number is None else f"{workflow.url}/jobs/{job.job_number}"),
+        try_field(lambda: workflow.url if _has_no_page(job) else f"{workflow.url}/jobs/{job.job_number}"),
     )
+
+
+def _has_no_page(job: WorkflowJob) -> bool:
+    return job.job_number is None or if_available(lambda: job.type) == "approval"

@@ -15,6 +15,7 @@ from circleci_sdk.helpers._shared.available import if_available
 
 from .facts import label
 from .state import JOB_FAILED, JOB_STATUSES, RunState, current_workflows, jobs_of, waiting_approvals
+from .verdict import objections
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -41,7 +42,8 @@ class RunResult:
         number: the number of the pipeline in its project; None until the API reports it.
         project_slug: the project; None until the API reports it.
         url: its page in the web app; None until the API reports its number.
-        errors: why the pipeline could not be created.
+        errors: why the pipeline, or a part of it, could not be created, and what else speaks against a success, such as
+            a setup workflow that was continued by no workflow.
         workflows: the newest workflow of each name: a rerun replaces the workflow that it repeats.
         failed_jobs: the jobs of these workflows that ended without success, canceled jobs included.
         approvals: the approvals that the run waits for.
@@ -184,7 +186,7 @@ def result_of(pipeline_id: str, state: RunState, assessment: Assessment) -> RunR
         if_available(lambda: pipeline.number) if pipeline else None,
         if_available(lambda: pipeline.project_slug) if pipeline else None,
         if_available(lambda: pipeline.url) if pipeline else None,
-        pipeline.errors if pipeline else (),
+        objections(state, is_over=assessment.over),
         current_workflows(state),
         tuple(job for job in jobs if job.status in JOB_FAILED),
         waiting_approvals(state),

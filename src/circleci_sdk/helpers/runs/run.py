@@ -128,16 +128,19 @@ class Run(Uncopied):
         """Wait for the end of the run.
 
         A run ends with its current workflows: the newest of each name. A setup workflow alone is not the end, nor is a
-        status that this version does not know or that is unavailable. A pipeline without workflows ten minutes after
-        its creation has ended as `not_run`.
+        status that this version does not know or that is unavailable. Whether more may follow is decided by the times
+        in the responses: a run that ended long ago is over at the first look. A pipeline without workflows ten minutes
+        after its last change has ended as `not_run`, a pending one after an hour. A workflow that is no longer listed
+        and not found by its id has ended, and the run has failed. `docs/verdicts.md` has a table.
 
-        A response that cannot be used, or a workflow without an id, is read again at the next poll, like a 502: the
-        error is raised after 8 failures in a row that span at least 5 minutes.
+        A response 401 or 403, or one that cannot be used, is passed over: the third in a row is raised, and the first
+        look raises it at once. Other errors of the server and the network, and a workflow without an id, are raised
+        after 8 failures in a row that span at least 5 minutes.
 
         Args:
             timeout: seconds until it gives up, None for no limit.
             on_hold: what to do when the run does not continue without an approval: `"wait"`, `"return"` a result with
-                the status `on_hold` and the pending `approvals`, or `"raise"`.
+                the pending `approvals` and the status `on_hold`, or `failing` if a part has failed, or `"raise"`.
 
         Raises:
             InvalidArgumentError: an argument is invalid.
@@ -146,7 +149,8 @@ class Run(Uncopied):
                 see `RunResult.raise_for_failure`.
             NotFoundError: the pipeline does not exist, or is hidden from this token.
 
-        Each poll makes one call, two until there are workflows; at the end one for each workflow that has failed.
+        Each poll makes one call, two until there are workflows; at the end one for each workflow that has failed. With
+        `on_hold` other than `"wait"` one more for each workflow that may be on hold.
         """
         if on_hold not in _ON_HOLD:
             raise InvalidArgumentError(f"run.wait: on_hold: expected one of {', '.join(_ON_HOLD)}, got {on_hold!r}.")

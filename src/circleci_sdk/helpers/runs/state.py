@@ -36,8 +36,9 @@ JOB_FAILED: Final = frozenset(
     {"failed", "timedout", "infrastructure_fail", "terminated-unknown", "unauthorized", "canceled"}
 )
 JOB_ENDED: Final = JOB_FAILED | {"success", "not_run", "retried", "skipped"}
-JOB_MOVING: Final = frozenset({"queued", "running"})
-JOB_STATUSES: Final = JOB_ENDED | JOB_MOVING | {"not_running", "on_hold", "blocked"}
+JOB_WAITING: Final = frozenset({"not_running", "on_hold", "blocked"})
+"""Statuses of jobs that have not ended and wait for others, or for an approval."""
+JOB_STATUSES: Final = JOB_ENDED | JOB_WAITING | {"queued", "running"}
 
 JOBS_WINDOW: Final = 30.0
 """Seconds after the end of a workflow within which its jobs have to end."""
@@ -50,13 +51,16 @@ EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 class RunState:
     """The observed state of a run.
 
-    `jobs` are grouped by workflow id; `final` are the ids of the workflows whose jobs were read after their end.
+    `jobs` are grouped by workflow id; `final` are the ids of the workflows whose jobs were read after their end, `gone`
+    those of the workflows that had not ended when the API last knew them. `latest` is the newest time in all responses.
     """
 
     pipeline: RunPipeline | None = None
     workflows: Mapping[str, RunWorkflow] = field(default_factory=dict[str, RunWorkflow])
     jobs: Mapping[str, Mapping[str, RunJob]] = field(default_factory=dict[str, Mapping[str, RunJob]])
     final: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+    latest: datetime | None = None
 
 
 Change = tuple[RunState, list[RunEvent]]
@@ -65,9 +69,17 @@ Change = tuple[RunState, list[RunEvent]]
 def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
     """The state after a response about the pipeline, and the new events."""
     known = state.pipeline
-    if known is not None and (known.state == "errored" or seen.state in (known.state, UNAVAILABLE)):
-        return state, []
-    return replace(state, pipeline=seen), [PipelineEvent(seen, known.state if known else None)]
+    state = _see_times(state, if_available(lambda: seen.created_at), if_available(lambda: seen.updated_at))
+    if known is None or (known.state != "errored" and seen.state not in (known.state, UNAVAILABLE)):
+        return replace(state, pipeline=seen), [PipelineEvent(seen, known.state if known else None)]
+    if seen.state == known.state and (seen.errors != known.errors or seen.is_complete > known.is_complete):
+        state = replace(state, pipeline=seen)
+    return state, []
+
+
+def _see_times(state: RunState, *times: datetime | None) -> RunState:
+    latest = max((time for time in (state.latest, *times) if time is not None), default=None)
+    return state if latest == state.latest else replace(state, latest=latest)
 
 
 def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
@@ -75,6 +87,12 @@ def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
     workflows = dict(state.workflows)
     events: list[RunEvent] = []
     for workflow in seen:
+        state = _see_times(
+            state,
+            if_available(lambda one: one.created_at, workflow),
+            if_available(lambda one: one.stopped_at, workflow),
+        )
+        state = replace(state, gone=state.gone - {workflow.id})
         known = workflows.get(workflow.id)
         if known is None or (known.status not in WORKFLOW_ENDED and workflow.status not in (known.status, UNAVAILABLE)):
             workflows[workflow.id] = workflow
@@ -89,6 +107,9 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], fir
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
     for position, job in enumerate(seen, first):
+        state = _see_times(
+            state, if_available(lambda one: one.started_at, job), if_available(lambda one: one.stopped_at, job)
+        )
         key = _identity(job, position)
         known = jobs.get(key)
         if known is None and (other := _elsewhere(state, key)) is not None and other.status == job.status:
@@ -133,6 +154,21 @@ def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:
     return sorted(events, key=position)
 
 
+def has_ended(state: RunState, workflow: RunWorkflow) -> bool:
+    """Whether nothing more is expected of a workflow: it has ended, or the API no longer knows it."""
+    return workflow.status in WORKFLOW_ENDED or workflow.id in state.gone
+
+
+def has_moving_jobs(state: RunState, workflow: RunWorkflow) -> bool:
+    """Whether a job of the workflow, as far as they were read, neither has ended nor waits."""
+    return any(job.status not in JOB_ENDED | JOB_WAITING for job in state.jobs.get(workflow.id, {}).values())
+
+
+def mark_gone(state: RunState, workflow_id: str) -> RunState:
+    """The state after the API no longer knows a workflow."""
+    return replace(state, gone=state.gone | {workflow_id})
+
+
 def mark_final(state: RunState, workflow: RunWorkflow, idle: float) -> RunState:
     """The state after all jobs of a workflow were read.
 
@@ -140,8 +176,7 @@ def mark_final(state: RunState, workflow: RunWorkflow, idle: float) -> RunState:
     """
     if workflow.status not in WORKFLOW_ENDED:
         return state
-    moving = any(job.status in JOB_MOVING for job in state.jobs.get(workflow.id, {}).values())
-    if moving and idle < JOBS_WINDOW:
+    if has_moving_jobs(state, workflow) and idle < JOBS_WINDOW:
         return state
     return replace(state, final=state.final | {workflow.id})
 
@@ -183,7 +218,7 @@ def jobs_of(state: RunState) -> tuple[RunJob, ...]:
 
 def waiting_approvals(state: RunState) -> tuple[RunJob, ...]:
     """The approvals that are pending, as far as jobs were read."""
-    unfinished = {workflow.id for workflow in current_workflows(state) if workflow.status not in WORKFLOW_ENDED}
+    unfinished = {workflow.id for workflow in current_workflows(state) if not has_ended(state, workflow)}
     return tuple(
         job for job in jobs_of(state) if job.is_approval and job.status == "on_hold" and job.workflow_id in unfinished
     )

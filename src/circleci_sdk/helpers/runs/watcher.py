@@ -12,18 +12,20 @@ from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotF
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
-from circleci_sdk.helpers._shared.retrying import backoff, may_pass
+from circleci_sdk.helpers._shared.retrying import backoff, is_refusal, may_pass
 from circleci_sdk.v2._client import V2
 
-from .assessment import Assessment, assess, next_delay, wanted_jobs, wants_pipeline, wants_workflows
-from .facts import RunEvent, RunWorkflow, job_of, pipeline_of, workflows_of
+from .assessment import Assessment, assess, idle_seconds, next_delay, wanted_jobs, wants_pipeline, wants_workflows
+from .facts import RunEvent, RunPipeline, RunWorkflow, job_of, pipeline_of, workflow_of, workflows_of
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
     WORKFLOW_STATUSES,
     RunState,
+    has_ended,
     in_order,
     mark_final,
+    mark_gone,
     see_jobs,
     see_pipeline,
     see_workflows,
@@ -35,6 +37,11 @@ if TYPE_CHECKING:
 MAX_FAILURE_TIME: Final = 300.0
 MAX_CONSECUTIVE_FAILURES: Final = 8
 """A watcher raises the error after this many consecutive failures of one read that span at least this many seconds."""
+MAX_REFUSALS: Final = 3
+"""A watcher raises the error after this many refusals of one read in a row: see `is_refusal`."""
+GONE_DELAY: Final = 30.0
+GONE_POLLS: Final = 3
+"""A workflow is asked for by its id once this many lists in a row, over at least this many seconds, lack it."""
 NEW_PIPELINE_DELAY: Final = 60.0
 """Seconds for which the API may respond 404 for a pipeline that this client has just started."""
 OTHER_PIPELINE_DELAY: Final = 10.0
@@ -93,14 +100,18 @@ class Watcher:
         self._awaited = awaited
         self._before = before
         self._approved = approved
-        self._began = self._changed = self._clock.monotonic()
+        self._began = self._clock.monotonic()
+        self._changed: float | None = None
         self._deadline = None if timeout is None else self._began + timeout
         self._polls = 0
         self._calls = 1
         self._reading = ""
         self._failing: dict[str, tuple[int, float]] = {}
+        self._refused: dict[str, int] = {}
+        self._unlisted: dict[str, tuple[int, float]] = {}
         self._is_complete = True
         self._succeeded = False
+        self._has_looked = False
         self._not_found_since: float | None = None
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
@@ -118,12 +129,27 @@ class Watcher:
             return assessment
         return Assessment("running" if assessment.over else assessment.status)
 
+    def _idle(self) -> float:
+        now = self._clock.monotonic()
+        return idle_seconds(
+            self.state.latest,
+            server_time=self._context.caller.session.server_time(),
+            since_first_look=now - self._began,
+            since_change=None if self._changed is None else now - self._changed,
+        )
+
     def _assess(self) -> Assessment:
-        idle = self._clock.monotonic() - self._changed
         awaited = frozenset(self._awaited)
         if any(self.state.workflows.keys() <= before for before in self._before):
             awaited |= {""}  # no workflow has this id
-        return assess(self.state, idle=idle, awaited=awaited, approved=frozenset(self._approved))
+        since = self._began if self._changed is None else self._changed
+        return assess(
+            self.state,
+            idle=self._idle(),
+            waited=self._clock.monotonic() - since,
+            awaited=awaited,
+            approved=frozenset(self._approved),
+        )
 
     @property
     def is_done(self) -> bool:
@@ -189,18 +215,40 @@ class Watcher:
             if now - self._not_found_since > self._not_found_delay:
                 raise
         except CircleCIError as error:
+            if is_refusal(error):
+                self._pass_refusal(error)
+                return
             if not may_pass(error):
                 raise
+            self._refused.pop(self._reading, None)
             failures, since = self._failing.get(self._reading, (0, now))
             self._failing[self._reading] = failures + 1, since
             if failures + 1 >= MAX_CONSECUTIVE_FAILURES and now - since > MAX_FAILURE_TIME:
-                pipeline_id = self._pipeline_id
-                error.add_note(f"The run {pipeline_id} continues: runs.attach({pipeline_id!r}) waits for it again.")
+                self._add_remedy(error)
                 raise
             self._retry_after = backoff(error, failures + 1, self._clock.random())
         else:
             self._not_found_since = None
-            self._succeeded = True
+            self._succeeded = self._has_looked = True
+
+    def _pass_refusal(self, error: CircleCIError) -> None:
+        """Raise the error at the first look, which shows a wrong token, and when it is the third in a row."""
+        self._refused[self._reading] = count = self._refused.get(self._reading, 0) + 1
+        if self._polls == 1:
+            raise error
+        if count >= MAX_REFUSALS:
+            self._add_remedy(error)
+            raise error
+        self._retry_after = backoff(error, count, self._clock.random())
+
+    def _add_remedy(self, error: CircleCIError) -> None:
+        pipeline_id = self._pipeline_id
+        error.add_note(f"The run {pipeline_id} continues: runs.attach({pipeline_id!r}) waits for it again.")
+
+    def _has_read(self) -> None:
+        """Note that the current read was successful."""
+        self._failing.pop(self._reading, None)
+        self._refused.pop(self._reading, None)
 
     async def poll(self) -> None:
         """Read everything that may have changed, in order of creation: pipeline, workflows, jobs."""
@@ -219,11 +267,12 @@ class Watcher:
             seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._pipeline_id, self._context.app)
             self._check_status("pipeline", seen.state, PIPELINE_STATES)
             self._apply(see_pipeline(self.state, seen))
-            self._failing.pop("pipeline", None)
+            self._has_read()
         pipeline = self.state.pipeline
         assert pipeline is not None
         unidentified: list[FieldUnavailableError] = []
-        if wants_workflows(self.state):
+        if wants_workflows(self.state, self._idle()):
+            listed: set[str] = set()
             self._reading = "workflows"
             async for page in v2.pipelines.list_workflows(self._pipeline_id).pages():
                 calls += 1
@@ -231,10 +280,12 @@ class Watcher:
                 unidentified += errors
                 for workflow in workflows:
                     self._check_status("workflow", workflow.status, WORKFLOW_STATUSES)
+                    listed.add(workflow.id)
                 self._apply(see_workflows(self.state, workflows))
+            if not unidentified:
+                self._has_read()
+                calls += await self._read_unlisted(listed, pipeline)
         self._is_complete = not unidentified
-        if self._is_complete:
-            self._failing.pop("workflows", None)
         fresh: set[str] = set()
         while wanted := wanted_jobs(
             self.state, self._assess(), every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
@@ -247,6 +298,29 @@ class Watcher:
             self._reading = "workflows"
             raise unidentified[0]
 
+    async def _read_unlisted(self, listed: set[str], pipeline: RunPipeline) -> int:
+        """Ask for the workflows that have not ended and are missing from the list for some time, by their ids."""
+        now, calls = self._clock.monotonic(), 0
+        missing = [one for one in self.state.workflows.values() if one.id not in listed]
+        missing = [one for one in missing if not has_ended(self.state, one)]
+        self._unlisted = {one.id: self._unlisted.get(one.id, (0, now)) for one in missing}
+        for workflow in missing:
+            polls, since = self._unlisted[workflow.id]
+            self._unlisted[workflow.id] = polls + 1, since
+            if polls + 1 < GONE_POLLS or now - since < GONE_DELAY:
+                continue
+            calls += 1
+            self._reading = f"workflow {workflow.id}"
+            try:
+                found = workflow_of(await self._context.v2.workflows.get(workflow.id), pipeline)
+            except NotFoundError:
+                self.state = mark_gone(self.state, workflow.id)
+            else:
+                self._apply(see_workflows(self.state, [found]))
+                del self._unlisted[workflow.id]
+            self._has_read()
+        return calls
+
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
         calls = count = 0
         self._reading = workflow.id
@@ -258,19 +332,21 @@ class Watcher:
                     self._check_status("job", job.status, JOB_STATUSES)
                 self._apply(see_jobs(self.state, workflow, jobs, count))
                 count += len(jobs)
-            self._failing.pop(workflow.id, None)
+            self._has_read()
         except NotFoundError:
             # The workflow may be too new, or may have expired before its pipeline.
             now = self._clock.monotonic()
-            if now - self._jobs_not_found.setdefault(workflow.id, now) < NEW_PIPELINE_DELAY:
+            since = now - self._jobs_not_found.setdefault(workflow.id, now)
+            if max(since, self._idle()) < NEW_PIPELINE_DELAY:
                 return calls
-        self.state = mark_final(self.state, workflow, self._clock.monotonic() - self._changed)
+        self.state = mark_final(self.state, workflow, self._idle())
         return calls
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
         self.state, events = change
         if events:
-            self._changed = self._clock.monotonic()
+            if self._has_looked:
+                self._changed = self._clock.monotonic()
             self._new += events
 
     def _check_status(self, kind: str, status: str, known: frozenset[str]) -> None:

@@ -7,6 +7,7 @@ import binascii
 import json
 import random  # noqa: TID251  # chaos is seeded
 from dataclasses import replace
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -60,7 +61,8 @@ class App:
             transmission = self._respond(exchange)
             response = transmission.response
             # Encoded under the lock: the state may change as soon as it is released.
-            headers = {"x-request-id": self.store.ids.uuid(), **response.headers}
+            date = format_datetime(self.store.clock.now, usegmt=True)
+            headers = {"date": date, "x-request-id": self.store.ids.uuid(), **response.headers}
             transmission = replace(transmission, response=replace(response, body=response.content, headers=headers))
             if exchange.recorded:
                 self._record(exchange, None if transmission.drop else response.status)

@@ -135,6 +135,7 @@ class ServedFake:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                date_header=False,  # the fake sends its own, by its clock
                 timeout_keep_alive=30,
             )
         )
