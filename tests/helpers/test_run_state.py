@@ -120,7 +120,7 @@ build = workflow("build", "success")
         (state(pipeline("a-state-of-2027")), 0.0, Assessment("pending")),
         # A pipeline that could not be made is over.
         (state(pipeline("errored", "no config")), 0.0, Assessment("errored", over=True)),
-        (state(pipeline("errored"), workflow("setup", "running")), 0.0, Assessment("running")),
+        (state(pipeline("errored"), workflow("setup", "running")), 0.0, Assessment("failing")),
         (state(pipeline("errored"), workflow("setup", "success")), 0.0, Assessment("errored", over=True)),
         # A setup workflow that went well is followed by others, however late they come.
         (state(pipeline("setup"), workflow("setup", "running")), 0.0, Assessment("running")),

@@ -69,7 +69,7 @@ Change = tuple[RunState, list[RunEvent]]
 def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
     """The state after a response about the pipeline, and the new events."""
     known = state.pipeline
-    state = _see_times(state, if_available(lambda: seen.created_at), if_available(lambda: seen.updated_at))
+    state = replace(state, latest=_latest(state.latest, seen, "created_at", "updated_at"))
     if known is None or (known.state != "errored" and seen.state not in (known.state, UNAVAILABLE)):
         return replace(state, pipeline=seen), [PipelineEvent(seen, known.state if known else None)]
     if seen.state == known.state and (seen.errors != known.errors or seen.is_complete > known.is_complete):
@@ -77,39 +77,40 @@ def see_pipeline(state: RunState, seen: RunPipeline) -> Change:
     return state, []
 
 
-def _see_times(state: RunState, *times: datetime | None) -> RunState:
-    latest = max((time for time in (state.latest, *times) if time is not None), default=None)
-    return state if latest == state.latest else replace(state, latest=latest)
+def _latest(latest: datetime | None, part: RunPipeline | RunWorkflow | RunJob, *names: str) -> datetime | None:
+    """The newest of a time and of the times of a part with these names, as far as they are available."""
+    for name in names:
+        time: datetime | None = getattr(part, name, None)
+        if time is not None and (latest is None or time > latest):
+            latest = time
+    return latest
 
 
 def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
     """The state after a page of workflows, and the new events."""
     workflows = dict(state.workflows)
     events: list[RunEvent] = []
+    listed: set[str] = set()
+    latest = state.latest
     for workflow in seen:
-        state = _see_times(
-            state,
-            if_available(lambda one: one.created_at, workflow),
-            if_available(lambda one: one.stopped_at, workflow),
-        )
-        state = replace(state, gone=state.gone - {workflow.id})
+        listed.add(workflow.id)
+        latest = _latest(latest, workflow, "created_at", "stopped_at")
         known = workflows.get(workflow.id)
         if known is None or (known.status not in WORKFLOW_ENDED and workflow.status not in (known.status, UNAVAILABLE)):
             workflows[workflow.id] = workflow
             events.append(WorkflowEvent(workflow, known.status if known else None))
         elif workflow.status == known.status and workflow.is_complete and not known.is_complete:
             workflows[workflow.id] = workflow
-    return replace(state, workflows=workflows), events
+    return replace(state, workflows=workflows, latest=latest, gone=state.gone - listed), events
 
 
 def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], first: int = 0) -> Change:
     """The state after a page of the jobs of a workflow, and the new events. `first` is the position of its first."""
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
+    latest = state.latest
     for position, job in enumerate(seen, first):
-        state = _see_times(
-            state, if_available(lambda one: one.started_at, job), if_available(lambda one: one.stopped_at, job)
-        )
+        latest = _latest(latest, job, "started_at", "stopped_at")
         key = _identity(job, position)
         known = jobs.get(key)
         if known is None and (other := _elsewhere(state, key)) is not None and other.status == job.status:
@@ -120,7 +121,7 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], fir
         jobs[key] = job
         previous = known.status if known else None
         events.append(ApprovalEvent(job, previous) if job.is_approval else JobEvent(job, previous))
-    return replace(state, jobs={**state.jobs, workflow.id: jobs}), events
+    return replace(state, jobs={**state.jobs, workflow.id: jobs}, latest=latest), events
 
 
 def _identity(job: RunJob, position: int) -> str:
@@ -134,6 +135,11 @@ def _identity(job: RunJob, position: int) -> str:
 def _elsewhere(state: RunState, identity: str) -> RunJob | None:
     """The same job in another workflow: a rerun lists the jobs that it does not repeat."""
     return next((jobs[identity] for jobs in state.jobs.values() if identity in jobs), None)
+
+
+def is_change(event: RunEvent) -> bool:
+    """Whether the event is known to be new: not of a job or an approval that is read for the first time."""
+    return event.previous is not None or isinstance(event, PipelineEvent | WorkflowEvent)
 
 
 def in_order(state: RunState, events: Iterable[RunEvent]) -> list[RunEvent]:

@@ -41,7 +41,7 @@ def status_underway(state: RunState, current: Iterable[RunWorkflow]) -> RunStatu
 
 def _speaks_against(state: RunState, current: Iterable[RunWorkflow]) -> bool:
     pipeline = state.pipeline
-    if pipeline is not None and pipeline.errors and not has_unread_errors(pipeline):
+    if pipeline is not None and (pipeline.state == "errored" or (pipeline.errors and not has_unread_errors(pipeline))):
         return True
     return any(one.status in WORKFLOW_FAILED | {"failing"} or one.id in state.gone for one in current) or bool(
         failures(state)

@@ -24,6 +24,7 @@ from .state import (
     RunState,
     has_ended,
     in_order,
+    is_change,
     mark_final,
     mark_gone,
     see_jobs,
@@ -344,10 +345,10 @@ class Watcher:
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
         self.state, events = change
-        if events:
-            if self._has_looked:
-                self._changed = self._clock.monotonic()
-            self._new += events
+        self._new += events
+        # Jobs that are read for the first time may be old.
+        if self._has_looked and any(is_change(event) for event in events):
+            self._changed = self._clock.monotonic()
 
     def _check_status(self, kind: str, status: str, known: frozenset[str]) -> None:
         """Log a status that this version does not know, once for each run. An unavailable one was logged as drift."""
