@@ -305,7 +305,9 @@ async def test_a_row_is_waited_for(row: Row) -> None:
                 continue
             result = await use(circleci.runs.attach(ID))
         assert (result.status, result.is_over) == (row.final, True)
-        assert row.quiet - LASTED - 5 <= api.clock.now - 1000 <= row.quiet + 90
+        # The workflows of a pending pipeline are seen late.
+        most = row.quiet + 90 + (WORKFLOW_DELAY if row.pipeline == "pending" else 0)
+        assert row.quiet - LASTED - 5 <= api.clock.now - 1000 <= most
 
 
 @pytest.mark.parametrize("row", [row for row in RUNNABLE if row.final], ids=str)
@@ -329,7 +331,7 @@ def test_no_combination_is_a_success_with_anything_against_it(pipeline: str) -> 
     for workflows in combinations:
         if workflows.count("setup success") > 1:
             continue
-        for job in ("", *sorted(JOB_STATUSES), "novel") if workflows else ("",):
+        for job in ("", *sorted(JOB_STATUSES), "novel")[: (0, 99, 4)[len(workflows)] or 1]:
             row = Row(pipeline, workflows, (job,) if job else (), "", None, "")
             state = state_of(row)
             fresh, old = assess(state, idle=0.0), assess(state, idle=SECONDS["year"])
