@@ -991,10 +991,10 @@ async def test_the_first_look_does_not_pass_over_a_refusal(server: ScriptedServe
     responses = {PIPELINE: pipeline(), WORKFLOWS: items(workflow(1, "failed")), jobs_at(1): items(job(1, "failed"))}
     for each, response in responses.items():
         server.on("GET", each, odd if each == path else response)
-    for use in (lambda run: run.wait(), lambda run: run.result()):
+    for wait in (True, False):
         server.requests.clear()
         with pytest.raises((AuthenticationError, PermissionDeniedError, DecodeError)):
-            await attached(server, use)
+            await attached(server, lambda run, wait=wait: run.wait() if wait else run.result())
         assert sum(request.path == path for request in server.requests) == 1
 
 
