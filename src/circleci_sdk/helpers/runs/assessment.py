@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from circleci_sdk.helpers._shared.available import if_available
 
+from .final_status import PENDING, final_status, has_unread_errors, is_unclear, status_underway
 from .state import (
     EARLIEST,
     RunState,
@@ -22,7 +23,6 @@ from .state import (
     has_moving_jobs,
     waiting_approvals,
 )
-from .verdict import PENDING, has_unread_errors, is_unclear, status_underway, verdict
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -133,7 +133,7 @@ def assess(
         return Assessment(status_underway(state, current), held=held)
     if is_missing or _may_continue(pipeline, current, idle):
         return Assessment(status_underway(state, current) if current else "pending")
-    status = verdict(state, current)
+    status = final_status(state, current)
     if status in ("success", "not_run") and is_unclear(pipeline):
         return Assessment("running" if current else "pending")
     return Assessment(status, over=True)

@@ -48,7 +48,7 @@ RunStatus: TypeAlias = Literal[
 
 `pending`, `running`, `failing` and `on_hold` are not final: a part of a `failing` run has failed and another part
 continues; an `on_hold` run continues after an approval. `errored`: the pipeline could not be created (see
-`RunResult.errors`). `not_run`: no workflow ran, or a setup workflow alone. `docs/verdicts.md` has
+`RunResult.errors`). `not_run`: no workflow ran, or a setup workflow alone. `docs/run-status.md` has
 a table.
 """
 
@@ -92,7 +92,7 @@ class RunJob(Partial):
     """One job of a workflow, or an approval in it.
 
     `number` is None for jobs that never started, and for approvals: the API numbers them, but nothing ran under that
-    number, so that it answers 404 for their details, artifacts and tests. `approval_request_id` is the id for
+    number, so that the API responds 404 for their details, artifacts and tests. `approval_request_id` is the id for
     `v2.workflows.approve`; `started_at` and `stopped_at` are None until the job starts and stops.
     """
 

@@ -14,8 +14,8 @@ from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 
 from .facts import label
+from .final_status import objections
 from .state import JOB_FAILED, JOB_STATUSES, RunState, current_workflows, jobs_of, waiting_approvals
-from .verdict import objections
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller

@@ -1,4 +1,4 @@
-"""The table of verdicts in the docs: each row by the pure functions, and by every helper at three ages."""
+"""The table of statuses in the docs: each row by the pure functions, and by every helper at three ages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from circleci_sdk import AsyncCircleCI, FieldUnavailableError, RunFailedError, R
 from circleci_sdk.helpers import Run, RunJob, RunPipeline, RunResult, RunWorkflow
 from circleci_sdk.helpers._shared.partial import try_field, try_known
 from circleci_sdk.helpers.runs.assessment import WORKFLOW_DELAY, assess, idle_seconds
+from circleci_sdk.helpers.runs.final_status import objections
 from circleci_sdk.helpers.runs.state import (
     JOB_FAILED,
     JOB_STATUSES,
@@ -32,12 +33,11 @@ from circleci_sdk.helpers.runs.state import (
     see_pipeline,
     see_workflows,
 )
-from circleci_sdk.helpers.runs.verdict import objections
 from tests.support.clients import ID, SLUG, TOKEN
 from tests.support.clock import START, FakeClock, clock_of
 
 NOON: Final = datetime(2026, 6, 1, 12, tzinfo=UTC)
-PAGE: Final = Path(__file__).parents[2] / "docs" / "verdicts.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "run-status.md"
 SECONDS: Final = {"seconds": 5.0, "day": 86400.0, "year": 365 * 86400.0}
 LASTED: Final = 60
 

@@ -1,6 +1,6 @@
-"""The verdict on a run: its status by everything that was read, and what speaks against it. Pure functions.
+"""The status of a run by everything that was read, and what speaks against it. Pure functions.
 
-`docs/verdicts.md` has the table of all verdicts.
+`docs/run-status.md` has the table of all statuses.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _speaks_against(state: RunState, current: Iterable[RunWorkflow]) -> bool:
     )
 
 
-def verdict(state: RunState, current: Sequence[RunWorkflow]) -> RunStatus:
+def final_status(state: RunState, current: Sequence[RunWorkflow]) -> RunStatus:
     """The status of a run of which nothing more is expected."""
     pipeline = state.pipeline
     if pipeline is None or pipeline.state == "errored":
