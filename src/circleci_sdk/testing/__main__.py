@@ -11,8 +11,9 @@ import argparse
 import sys
 import threading  # noqa: TID251  # the main thread only waits
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 
+from ._demo import WEBHOOK_SECRET, WEBHOOK_URL
 from ._fake import FakeCircleCI
 from ._servers.server import MissingExtraError
 from ._store.scenarios import SCENARIOS
@@ -40,10 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"the day whose API is served (default: {API_DATE})",
     )
     given = parser.parse_args(arguments)
-    fake = FakeCircleCI.scenario(given.scenario, token=given.token, speed=given.speed, api_date=given.api_date)
+    fake = FakeCircleCI.scenario(
+        given.scenario, token=given.token, start=datetime.now(UTC), speed=given.speed, api_date=given.api_date
+    )
     try:
         with fake.serve(host=given.host, port=given.port) as server:
             print(f"FakeCircleCI is at {server.base_url} (token: {given.token}). Stop it with Ctrl-C.", flush=True)
+            print(f"Its clock is at {fake.clock.now:%Y-%m-%d %H:%M:%S} UTC, with speed {given.speed:g}.", flush=True)
+            if given.scenario == "demo":
+                print(f"Its webhook sends to {WEBHOOK_URL}, signed with {WEBHOOK_SECRET!r}.", flush=True)
             threading.Event().wait()
     except KeyboardInterrupt:
         return 0

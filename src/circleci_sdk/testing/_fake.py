@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from circleci_sdk._public import public
 
+from ._demo import add_webhook_and_schedule
 from ._fault_methods import FaultMethods
 from ._protocol.app import App
 from ._servers.webhooks import Webhooks
 from ._store.clock import START, FakeClock
-from ._store.scenarios import SCENARIOS
+from ._store.scenarios import SCENARIOS, SECONDS
 from ._store.store import API_DATE, Store
 
 if TYPE_CHECKING:
@@ -96,20 +97,29 @@ class FakeCircleCI(FaultMethods):
         *,
         token: str = "fake-token",
         seed: int = 0,
+        start: datetime | None = None,
         speed: float = 0.0,
         api_date: date = API_DATE,
     ) -> Self:
         """A fake with a predefined state: `"demo"`, `"approval"`, `"failing"` or `"empty"`.
 
-        Raises `ValueError` for another name. The arguments are those of the class; a clock with a `speed` starts
-        after the state is created.
+        `start` is the time of its clock after the state is created, at the end of its history; None is a fixed time,
+        so that the state is always the same. `datetime.now(UTC)` gives a demo with usage and insights of the last two
+        weeks. The other arguments are those of the class; a clock with a `speed` runs from then on.
+
+        The webhook of the demo sends to a bot at `http://127.0.0.1:8000/circleci`, signed with `demo-secret`.
+
+        Raises `ValueError` for another name and for a `start` without a time zone.
         """
         if name not in SCENARIOS:
             raise ValueError(
                 f"FakeCircleCI.scenario: name: expected one of {', '.join(sorted(SCENARIOS))}, got {name!r}."
             )
-        fake = cls(token=token, seed=seed, api_date=api_date)
+        begin = START if start is None else start - timedelta(seconds=SECONDS[name])
+        fake = cls(token=token, seed=seed, start=begin, api_date=api_date)
         SCENARIOS[name](fake._store)
+        if name == "demo":
+            add_webhook_and_schedule(fake._app)
         fake.clock.run(speed)
         return fake
 

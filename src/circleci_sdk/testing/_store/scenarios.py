@@ -24,10 +24,16 @@ def demo(store: Store) -> None:
     web = store.add_project("gh/acme/web")
     api = store.add_project("gh/acme/api")
     mono = store.add_project("gh/acme/mono")
+    store.add_context(web.organization, "docker", {"DOCKER_USER": "acme", "DOCKER_PASSWORD": "not-a-real-password"})
+    store.add_context(web.organization, "deploy", {"DEPLOY_TOKEN": "not-a-real-token"})
+    web.set_env_var("SENTRY_DSN", "https://key@sentry.example/1")
     web.will_run(_web)
     api.will_run(
         Workflow(
-            "build", Job("test", 45), Approval("release?", requires=["test"]), Job("release", 20, requires=["release?"])
+            "build",
+            Job("test", 45),
+            Approval("release?", requires=["test"]),
+            Job("release", 20, requires=["release?"], contexts=["deploy"]),
         )
     )
     mono.will_run(
@@ -36,43 +42,85 @@ def demo(store: Store) -> None:
         Workflow("backend", Job("build", 55)),
     )
     subjects = ("Round prices up", "Fix the login page", "Update dependencies", "Write down how to deploy")
-    for number in range(63):
+    for number in range(_PUSHES):
         branch = "main" if number % 3 else f"feature-{number // 3}"
-        web.push(branch=branch, subject=subjects[number % len(subjects)])
+        pushed = web.push(branch=branch, subject=subjects[number % len(subjects)])
         if number % 8 == 0:
+            _approve_all(store)
             api.push()
             mono.push()
-        store.clock.advance(5 * HOUR)
+        store.clock.advance(HOUR)
+        if _is_flaky(pushed):
+            first = pushed.workflows[0]
+            only = [job for job in first.jobs if job.state == "failed"]
+            store.engine.rerun(first, store.user, only=only, ssh=False, sparse=False)
+        store.clock.advance(4 * HOUR)
     web.push(subject="Make the header blue")
     store.clock.advance(600)
 
 
+_PUSHES: Final = 63
+_DEMO_SECONDS: Final = _PUSHES * 5 * HOUR + 600
+_LOG: Final = """\
+============================= test session starts ==============================
+collected 4 items
+
+tests/test_prices.py .                                                   [ 25%]
+tests/test_login.py {login}                                                    [ 50%]
+tests/test_upload.py {upload}                                                   [ 75%]
+tests/test_paths.py s                                                    [100%]
+
+{end} on node:{image}
+"""
+
+
+def _approve_all(store: Store) -> None:
+    """Approve what waits, so that at the end only the newest runs wait."""
+    workflows = [each for project in store.projects.values() for run in project.pipelines for each in run.workflows]
+    for job in [job for workflow in workflows for job in workflow.jobs]:
+        if job.state == "on_hold":
+            store.engine.approve(job, store.user)
+
+
+def _is_flaky(pipeline: FakePipeline) -> bool:
+    return pipeline.number % 11 == 0
+
+
 def _web(pipeline: FakePipeline) -> Sequence[Workflow]:
-    """Every seventh run fails, and one test is flaky. The report contains the number of the pipeline."""
+    """Every seventh run fails. In every eleventh one test fails, which succeeds in a rerun."""
     fails = pipeline.number % 7 == 0
-    flaky = pipeline.number % 11 == 0
+    flaky = _is_flaky(pipeline)
     image = pipeline.parameters.get("image-tag", "latest")
-    tests = [
-        JobTest("test_prices_are_rounded", classname="tests.test_prices", file="tests/test_prices.py"),
-        JobTest("test_login", "assert 500 == 200" if fails else None, "tests.test_login", "tests/test_login.py", 1.4),
-        JobTest("test_upload", "timed out" if flaky else None, "tests.test_upload", "tests/test_upload.py", 3.2),
-        JobTest("test_on_windows", None, "tests.test_paths", "tests/test_paths.py", 0.0, "skipped"),
+    lines = [
+        *(["FAILED tests/test_login.py::test_login - assert 500 == 200"] if fails else []),
+        *(["FAILED tests/test_upload.py::test_upload - timed out"] if flaky else []),
+        f"{fails + flaky} failed, {3 - fails - flaky} passed, 1 skipped",
     ]
+    log = _LOG.format(login="F" if fails else ".", upload="F" if flaky else ".", end="\n".join(lines), image=image)
+    shown = _tests(fails=fails, flaky=flaky)
     test = Job(
         "test",
         60.0 + pipeline.number % 5 * 6,
         requires=["build"],
-        outcome="failed" if fails or flaky else "success",
+        outcome="failed" if fails else ["failed", "success"] if flaky else "success",
         parallelism=2,
-        steps=[Step("Checkout code", "Cloning into '.'...\n"), Step("Run pytest", f"4 tests on node:{image}\n")],
-        tests=tests,
+        steps=[Step("Checkout code", "Cloning into '.'...\n"), Step("Run pytest", log)],
+        tests=lambda attempt: _tests(fails=fails, flaky=flaky and not attempt),
         artifacts={
             "reports/coverage.html": f"<h1>Coverage of pipeline {pipeline.number}</h1>\n<p>93 %</p>\n",
-            "reports/tests.txt": "".join(f"{test.status:8} {test.name}\n" for test in tests),
+            "reports/tests.txt": "".join(f"{test.status:8} {test.name}\n" for test in shown),
         },
     )
+    deploy = Job("deploy", 25, requires=["test"], contexts=["deploy"])
+    return [Workflow("build-and-test", Job("build", 30, contexts=["docker"]), test, deploy)]
+
+
+def _tests(*, fails: bool, flaky: bool) -> list[JobTest]:
     return [
-        Workflow("build-and-test", Job("build", 30, contexts=["docker"]), test, Job("deploy", 25, requires=["test"]))
+        JobTest("test_prices_are_rounded", classname="tests.test_prices", file="tests/test_prices.py"),
+        JobTest("test_login", "assert 500 == 200" if fails else None, "tests.test_login", "tests/test_login.py", 1.4),
+        JobTest("test_upload", "timed out" if flaky else None, "tests.test_upload", "tests/test_upload.py", 3.2),
+        JobTest("test_on_windows", None, "tests.test_paths", "tests/test_paths.py", 0.0, "skipped"),
     ]
 
 
@@ -109,3 +157,6 @@ SCENARIOS: Final[dict[str, Callable[[Store], None]]] = {
     "approval": approval,
     "failing": failing,
 }
+
+SECONDS: Final[dict[str, float]] = {"empty": 0.0, "demo": _DEMO_SECONDS, "approval": 60.0, "failing": 60.0}
+"""Seconds of the clock that the creation of each state takes."""
