@@ -448,7 +448,12 @@ async def test_on_the_fake() -> None:
     assert Counter(record.kind for record in seen) == {"pipeline": 3, "workflow": 6, "job": 9, "test": 6}
     assert [record.pipeline_number for record in seen if record.kind == "pipeline"] == [5, 4, 3]
     waiting = [record for record in seen if isinstance(record, JobRecord) and record.type == "approval"]
-    assert {(record.status, record.job_number) for record in waiting} == {("on_hold", None)}
+    assert {(record.status, record.job_number) for record in waiting} == {
+        ("on_hold", 15),
+        ("on_hold", 12),
+        ("on_hold", 9),
+    }
+    assert records.expired == {}  # the tests of an approval are 404, and nothing asks for them
 
 
 class OddPast(Past):
