@@ -68,21 +68,70 @@ class JumpingClock:
                 heapq.heappop(self._sleepers)[2].set()
 
 
+class Oddities:
+    """Changes some responses that the fake sent: fields, lists without an item, and what cannot be read at all.
+
+    By chance and a seed. Each change is of one response: the next one to the same request may be as it is.
+    """
+
+    def __init__(self, seed: int, share: float) -> None:
+        self._random = random.Random(seed)
+        self._share = share
+        self.made: Counter[str] = Counter()
+
+    def change(self, path: str, body: Any) -> httpx.Response | None:
+        """The response in place of this one; None to leave it."""
+        if self._random.random() >= self._share:
+            return None
+        kind = self._random.choice(["null", "dropped", "renamed", "vanished", "unreadable"])
+        if kind == "unreadable":
+            self.made[kind] += 1
+            return self._random.choice(UNREADABLE)()
+        items: list[dict[str, Any]] = body.get("items", [body])
+        if not items or (kind == "vanished" and not path.endswith("/workflow")):
+            return None
+        item = self._random.choice(items)
+        if kind == "vanished":
+            items.remove(item)
+        else:
+            name = self._random.choice(list(item))
+            value = item.pop(name)
+            if kind == "null":
+                item[name] = None
+            elif kind == "renamed":
+                item[f"{name}_v3"] = value
+        self.made[kind] += 1
+        return httpx.Response(200, json=body)
+
+
+UNREADABLE: tuple[Callable[[], httpx.Response], ...] = (
+    lambda: httpx.Response(404, json={"message": "Not found."}),
+    lambda: httpx.Response(403, json={"message": "Forbidden."}),
+    lambda: httpx.Response(500, content=b""),
+    lambda: httpx.Response(200, json={"message": "Maintenance."}),
+    lambda: httpx.Response(200, content=b"<html>Maintenance</html>", headers={"content-type": "text/html"}),
+    lambda: httpx.Response(200, json={"items": [], "next_page_token": 5}),
+)
+
+
 class BadNetwork(httpx.AsyncBaseTransport):
     """The way to a fake, on which calls are refused, fail and break, before or after they were processed.
 
-    With `refusing` a share of what fails is 429. `seen` are, for each pipeline, the statuses that got through of the
-    pipeline, its workflows and its jobs, each change once. `calls` counts attempts by pipeline, `processed` what the
-    fake did.
+    With `refusing` a share of what fails is 429. `odd` is the share of responses to reads that are changed. `seen` are,
+    for each pipeline, the statuses that got through of the pipeline, its workflows and its jobs, each change once.
+    `calls` counts attempts by pipeline, `processed` what the fake did.
     """
 
-    def __init__(self, fake: FakeCircleCI, clock: JumpingClock, seed: int, *, failing: float, refusing: bool) -> None:
+    def __init__(
+        self, fake: FakeCircleCI, clock: JumpingClock, seed: int, *, failing: float, refusing: bool, odd: float = 0.0
+    ) -> None:
         self._inner = fake.transport()
         self._clock = clock
         self._random = random.Random(seed)
         self._failing = failing
         self._weights = (int(refusing), 4, 4, 2, 4, 4)
         self._pipeline_of: dict[str, str] = {}
+        self.oddities = Oddities(seed, odd)
         self.faults: Counter[str] = Counter()
         self.calls: Counter[str] = Counter()
         self.processed: Counter[tuple[str, str, bytes]] = Counter()
@@ -120,6 +169,9 @@ class BadNetwork(httpx.AsyncBaseTransport):
         if fault == "lost after":
             raise httpx.RemoteProtocolError("the connection ended")
         if response.status_code == 200 and request.method == "GET":
+            changed = self.oddities.change(request.url.path, json.loads(content))
+            if changed is not None:
+                return changed
             self._book(parts, run, json.loads(content))
         return httpx.Response(response.status_code, headers=response.headers, content=content)
 

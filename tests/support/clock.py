@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from unittest.mock import patch
 
@@ -10,6 +10,7 @@ import anyio
 import anyio.lowlevel
 
 from circleci_sdk._core import session
+from circleci_sdk._core.clock import Clock
 
 START = 1_750_000_000.0
 """The initial date of the fake clock: 15 June 2025, 15:06:40 UTC."""
@@ -68,7 +69,7 @@ async def run_until_idle() -> None:
 
 
 @contextmanager
-def clock_of(clock: FakeClock) -> Iterator[None]:
+def clock_of(clock: Clock) -> Generator[None]:
     """Clients created in this block use `clock`; deadlines of network I/O stay real."""
     with patch.object(session, "SystemClock", lambda: clock):
         yield

@@ -329,7 +329,7 @@ async def test_a_list_that_cannot_be_used_at_first_holds_up_no_other_one() -> No
     assert [name_of(event) for event in found] == ["test", "compile", "build", "lint", "lint", "of other", "other"]
 
 
-@pytest.mark.parametrize("field", ["id", "status"])
+@pytest.mark.parametrize("field", ["id", "status", "stopped_at", "job_number"])
 async def test_an_ended_workflow_waits_for_its_jobs_to_be_readable(field: str) -> None:
     odd = Site({**ENDED.bodies, JOBS_AT: listed(job(1, "test") | {field: None}, job(2, "compile"))})
     found = await events_of(odd, ENDED)

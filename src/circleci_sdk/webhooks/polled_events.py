@@ -155,10 +155,23 @@ class EventBuilder:
 
 
 def gap_of(job: WorkflowJob) -> FieldUnavailableError | None:
-    """The reason why a job that may have ended has no event: it has no readable id or status. Else None."""
-    if not _may_have_run(job) or _has_run(job):
+    """The reason why a job that has ended has no event, such as an unreadable id or status. Else None."""
+    if _has_run(job):
         return None
-    return _unavailable(lambda: job.id and job.status, "id")
+    if _may_have_run(job):
+        return _unavailable(lambda: job.id and job.status, "id")
+    return _contradiction(job)
+
+
+def _contradiction(job: WorkflowJob) -> FieldUnavailableError | None:
+    """A job that has started and ended has a number and the time of its end; one that never ran has neither."""
+    if if_available(lambda: job.status) not in _JOB_ENDS or if_available(lambda: job.type) == "approval":
+        return None
+    if if_available(lambda: job.started_at) is None:
+        return None
+    name = "job_number" if if_available(lambda: job.job_number is None) is True else "stopped_at"
+    message = f"{name}: expected a value, since the job has started and ended, got null."
+    return FieldUnavailableError(message, place=name, expected="value", received="null")
 
 
 def _unavailable(read: Callable[[], object], name: str) -> FieldUnavailableError:
