@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from circleci_sdk import (
     AsyncCircleCI,
     CallError,
+    CircleCIError,
     ConnectionFailedError,
     DecodeError,
     Drift,
@@ -253,13 +254,12 @@ async def test_no_call_outlasts_the_time_of_its_window(server: ScriptedServer) -
 async def test_an_error_has_the_start_of_its_window(server: ScriptedServer, client: AsyncCircleCI) -> None:
     exports = Exports(server, [reply(body=table(("a", "1"))), reply(404)])
     rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 2, 5))
-    found: list[str | None] = []
-    with pytest.raises(NotFoundError) as caught:
-        async for row in rows:
-            found.append(row.job_name)  # noqa: PERF401  # what came before the error counts
-    assert found == ["a"]
-    assert caught.value.next == "2026-02-01T00:00:00+00:00"
-    assert "hidden" not in str(caught.value)
+    assert await names(rows) == ["a"]
+    (skipped,) = rows.skipped
+    assert isinstance(skipped.error, NotFoundError)
+    assert skipped.error.next == "2026-02-01T00:00:00+00:00"
+    assert skipped.id == "2026-02-01T00:00:00+00:00/2026-02-05T00:00:00+00:00 file 0"
+    assert "hidden" not in str(skipped)
     assert len(exports.orders) == 2
 
 
@@ -372,9 +372,13 @@ async def test_an_odd_cell_is_unavailable_in_its_row(server: ScriptedServer) -> 
 async def test_an_odd_cell_is_an_error_for_a_strict_client(server: ScriptedServer) -> None:
     Exports(server, table(("a", "1"), ("b", "much")))
     async with client_on(server, FakeClock(), strict=True) as client:
-        with pytest.raises(DecodeError, match=r"row 3 of a file.*total_credits: expected number") as caught:
-            await names(client.usage.rows(ORG, date(2026, 1, 1), date(2026, 1, 2)))
-    assert caught.value.field == "total_credits"
+        rows = client.usage.rows(ORG, date(2026, 1, 1), date(2026, 1, 2))
+        assert await names(rows) == ["a"]
+        with pytest.raises(CircleCIError, match=r"row 3 of a file.*total_credits: expected number"):
+            rows.raise_for_failure()
+    (skipped,) = rows.skipped
+    assert isinstance(skipped.error, DecodeError)
+    assert skipped.error.field == "total_credits"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from .secrets.secrets import Secrets
     from .secrets.work import OnResult
     from .usage.exports import OnProgress, UsageProgress
+    from .usage.missing import UsageDownload
     from .usage.rows import UsageRow
     from .usage.usage import Usage, UsageRows
     from .usage.windows import UsageWindow
@@ -72,6 +73,7 @@ else:
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
             ".secrets.secrets": "Secrets",
             ".secrets.work": "OnResult",
+            ".usage.missing": "UsageDownload",
             ".usage.rows": "UsageRow",
             ".usage.exports": "OnProgress UsageProgress",
             ".usage.usage": "Usage UsageRows",
@@ -131,6 +133,7 @@ __all__ = [
     "Step",
     "StepLog",
     "Usage",
+    "UsageDownload",
     "UsageProgress",
     "UsageRow",
     "UsageRows",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.session import logger
-from circleci_sdk._public import public
+from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
@@ -28,7 +28,7 @@ OPERATIONS: Final = {"context": "v2.contexts.list_env_vars", "project": "v2.proj
 
 
 @public("circleci_sdk.helpers")
-class SecretAudit(AsyncIterator[SecretInfo]):
+class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
     """The variables of an organization, for `async for`. Returned by `circleci.secrets.audit`.
 
     A context or project that cannot be read does not stop the rest: it is in `skipped`. After an error a new loop over

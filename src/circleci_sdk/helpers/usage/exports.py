@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers._downloads.download import Download
     from circleci_sdk.v2.models import UsageExport, UsageExportState
 
+    from .missing import UsageLog
     from .windows import UsageWindow
 
 EXPORTS_PER_HOUR: Final = 10
@@ -72,37 +73,54 @@ class Exports:
         self._org_ids: dict[str, str] = {}
 
     async def fetch(
-        self, request: ExportRequest, window: UsageWindow, store: Callable[[int, Download], Any]
+        self, request: ExportRequest, window: UsageWindow, store: Callable[[int, Download], Any], log: UsageLog
     ) -> list[Any]:
-        """Request the export of one window, wait for it, and pass each of its files to `store`."""
+        """Request the export of one window, wait for it, and pass each of its files to `store`.
+
+        The results of `store`. An export or file that cannot be had is passed over, and added to the log.
+        """
         caller = TimedCaller(self._caller, request.timeout)
         exports = V2(caller).usage_exports
         try:
             org_id = await self._org_id(caller, request.org)
-            export_id, links = await self._export(request, org_id, window, caller)
-
-            async def get(item: tuple[int, str]) -> Any:
-                number, url = item
-
-                async def renew() -> str:
-                    fresh = _links(await exports.get(org_id, export_id))
-                    return fresh[number] if number < len(fresh) else url
-
-                file = download_of(
-                    caller,
-                    url,
-                    label=request.method,
-                    timeout=caller.left,
-                    renew=renew,
-                    signed=True,
-                    keep=encodings_of_file(".csv.gz"),
-                )
-                return await store(number, file)
-
-            return await map_concurrently(get, list(enumerate(links)), limit=request.concurrency)
+            shared_ids = [await self._org_id(caller, org) for org in request.shared_orgs]
         except CallError as error:
             error.next = window.start.isoformat()
             raise
+        try:
+            export_id, links = await self._export(request, org_id, shared_ids, window, caller)
+        except CircleCIError as error:
+            log.add("v2.usage_exports.create", window, "", error)
+            return []
+        log.succeeded()
+        log.has_any = log.has_any or not links
+
+        async def get(item: tuple[int, str]) -> Any:
+            number, url = item
+
+            async def renew() -> str:
+                fresh = _links(await exports.get(org_id, export_id))
+                return fresh[number] if number < len(fresh) else url
+
+            file = download_of(
+                caller,
+                url,
+                label=request.method,
+                timeout=caller.left,
+                renew=renew,
+                signed=True,
+                keep=encodings_of_file(".csv.gz"),
+            )
+            try:
+                result = await store(number, file)
+            except CircleCIError as error:
+                log.add(request.method, window, f"file {number}", error)
+                return None
+            log.succeeded()
+            return result
+
+        results = await map_concurrently(get, list(enumerate(links)), limit=request.concurrency)
+        return [one for one in results if one is not None]
 
     async def _org_id(self, caller: TimedCaller, org: str) -> str:
         if org not in self._org_ids:
@@ -110,10 +128,10 @@ class Exports:
         return self._org_ids[org]
 
     async def _export(
-        self, request: ExportRequest, org_id: str, window: UsageWindow, caller: TimedCaller
+        self, request: ExportRequest, org_id: str, shared_ids: list[str], window: UsageWindow, caller: TimedCaller
     ) -> tuple[str, list[str]]:
         exports = V2(caller).usage_exports
-        export = await self._create(request, org_id, window, caller)
+        export = await self._create(request, org_id, shared_ids, window, caller)
         export_id = if_available(lambda one: one.usage_export_job_id, export)
         if not export_id:
             raise _failed(request.method, window, "the API returned no id of the new export")
@@ -146,11 +164,10 @@ class Exports:
                 await self._sleep(request, pause, window, caller)
 
     async def _create(
-        self, request: ExportRequest, org_id: str, window: UsageWindow, caller: TimedCaller
+        self, request: ExportRequest, org_id: str, shared_ids: list[str], window: UsageWindow, caller: TimedCaller
     ) -> UsageExport:
         """Request an export as soon as the hourly limit of the organization allows."""
         clock = caller.clock
-        shared_ids = [await self._org_id(caller, org) for org in request.shared_orgs]
         requested = self._requested.setdefault(org_id, deque())
         refusals = 0
         while True:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = ("", "\\N")
 _BATCH: Final = 500
+MAX_BAD_ROWS: Final = 100
+"""Rows of a file that are passed over; with more of them the file is given up."""
 
 
 def _day(value: Any) -> Any:
@@ -103,11 +105,16 @@ class UsageRow(Model):
 class RowReader:
     """Reads the rows of one file, compressed or not. Blocking: for worker threads.
 
-    A cell that does not fit its column is unavailable in its row, and listed in `mismatches`; `strict` raises instead.
+    A cell that does not fit its column is unavailable in its row, and listed in `mismatches`. A row that cannot be read
+    is passed over, and its error is in `bad`; with `strict` so is one with a cell that does not fit.
     """
 
-    def __init__(self, file: IO[bytes], *, strict: bool = False) -> None:
+    def __init__(self, file: IO[bytes], *, strict: bool = False, number: int = 0) -> None:
+        self.name: Final = f"file {number}"
         self.mismatches: list[Mismatch] = []
+        self.bad: list[DecodeError] = []
+        self._passed_over = 0
+        self._broken: DecodeError | None = None
         self._strict = strict
         file.seek(0)
         packed = file.read(2) == b"\x1f\x8b"
@@ -119,11 +126,20 @@ class RowReader:
         self._number = 1
 
     def more(self) -> list[UsageRow]:
-        """The next rows; none at the end. Raises `DecodeError` for a corrupt file."""
+        """The next rows; none at the end. Raises `DecodeError` for a corrupt file, after the rows before that place."""
+        if self._broken is not None:
+            raise self._broken
+        found: list[UsageRow] = []
         try:
-            return list(islice(self._rows, _BATCH))
+            for row in islice(self._rows, _BATCH):
+                found.append(row)  # noqa: PERF402  # what came before an error counts
         except (EOFError, OSError, zlib.error, csv.Error, UnicodeDecodeError) as error:
-            raise self._corrupt(str(error)) from None
+            self._broken = self._corrupt(str(error))
+        except DecodeError as error:
+            self._broken = error
+        if self._broken is not None and not found:
+            raise self._broken
+        return found
 
     def _read(self) -> Iterator[UsageRow]:
         lines = csv.reader(self._text)
@@ -131,8 +147,17 @@ class RowReader:
         columns = [column_name(cell) for cell in first]
         for cells in lines:
             self._number += 1
-            if cells:
-                yield self._row(columns, cells)
+            if not cells:
+                continue
+            try:
+                row = self._row(columns, cells)
+            except DecodeError as error:
+                self._passed_over += 1
+                if self._passed_over > MAX_BAD_ROWS:
+                    raise
+                self.bad.append(error)
+            else:
+                yield row
 
     def _row(self, columns: list[str], cells: list[str]) -> UsageRow:
         if len(cells) != len(columns):

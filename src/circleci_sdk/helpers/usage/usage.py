@@ -15,13 +15,14 @@ from typing import IO, TYPE_CHECKING, Final, Self
 import anyio
 from anyio.to_thread import run_sync
 
-from circleci_sdk._core.errors import CallError
+from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
 
 from .exports import ExportRequest, Exports, OnProgress
+from .missing import UsageDownload, UsageLog
 from .rows import RowReader, UsageRow
 from .windows import UsageWindow, file_stem, windows
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.caller import Caller
     from circleci_sdk.helpers._downloads.download import Download
+    from circleci_sdk.helpers._shared.skipped import Skipped
 
 _IN_MEMORY: Final = 1 << 23
 """Bytes of a file that are kept in memory; larger files go to disk."""
@@ -74,16 +76,20 @@ class Usage(Uncopied):
             on_progress: Called after each poll of an export.
 
         Returns:
-            The rows, for `async for`. The first request is sent for the first row. When a window fails, the `next` of
-            the error is its start, and the rows of earlier windows are complete: start again there.
+            The rows, for `async for`. The first request is sent for the first row. A window, file or row that cannot be
+            read does not stop the rest: it is in `skipped` of the rows, and its window in `missing`, to be requested
+            again. If nothing of the whole period can be read, the first error is raised at the end. The `next` of an
+            error is the start of its window.
 
         Raises:
             InvalidArgumentError: At once; an argument is invalid, the period is empty, or a datetime has no time zone.
             NotFoundError: The organization is missing, or hidden from this token.
             BadRequestError: The API rejects the period, for example because it is too long ago.
-            CallError: An export failed; the message has the reason of the API.
-            RequestTimeoutError: A window took longer than `timeout`.
-            DecodeError: A file is corrupt; with `AsyncCircleCI(strict=True)` also a cell that does not fit its column.
+            AuthenticationError: Three requests in a row were refused.
+            CallError: The only export failed; the message has the reason of the API.
+            RequestTimeoutError: The only window took longer than `timeout`.
+            DecodeError: The only file is corrupt. With `AsyncCircleCI(strict=True)` a row with a cell that does not fit
+                its column cannot be read either.
 
         Calls per window: `v2.usage_exports.create` once, `v2.usage_exports.get` every 6 to 30 seconds, and one download
         for each file; once `v2.organizations.get` for each organization given by slug.
@@ -103,11 +109,12 @@ class Usage(Uncopied):
         timeout: float | None = 7200.0,
         concurrency: int = 4,
         on_progress: OnProgress | None = None,
-    ) -> list[Path]:
+    ) -> UsageDownload:
         """Download the files of a period: gzipped CSV, one or more for each window of at most 31 days.
 
         Their names are `usage-<first day>-<last day>-<number>.csv.gz`. The arguments are those of `rows`; `dest` is
-        the folder, created if it is missing; `overwrite` replaces existing files.
+        the folder, created if it is missing; `overwrite` replaces existing files. The report names the windows and
+        files that could not be downloaded; if there is nothing else, the first error is raised.
 
         Raises:
             FileExistsError: Files of a window exist and `overwrite` is False; no export was requested.
@@ -120,6 +127,7 @@ class Usage(Uncopied):
         existing = await run_sync(_existing, folder, [file_stem(window) for window in planned])
         if existing is not None and not overwrite:
             raise FileExistsError(f"{existing} exists; pass overwrite=True to replace the files of these windows.")
+        log = UsageLog()
         paths: list[Path] = []
         for window in planned:
 
@@ -128,8 +136,10 @@ class Usage(Uncopied):
                 await save(file, path)
                 return path
 
-            paths += await self._exports.fetch(request, window, store)
-        return paths
+            paths += await self._exports.fetch(request, window, store, log)
+        log.has_any = log.has_any or bool(paths)
+        log.raise_if_nothing()
+        return UsageDownload(tuple(paths), log.skipped, log.missing)
 
 
 def _request(
@@ -163,6 +173,30 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
         self._rows: deque[UsageRow] = deque()
         self._window: UsageWindow | None = None
         self._mismatches: list[Mismatch] = []
+        self._log = UsageLog()
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The windows, files and rows that were passed over so far.
+
+        Their `id` is the period of the window, in ISO 8601, and the number of the file. The error of a row has its
+        number. With more than 100 such rows the rest of a file is passed over.
+        """
+        return self._log.skipped
+
+    @property
+    def missing(self) -> tuple[UsageWindow, ...]:
+        """The windows of which something was passed over so far: `rows(org, window.start, window.end)` asks again."""
+        return self._log.missing
+
+    def raise_for_failure(self) -> UsageRows:
+        """Return these rows if nothing was passed over so far.
+
+        Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
+        errors.
+        """
+        self._log.raise_for_failure("usage.rows")
+        return self
 
     async def __anext__(self) -> UsageRow:
         while True:
@@ -175,6 +209,7 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
                 await self._fetch(self._windows[0])
                 self._windows.popleft()
             else:
+                self._log.raise_if_nothing()
                 raise StopAsyncIteration
 
     async def _fetch(self, window: UsageWindow) -> None:
@@ -183,12 +218,12 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
         opened: list[RowReader] = []
 
         async def store(number: int, file: Download) -> RowReader:
-            reader = await _open(file, strict=self._exports.session.strict)
+            reader = await _open(file, number, strict=self._exports.session.strict)
             opened.append(reader)
             return reader
 
         try:
-            self._readers.extend(await self._exports.fetch(self._request, window, store))
+            self._readers.extend(await self._exports.fetch(self._request, window, store, self._log))
         except BaseException:
             for reader in opened:
                 reader.close()
@@ -196,18 +231,22 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
 
     def _read(self) -> None:
         """Read more rows, in a thread; they are stored on `self` so that cancellation loses none."""
+        reader, window = self._readers[0], self._window
+        more: list[UsageRow] = []
+        problems: list[CircleCIError] = []
         try:
-            more = self._readers[0].more()
-        except CallError as error:
-            self._windows.clear()  # continuing would leave a gap without an error
-            while self._readers:
-                self._readers.popleft().close()
-            if self._window is not None:
-                error.next = self._window.start.isoformat()
-            raise
+            more = reader.more()
+        except CircleCIError as error:
+            problems.append(error)
         self._rows.extend(more)
-        self._mismatches += self._readers[0].mismatches
-        self._readers[0].mismatches.clear()
+        self._mismatches += reader.mismatches
+        reader.mismatches.clear()
+        problems[:0] = reader.bad
+        reader.bad.clear()
+        for problem in problems:
+            if window is not None:
+                self._log.add("usage.rows", window, reader.name, problem)
+        self._log.has_any = self._log.has_any or bool(more) or not self._log.skipped
         if not more:
             self._readers.popleft().close()
 
@@ -237,14 +276,14 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
             reader.close()
 
 
-async def _open(download: Download, *, strict: bool) -> RowReader:
+async def _open(download: Download, number: int, *, strict: bool) -> RowReader:
     """Download a file to a temporary one: in memory while it is small, else on disk; closing it deletes it."""
     with ExitStack() as unread:
         file: IO[bytes] = unread.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY))
         async with download:
             async for piece in download:
                 await run_sync(file.write, piece)
-        reader = await run_sync(partial(RowReader, file, strict=strict))
+        reader = await run_sync(partial(RowReader, file, strict=strict, number=number))
         unread.pop_all()  # the reader closes it from now on
         return reader
 
