@@ -50,8 +50,8 @@ class Organization:
         export = f"00000000-0000-4000-8000-{place:012}"
         links = [f"{self.server.url}/{place}/{name}" for name in self.files]
         for name, file in self.files.items():
-            answer = reply(body=file.replace(b"job-@", b"job-%d" % place)) if isinstance(file, bytes) else file
-            self.server.on("GET", f"/{place}/{name}", answer)
+            response = reply(body=file.replace(b"job-@", b"job-%d" % place)) if isinstance(file, bytes) else file
+            self.server.on("GET", f"/{place}/{name}", response)
         look = {"usage_export_job_id": export, "state": "completed", "download_urls": links}
         self.server.on("GET", f"{ORDER}/{export}", reply(json={**look, **self.looks.get(place, {})}))
         return reply(201, json={"usage_export_job_id": export, "state": "created"})
