@@ -39,7 +39,8 @@ def test_a_gap_raises_the_error_of_the_response_each_time() -> None:
 
 
 def test_one_error_is_not_raised_twice() -> None:
-    target, errors = partial(), []
+    target = partial()
+    errors: list[FieldUnavailableError] = []
     for _ in range(2):
         with pytest.raises(FieldUnavailableError) as caught:
             print(target.name)
@@ -89,7 +90,14 @@ def test_a_gap_with_a_substitute_is_a_gap() -> None:
     assert repr(target) == "SecretTarget(kind='context', id='1', name=UnknownStr('unknown'))"
 
 
-def test_functions_of_dataclasses_raise_for_a_gap() -> None:
-    for read in (dataclasses.asdict, lambda one: dataclasses.replace(one, id="2")):
-        with pytest.raises(FieldUnavailableError):
-            read(partial())
+def test_functions_of_dataclasses_leave_a_gap_out_and_keep_it() -> None:
+    target = partial()
+    assert dataclasses.asdict(target) == {"kind": "context", "id": "1"}
+    assert [one.name for one in dataclasses.fields(target)] == ["kind", "id"]
+    assert [one.name for one in dataclasses.fields(SecretTarget)] == ["kind", "id", "name"]
+    other = dataclasses.replace(target, id="2")
+    assert (other, other.is_complete) == (partial("2"), False)
+    with pytest.raises(FieldUnavailableError, match=r"SecretTarget\.name: the field was unavailable"):
+        print(other.name)
+    assert dataclasses.replace(target, name="name") == SecretTarget("context", "1", "name")
+    assert dataclasses.replace(target, name="name").is_complete

@@ -4,20 +4,21 @@ A result that is reported, but not needed for the work, must not end it:
 
     RunJob(try_field(lambda: job.id), try_field(lambda: job.name), ...)
 
-builds the result, and `name` raises `FieldUnavailableError` where it is used. So `dataclasses.asdict` and
-`dataclasses.replace`, which read all fields, raise it for a result with a gap.
+builds the result, and `name` raises `FieldUnavailableError` where it is used. `dataclasses.fields` of a result leaves
+its gaps out, and so do `dataclasses.asdict` and pydantic; `dataclasses.replace` keeps them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import fields
-from types import MappingProxyType
+from dataclasses import Field, fields
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, cast
 
 from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.values import Value
 
 T = TypeVar("T")
 UNAVAILABLE: Final = "unknown"
@@ -77,13 +78,40 @@ def known(read: Callable[[], T]) -> T:
     return cast("T", UnknownStr(UNAVAILABLE))
 
 
-class Partial:
+class _Missing:
+    """Stands for an argument that was not given: of `dataclasses.replace`, or of data that was validated."""
+
+    def __repr__(self) -> str:
+        return "<unavailable>"
+
+
+_MISSING: Final = _Missing()
+
+
+def _lost(kind: type, name: str) -> FieldUnavailableError:
+    """The error for a gap in a result that was made from another one, or from data."""
+    place = f"{kind.__name__}.{name}"
+    message = f"{place}: the field was unavailable in the response."
+    return FieldUnavailableError(message, place=place, received="missing")
+
+
+class _Fields:
+    """In place of `__dataclass_fields__`: all fields of a class, the available ones of a result."""
+
+    def __init__(self, fields_by_name: dict[str, Field[Any]]) -> None:
+        self._fields = fields_by_name
+
+    def __get__(self, result: Partial | None, kind: type | None = None) -> dict[str, Field[Any]]:
+        if result is None or result.is_complete:
+            return self._fields
+        return {name: one for name, one in self._fields.items() if hasattr(result, name)}
+
+
+class Partial(Value):
     """Base of results whose fields may be unavailable.
 
-    `dataclasses.asdict` and `dataclasses.replace` raise `FieldUnavailableError` for a result with an unavailable field.
-
     Subclasses are `dataclass(frozen=True, slots=True, eq=False, repr=False)`: the methods here know of gaps. An
-    unavailable field is an empty slot, so that the others cost nothing.
+    unavailable field is an empty slot, so that the others cost nothing. An argument that is left out is a gap too.
     """
 
     __slots__ = ("_errors",)
@@ -92,16 +120,32 @@ class Partial:
 
     _errors: Mapping[str, FieldUnavailableError]
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # `dataclass` makes the class with slots from one that has its fields and its constructor already.
+        fields_by_name = cls.__dict__.get("__dataclass_fields__")
+        if fields_by_name is not None:
+            setattr(cls, "__dataclass_fields__", _Fields(fields_by_name))  # noqa: B010  # it has another type
+            init = cast("FunctionType", cls.__init__)
+            given = init.__defaults__ or ()
+            required = init.__code__.co_argcount - 1 - len(given)
+            init.__defaults__ = (*[_MISSING] * required, *given)
+
     def __post_init__(self) -> None:
         errors: dict[str, FieldUnavailableError] = {}
         for name in self.__match_args__:
             value = getattr(self, name)
-            if type(value) is _Unavailable:
+            if value is _MISSING:
+                errors[name] = _lost(type(self), name)
+                object.__delattr__(self, name)
+            elif type(value) is _Unavailable:
                 errors[name] = value.error
                 if value.substitute is _NOTHING:
                     object.__delattr__(self, name)
                 else:
                     object.__setattr__(self, name, value.substitute)
+            elif isinstance(value, str) and type(value) is not str and value == UNAVAILABLE:
+                errors[name] = _lost(type(self), name)  # a substitute, from another result or from data
         object.__setattr__(self, "_errors", errors or _NO_ERRORS)
 
     if not TYPE_CHECKING:  # type checkers would accept any name
@@ -131,7 +175,7 @@ class Partial:
 
     def __repr__(self) -> str:
         values = self._values()
-        shown = (one.name for one in fields(cast("Any", self)) if one.repr)
+        shown = (one.name for one in fields(cast("Any", type(self))) if one.repr)
         parts = (f"{name}={values[name]!r}" if name in values else f"{name}=<unavailable>" for name in shown)
         return f"{type(self).__name__}({', '.join(parts)})"
 

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from circleci_sdk._core.errors import AuthenticationError, CircleCIError, ClientClosedError, RateLimitError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.values import Value
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ MAX_REFUSALS: Final = 3
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Value):
     """An item that could not be read and was passed over.
 
     `operation` is what failed, such as `v2.workflows.list_jobs`; `id` identifies the item in it: an id, a number, a

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.skipped import Skipped
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class DownloadedArtifact:
+class DownloadedArtifact(Value):
     """A file on disk: its `path`, its `size` in bytes, and whether it was `skipped` because it existed already."""
 
     artifact: Artifact
@@ -28,7 +29,7 @@ class DownloadedArtifact:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class DownloadReport:
+class DownloadReport(Value):
     """The result of a download; a collection of its `files`.
 
     `files` are the complete files, in the order of the API. `skipped` are the artifacts that could not be downloaded,
@@ -63,7 +64,7 @@ class DownloadReport:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class JobArtifacts:
+class JobArtifacts(Value):
     """A job, its `number` for `Artifacts.download`, and its artifacts."""
 
     job: WorkflowJob
@@ -73,7 +74,7 @@ class JobArtifacts:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class LatestArtifacts:
+class LatestArtifacts(Value):
     """The newest run that matches, with the artifacts of its jobs.
 
     `skipped` is what could not be read: newer pipelines or workflows, which may match too, and jobs of this run, which

@@ -22,6 +22,7 @@ from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
+from circleci_sdk.helpers._shared.values import Value
 from circleci_sdk.v1._client import V1
 
 from .step_output import OutputReader, Tail
@@ -77,13 +78,13 @@ class Step(Partial):
     has_output: bool
     project_slug: str
     job_number: int
-    url: str | None = field(default=None, repr=False)
+    url: str | None = field(repr=False)
     """The signed link to the output. It is valid for a limited time and gives access without a token."""
 
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class StepLog:
+class StepLog(Value):
     """The output of a step, or the end of it.
 
     `is_cut`: the beginning is left out, or the server kept only a part. `problem`: why the output could not be read.

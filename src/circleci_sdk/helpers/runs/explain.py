@@ -16,6 +16,7 @@ from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
+from circleci_sdk.helpers._shared.values import Value
 from circleci_sdk.helpers.logs.logs import Logs
 from circleci_sdk.v2._client import V2
 
@@ -43,7 +44,7 @@ class FailedTest(Partial):
     file: str | None
     message: str
     seconds: float
-    times_flaked: int | None = None
+    times_flaked: int | None
 
     @property
     def is_flaky(self) -> bool:
@@ -53,7 +54,7 @@ class FailedTest(Partial):
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class JobExplanation:
+class JobExplanation(Value):
     """Why one job failed. `problems` lists what could not be read."""
 
     job: RunJob

@@ -16,6 +16,7 @@ from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE, Partial, of_helper, try_field, try_known
+from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,7 +118,7 @@ class RunJob(Partial):
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class PipelineEvent:
+class PipelineEvent(Value):
     """A new pipeline (`previous` is None), or a change of its state."""
 
     pipeline: RunPipeline
@@ -131,7 +132,7 @@ class PipelineEvent:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class WorkflowEvent:
+class WorkflowEvent(Value):
     """A new workflow (`previous` is None), or a change of its status."""
 
     workflow: RunWorkflow
@@ -145,7 +146,7 @@ class WorkflowEvent:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class JobEvent:
+class JobEvent(Value):
     """A new job (`previous` is None), or a change of its status."""
 
     job: RunJob
@@ -159,7 +160,7 @@ class JobEvent:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class ApprovalEvent:
+class ApprovalEvent(Value):
     """A new approval (`previous` is None), or a change of its status.
 
     `on_hold` means that it waits for an approval now, `success` that it was approved.

@@ -13,6 +13,7 @@ from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, of_helper, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
+from circleci_sdk.helpers._shared.values import Value
 
 from .facts import id_of
 from .run import cancel_workflow
@@ -45,7 +46,7 @@ class Cancellation(Partial):
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class CancelReport:
+class CancelReport(Value):
     """The effect of `Runs.cancel_redundant`: `results` by workflow, newest pipeline first.
 
     `skipped` are the pipelines and workflows that were passed over, with the reason: they may still run. A new call

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.values import Value
 
 from .facts import label
 from .final_status import objections
@@ -32,7 +33,7 @@ COMMENT_LIMIT: Final = 60_000
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True)
-class RunResult:
+class RunResult(Value):
     """The result of a run, or its state while it is in progress.
 
     Attributes:
@@ -90,7 +91,7 @@ class RunResult:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Value):
     """Why a run failed. `markdown` formats it.
 
     `jobs` are the failed jobs; `problems` lists what could not be read for the run as a whole.

@@ -10,6 +10,7 @@ from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import or_unknown
 from circleci_sdk.helpers._shared.partial import Partial
+from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
     from circleci_sdk._core.errors import RequestOutcome
@@ -35,7 +36,7 @@ class SecretTarget(Partial):
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class SecretResult:
+class SecretResult(Value):
     """The result for one variable in one context or project.
 
     `error` is the reason of the `outcome` `failed`. `existed`: whether the variable existed before; None if that was
@@ -67,7 +68,7 @@ class SecretResult:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class SecretReport:
+class SecretReport(Value):
     """The result for each variable in each context or project, in the order of the arguments. Holds no values."""
 
     results: tuple[SecretResult, ...]

@@ -19,6 +19,7 @@ from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE, known
 from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, may_pass, retry_reads
+from circleci_sdk.helpers._shared.values import Value
 from circleci_sdk.v2._client import V2
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ LONGEST_POLL: Final = 30.0
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class UsageProgress:
+class UsageProgress(Value):
     """The state of the export of one window; `files` is the number of its files once it is completed."""
 
     window: UsageWindow

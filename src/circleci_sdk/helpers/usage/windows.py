@@ -9,6 +9,7 @@ from typing import Final
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import got
+from circleci_sdk.helpers._shared.values import Value
 
 LONGEST_WINDOW: Final = timedelta(days=31)
 _TICK: Final = timedelta(microseconds=1)
@@ -16,7 +17,7 @@ _TICK: Final = timedelta(microseconds=1)
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class UsageWindow:
+class UsageWindow(Value):
     """A period, from `start` (included) to `end` (excluded), both in UTC."""
 
     start: datetime
