@@ -6,9 +6,10 @@ A field that a response lacks, or has in another type, is unavailable in a resul
 where it is read, and `is_complete` is False. `getattr(job, "name", "a job")` reads it with a default. Statuses are the
 exception: an unavailable one is `UnknownStr("unknown")`, which is neither final nor a success.
 
-Results are values: `dataclasses.asdict`, `dataclasses.replace`, `copy`, `pickle` and pydantic's `TypeAdapter` work on all
-of them. An unavailable field is left out there, and is unavailable again in a result that is read from such data. An
-error is dumped as its type, its message and the facts of its call, without bodies and headers.
+Results are values: `dataclasses.asdict`, `dataclasses.replace`, `copy`, `pickle` and pydantic's `TypeAdapter` work on
+all of them. `asdict` and pydantic leave an unavailable field out; it is unavailable again in a result that pydantic
+reads from such data. pydantic dumps an error as its type, its message and the facts of its call, without body and
+headers.
 """
 
 from __future__ import annotations
