@@ -115,6 +115,7 @@ class Partial(Value):
     """
 
     __slots__ = ("_errors",)
+    _may_have_gaps: ClassVar[bool] = True
     if TYPE_CHECKING:
         __match_args__: ClassVar[tuple[str, ...]]
 

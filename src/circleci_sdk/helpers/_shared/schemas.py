@@ -59,18 +59,15 @@ def hints_of(cls: type[Any]) -> dict[str, Any]:
     return {one.name: hints[one.name] for one in dataclasses.fields(cls)}
 
 
-def schema_of(cls: type[Any], handler: GetCoreSchemaHandler) -> CoreSchema:
-    """The schema of a result: an instance, or an object with its fields."""
+def schema_of(cls: type[Any], handler: GetCoreSchemaHandler, *, may_have_gaps: bool) -> CoreSchema:
+    """The schema of a result: an instance, or an object with its fields, some of which may be left out."""
     hints = hints_of(cls)
-    from .partial import Partial
-
-    has_gaps = issubclass(cls, Partial)
     missing = dataclasses.MISSING
     fields = core_schema.typed_dict_schema(
         {
             one.name: core_schema.typed_dict_field(
                 handler.generate_schema(hints[one.name]),
-                required=not has_gaps and one.default is missing and one.default_factory is missing,
+                required=not may_have_gaps and one.default is missing and one.default_factory is missing,
             )
             for one in dataclasses.fields(cls)
         },

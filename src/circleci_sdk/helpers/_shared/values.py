@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -17,9 +17,10 @@ class Value:
     """
 
     __slots__ = ()
+    _may_have_gaps: ClassVar[bool] = False
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         from .schemas import schema_of
 
-        return schema_of(cls, handler)
+        return schema_of(cls, handler, may_have_gaps=cls._may_have_gaps)
