@@ -53,7 +53,7 @@ def test_all_statuses_of_the_models_are_known(documented: Any, known: frozenset[
 
 
 def pipeline(state: str = "created", *errors: str) -> RunPipeline:
-    return RunPipeline("p", 7, "gh/acme/web", state, errors, "https://app/7")  # type: ignore[arg-type]
+    return RunPipeline("p", 7, "gh/acme/web", state, errors, "https://app/7", None, None)  # type: ignore[arg-type]
 
 
 def workflow(name: str, status: str, at: int = 0, **more: Any) -> RunWorkflow:

@@ -128,9 +128,9 @@ class Partial(Value):
         if fields_by_name is not None:
             setattr(cls, "__dataclass_fields__", _Fields(fields_by_name))  # noqa: B010  # it has another type
             init = cast("FunctionType", cls.__init__)
-            given = init.__defaults__ or ()
-            required = init.__code__.co_argcount - 1 - len(given)
-            init.__defaults__ = (*[_MISSING] * required, *given)
+            if init.__defaults__:
+                raise TypeError(f"{cls.__name__}: a field with a default would lose its gap in a copy by `replace`.")
+            init.__defaults__ = (_MISSING,) * (init.__code__.co_argcount - 1)
 
     def __post_init__(self) -> None:
         errors: dict[str, FieldUnavailableError] = {}

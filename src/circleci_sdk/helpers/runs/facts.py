@@ -65,8 +65,8 @@ class RunPipeline(Partial):
     state: PipelineState
     errors: tuple[str, ...]
     url: str
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: datetime | None
+    updated_at: datetime | None
 
 
 @public("circleci_sdk.helpers")
