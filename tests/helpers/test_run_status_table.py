@@ -140,7 +140,7 @@ def facts_of(row: Row, end: datetime = NOON) -> tuple[RunPipeline, list[RunWorkf
     errors = ["Bad."] if isinstance(of["errors"], list) and of["errors"] else []
     unread: Any = try_known(unavailable, ("unknown",))
     pipeline = RunPipeline(
-        ID, 7, SLUG, of["state"], unread if of["errors"] == "Bad." else tuple(errors), "", _time(of["created_at"])
+        ID, 7, SLUG, of["state"], unread if of["errors"] == "Bad." else tuple(errors), "", _time(of["created_at"]), None
     )
     found = [
         RunWorkflow(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
+from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
     from .windows import UsageWindow
@@ -68,7 +69,7 @@ def raise_missing(method: str, skipped: tuple[Skipped, ...]) -> None:
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
-class UsageDownload:
+class UsageDownload(Value):
     """The result of `circleci.usage.download`; a collection of its `files`.
 
     `skipped` are the windows and files that could not be downloaded, each with its period as `id`, in ISO 8601, and the
