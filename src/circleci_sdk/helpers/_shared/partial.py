@@ -126,7 +126,7 @@ class Partial(Value):
         # `dataclass` makes the class with slots from one that has its fields and its constructor already.
         fields_by_name = cls.__dict__.get("__dataclass_fields__")
         if fields_by_name is not None:
-            setattr(cls, "__dataclass_fields__", _Fields(fields_by_name))  # noqa: B010  # it has another type
+            type.__setattr__(cls, "__dataclass_fields__", _Fields(fields_by_name))  # of another type than declared
             init = cast("FunctionType", cls.__init__)
             if init.__defaults__:
                 raise TypeError(f"{cls.__name__}: a field with a default would lose its gap in a copy by `replace`.")
