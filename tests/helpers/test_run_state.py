@@ -10,7 +10,7 @@ import pytest
 
 from circleci_sdk import FieldUnavailableError, RateLimit
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, RunJob, RunPipeline, RunWorkflow
-from circleci_sdk.helpers._shared.partial import try_field
+from circleci_sdk.helpers._shared.partial import try_field, try_known
 from circleci_sdk.helpers.runs.assessment import (
     RERUN_WINDOW,
     START_WINDOW,
@@ -33,6 +33,7 @@ from circleci_sdk.helpers.runs.state import (
     see_jobs,
     see_pipeline,
     see_workflows,
+    waiting_approvals,
 )
 from circleci_sdk.v2.models import JobStatus, PipelineState, WorkflowStatus
 
@@ -367,6 +368,7 @@ def unavailable() -> Any:
 
 
 GAP: Any = try_field(unavailable)
+GAP_TYPE: Any = try_known(unavailable)
 
 
 def state_of(*workflows: RunWorkflow, of: str = "created") -> RunState:
@@ -443,3 +445,58 @@ def test_jobs_without_an_id_and_a_name_are_told_apart_by_number_or_position() ->
     state, events = see_jobs(state, of, jobs[2:], first=2)
     assert len(events) == 2
     assert see_jobs(state, of, jobs)[1] == []
+
+
+@pytest.mark.parametrize("gap", ["id", "name", "number", "type", "url"])
+def test_a_gap_in_one_response_makes_no_other_job(gap: str) -> None:
+    of = workflow("a", "running")
+    lacking: dict[str, Any] = {gap: GAP_TYPE if gap == "type" else GAP}
+    whole, odd = job("t", "running", of), replace(job("t", "running", of), **lacking)
+    ended = [job("t", "success", of), replace(job("t", "success", of), **lacking)]
+    for first, second in ((whole, odd), (odd, whole)):
+        state, told = see_jobs(state_of(of), of, [job("other", "success", of, number=2), first])
+        state, events = see_jobs(state, of, [job("other", "success", of, number=2), second])
+        assert (len(told), events) == (2, [])
+        assert set(state.jobs[of.id].values()) == {whole, job("other", "success", of, number=2)}
+        for end in ended:
+            seen, events = see_jobs(state, of, [job("other", "success", of, number=2), end])
+            assert [(event.status, event.previous) for event in events] == [("success", "running")]
+            assert set(seen.jobs[of.id].values()) == {ended[0], job("other", "success", of, number=2)}
+
+
+def test_a_job_without_an_id_is_none_of_the_others_of_its_name() -> None:
+    of = workflow("a", "running")
+    retried, again = job("t", "retried", of, id="1"), job("t", "running", of, id="2", number=2)
+    state, _ = see_jobs(state_of(of), of, [retried, again])
+    state, events = see_jobs(state, of, [retried, replace(again, status="success", id=GAP)])
+    assert [(event.status, event.previous) for event in events] == [("success", "running")]
+    assert [one.status for one in state.jobs[of.id].values()] == ["retried", "success"]
+
+
+@pytest.mark.parametrize("gap", ["id", "type", "name"])
+def test_an_approval_is_told_as_one_despite_a_gap(gap: str) -> None:
+    of = workflow("a", "on_hold")
+    whole = approval("release?", "on_hold", of)
+    odd = replace(whole, **{gap: GAP_TYPE if gap == "type" else GAP})
+    state, events = see_jobs(state_of(of), of, [odd])
+    assert [type(event) for event in events] == [ApprovalEvent]
+    state, events = see_jobs(state, of, [whole])
+    assert events == []
+    assert waiting_approvals(state) == (whole,)
+
+
+@pytest.mark.parametrize("gap", ["name", "created_at", "is_setup", "url"])
+def test_a_known_fact_of_a_workflow_outlasts_a_gap(gap: str) -> None:
+    state = state_of(workflow("setup", "running"))
+    state, events = see_workflows(state, [replace(workflow("setup", "success"), **{gap: GAP})])
+    assert [event.status for event in events] == ["success"]
+    assert state.workflows == {"setup-0": workflow("setup", "success")}
+
+
+def test_a_setup_workflow_stays_one_when_a_response_lacks_its_tag() -> None:
+    state = state_of(workflow("setup", "running"))
+    state, _ = see_workflows(state, [workflow("setup", "success", is_setup=False)])
+    assert state.workflows["setup-0"].is_setup
+    state = state_of(workflow("setup", "running", is_setup=False))
+    state, _ = see_workflows(state, [workflow("setup", "running")])
+    assert state.workflows["setup-0"].is_setup

@@ -21,6 +21,7 @@ from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.values import Value
 
 T = TypeVar("T")
+P = TypeVar("P", bound="Partial")
 UNAVAILABLE: Final = "unknown"
 """The value of an unavailable field with an open set of values."""
 
@@ -182,6 +183,20 @@ class Partial(Value):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), self._values(), dict(self._errors))
+
+
+def filled(part: P, other: P) -> P:
+    """The part with the values of `other`, from a response about the same thing, in place of its gaps.
+
+    Not those that are None: what was missing at another time may be there now.
+    """
+    if part.is_complete:
+        return part
+    _, values, errors = part.__reduce__()[1]
+    _, others, gaps = other.__reduce__()[1]
+    found = {name: others[name] for name in errors if name not in gaps and others.get(name) is not None}
+    left = {name: error for name, error in errors.items() if name not in found}
+    return _restored(type(part), {**values, **found}, left)
 
 
 def _restored(kind: type[T], values: Mapping[str, Any], errors: Mapping[str, FieldUnavailableError]) -> T:

@@ -4,18 +4,19 @@ The observed state only grows. A pipeline, workflow or job that has ended stays 
 otherwise later, so that no event is reported twice.
 
 An unavailable status is an unknown one: not ended, and no success. It never replaces a known status: the next response
-decides.
+decides. Neither does another unavailable field: what was read of it stays. A job without an id is recognized by its
+name or its number, so that it is not reported as another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from circleci_sdk.helpers._shared.available import if_available
-from circleci_sdk.helpers._shared.partial import UNAVAILABLE
+from circleci_sdk.helpers._shared.partial import UNAVAILABLE, filled
 
 from .facts import (
     ApprovalEvent,
@@ -96,12 +97,26 @@ def see_workflows(state: RunState, seen: Iterable[RunWorkflow]) -> Change:
         listed.add(workflow.id)
         latest = _latest(latest, workflow, "created_at", "stopped_at")
         known = workflows.get(workflow.id)
-        if known is None or (known.status not in WORKFLOW_ENDED and workflow.status not in (known.status, UNAVAILABLE)):
+        if known is None:
             workflows[workflow.id] = workflow
-            events.append(WorkflowEvent(workflow, known.status if known else None))
-        elif workflow.status == known.status and workflow.is_complete and not known.is_complete:
-            workflows[workflow.id] = workflow
+            events.append(WorkflowEvent(workflow, None))
+        elif known.status not in WORKFLOW_ENDED and workflow.status not in (known.status, UNAVAILABLE):
+            workflows[workflow.id] = changed = _with_facts(workflow, known)
+            events.append(WorkflowEvent(changed, known.status))
+        elif workflow.status in (known.status, UNAVAILABLE):
+            workflows[workflow.id] = _with_facts(known, workflow)
     return replace(state, workflows=workflows, latest=latest, gone=state.gone - listed), events
+
+
+def _with_facts(workflow: RunWorkflow, other: RunWorkflow) -> RunWorkflow:
+    """The workflow with what another response about it says in place of its gaps.
+
+    A response without the tag of a setup workflow does not show that it is none.
+    """
+    merged = filled(workflow, other)
+    if if_available(lambda: other.is_setup) and not merged.is_setup:
+        return replace(merged, is_setup=True)
+    return merged
 
 
 def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], first: int = 0) -> Change:
@@ -109,19 +124,63 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], fir
     jobs = dict(state.jobs.get(workflow.id, {}))
     events: list[RunEvent] = []
     latest = state.latest
-    for position, job in enumerate(seen, first):
+    page = list(seen)
+    for job, key in zip(page, _keys(jobs, page, first), strict=True):
         latest = _latest(latest, job, "started_at", "stopped_at")
-        key = _identity(job, position)
+        own = if_available(lambda it: it.id, job)
+        if own and key in jobs and key != own and not _has_id(jobs[key]):
+            jobs = {own if one == key else one: each for one, each in jobs.items()}
+            key = own
         known = jobs.get(key)
         if known is None and (other := _elsewhere(state, key)) is not None and other.status == job.status:
             jobs[key] = job
             continue
-        if known is not None and (known.status in JOB_ENDED or job.status in (known.status, UNAVAILABLE)):
+        if known is not None and job.status in (known.status, UNAVAILABLE):
+            jobs[key] = filled(known, job)
             continue
-        jobs[key] = job
+        if known is not None and known.status in JOB_ENDED:
+            continue
+        jobs[key] = changed = filled(job, known) if known else job
         previous = known.status if known else None
-        events.append(ApprovalEvent(job, previous) if job.is_approval else JobEvent(job, previous))
+        events.append(ApprovalEvent(changed, previous) if _is_approval(changed) else JobEvent(changed, previous))
     return replace(state, jobs={**state.jobs, workflow.id: jobs}, latest=latest), events
+
+
+def _is_approval(job: RunJob) -> bool:
+    """Whether it is an approval, also if its type is unavailable: only approvals are on hold."""
+    return job.is_approval or (job.type == UNAVAILABLE and job.status == "on_hold")
+
+
+def _has_id(job: RunJob) -> bool:
+    return bool(if_available(lambda: job.id))
+
+
+def _keys(jobs: Mapping[str, RunJob], page: Sequence[RunJob], first: int) -> list[str]:
+    """The keys of the jobs of a page in `jobs`, each another one.
+
+    Jobs with an id come first: one without may be any of those that are left.
+    """
+    keys: dict[int, str] = {}
+    taken = {job.id for job in page if _has_id(job)}
+    for index in sorted(range(len(page)), key=lambda one: not _has_id(page[one])):
+        keys[index] = _key(jobs, page[index], first + index, taken)
+        taken.add(keys[index])
+    return [keys[index] for index in range(len(page))]
+
+
+def _key(jobs: Mapping[str, RunJob], job: RunJob, position: int, taken: set[str]) -> str:
+    """The key of the job in `jobs`, where it may be known without the id, or be without it now; else a new one."""
+    own = _identity(job, position)
+    if own in jobs and (own not in taken or _has_id(job)):
+        return own
+    left = {key: one for key, one in jobs.items() if key not in taken and not (_has_id(job) and _has_id(one))}
+    for name in ("name", "number"):
+        value = getattr(job, name, None)
+        same = [key for key, one in left.items() if value is not None and getattr(one, name, None) == value]
+        if len(same) == 1:
+            return same[0]
+    place = f"{job.workflow_id}: {position}"
+    return place if place in left else own
 
 
 def _identity(job: RunJob, position: int) -> str:
