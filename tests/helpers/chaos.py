@@ -9,7 +9,7 @@ import heapq
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from math import ceil
 from typing import Any
 
@@ -79,8 +79,11 @@ class Oddities:
         self._share = share
         self.made: Counter[str] = Counter()
 
-    def change(self, path: str, body: Any) -> httpx.Response | None:
-        """The response in place of this one; None to leave it."""
+    def change(self, path: str, body: Any, known: Container[str] | None = None) -> httpx.Response | None:
+        """The response in place of this one; None to leave it.
+
+        A workflow that is not `known` does not vanish, nor does its tag, which only a setup workflow has.
+        """
         if self._random.random() >= self._share:
             return None
         kind = self._random.choice(["null", "dropped", "renamed", "vanished", "unreadable"])
@@ -91,10 +94,15 @@ class Oddities:
         if not items or (kind == "vanished" and not path.endswith("/workflow")):
             return None
         item = self._random.choice(items)
+        is_known = known is None or item["id"] in known
         if kind == "vanished":
+            if not is_known:
+                return None
             items.remove(item)
         else:
             name = self._random.choice(list(item))
+            if name == "tag" and not is_known:
+                return None
             value = item.pop(name)
             if kind == "null":
                 item[name] = None
@@ -117,18 +125,28 @@ UNREADABLE: tuple[Callable[[], httpx.Response], ...] = (
 class BadNetwork(httpx.AsyncBaseTransport):
     """The way to a fake, on which calls are refused, fail and break, before or after they were processed.
 
-    With `refusing` a share of what fails is 429. `odd` is the share of responses to reads that are changed. `seen` are,
-    for each pipeline, the statuses that got through of the pipeline, its workflows and its jobs, each change once.
-    `calls` counts attempts by pipeline, `processed` what the fake did.
+    With `refusing` a share of what fails is 429. `odd` is the share of responses to reads that are changed; with `fair`
+    only workflows that are in `seen` vanish. `seen` are, for each pipeline, the statuses that got through of the
+    pipeline, its workflows and its jobs, each change once. `calls` counts attempts by pipeline, `processed` what the
+    fake did.
     """
 
     def __init__(
-        self, fake: FakeCircleCI, clock: JumpingClock, seed: int, *, failing: float, refusing: bool, odd: float = 0.0
+        self,
+        fake: FakeCircleCI,
+        clock: JumpingClock,
+        seed: int,
+        *,
+        failing: float,
+        refusing: bool,
+        odd: float = 0.0,
+        fair: bool = False,
     ) -> None:
         self._inner = fake.transport()
         self._clock = clock
         self._random = random.Random(seed)
         self._failing = failing
+        self._fair = fair
         self._weights = (int(refusing), 4, 4, 2, 4, 4)
         self._pipeline_of: dict[str, str] = {}
         self.oddities = Oddities(seed, odd)
@@ -169,10 +187,14 @@ class BadNetwork(httpx.AsyncBaseTransport):
         if fault == "lost after":
             raise httpx.RemoteProtocolError("the connection ended")
         if response.status_code == 200 and request.method == "GET":
-            changed = self.oddities.change(request.url.path, json.loads(content))
+            changed = self.oddities.change(
+                request.url.path, json.loads(content), self.seen[run] if self._fair else None
+            )
             if changed is not None:
+                if changed.status_code == 200 and "json" in changed.headers["content-type"]:
+                    self._book(parts, run, changed.json(), json.loads(content))
                 return changed
-            self._book(parts, run, json.loads(content))
+            self._book(parts, run, json.loads(content), json.loads(content))
         return httpx.Response(response.status_code, headers=response.headers, content=content)
 
     def _roll(self) -> str | None:
@@ -181,22 +203,29 @@ class BadNetwork(httpx.AsyncBaseTransport):
         kinds = ("429", "502 before", "502 after", "never left", "lost before", "lost after")
         return self._random.choices(kinds, weights=self._weights)[0]
 
-    def _book(self, parts: list[str], run: str, body: Any) -> None:
+    def _book(self, parts: list[str], run: str, body: Any, sent: Any) -> None:
         match parts:
             case ["pipeline", identifier]:
-                self._note(run, identifier, body["state"])
+                self._note(run, {"id": identifier, "status": body.get("state")})
             case ["pipeline", _, "workflow"]:
-                for workflow in body["items"]:
-                    self._pipeline_of[workflow["id"]] = run
-                    self._note(run, workflow["id"], workflow["status"])
+                for workflow in body.get("items", ()):
+                    if workflow.get("id"):
+                        self._pipeline_of[workflow["id"]] = run
+                    self._note(run, workflow)
+            case ["workflow", identifier]:
+                self._note(run, {"id": identifier, "status": body.get("status")})
             case ["workflow", _, "job"]:
-                for job in body["items"]:
-                    self._note(run, job["id"], job["status"])
+                # A job without its id can be told apart by its name, a workflow cannot.
+                for job, whole in zip(body.get("items", ()), sent["items"], strict=False):
+                    self._note(run, {"id": whole["id"], "status": job.get("status")})
             case _:
                 pass
 
-    def _note(self, run: str, thing: str, status: str) -> None:
-        statuses = self.seen[run].setdefault(thing, [])
+    def _note(self, run: str, thing: dict[str, Any]) -> None:
+        identifier, status = thing.get("id"), thing.get("status")
+        if not identifier or not status:
+            return
+        statuses = self.seen[run].setdefault(identifier, [])
         if not statuses or statuses[-1] != status:
             statuses.append(status)
 
