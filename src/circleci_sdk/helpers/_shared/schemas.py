@@ -136,10 +136,6 @@ def _error_class(name: str, least: type[BaseException]) -> type[BaseException]:
     """Only classes of the package and built-in ones: data never makes others."""
     for module in (sys.modules["circleci_sdk"], builtins):
         found: object = getattr(module, name, None)
-        if (
-            isinstance(found, type)
-            and issubclass(found, least)
-            and not issubclass(found, UnicodeError | BaseExceptionGroup)
-        ):
+        if isinstance(found, type) and issubclass(found, least) and not issubclass(found, _UNUSUAL):
             return found
     return least

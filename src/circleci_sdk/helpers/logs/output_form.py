@@ -33,7 +33,7 @@ def form_of(start: str, *, last: bool) -> Form | None:
     A log may begin with `[` or `{` too, or consist of JSON of its own. JSON is what has the documented structure.
     `last`: this is the whole output.
     """
-    form = Form.TEXT
+    form: Form | None = Form.TEXT
     if start.startswith("["):
         form = _form_of_list(start, last=last)
     elif start.startswith("{"):
