@@ -12,7 +12,7 @@ from circleci_sdk._public import Uncopied, public
 
 from ._core.caller import Caller, Reply
 from ._core.errors import ConfigError, InvalidArgumentError
-from ._core.options import Hook, Network, Options, Timeout
+from ._core.options import Hook, Network, Options, Timeout, tls_verification
 from ._core.resource import Resource
 from ._core.session import Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
@@ -20,6 +20,7 @@ from ._core.unset import UNSET, Unset
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
     from types import TracebackType
 
     import httpx
@@ -63,7 +64,8 @@ class AsyncCircleCI(Uncopied):
             the limits of httpx; see `PoolExhaustedError`.
         transport: an httpx transport to use instead of the built-in one, for tests or other HTTP libraries. It is never
             closed.
-        verify: False disables TLS verification; an `ssl.SSLContext` brings your own CA certificates.
+        verify: False disables TLS verification. The path of a file or directory with CA certificates, read at once, or
+            an `ssl.SSLContext` replaces the public ones.
         proxy: the URL of a proxy. Default: the environment (`HTTPS_PROXY`, `NO_PROXY`), as in httpx.
         strict: raise `DecodeError` for any field that does not fit its documented type, instead of leaving the field
             unset. For tests, and for curating the types; unknown fields and values stay readable.
@@ -93,7 +95,7 @@ class AsyncCircleCI(Uncopied):
         rate_limiter: RateLimiter | None = None,
         http_client: httpx.AsyncClient | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        verify: bool | ssl.SSLContext = True,
+        verify: bool | str | Path | ssl.SSLContext = True,
         proxy: str | None = None,
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
@@ -108,7 +110,9 @@ class AsyncCircleCI(Uncopied):
         finally:
             del token  # no frame of ours holds a token while an error passes through it
         options = Options(Timeout.of(timeout), max_retries, max_retry_after)
-        network = Network(http_client, transport, verify, proxy, max_concurrency, on_request, on_response)
+        network = Network(
+            http_client, transport, tls_verification(verify), proxy, max_concurrency, on_request, on_response
+        )
         session = Session(
             credential,
             network,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ssl
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import trustme
@@ -81,6 +81,42 @@ async def test_private_ca_by_verify(secure: ScriptedServer, trusting: ssl.SSLCon
         await get(client)
         await trigger(client)
     assert (len(secure.requests), secure.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("is_directory", [False, True])
+async def test_private_ca_by_path(
+    secure: ScriptedServer, tmp_path: Path, kind: Callable[[Path], str | Path], is_directory: bool
+) -> None:
+    file = tmp_path / (f"{_subject_hash()}.0" if is_directory else "ca.pem")
+    AUTHORITY.cert_pem.write_to_path(file)
+    async with client_on(secure, verify=kind(tmp_path if is_directory else file)) as client:
+        await get(client)
+    assert len(secure.requests) == 1
+
+
+async def test_certificates_at_a_path_are_the_only_ones(secure: ScriptedServer, tmp_path: Path) -> None:
+    file = tmp_path / "other.pem"
+    trustme.CA().cert_pem.write_to_path(file)
+    async with client_on(secure, FakeClock(), verify=file) as client:
+        with pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED"):
+            await trigger(client)
+    assert secure.requests == []
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", 0, 1, "false", "True", b"ca.pem", {}, [], Path("/nowhere/ca.pem"), object()]
+)
+def test_verification_is_not_read_by_truth(value: Any) -> None:
+    with pytest.raises(ConfigError, match="verify: "):
+        AsyncCircleCI(TOKEN, verify=value)
+
+
+def test_a_file_without_certificates(tmp_path: Path) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"verify: the CA certificates at .*ca\.pem"):
+        AsyncCircleCI(TOKEN, verify=file)
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])

@@ -87,6 +87,32 @@ class Network:
             raise ConfigError(f"max_concurrency: expected an integer from 1 up, got {self.max_concurrency!r}.")
 
 
+def tls_verification(value: object) -> bool | ssl.SSLContext:
+    """What the argument `verify` says; the certificates at a path are read now.
+
+    Nothing is read by its truth: the value of an environment variable that is not set must not disable verification.
+    """
+    if isinstance(value, bool):
+        return value
+    import ssl
+    from pathlib import Path
+
+    if isinstance(value, ssl.SSLContext):
+        return value
+    if not isinstance(value, str | Path) or not str(value):
+        shown = repr(value) if isinstance(value, str) or value is None else type(value).__name__
+        raise ConfigError(
+            f"verify: expected True, False, an ssl.SSLContext, or the path of a file or directory of CA "
+            f"certificates as str or Path, got {shown}."
+        )
+    try:
+        if Path(value).is_dir():
+            return ssl.create_default_context(capath=value)
+        return ssl.create_default_context(cafile=value)
+    except (OSError, ValueError) as error:  # also `ssl.SSLError`: the file has no certificates
+        raise ConfigError(f"verify: the CA certificates at {str(value)!r} cannot be read: {error}") from None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """The options of a client that `with_options` can change, for each of its calls."""
