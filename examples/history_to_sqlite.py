@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 import anyio
 
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.helpers import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
+from circleci_sdk.helpers import HistoryRecord, Include, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 
 ParameterType = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
 KEYS: dict[ParameterType, str] = {
@@ -42,13 +42,15 @@ def store(db: sqlite3.Connection, record: HistoryRecord) -> None:
 
 
 async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, days: float) -> str:
-    """Copy all records, from the position of an interrupted run if there was one."""
+    """Copy all records, from the position of an interrupted run if there was one.
+
+    Lists that cannot be read do not stop the rest; at the end they are asked for once more.
+    """
     prepare(db)
     row = db.execute("SELECT cursor, since FROM progress WHERE project = ?", (project,)).fetchone()
     cursor, since = row or (None, (datetime.now(UTC) - timedelta(days=days)).isoformat())
-    records = circleci.history.records(
-        project, since=datetime.fromisoformat(since), include={"workflows", "jobs", "tests"}, cursor=cursor
-    )
+    include: set[Include] = {"workflows", "jobs", "tests"}
+    records = circleci.history.records(project, since=datetime.fromisoformat(since), include=include, cursor=cursor)
     count = 0
     try:
         async for record in records:
@@ -60,7 +62,12 @@ async def copy(circleci: AsyncCircleCI, db: sqlite3.Connection, project: str, da
         raise
     db.execute("DELETE FROM progress WHERE project = ?", (project,))
     db.commit()
-    return f"{count} records; {len(records.skipped)} lists are missing"
+    again = circleci.history.retry(project, records.skipped, include=include)
+    async for record in again:
+        store(db, record)
+    db.commit()
+    missing = "".join(f"\n  {one}" for one in again.skipped)
+    return f"{count} records; {len(again.skipped)} lists are missing{missing}"
 
 
 async def main(words: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from circleci_sdk import PermissionDeniedError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Step, Workflow
 from tests.helpers.test_fetching_examples import example
 
@@ -99,9 +100,18 @@ async def test_history_to_sqlite(
         await program.main([SLUG, file])
         assert "42 records" in capsys.readouterr().out
 
-        fake.fail_next("v2.workflows.list_jobs", status=403)
         with closing(sqlite3.connect(file)) as db:
-            with pytest.raises(Exception, match="403"):
+            # One list that cannot be read does not stop the rest, and is asked for once more.
+            fake.fail_next("v2.workflows.list_jobs", status=403)
+            assert await program.copy(circleci, db, SLUG, 30) == "38 records; 0 lists are missing"
+            fake.fail_next("v2.jobs.list_tests", status=403, times=100)
+            printed = await program.copy(circleci, db, SLUG, 30)
+            assert "28 records; 7 lists are missing\n  v2.jobs.list_tests " in printed
+            fake.reset_faults()
+
+            # Without the list of pipelines there is no history: the next run resumes.
+            fake.fail_next("v2.pipelines.list_for_project", status=403)
+            with pytest.raises(PermissionDeniedError):
                 await program.copy(circleci, db, SLUG, 30)
             assert db.execute("SELECT count(*) FROM progress").fetchone() == (1,)
             await program.copy(circleci, db, SLUG, 30)
