@@ -20,8 +20,8 @@ EVENT_HEADER: Final = "circleci-event-type"
 MAX_BODY: Final = 1024 * 1024
 """Default limit of the body in bytes. Deliveries have a few thousand."""
 
-_VERSIONS: Final = {"v1": "sha256"}
-"""Known versions of the signature and their hashes, oldest first."""
+_VERSION: Final = "v1="
+"""The only known version of signatures. If there is a newer one, it alone must count wherever it is in the list."""
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _MAX_SIGNATURE: Final = 16 * 1024
 """Limit of `circleci-signature` in characters. One signature has 67."""
@@ -33,9 +33,9 @@ def verify(
 ) -> None:
     """Verify that a delivery was signed with your secret.
 
-    `circleci-signature` is a list of signatures: `v1=<hexadecimal>,v2=...`. The newest version in it that the package
-    knows decides, which prevents downgrades; one valid signature of this version suffices. Everything else in the list
-    is passed over: unknown versions, other forms, empty entries. The comparison takes constant time.
+    `circleci-signature` is a list of signatures: `v1=<hexadecimal>,v2=...`. The package knows `v1`; one valid signature
+    of this version suffices. Everything else in the list is passed over: unknown versions, other forms, empty entries.
+    The comparison takes constant time.
 
     Args:
         body: the unchanged body of the request. A body that was parsed and encoded again has another signature.
@@ -58,11 +58,8 @@ def verify(
         raise SignatureError(
             "The delivery has no circleci-signature: the webhook has no signing secret, or the sender is not CircleCI."
         )
-    version, digests = _newest(signature)
-    if not _matches(content, _VERSIONS[version], digests, secret):
-        raise SignatureError(
-            f"The signature ({version}) is wrong: it was made with another secret, or the body was changed."
-        )
+    if not _matches(content, _digests(signature), secret):
+        raise SignatureError("The signature (v1) is wrong: it was made with another secret, or the body was changed.")
 
 
 def parse(
@@ -145,34 +142,28 @@ def _check_secret(secret: Secret) -> None:
         raise InvalidArgumentError(f"secret: {fault}.")
 
 
-def _newest(signature: str) -> tuple[str, list[bytes]]:
-    """The newest known version in the header, and its digests."""
+def _digests(signature: str) -> list[bytes]:
+    """The digests of the known version in the header."""
     if len(signature) > _MAX_SIGNATURE:
         raise SignatureError(
             f"circleci-signature has {len(signature)} characters, more than the limit of {_MAX_SIGNATURE}."
         )
-    found: dict[str, list[str]] = {}
-    for entry in signature.split(","):
-        version, _, digest = entry.strip(_SPACE).partition("=")
-        if version in _VERSIONS:
-            found.setdefault(version, []).append(digest)
-    for version in reversed(_VERSIONS):
-        if version in found:
-            digests = [bytes.fromhex(digest) for digest in found[version] if _DIGEST.fullmatch(digest)]
-            if not digests:
-                raise SignatureError(
-                    f"circleci-signature is malformed: expected {version}= and 64 hexadecimal digits, such as "
-                    f"{version}=0a1b..."
-                )
-            return version, digests
-    raise SignatureError(
-        f"circleci-signature has no signature of a known version ({', '.join(_VERSIONS)}); if CircleCI sent it, update "
-        "the package."
-    )
+    entries = [entry.strip(_SPACE) for entry in signature.split(",")]
+    known = [entry.removeprefix(_VERSION) for entry in entries if entry.startswith(_VERSION)]
+    digests = [bytes.fromhex(digest) for digest in known if _DIGEST.fullmatch(digest)]
+    if known and not digests:
+        raise SignatureError(
+            "circleci-signature is malformed: expected v1= and 64 hexadecimal digits, such as v1=0a1b..."
+        )
+    if not digests:
+        raise SignatureError(
+            "circleci-signature has no signature of a known version (v1); if CircleCI sent it, update the package."
+        )
+    return digests
 
 
-def _matches(content: bytes, algorithm: str, digests: Sequence[bytes], secret: Secret) -> bool:
-    expected = [hmac.digest(key, content, algorithm) for key in _secrets(secret)]
+def _matches(content: bytes, digests: Sequence[bytes], secret: Secret) -> bool:
+    expected = [hmac.digest(key, content, "sha256") for key in _secrets(secret)]
     # All are compared, so that the time does not depend on which signature is valid.
     checks = [hmac.compare_digest(one, digest) for one in expected for digest in digests]
     return any(checks)
