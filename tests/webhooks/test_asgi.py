@@ -22,6 +22,7 @@ from circleci_sdk import ConfigError, InvalidArgumentError
 from circleci_sdk.webhooks import HandlerFailure, MemoryStore, Ping, Router, UnknownEvent, WebhookApp
 from tests.webhooks import deliveries
 from tests.webhooks.deliveries import SECRET, headers, post, raw
+from tests.webhooks.slow_store import SlowStore
 
 PING = raw(deliveries.ping())
 
@@ -222,37 +223,21 @@ async def test_a_claim_has_a_timeout() -> None:
 
 
 async def test_a_request_cancelled_during_the_claim_is_handled_or_not_claimed() -> None:
-    entered, release = anyio.Event(), anyio.Event()
-
-    class Slow(MemoryStore):
-        async def claim(self, delivery_id: str) -> bool:
-            new = await super().claim(delivery_id)
-            entered.set()
-            await release.wait()
-            return new
-
-    router = Router(store=Slow())
+    store = SlowStore(claims="before")
+    router = Router(store=store)
     received = received_by(router)
     app = app_of(router)
     with anyio.fail_after(5):
         async with app, anyio.create_task_group() as tasks:
             tasks.start_soon(post, app, PING)
-            await entered.wait()
+            await store.entered.wait()
             tasks.cancel_scope.cancel()
-            release.set()
+            store.proceed.set()
     assert received == [deliveries.uuid(1)]
 
 
 async def test_a_claim_that_ends_after_the_shutdown_is_released() -> None:
-    entered, release = anyio.Event(), anyio.Event()
-
-    class Slow(MemoryStore):
-        async def claim(self, delivery_id: str) -> bool:
-            entered.set()
-            await release.wait()
-            return await super().claim(delivery_id)
-
-    store = Slow()
+    store = SlowStore(claims="after")
     router = Router(store=store)
     received = received_by(router)
     app = app_of(router, shutdown_timeout=0.01)
@@ -265,8 +250,8 @@ async def test_a_claim_that_ends_after_the_shutdown_is_released() -> None:
         async with anyio.create_task_group() as tasks:
             async with app:
                 tasks.start_soon(ask)
-                await entered.wait()
-            release.set()
+                await store.entered.wait()
+            store.proceed.set()
         assert (responses, len(store)) == ([503], 0)
         async with app:
             await ask()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio  # its cancellations
+import copy
+import dataclasses
+import inspect
 import json
+import pickle
+import textwrap
 from functools import partial
 from typing import Any
 
@@ -10,9 +16,20 @@ import anyio
 import pytest
 
 from circleci_sdk import CircleCIError, InvalidArgumentError
-from circleci_sdk.webhooks import HandleResult, HandlerFailure, MemoryStore, Ping, Router, WebhookApp, parse
+from circleci_sdk.testing import FakeCircleCI
+from circleci_sdk.webhooks import (
+    DeliveryStore,
+    HandleResult,
+    HandlerFailure,
+    MemoryStore,
+    Ping,
+    Router,
+    WebhookApp,
+    parse,
+)
 from circleci_sdk.webhooks.handling import Progress, stable_name
 from tests.webhooks import deliveries
+from tests.webhooks.slow_store import SlowStore
 
 PING: Any = parse(deliveries.raw(deliveries.ping()), secret=None)
 
@@ -84,6 +101,105 @@ async def test_a_result_lists_the_failures_and_raises_them() -> None:
         assert good.raise_for_failure() is good
 
 
+async def test_failures_are_in_the_order_of_registration() -> None:
+    router, second_failed = Router(on_error=quiet), anyio.Event()
+
+    @router.on(Ping)
+    async def first(event: Ping) -> None:
+        await second_failed.wait()
+        raise ValueError
+
+    @router.on(Ping)
+    async def second(event: Ping) -> None:
+        second_failed.set()
+        raise LookupError
+
+    with anyio.fail_after(5):
+        result = await router.handle(PING)
+    assert [failure.handler for failure in result.errors] == [first, second]
+
+
+async def test_a_result_is_a_value_without_the_client_of_a_handler(caplog: pytest.LogCaptureFixture) -> None:
+    class Caller:
+        def __init__(self) -> None:
+            self.circleci = FakeCircleCI().client()
+
+        async def call(self, event: Ping, token: str = "") -> None:
+            raise ValueError("no")
+
+    router, caller = Router(), Caller()
+    router.on(Ping)(caller.call)
+    router.on(Ping)(partial(caller.call, token="hidden"))
+    result = await router.handle(PING)
+    name = f"{__name__}.{Caller.__qualname__}.call"
+    first, second = (
+        {"event": PING, "name": name, "error": failure.error, "cancelled": False} for failure in result.errors
+    )
+    shown = dataclasses.asdict(result)
+    assert [dict(failure, error=None) for failure in shown["errors"]] == [
+        dict(failure, error=None) for failure in (first, second)
+    ]
+    assert copy.deepcopy(result) == copy.copy(result) == result
+    assert copy.deepcopy(result).errors[0].handler == caller.call
+    read = pickle.loads(pickle.dumps(result))
+    assert str(read.errors) == str(result.errors)
+    assert "hidden" not in repr(result) + str(result.errors[1]) + caplog.text
+    with pytest.raises(CircleCIError) as raised:
+        result.raise_for_failure()
+    assert "hidden" not in str(raised.value)
+
+
+async def leak(*_: object) -> Any:
+    """Await a task that was cancelled: the caller gets its `CancelledError`, without being cancelled."""
+    task = asyncio.ensure_future(asyncio.sleep(60))
+    task.cancel()
+    await task
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("where", ["handler", "on_error", "save", "claim"])
+async def test_a_cancelled_task_of_others_is_a_failure_and_ends_nothing(where: str) -> None:
+    store = MemoryStore()
+    bot = Bot(1, store=store)
+    if where == "handler":
+        bot.router.on(Ping)(leak)
+    elif where == "on_error":
+        bot.router._on_error = leak  # pyright: ignore[reportPrivateUsage]
+    else:
+        setattr(store, where, leak)
+    app = WebhookApp(bot.router, secret=deliveries.SECRET)
+    with anyio.fail_after(5):
+        async with app:
+            first = await deliveries.post(app, deliveries.raw(deliveries.ping(1)))
+            await anyio.wait_all_tasks_blocked()
+            if where in ("save", "claim"):
+                delattr(store, where)
+            second = await deliveries.post(app, deliveries.raw(deliveries.ping(2)))
+            await anyio.wait_all_tasks_blocked()
+    assert [first.status, second.status] == [503 if where == "claim" else 200, 200]
+    assert bot.calls.count("good") == (1 if where == "claim" else 2)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("handlers", [1, 2])
+async def test_a_timeout_of_asyncio_cancels_the_handlers_and_counts_as_an_attempt(handlers: int) -> None:
+    router, calls = Router(on_error=quiet), list[int]()
+
+    async def waits(event: Ping) -> None:
+        calls.append(1)
+        if len(calls) <= handlers:
+            await anyio.sleep_forever()
+
+    for _ in range(handlers):
+        router.on(Ping)(waits)
+    with anyio.fail_after(5):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await router.handle(PING)
+        assert (await router.handle(PING)).status == "handled"
+    assert len(calls) == 2 * handlers
+
+
 async def test_dispatch_has_a_result_and_no_memory() -> None:
     bot = Bot(1)
     assert [(await bot.router.dispatch(PING)).status for _ in range(3)] == ["failed", "handled", "handled"]
@@ -134,26 +250,14 @@ async def test_a_cancelled_attempt_releases_the_id_and_remembers_what_succeeded(
 
 
 async def test_a_cancellation_during_the_claim_does_not_keep_the_id() -> None:
-    entered, release = anyio.Event(), anyio.Event()
-
-    class Slow(MemoryStore):
-        async def claim(self, delivery_id: str) -> bool:
-            new = await super().claim(delivery_id)
-            entered.set()
-            await release.wait()
-            return new
-
-        async def load(self, delivery_id: str) -> str | None:
-            await anyio.lowlevel.checkpoint()
-            return await super().load(delivery_id)
-
-    bot = Bot(0, store=Slow())
+    store = SlowStore(claims="before")
+    bot = Bot(0, store=store)
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(bot.router.handle, PING)
-            await entered.wait()
+            await store.entered.wait()
             tasks.cancel_scope.cancel()
-            release.set()
+            store.proceed.set()
         assert await bot.statuses(2) == ["handled", "duplicate"]
 
 
@@ -219,29 +323,18 @@ class Redis:
         self.values.pop(key, None)
 
 
-class RedisStore:
-    """As in the documentation of `DeliveryStore`."""
-
-    def __init__(self, redis: Redis) -> None:
-        self._redis = redis
-
-    async def claim(self, delivery_id: str) -> bool:
-        return bool(await self._redis.set(f"claim:{delivery_id}", 1, nx=True, ex=86400))
-
-    async def release(self, delivery_id: str) -> None:
-        await self._redis.delete(f"claim:{delivery_id}")
-
-    async def load(self, delivery_id: str) -> str | bytes | None:
-        return await self._redis.get(f"progress:{delivery_id}")
-
-    async def save(self, delivery_id: str, progress: str) -> None:
-        await self._redis.set(f"progress:{delivery_id}", progress, ex=86400)
+def store_of_the_documentation() -> Any:
+    """The class in the docstring of `DeliveryStore`."""
+    lines = inspect.cleandoc(DeliveryStore.__doc__ or "").splitlines()
+    names: dict[str, Any] = {"Redis": Redis}
+    exec(textwrap.dedent("\n".join(line for line in lines if line.startswith("    ") or not line)), names)
+    return names["RedisStore"]
 
 
 async def test_a_store_in_redis() -> None:
-    redis = Redis()
-    assert await Bot(9, store=RedisStore(redis)).statuses(2) == ["failed", "failed"]
-    bot = Bot(0, store=RedisStore(redis))
+    redis, redis_store = Redis(), store_of_the_documentation()
+    assert await Bot(9, store=redis_store(redis)).statuses(2) == ["failed", "failed"]
+    bot = Bot(0, store=redis_store(redis))
     assert await bot.statuses(2) == ["handled", "duplicate"]
     assert bot.calls == ["bad"]
 

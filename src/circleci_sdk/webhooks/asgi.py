@@ -12,6 +12,7 @@ from circleci_sdk._public import public
 
 from .errors import SignatureError
 from .event_fields import delivery_id
+from .handling import is_failure
 from .verification import MAX_BODY, header, parse, verify
 
 if TYPE_CHECKING:
@@ -216,7 +217,9 @@ class WebhookApp:
                     return _NOT_RUNNING
             self._tasks.start_soon(self._dispatch, event)
             started = True
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
             return 503, "The store failed; send the delivery again later."
         else:
@@ -228,7 +231,9 @@ class WebhookApp:
     async def _dispatch(self, event: Event) -> None:
         try:
             await self._router.handle_claimed(event)
-        except Exception:
+        except BaseException as error:  # it would end the task group, and with it all other deliveries
+            if not is_failure(error):
+                raise
             logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
         finally:
             self._finished()

@@ -21,22 +21,42 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("circleci_sdk")
 
 
+class _OfHandler:
+    """Has the handler outside of the fields of a dataclass: it may hold a client, which no dict and no copy has."""
+
+    __slots__ = ("handler",)
+    handler: Handler[Any]
+
+
 @public("circleci_sdk.webhooks")
-@dataclass(frozen=True, slots=True)
-class HandlerFailure:
+@dataclass(frozen=True, slots=True, init=False)
+class HandlerFailure(_OfHandler):
     """The failure of a handler.
 
-    `error` is its exception; `cancelled` is true if it was cancelled by the shutdown of the receiver.
+    `name` is the module and the qualified name of the handler. `error` is its exception; `cancelled` is true if it was
+    cancelled by the shutdown of the receiver. `handler` is the function itself; it is no field, so that
+    `dataclasses.asdict` leaves it out, and pickling does too. A copy is the failure itself.
     """
 
     event: Event
-    handler: Handler[Any]
+    name: str
     error: BaseException
     cancelled: bool = False
 
+    def __init__(self, event: Event, handler: Handler[Any], error: BaseException, cancelled: bool = False) -> None:
+        values = {"event": event, "handler": handler, "name": stable_name(handler), "error": error}
+        for name, value in (values | {"cancelled": cancelled}).items():
+            object.__setattr__(self, name, value)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
     def __str__(self) -> str:
         how = "was cancelled" if self.cancelled else f"raised {type(self.error).__name__}"
-        return f"{name_of(self.handler)} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
+        return f"{self.name} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
 
 
 @public("circleci_sdk.webhooks")
@@ -45,7 +65,8 @@ class HandleResult:
     """The result of `Router.handle`.
 
     `status` is `handled` if all handlers of the event succeeded, or it has none; `duplicate` if the delivery is being
-    handled, was handled, or has used all attempts; `failed` if a handler failed, which `errors` lists.
+    handled, was handled, or has used all attempts; `failed` if a handler failed. `errors` lists the failures in the
+    order in which the handlers were registered.
     """
 
     status: Literal["handled", "duplicate", "failed"]
@@ -95,13 +116,26 @@ class Progress(NamedTuple):
         return json.dumps({"attempts": self.attempts, "succeeded": sorted(self.succeeded)})
 
 
-def name_of(handler: object) -> str:
-    """The name of a handler in messages."""
-    return getattr(handler, "__qualname__", None) or repr(handler)
+def is_failure(error: BaseException) -> bool:
+    """Whether code has failed: not if its task is being cancelled, or the program interrupted.
+
+    On asyncio a cancellation may be a failure too: that of another task, which the code has awaited.
+    """
+    if isinstance(error, Exception):
+        return True
+    import asyncio  # noqa: TID251  # on trio no other task can be the cause
+
+    if not isinstance(error, asyncio.CancelledError):
+        return False
+    task = asyncio.current_task()
+    return task is not None and not task.cancelling()
 
 
 def stable_name(handler: object) -> str:
-    """The name of a handler by module and qualified name, which is the same in each process."""
+    """The name of a handler by module and qualified name, which is the same in each process.
+
+    It has no arguments of a `partial`, which may be secrets.
+    """
     while _is_partial(handler):
         handler = handler.func
     named = handler if hasattr(handler, "__qualname__") else type(handler)

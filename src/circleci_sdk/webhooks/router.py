@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import InvalidArgumentError
@@ -15,7 +15,7 @@ from circleci_sdk._public import public
 
 from .event_fields import delivery_id
 from .filters import Filter
-from .handling import HandleResult, HandlerFailure, Progress, name_of, stable_name
+from .handling import HandleResult, HandlerFailure, Progress, is_failure, stable_name
 from .store import DeliveryStore, MemoryStore
 from .subscription import Subscription
 
@@ -45,6 +45,10 @@ _STORE_SECONDS: Final = 10.0
 """Seconds until a call of the store has failed. It is not cancelled before, so that no id stays claimed by mistake."""
 
 
+_Outcomes: TypeAlias = "dict[str, HandlerFailure | None]"
+"""The failure of each handler that has ended, by the name of its route; None if it succeeded."""
+
+
 class _Route(NamedTuple):
     filter: Filter
     handler: Handler[Any]
@@ -58,7 +62,9 @@ class Router:
 
     Args:
         store: the store of delivery ids. Default: in memory.
-        max_attempts: number of failed attempts after which a delivery is not handled again.
+        max_attempts: maximum number of attempts to handle a delivery, the first one included: with 3, each handler runs
+            at most three times. After the last failed attempt the id is not released, and further deliveries of it are
+            duplicates. A cancelled attempt counts; an error of the store before the handlers does not.
         on_error: an async callable, awaited with a `HandlerFailure` for each failed handler. Default: failures are
             logged (logger `circleci_sdk`).
 
@@ -153,7 +159,9 @@ class Router:
 
         def register(handler: Handler[Any]) -> Handler[Any]:
             if not _is_async(handler):
-                raise InvalidArgumentError(f"Router.on: handler: expected an async function, got {name_of(handler)}.")
+                raise InvalidArgumentError(
+                    f"Router.on: handler: expected an async function, got {stable_name(handler)}."
+                )
             name = stable_name(handler)
             doubles = sum(route.name.partition("#")[0] == name for route in self._routes)
             self._routes.append(_Route(filter_, handler, f"{name}#{doubles}" if doubles else name))
@@ -199,28 +207,23 @@ class Router:
         except BaseException:
             await self._despite_cancellation(self.release, event)
             raise
-        failures: list[HandlerFailure] = []
-        succeeded: set[str] = set()
+        outcomes: _Outcomes = {}
         try:
-            await self._dispatch(event, progress, failures, succeeded)
+            result = await self._dispatch(event, progress, outcomes)
         except BaseException:
-            await self._despite_cancellation(self._failed, event, progress.after(succeeded))
+            await self._despite_cancellation(self._failed, event, progress.after(_succeeded(outcomes)))
             raise
-        if not failures:
-            return HandleResult("handled")
-        with fail_after(_STORE_SECONDS, shield=True):
-            await self._failed(event, progress.after(succeeded))
-        return HandleResult("failed", tuple(failures))
+        if result.status == "failed":
+            with fail_after(_STORE_SECONDS, shield=True):
+                await self._failed(event, progress.after(_succeeded(outcomes)))
+        return result
 
     async def dispatch(self, event: Event) -> HandleResult:
         """Call all handlers of an event and wait for them, without the store: no check for duplicates, no memory."""
-        failures: list[HandlerFailure] = []
-        await self._dispatch(event, Progress(), failures, set())
-        return HandleResult("failed" if failures else "handled", tuple(failures))
+        return await self._dispatch(event, Progress(), {})
 
-    async def _dispatch(
-        self, event: Event, progress: Progress, failures: list[HandlerFailure], succeeded: set[str]
-    ) -> None:
+    async def _dispatch(self, event: Event, progress: Progress, outcomes: _Outcomes) -> HandleResult:
+        """Call the handlers that have not succeeded. `outcomes` has their outcomes also after a cancellation."""
         if not progress.attempts:
             for subscription in tuple(self._subscriptions):
                 subscription.put(event)
@@ -229,13 +232,15 @@ class Router:
             logger.debug("webhooks: no handler for %s %s", type(event).__name__, delivery_id(event))
         due = [route for route in routes if route.name not in progress.succeeded]
         if len(due) == 1:
-            await self._run(due[0], event, failures, succeeded)
+            await self._run(due[0], event, outcomes)
         elif due:
             from anyio import create_task_group
 
             async with create_task_group() as tasks:
                 for route in due:
-                    tasks.start_soon(self._run, route, event, failures, succeeded)
+                    tasks.start_soon(self._run, route, event, outcomes)
+        failures = tuple(failure for route in due if (failure := outcomes[route.name]) is not None)
+        return HandleResult("failed" if failures else "handled", failures)
 
     async def _failed(self, event: Event, progress: Progress) -> None:
         """Save the progress before the release: the next attempt begins with it."""
@@ -266,21 +271,21 @@ class Router:
         self._subscriptions.add(subscription)
         return subscription
 
-    async def _run(self, route: _Route, event: Event, failures: list[HandlerFailure], succeeded: set[str]) -> None:
+    async def _run(self, route: _Route, event: Event, outcomes: _Outcomes) -> None:
         from anyio import get_cancelled_exc_class, move_on_after
 
         try:
             await route.handler(event)
-        except Exception as error:  # noqa: BLE001  # isolated: one handler must not affect others
-            failure = HandlerFailure(event, route.handler, error)
-            failures.append(failure)
-            await self._report(failure)
-        except get_cancelled_exc_class() as error:
-            with move_on_after(_REPORT_SECONDS, shield=True):
-                await self._report(HandlerFailure(event, route.handler, error, cancelled=True))
+        except BaseException as error:
+            if is_failure(error):  # isolated: one handler must not affect others
+                failure = outcomes[route.name] = HandlerFailure(event, route.handler, error)
+                await self._report(failure)
+                return
+            if isinstance(error, get_cancelled_exc_class()):
+                with move_on_after(_REPORT_SECONDS, shield=True):
+                    await self._report(HandlerFailure(event, route.handler, error, cancelled=True))
             raise
-        else:
-            succeeded.add(route.name)
+        outcomes[route.name] = None
 
     async def _report(self, failure: HandlerFailure) -> None:
         if self._on_error is None:
@@ -288,8 +293,14 @@ class Router:
             return
         try:
             await self._on_error(failure)
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             logger.exception("webhooks: on_error failed for: %s", failure)
+
+
+def _succeeded(outcomes: _Outcomes) -> set[str]:
+    return {name for name, failure in outcomes.items() if failure is None}
 
 
 def _is_async(handler: object) -> bool:
