@@ -134,14 +134,14 @@ def test_only_the_known_part_of_a_list_counts(entries: list[str], secret: str) -
     known = [entry.strip(" \t\r\n") for entry in entries]
     known = [entry for entry in known if re.fullmatch("v1=[0-9a-fA-F]{64}", entry)]
 
-    def verdict(entries: list[str]) -> bool:
+    def is_accepted(entries: list[str]) -> bool:
         try:
             verify(BODY, ",".join(entries), secret)
         except SignatureError:
             return False
         return True
 
-    assert verdict(entries) == verdict(known) == (f"v1={GOOD}" in map(str.lower, known) and secret == "secret")
+    assert is_accepted(entries) == is_accepted(known) == (f"v1={GOOD}" in map(str.lower, known) and secret == "secret")
 
 
 def test_two_headers_are_one_list() -> None:
