@@ -10,9 +10,10 @@ from circleci_sdk._core.errors import CircleCIError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.skipped import SkipLog
 
-from .report import JobArtifacts, LatestArtifacts, raise_skipped
+from .report import JobArtifacts, LatestArtifacts
 from .selection import pick_workflows
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ async def find_latest(method: str, v2: V2, project_slug: str, wanted: Wanted) ->
         seen += 1
         if seen >= wanted.max_pipelines:
             break
-    if log.skipped:
-        raise_skipped(f"{method}: no run matches, but some could not be read", log.skipped)
+    raise_for_items(f"{method}: no run matches, but some could not be read", log.skipped)
     return None
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
-from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class DownloadReport(Value):
         Otherwise raise `CircleCIError`, whose message lists what was passed over; its `__cause__` is an
         `ExceptionGroup` of the errors.
         """
-        if self.skipped:
-            raise_skipped(f"{len(self.files)} artifacts were downloaded, {len(self.skipped)} were not", self.skipped)
+        raise_for_items(f"{len(self.files)} artifacts were downloaded, {len(self.skipped)} were not", self.skipped)
         return self
 
 
@@ -90,10 +89,3 @@ class LatestArtifacts(Value):
     def artifacts(self) -> tuple[Artifact, ...]:
         """The artifacts of all jobs."""
         return tuple(artifact for job in self.jobs for artifact in job.artifacts)
-
-
-def raise_skipped(message: str, skipped: tuple[Skipped, ...]) -> NoReturn:
-    """Raise `CircleCIError` with a list of what was passed over."""
-    lines = "".join(f"\n  {one}" for one in skipped)
-    cause = ExceptionGroup("items that were passed over", [one.error for one in skipped])
-    raise CircleCIError(f"{message}:{lines}") from cause

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, InvalidArgumentError
+from circleci_sdk._core.errors import FieldUnavailableError, InvalidArgumentError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, of_helper, try_field
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.helpers._shared.values import Value
@@ -67,11 +68,8 @@ class CancelReport(Value):
         Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
         errors.
         """
-        if self.ok:
-            return self
-        lines = "".join(f"\n  {one}" for one in self.skipped)
-        cause = ExceptionGroup("items that were passed over", [one.error for one in self.skipped])
-        raise CircleCIError(f"runs.cancel_redundant: {len(self.skipped)} passed over:{lines}") from cause
+        raise_for_items(f"runs.cancel_redundant: {len(self.skipped)} passed over", self.skipped)
+        return self
 
 
 class RedundantWork:

@@ -11,6 +11,7 @@ from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.session import logger
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .report import SecretInfo, SecretTarget
@@ -59,12 +60,8 @@ class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
         Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
         errors.
         """
-        skipped = self.skipped
-        if not skipped:
-            return self
-        lines = "".join(f"\n  {one}" for one in skipped)
-        cause = ExceptionGroup("items that were passed over", [one.error for one in skipped])
-        raise CircleCIError(f"secrets.audit: {len(skipped)} passed over:{lines}") from cause
+        raise_for_items(f"secrets.audit: {len(self.skipped)} passed over", self.skipped)
+        return self
 
     def retry(self) -> SecretAudit:
         """An audit of the contexts and projects that were passed over so far. Makes no call itself."""

@@ -10,6 +10,7 @@ from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import or_unknown
 from circleci_sdk.helpers._shared.partial import Partial
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
@@ -89,13 +90,9 @@ class SecretReport(Value):
         Otherwise raise `CircleCIError`, whose message lists the failed results; its `__cause__` is an `ExceptionGroup`
         of their errors.
         """
-        failed = self.failed
-        if not failed:
-            return self
-        lines = "".join(f"\n  {result}" for result in failed)
-        errors = [result.error for result in failed if result.error is not None]
-        cause = ExceptionGroup("secrets that could not be set", errors) if errors else None
-        raise CircleCIError(f"{len(failed)} of {len(self.results)} secrets were not set:{lines}") from cause
+        message = f"{len(self.failed)} of {len(self.results)} secrets were not set"
+        raise_for_items(message, self.failed, "secrets that could not be set")
+        return self
 
 
 @public("circleci_sdk.helpers")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.helpers._shared.values import Value
 
@@ -55,16 +56,12 @@ class UsageLog:
 
     def raise_for_failure(self, method: str) -> None:
         """Raise `CircleCIError` with a list of what was passed over, if there is any."""
-        if not self.skipped:
-            return
         raise_missing(method, self.skipped)
 
 
 def raise_missing(method: str, skipped: tuple[Skipped, ...]) -> None:
-    """Raise `CircleCIError` with a list of what was passed over."""
-    lines = "".join(f"\n  {one}" for one in skipped)
-    cause = ExceptionGroup("items that were passed over", [one.error for one in skipped])
-    raise CircleCIError(f"{method}: {len(skipped)} passed over:{lines}") from cause
+    """Raise `CircleCIError` with a list of what was passed over, if there is any."""
+    raise_for_items(f"{method}: {len(skipped)} passed over", skipped)
 
 
 @public("circleci_sdk.helpers")
@@ -97,6 +94,5 @@ class UsageDownload(Value):
         Otherwise raise `CircleCIError`, whose message lists what was passed over; its `__cause__` is an
         `ExceptionGroup` of the errors.
         """
-        if self.skipped:
-            raise_missing("usage.download", self.skipped)
+        raise_missing("usage.download", self.skipped)
         return self

@@ -1,0 +1,27 @@
+"""Reports of many items: the error for those that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from circleci_sdk._core.errors import CircleCIError
+
+
+class FailedItem(Protocol):
+    """An item of a report, with the reason of its failure. Its text says both."""
+
+    @property
+    def error(self) -> Exception | None:
+        """The reason, if it is an error."""
+        ...
+
+
+def raise_for_items(message: str, items: Iterable[FailedItem], cause: str = "items that were passed over") -> None:
+    """Raise `CircleCIError` with a line for each item, caused by a group of their errors. Nothing without items."""
+    failed = list(items)
+    if not failed:
+        return
+    lines = "".join(f"\n  {one}" for one in failed)
+    errors = [one.error for one in failed if one.error is not None]
+    raise CircleCIError(f"{message}:{lines}") from (ExceptionGroup(cause, errors) if errors else None)
