@@ -28,6 +28,7 @@ from circleci_sdk import (
     RequestTimeoutError,
 )
 from circleci_sdk.helpers import Include, JobRecord, JobTestRecord, PipelineRecord, Skipped, WorkflowRecord
+from circleci_sdk.helpers.history import content
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.helpers.long_work import COUNT, EACH_FAILURE, EACH_PLACE, Failure, assert_named
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
@@ -653,3 +654,54 @@ async def test_what_has_no_pipeline_cannot_be_asked_again(server: ScriptedServer
         ]
         with pytest.raises(InvalidArgumentError, match=r"^history\.retry: skipped: expected Records\.skipped, got "):
             circleci.history.retry(SLUG, ["x"])  # type: ignore[list-item]  # meant to be wrong
+
+
+async def test_thousands_of_expired_lists_are_counted_and_the_first_ones_named(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside them what can be asked again is still named."""
+    monkeypatch.setattr(content, "MAX_EXPIRED", 4)
+    past = Past(30)
+    past.expired = set(range(4, 31))
+    past.on(server)
+    server.on("GET", f"/api/v2/pipeline/{name_of(3)}/workflow", reply(403, json=MESSAGE))
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include={"workflows"}, concurrency=1)
+        found = await read_all(records)
+    assert records.expired == {"workflows": 27}
+    assert sorted(one.id for one in records.skipped) == [name_of(number) for number in (3, 27, 28, 29, 30)]
+    assert sum(kind == "workflow" for kind, _ in found) == 2
+
+
+async def test_a_page_of_pipelines_between_refusals(server: ScriptedServer) -> None:
+    """The token is good: it is no third refusal in a row."""
+    past = Past(6, size=2)
+    past.on(server)
+    for number in (5, 4, 3):
+        server.on("GET", f"/api/v2/pipeline/{name_of(number)}/workflow", reply(401, json=MESSAGE))
+    async with client_on(server, FakeClock()) as circleci:
+        records = circleci.history.records(SLUG, include={"workflows"}, concurrency=1)
+        await read_all(records)
+    assert [one.id for one in records.skipped] == [name_of(number) for number in (5, 4, 3)]
+
+
+async def test_lists_that_fail_for_hours_do_not_take_hours_each(server: ScriptedServer) -> None:
+    """Each takes less than half a minute; after some minutes of failures in a row, none is read again and again."""
+    past = Past(200)
+    past.on(server)
+    failing = [number for number in range(1, 201) if number not in (60, 61)]
+    for number in failing:
+        server.on("GET", f"/api/v2/pipeline/{name_of(number)}/workflow", reply(500, json=MESSAGE))
+    clock = FakeClock(chance=1.0)
+    seconds: list[float] = []
+    async with client_on(server, clock) as circleci:
+        records = circleci.history.records(SLUG, include={"workflows"}, concurrency=1)
+        before = clock.now
+        async for record in records:
+            if record.kind == "pipeline":
+                seconds.append(clock.now - before)
+                before = clock.now
+    assert len(records.skipped) == len(failing)
+    assert max(seconds) < 30
+    assert sum(seconds[:50]) < 300 + 50 * 2  # then only the retries of a single call
+    assert seconds[100] < 2 < 10 < seconds[145]  # patience is back after a list that was read

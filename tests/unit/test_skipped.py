@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from circleci_sdk import (
@@ -11,10 +14,15 @@ from circleci_sdk import (
     DecodeError,
     NotFoundError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
 )
 from circleci_sdk.helpers import Skipped
-from circleci_sdk.helpers._shared.skipped import MAX_REFUSALS, SkipLog
+from circleci_sdk.helpers._shared.skipped import MAX_FAILING, MAX_REFUSALS, MAX_RETRYING, SkipLog
+from tests.support.clock import FakeClock
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.caller import Caller
 
 
 @pytest.mark.parametrize("kind", [NotFoundError, ServerError, DecodeError, AuthenticationError, OSError])
@@ -48,3 +56,40 @@ def test_consecutive_refusals_concern_the_token() -> None:
 
 def test_its_text_says_what_and_why() -> None:
     assert str(Skipped("v2.jobs.get", "12", OSError("broken"))) == "v2.jobs.get 12: broken"
+
+
+@pytest.mark.parametrize("seconds", [0.5, 60.0], ids=["at once", "hangs"])
+async def test_one_dead_item_takes_a_limited_time(seconds: float) -> None:
+    clock, log = FakeClock(chance=1.0), SkipLog()
+    caller = cast("Caller", SimpleNamespace(clock=clock))
+
+    async def read() -> None:
+        clock.now += seconds
+        raise RequestTimeoutError
+
+    times: list[float] = []
+    for _ in range(100):
+        before = clock.now
+        with pytest.raises(RequestTimeoutError):
+            await log.retry_reads(caller, read)
+        times.append(clock.now - before)
+    assert max(times) <= MAX_RETRYING
+    assert times[-1] == seconds
+    assert sum(times) <= MAX_FAILING + MAX_RETRYING + 100 * seconds
+
+
+async def test_the_rate_limit_is_waited_for() -> None:
+    """It concerns all items, so none is given up for it."""
+    clock, log = FakeClock(), SkipLog()
+    caller = cast("Caller", SimpleNamespace(clock=clock))
+    left = [RateLimitError(), RateLimitError()]
+    for one in left:
+        one.retry_after = 900.0
+
+    async def read() -> str:
+        if left:
+            raise left.pop()
+        return "read"
+
+    assert await log.retry_reads(caller, read) == "read"
+    assert clock.slept == [900.0, 900.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from circleci_sdk._core.errors import (
@@ -62,10 +63,11 @@ def backoff(error: CircleCIError, failures: int, chance: float) -> float:
     return max(asked or 0.0, min(MAX_DELAY, 2.0 ** min(failures, 10)) * (0.5 + 0.5 * chance))
 
 
-async def retry_reads(caller: Caller, read: Callable[[], Awaitable[T]]) -> T:
+async def retry_reads(caller: Caller, read: Callable[[], Awaitable[T]], *, until: float = inf) -> T:
     """The result of `read`, called again after transient errors that outlast the retries of a single call.
 
-    Only for reads: a call that changes something is never repeated here.
+    Not later than `until`, a monotonic time, unless the rate limit is the reason. Only for reads: a call that changes
+    something is never repeated here.
     """
     clock = caller.clock
     failures = 0
@@ -77,4 +79,6 @@ async def retry_reads(caller: Caller, read: Callable[[], Awaitable[T]]) -> T:
             if not is_transient(error) or failures == MAX_ATTEMPTS:
                 raise
             pause = backoff(error, failures, clock.random())
+            if clock.monotonic() + pause > until and not isinstance(error, RateLimitError):
+                raise
         await clock.sleep(pause)

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from circleci_sdk._core.errors import AuthenticationError, CircleCIError, ClientClosedError, RateLimitError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.retrying import is_transient, retry_reads
 from circleci_sdk.helpers._shared.values import Value
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.caller import Caller
 
 T = TypeVar("T")
 
 MAX_REFUSALS: Final = 3
 """A response 401 may be an error of the server. This many in a row concern the token, so all items."""
+MAX_RETRYING: Final = 60.0
+"""Seconds within which the read of one item is repeated."""
+MAX_FAILING: Final = 300.0
+"""Seconds of transient errors in a row, after which no read is repeated until one succeeds: there may be thousands."""
 
 
 @public("circleci_sdk.helpers")
@@ -42,6 +50,7 @@ class SkipLog:
     def __init__(self) -> None:
         self._skipped: list[Skipped] = []
         self._refusals = 0
+        self._failing_since: float | None = None
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -75,6 +84,18 @@ class SkipLog:
             self.add(operation, item, error)
             return None
         self.succeeded()
+        return result
+
+    async def retry_reads(self, caller: Caller, read: Callable[[], Awaitable[T]]) -> T:
+        """As the function of this name, for one of many items: the time that it may take is limited."""
+        start = caller.clock.monotonic()
+        since = start if self._failing_since is None else self._failing_since
+        try:
+            result = await retry_reads(caller, read, until=min(start + MAX_RETRYING, since + MAX_FAILING))
+        except CircleCIError as error:
+            self._failing_since = since if is_transient(error) else None
+            raise
+        self._failing_since = None
         return result
 
     def succeeded(self) -> None:

@@ -11,7 +11,6 @@ from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotF
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import of_helper
-from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2
 
 from .records import HistoryRecord, job_record, pipeline_record, test_record, workflow_record
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.skipped import SkipLog
     from circleci_sdk.v2.models import JobTest, Pipeline, Workflow, WorkflowJob
 
+    from .query import Query
+
 T = TypeVar("T")
 P = TypeVar("P")
 
@@ -31,23 +32,25 @@ OPERATIONS: Final = {
     "tests": "v2.jobs.list_tests",
 }
 """The operation that lists each kind of content."""
+MAX_EXPIRED: Final = 1000
+"""Expired lists that are named. A long history has any number of them, and none comes back."""
 
 
 class ContentReader:
     """Reads the content of several pipelines level by level, so that one concurrency limit holds for all.
 
-    A list that cannot be read is passed over, and added to the log. `expired` counts those that the API no longer has.
+    A list that cannot be read is passed over, and added to the log. `expired` counts those that the API no longer has;
+    they are added too while there are at most `MAX_EXPIRED` of them with the `expired_before`.
     """
 
-    def __init__(
-        self, caller: Caller, project_slug: str, include: frozenset[str], concurrency: int, log: SkipLog
-    ) -> None:
+    def __init__(self, caller: Caller, query: Query, log: SkipLog, expired_before: int) -> None:
         self._caller = caller
         self._v2 = V2(caller)
-        self._project_slug = project_slug
-        self._include = include
-        self._concurrency = concurrency
+        self._project_slug = query.project_slug
+        self._include = query.include
+        self._concurrency = query.concurrency
         self._log = log
+        self._expired_before = expired_before
         self.expired: dict[str, int] = {}
 
     async def read(self, pipelines: list[Pipeline]) -> list[list[HistoryRecord]]:
@@ -99,12 +102,15 @@ class ContentReader:
                 found.children.extend(page)
 
         try:
-            await retry_reads(self._caller, read)
+            await self._log.retry_reads(self._caller, read)
         except CircleCIError as error:
-            kept = of_helper(error) if isinstance(error, FieldUnavailableError) else error
-            self._log.add(OPERATIONS[kind], self._name(kind, found), kept, _id_of(found.pipeline))
             if isinstance(error, NotFoundError):
                 self.expired[kind] = self.expired.get(kind, 0) + 1
+                if self._expired_before + sum(self.expired.values()) > MAX_EXPIRED:
+                    self._log.succeeded()  # counted, but not named
+                    return
+            kept = of_helper(error) if isinstance(error, FieldUnavailableError) else error
+            self._log.add(OPERATIONS[kind], self._name(kind, found), kept, _id_of(found.pipeline))
         else:
             self._log.succeeded()
 

@@ -104,7 +104,7 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
-        """The lists that could not be read, or not to their end, with the reason; the expired ones too.
+        """The lists that could not be read, or not to their end, with the reason; the first 1,000 expired ones too.
 
         Neither the other records nor the cursor wait for them. `circleci.history.retry` asks for them again.
         """
@@ -161,8 +161,7 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
                 raise StopAsyncIteration
             await self._read_page(self._next)
         taken = list(self._page)[: self._query.concurrency]
-        query = self._query
-        reader = ContentReader(self._caller, query.project_slug, query.include, query.concurrency, self._log)
+        reader = ContentReader(self._caller, self._query, self._log, sum(self._expired.values()))
         with self._log.all_or_none():
             found = await reader.read(taken)
         for kind, count in reader.expired.items():
@@ -175,6 +174,7 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
 
     async def _read_page(self, token: str | None) -> None:
         page = await self._page_at(token)
+        self._log.succeeded()
         # Pages shift while pipelines are started, and then start with pipelines that were read before.
         new = [one for one in page if self._is_new(one)]
         wanted = [one for one in new if self._is_wanted(one)]
@@ -237,9 +237,8 @@ class _Retry(Records):
 
     async def _read_page(self, token: str | None) -> None:
         identity = self._ids[0]
-        pipelines = self._v2.pipelines
         try:
-            self._page.append(await retry_reads(self._caller, lambda: pipelines.get(identity)))
+            self._page.append(await self._log.retry_reads(self._caller, lambda: self._v2.pipelines.get(identity)))
         except CircleCIError as error:
             self._log.add("v2.pipelines.get", identity, error, identity)
         else:
@@ -273,8 +272,8 @@ class History(Uncopied):
 
         Pipelines are newest first, each followed by its workflows, newest first; each workflow by its jobs, each job
         by its tests. A list that cannot be read, for whatever reason, is passed over and named in `Records.skipped`;
-        expired ones (404) are also counted in `Records.expired`. An unavailable field raises `FieldUnavailableError`
-        where the record is used, and is None in `as_dict`.
+        expired ones (404) are counted in `Records.expired`, and only the first 1,000 named. An unavailable field raises
+        `FieldUnavailableError` where the record is used, and is None in `as_dict`.
 
         Args:
             project_slug: the project.
@@ -297,8 +296,9 @@ class History(Uncopied):
             CallError: from the loop; the list of pipelines cannot be read, or the rate limit allows no more calls.
 
         One call for each page of pipelines; then, as far as included, for each page of the workflows of a pipeline, of
-        the jobs of a workflow, and of the tests of a job. Transient errors are retried; each call has the timeout of
-        the client. Errors carry the cursor as `next`.
+        the jobs of a workflow, and of the tests of a job. Transient errors are retried for a minute
+        at most; after five minutes of them, not before a list was read. Each call has the timeout of the client. Errors
+        carry the cursor as `next`.
         """
         method = "history.records"
         slug = check_project_slug(method, project_slug)

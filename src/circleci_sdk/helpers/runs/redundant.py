@@ -12,7 +12,6 @@ from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, of_helper, try_field
 from circleci_sdk.helpers._shared.reports import raise_for_items
-from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.helpers._shared.values import Value
 
@@ -112,7 +111,8 @@ class RedundantWork:
         return found
 
     async def _workflows(self, pipeline: Pipeline) -> list[Workflow]:
-        return await retry_reads(self._caller, lambda: self._v2.pipelines.list_workflows(pipeline.id).collect())
+        pipelines = self._v2.pipelines
+        return await self._log.retry_reads(self._caller, lambda: pipelines.list_workflows(pipeline.id).collect())
 
     async def _cancel(self, workflow_id: str) -> CancelOutcome | None:
         was_running = await self._log.attempt(_CANCEL, workflow_id, partial(cancel_workflow, self._v2, workflow_id))

@@ -12,7 +12,6 @@ from circleci_sdk._core.session import logger
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.reports import raise_for_items
-from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .report import SecretInfo, SecretTarget
 
@@ -85,7 +84,7 @@ class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
                 raise StopAsyncIteration
             target = self._targets[0]
             try:
-                infos, gap = await retry_reads(self._work.caller, partial(self._work.listed, target))
+                infos, gap = await self._work.log.retry_reads(self._work.caller, partial(self._work.listed, target))
             except CircleCIError as error:
                 infos, gap = [], error
             if gap is None:
