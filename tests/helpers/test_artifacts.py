@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import inspect
+import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,13 +23,16 @@ from circleci_sdk import (
     ClientClosedError,
     ConnectionFailedError,
     InvalidArgumentError,
+    PermissionDeniedError,
+    RateLimitError,
     RequestTimeoutError,
 )
 from circleci_sdk.helpers import DownloadedArtifact, DownloadReport, Skipped
-from circleci_sdk.helpers._downloads.files import safe_parts
-from circleci_sdk.helpers.artifacts.manifest import NAME, parse
+from circleci_sdk.helpers._downloads.files import move_new, safe_parts
+from circleci_sdk.helpers.artifacts.manifest import NAME, Manifest, parse
 from circleci_sdk.helpers.artifacts.selection import Listed, matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
+from tests.helpers.long_work import EACH_FAILURE, EACH_REFUSAL, Failure, assert_named
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
@@ -185,9 +190,9 @@ FAILURES: dict[str, Any] = {
     "forbidden": (403, "a.txt"),
     "refused once": (401, "a.txt"),
     "broken for ever": (502, "a.txt"),
-    "cut for ever": (reply(body=BIG).cut(keep=0), "a.txt"),
+    "cut for ever": (reply(body=BIG).cut(keep=0), "new/and/a.txt"),
     "encoding": (reply(body=b"noise", headers={"Content-Encoding": "br"}), "a.txt"),
-    "long name": (200, LONG),
+    "long name": (200, f"new/{LONG}"),
     "long folder": (200, f"{LONG}/a.txt"),
     "leads out": (200, "../../evil"),
     "absolute": (200, "/etc/passwd"),
@@ -233,6 +238,7 @@ async def test_one_artifact_that_fails_is_one_item_of_the_report(
         ("artifacts.download", path if path is not None else f"items.{place}")
     ]
     assert tree(tmp_path) == {"dest/0/fine 1": b"fine", "dest/0/fine 2": b"fine"}
+    assert not (dest / "0" / "new").exists()
     assert not report.ok
     with pytest.raises(CircleCIError, match="2 artifacts were downloaded, 1 were not") as caught:
         report.raise_for_failure()
@@ -255,6 +261,136 @@ async def test_the_third_refusal_in_a_row_ends_it(
     with pytest.raises(AuthenticationError):
         await client.artifacts.download(SLUG, 7, tmp_path, concurrency=1)
     assert tree(tmp_path) == {"0/done": b"1"}
+
+
+async def test_the_rate_limit_ends_it(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    limited = reply(429, text="Rate limited.", headers={"Retry-After": "9999"})
+    stores(server, (0, "done", b"1"), (0, "deep/limited", limited), (0, "rest", b"2"))
+    with pytest.raises(RateLimitError):
+        await client.artifacts.download(SLUG, 7, tmp_path, concurrency=1)
+    assert tree(tmp_path) == {"0/done": b"1"}
+    assert not (tmp_path / "0" / "deep").exists()
+
+
+async def test_what_was_passed_over_is_in_the_order_of_the_api(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """Not in the order of completion: the first response comes last, when the client has asked for all."""
+    all_asked = anyio.Event()
+
+    class Held(httpx.AsyncBaseTransport):
+        def __init__(self) -> None:
+            self.asked = 0
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == LIST:
+                items = [{"path": str(n), "node_index": 0, "url": f"https://circleci.com/f/{n}"} for n in range(6)]
+                return httpx.Response(200, json={"items": items, "next_page_token": None})
+            self.asked += 1
+            if self.asked == 6:
+                all_asked.set()
+            if request.url.path.endswith("/0"):
+                await all_asked.wait()
+            number = int(request.url.path[-1])
+            return httpx.Response(200, content=b"x") if number % 2 else httpx.Response(404)
+
+    async with AsyncCircleCI(TOKEN, transport=Held()) as client:
+        report = await client.artifacts.download(SLUG, 7, tmp_path, concurrency=2)
+    assert names(report) == ["0", "2", "4"]
+    assert [file.path.name for file in report] == ["1", "3", "5"]
+
+
+async def test_a_list_of_artifacts_that_breaks_off(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """What was listed comes out, and the rest is named."""
+    item = {"path": "a", "node_index": 0, "url": f"{server.url}/files/a"}
+    server.on("GET", "/files/a", reply(body=b"1"))
+
+    def listed(request: Request) -> Response:
+        if request.query:
+            return reply(403, json={"message": "Permission denied"})
+        return reply(json={"items": [item], "next_page_token": "2"})
+
+    server.on("GET", LIST, listed)
+    report = await client.artifacts.download(SLUG, 7, tmp_path)
+    assert tree(tmp_path) == {"0/a": b"1"}
+    assert [(one.operation, one.id) for one in report.skipped] == [("v2.jobs.list_artifacts", "7")]
+    server.on("GET", LIST, reply(403, json={"message": "Permission denied"}))
+    with pytest.raises(PermissionDeniedError):
+        await client.artifacts.download(SLUG, 7, tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+async def test_two_jobs_into_one_folder_at_once_never_mix(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """Both have begun to write when neither file is there."""
+    count = 5
+    for number in (7, 8):
+        items = [{"path": f"{n}", "node_index": 0, "url": f"{server.url}/files/{number}/{n}"} for n in range(count)]
+        server.on("GET", f"/api/v2/project/{SLUG}/{number}/artifacts", page(*items))
+        for n in range(count):
+            server.on("GET", f"/files/{number}/{n}", reply(body=b"%d" % number * 100).dripping(3, pause=0.01))
+    reports: dict[int, DownloadReport] = {}
+
+    async def fetch(number: int) -> None:
+        reports[number] = await client.artifacts.download(SLUG, number, tmp_path, overwrite="skip")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(fetch, 7)
+        group.start_soon(fetch, 8)
+    found = tree(tmp_path)
+    assert len(found) == count
+    for number, report in reports.items():
+        assert all(file.path.read_bytes() == b"%d" % number * 100 for file in report)
+        again = await client.artifacts.download(SLUG, number, tmp_path, overwrite="skip")
+        assert {file.path for file in again} == {file.path for file in report}
+    assert sum(len(report) for report in reports.values()) == count
+
+
+def test_a_file_is_never_put_in_the_place_of_another_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if it has come since it was looked for, and on a file system without hard links."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    for link in (os.link, refuse):
+        monkeypatch.setattr("circleci_sdk.helpers._downloads.files.os.link", link)
+        part, target = tmp_path / "part", tmp_path / "target"
+        part.write_bytes(b"new")
+        move_new(part, target)
+        assert [path.name for path in everything(tmp_path)] == ["target"]
+        part.write_bytes(b"newer")
+        with pytest.raises(FileExistsError, match="target exists"):
+            move_new(part, target)
+        assert target.read_bytes() == b"new"
+        target.unlink()
+        part.unlink()
+
+
+async def test_a_record_that_cannot_be_written(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    """The files are there; they are only not known to `skip`."""
+    (tmp_path / NAME).mkdir()
+    stores(server, (0, "a", b"1"))
+    assert (await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)).ok
+    assert tree(tmp_path) == {"0/a": b"1"}
+    assert names(await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")) == ["a"]
+
+
+async def test_names_that_differ_in_case_alone_where_case_is_ignored(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores(server, (0, "Read", b"1"), (0, "b", b"2"), (0, "rEAD", b"3"))
+    assert (await client.artifacts.download(SLUG, 7, tmp_path / "a")).ok
+    monkeypatch.setattr("circleci_sdk.helpers.artifacts.manifest.IGNORES_CASE", True)
+    report = await client.artifacts.download(SLUG, 7, tmp_path / "b", overwrite=True)
+    assert names(report) == ["rEAD"]
+    assert "same path on disk" in str(report.skipped[0])
+    assert tree(tmp_path / "b") == {"0/Read": b"1", "0/b": b"2"}
+    record = Manifest(tmp_path / "b")
+    record.read()
+    assert record.known(tmp_path / "b/0/READ") == record.known(tmp_path / "b/0/Read") != None  # noqa: E711
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])
@@ -324,9 +460,9 @@ async def test_cancelled_it_leaves_no_half_files(server: ScriptedServer, tmp_pat
     stores(server, (0, "slow", reply(body=BIG).dripping(100, pause=0.05)))
     async with client_on(server, max_concurrency=1) as client:
         with anyio.move_on_after(0.3) as scope:
-            await client.artifacts.download(SLUG, 7, tmp_path)
+            await client.artifacts.download(SLUG, 7, tmp_path / "new")
         assert scope.cancelled_caught
-        assert tree(tmp_path) == {}
+        assert everything(tmp_path) == []
         assert (await client.v2.jobs.list_artifacts(SLUG, 7)).items
 
 
@@ -751,16 +887,6 @@ async def test_only_fields_that_are_used_end_the_latest(
 WORKFLOWS = [f"/api/v2/pipeline/{ID.format(number)}/workflow" for number in (3, 2, 1)]
 JOBS = [f"/api/v2/workflow/{ID.format(number)}/job" for number in (30, 20, 10)]
 ARTIFACTS = [f"/api/v2/project/{SLUG}/{number}/artifacts" for number in (7, 8, 9)]
-UNREADABLE = {
-    "404": reply(404),
-    "403": reply(403),
-    "401": reply(401),
-    "500": reply(500),
-    "dropped": drop(),
-    "html": reply(text="<html>", content_type="text/html"),
-    "shape": reply(json={"items": 7, "next_page_token": None}),
-    "token": reply(json={"items": [], "next_page_token": 7}),
-}
 
 
 @pytest.fixture
@@ -779,17 +905,18 @@ def alike(server: ScriptedServer) -> None:
 
 @pytest.mark.usefixtures("alike")
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
-@pytest.mark.parametrize("kind", UNREADABLE)
+@EACH_FAILURE
 async def test_one_job_without_artifacts_is_passed_over(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, kind: str, place: int
+    server: ScriptedServer, tmp_path: Path, failure: Failure, place: int
 ) -> None:
-    server.on("GET", ARTIFACTS[place], UNREADABLE[kind])
-    latest = await client.artifacts.latest(SLUG)
+    server.on("GET", ARTIFACTS[place], failure.response)
+    async with client_on(server, FakeClock(), strict=failure.strict) as client:
+        latest = await client.artifacts.latest(SLUG)
+        report = await client.artifacts.download_latest(SLUG, tmp_path)
     assert latest is not None
     assert [one.number for one in latest.jobs] == [number for number in (7, 8, 9) if number != place + 7]
-    assert [(one.operation, one.id) for one in latest.skipped] == [("v2.jobs.list_artifacts", str(place + 7))]
+    assert_named(latest.skipped, "v2.jobs.list_artifacts", str(place + 7), failure)
     assert not [request for request in server.requests if request.path.endswith("/10/artifacts")]
-    report = await client.artifacts.download_latest(SLUG, tmp_path)
     assert report is not None
     assert (len(report), names(report)) == (2, [str(place + 7)])
 
@@ -798,26 +925,87 @@ async def test_one_job_without_artifacts_is_passed_over(
 @pytest.mark.parametrize(
     ("paths", "operation"), [(WORKFLOWS, "pipelines.list_workflows"), (JOBS, "workflows.list_jobs")]
 )
-@pytest.mark.parametrize("kind", UNREADABLE)
+@EACH_FAILURE
 async def test_pipelines_that_cannot_be_read_are_passed_over(
-    server: ScriptedServer, client: AsyncCircleCI, kind: str, paths: list[str], operation: str
+    server: ScriptedServer, failure: Failure, paths: list[str], operation: str
 ) -> None:
-    for count, path in enumerate(paths[:2], start=1):
-        server.on("GET", path, UNREADABLE[kind])
-        latest = await client.artifacts.latest(SLUG)
-        assert latest is not None
-        assert latest.pipeline.number == 3 - count
-        assert [one.operation for one in latest.skipped] == [f"v2.{operation}"] * count
-    server.on("GET", paths[2], UNREADABLE[kind])
-    if kind == "401" and paths is WORKFLOWS:  # otherwise the lists between them were read
-        with pytest.raises(AuthenticationError):
+    async with client_on(server, FakeClock(), strict=failure.strict) as client:
+        for count, path in enumerate(paths[:2], start=1):
+            server.on("GET", path, failure.response)
+            latest = await client.artifacts.latest(SLUG)
+            assert latest is not None
+            assert latest.pipeline.number == 3 - count
+            assert [one.operation for one in latest.skipped] == [f"v2.{operation}"] * count
+            assert all(isinstance(one.error, failure.error) for one in latest.skipped)
+        server.on("GET", paths[2], failure.response)
+        if failure.error is AuthenticationError and paths is WORKFLOWS:  # otherwise the lists between them were read
+            with pytest.raises(AuthenticationError):
+                await client.artifacts.latest(SLUG)
+            return
+        with pytest.raises(
+            CircleCIError, match=r"artifacts\.latest: no run matches, but some could not be read:"
+        ) as caught:
             await client.artifacts.latest(SLUG)
-        return
-    with pytest.raises(
-        CircleCIError, match=r"artifacts\.latest: no run matches, but some could not be read:"
-    ) as caught:
+        assert len(causes(caught.value)) == 3
+
+
+@pytest.mark.usefixtures("alike")
+@EACH_REFUSAL
+async def test_a_page_of_pipelines_that_cannot_be_read_ends_the_search(
+    server: ScriptedServer, failure: Failure
+) -> None:
+    """What is on it may be the newest run that matches. A match on an earlier page needs no further one."""
+
+    def listed(request: Request) -> Response:
+        if request.query:
+            return failure.response
+        return reply(json={"items": [pipeline(3), pipeline(2)], "next_page_token": "2"})
+
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", listed)
+    async with client_on(server, FakeClock()) as client:
+        assert await client.artifacts.latest(SLUG) is not None
+        assert await client.artifacts.latest(SLUG, workflow="other", max_pipelines=2) is None
+        with pytest.raises(failure.error):
+            await client.artifacts.latest(SLUG, workflow="other")
+
+
+async def test_a_page_of_pipelines_between_refusals(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    """The token is good: it is no third refusal in a row."""
+
+    def listed(request: Request) -> Response:
+        at = int(dict(request.query).get("page-token", "9"))
+        return reply(json={"items": [pipeline(at)], "next_page_token": str(at - 1) if at > 5 else None})
+
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", listed)
+    for number in range(5, 10):
+        server.on("GET", f"/api/v2/pipeline/{ID.format(number)}/workflow", reply(401))
+    with pytest.raises(CircleCIError, match="no run matches, but some could not be read") as caught:
         await client.artifacts.latest(SLUG)
-    assert len(causes(caught.value)) == 3
+    assert [type(error) for error in causes(caught.value)] == [AuthenticationError] * 5
+
+
+@pytest.mark.usefixtures("alike")
+async def test_the_artifacts_of_a_job_of_which_the_list_breaks_off(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    item = {"path": "x", "node_index": 0, "url": f"{server.url}/files/x"}
+    server.on("GET", ARTIFACTS[1], reply(json={"items": [item], "next_page_token": 7}))
+    latest = await client.artifacts.latest(SLUG)
+    assert latest is not None
+    assert [(one.number, len(one.artifacts)) for one in latest.jobs] == [(7, 1), (8, 1), (9, 1)]
+    assert names(await client.artifacts.download_latest(SLUG, tmp_path)) == ["8"]
+    assert len(tree(tmp_path)) == 3
+
+
+@pytest.mark.usefixtures("alike")
+@pytest.mark.parametrize("path", [WORKFLOWS[0], JOBS[0], ARTIFACTS[0]], ids=["workflows", "jobs", "artifacts"])
+async def test_the_time_for_the_search_counts_too(server: ScriptedServer, tmp_path: Path, path: str) -> None:
+    """It is no item that is passed over."""
+    server.on("GET", path, hang())
+    async with client_on(server) as client:
+        with pytest.raises(RequestTimeoutError), anyio.fail_after(10):
+            await client.artifacts.download_latest(SLUG, tmp_path / "new", timeout=0.3)
+    assert everything(tmp_path) == []
 
 
 @pytest.mark.usefixtures("alike")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -90,15 +91,50 @@ def _prepare(target: Path, replace: bool) -> None:
 
 
 def _create(path: Path) -> BinaryIO:
-    return path.open("xb")
+    try:
+        return path.open("xb")
+    except FileNotFoundError:  # another download removed the folder, since it was empty
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("xb")
 
 
 def _finish(file: BinaryIO, rest: bytes, part: Path, target: Path, replace: bool) -> None:
     with file:
         file.write(rest)
-    if not replace and target.exists():
-        raise FileExistsError(f"{target} exists")
-    part.replace(target)
+    if replace:
+        part.replace(target)
+    else:
+        move_new(part, target)
+
+
+def move_new(part: Path, target: Path) -> None:
+    """Rename a file unless the target exists: of two downloads to one path, one fails."""
+    try:
+        os.link(part, target)
+    except OSError:
+        if os.path.lexists(target):
+            raise FileExistsError(f"{target} exists") from None
+        part.rename(target)  # a file system without hard links
+    else:
+        part.unlink()
+
+
+def missing_folders(files: Iterable[Path]) -> list[Path]:
+    """The folders of these files that do not exist, the deepest first."""
+    found: set[Path] = set()
+    for file in files:
+        for folder in file.parents:
+            if folder in found or os.path.lexists(folder):
+                break
+            found.add(folder)
+    return sorted(found, key=lambda one: len(one.parts), reverse=True)
+
+
+def remove_if_empty(folders: Iterable[Path]) -> None:
+    """Remove those of the folders that are empty, in this order."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _drop(file: BinaryIO, part: Path) -> None:

@@ -34,6 +34,11 @@ class TimedCaller(Caller):
         """The remaining seconds, as the `timeout` of the next call or download; None for no limit."""
         return None if self.deadline == inf else max(INSTANT, self.deadline - self.clock.monotonic())
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no time is left."""
+        return self.deadline - self.clock.monotonic() <= INSTANT
+
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         left, timeout = self.left, self.options.timeout
         if left is None or (timeout.total is not None and timeout.total <= left):

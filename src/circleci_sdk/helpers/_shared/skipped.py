@@ -7,13 +7,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from circleci_sdk._core.errors import AuthenticationError, CircleCIError, ClientClosedError, RateLimitError
+from circleci_sdk._core.errors import (
+    AuthenticationError,
+    CircleCIError,
+    ClientClosedError,
+    RateLimitError,
+    RequestTimeoutError,
+)
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import is_transient, retry_reads
 from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
+    from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 T = TypeVar("T")
 
@@ -45,9 +52,10 @@ class Skipped(Value):
 
 
 class SkipLog:
-    """The items passed over by one piece of work, in order."""
+    """The items passed over by one piece of work, in order; of one with a timeout for all items, with its `caller`."""
 
-    def __init__(self) -> None:
+    def __init__(self, caller: TimedCaller | None = None) -> None:
+        self._caller = caller
         self._skipped: list[Skipped] = []
         self._refusals = 0
         self._failing_since: float | None = None
@@ -61,6 +69,8 @@ class SkipLog:
         """Pass over an item. Raises the error if it concerns all items."""
         self._refusals = self._refusals + 1 if isinstance(error, AuthenticationError) else 0
         if isinstance(error, ClientClosedError | RateLimitError) or self._refusals >= MAX_REFUSALS:
+            raise error
+        if isinstance(error, RequestTimeoutError) and self._caller is not None and self._caller.is_over:
             raise error
         forget_frames(error)
         self._skipped.append(Skipped(operation, item, error, parent))

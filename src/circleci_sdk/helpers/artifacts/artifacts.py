@@ -12,9 +12,10 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
 from circleci_sdk.helpers._shared.deadline import TimedCaller
+from circleci_sdk.helpers._shared.skipped import SkipLog
 from circleci_sdk.v2._client import V2
 
-from .latest import Wanted, find_latest
+from .latest import LIST, Wanted, find_latest, list_artifacts
 from .report import DownloadReport, LatestArtifacts
 from .selection import Listed, Match, selected
 from .work import OnFile, Options, Overwrite, download_all, identity
@@ -69,8 +70,8 @@ class Artifacts(Uncopied):
         Returns:
             The files, in the order of the API, and the artifacts that could not be downloaded, as `skipped`: an
             expired one, one without a path or URL, one whose name leads out of the folder or is none on this system,
-            the second one with the same path, one that cannot be written. `raise_for_failure` of the report raises for
-            them.
+            the second one with the same path, one that cannot be written. So is the rest of a list that breaks off
+            after some of them, with the number of the job as `id`. `raise_for_failure` of the report raises for them.
 
         Raises:
             InvalidArgumentError: An argument is invalid.
@@ -91,12 +92,13 @@ class Artifacts(Uncopied):
         options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
         of_job = identity(self._caller.session.origin, slug, job_number)
-        listed = [
-            Listed(one, lambda: "", of_job)
-            async for one in V2(caller).jobs.list_artifacts(slug, job_number)
-            if selected(match, one)
-        ]
-        return await download_all(caller, Path(dest), listed, options)
+        log = SkipLog(caller)
+        artifacts, gap = await list_artifacts(V2(caller), slug, job_number)
+        if gap is not None:
+            log.add(LIST, str(job_number), gap)
+        listed = [Listed(one, lambda: "", of_job) for one in artifacts if selected(match, one)]
+        report = await download_all(caller, Path(dest), listed, options)
+        return DownloadReport(report.files, report.skipped + log.skipped)
 
     async def download_latest(
         self,
@@ -148,7 +150,7 @@ class Artifacts(Uncopied):
         options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
         wanted = Wanted(branch, workflow, job, status, max_pipelines)
-        found = await find_latest(method, V2(caller), slug, wanted)
+        found = await find_latest(method, caller, slug, wanted)
         if found is None:
             return None
         origin = self._caller.session.origin
@@ -184,7 +186,8 @@ class Artifacts(Uncopied):
         Returns:
             The run with the artifacts of its jobs, which may be none; or None if there is no such run. Its `skipped` is
             what could not be read: a pipeline without its workflows, a workflow without its jobs, a job without its
-            artifacts; also a workflow whose tag is unavailable, since it may be a setup workflow: pass `workflow`.
+            artifacts or the last of them; also a workflow whose tag is unavailable, since it may be a setup workflow:
+            pass `workflow`.
 
         Raises:
             InvalidArgumentError: An argument is invalid.
@@ -198,7 +201,7 @@ class Artifacts(Uncopied):
         slug = check_project_slug("artifacts.latest", project_slug)
         _check_filters("artifacts.latest", branch, workflow, job, status, max_pipelines)
         wanted = Wanted(branch, workflow, job, status, max_pipelines)
-        return await find_latest("artifacts.latest", V2(self._caller), slug, wanted)
+        return await find_latest("artifacts.latest", TimedCaller(self._caller, None), slug, wanted)
 
 
 def _check_options(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import CircleCIError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
@@ -12,13 +12,16 @@ from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.skipped import SkipLog
+from circleci_sdk.v2._client import V2
 
 from .report import JobArtifacts, LatestArtifacts
 from .selection import pick_workflows
 
 if TYPE_CHECKING:
-    from circleci_sdk.v2._client import V2
-    from circleci_sdk.v2.models import Pipeline, Workflow, WorkflowJob
+    from circleci_sdk.helpers._shared.deadline import TimedCaller
+    from circleci_sdk.v2.models import Artifact, Pipeline, Workflow, WorkflowJob
+
+LIST: Final = "v2.jobs.list_artifacts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,20 @@ class Wanted:
     max_pipelines: int
 
 
-async def find_latest(method: str, v2: V2, project_slug: str, wanted: Wanted) -> LatestArtifacts | None:
+async def find_latest(method: str, caller: TimedCaller, project_slug: str, wanted: Wanted) -> LatestArtifacts | None:
     """The newest run that matches. Raises `CircleCIError` if there is none, but something was passed over."""
-    log = SkipLog()
+    log = SkipLog(caller)
+    v2 = V2(caller)
     seen = 0
-    async for pipeline in v2.pipelines.list_for_project(project_slug, branch=wanted.branch):
-        for workflow in await _workflows_of(v2, pipeline, wanted, log):
-            jobs = await _jobs_of(v2, workflow, wanted, log)
-            if jobs is not None:
-                found = await _list_artifacts(v2, project_slug, jobs, log)
-                return LatestArtifacts(pipeline, workflow, tuple(found), log.skipped)
-        seen += 1
+    async for page in v2.pipelines.list_for_project(project_slug, branch=wanted.branch).pages():
+        log.succeeded()
+        for pipeline in page.items[: wanted.max_pipelines - seen]:
+            for workflow in await _workflows_of(v2, pipeline, wanted, log):
+                jobs = await _jobs_of(v2, workflow, wanted, log)
+                if jobs is not None:
+                    found = await _artifacts_of(v2, project_slug, jobs, log)
+                    return LatestArtifacts(pipeline, workflow, tuple(found), log.skipped)
+        seen += len(page.items)
         if seen >= wanted.max_pipelines:
             break
     raise_for_items(f"{method}: no run matches, but some could not be read", log.skipped)
@@ -86,23 +92,38 @@ def _has_status(one: Workflow | WorkflowJob, wanted: str | Unset) -> bool:
     return wanted is UNSET or if_available(lambda: str(one.status)) == wanted
 
 
-async def _list_artifacts(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob], log: SkipLog) -> list[JobArtifacts]:
+async def list_artifacts(v2: V2, project_slug: str, job_number: int) -> tuple[list[Artifact], CircleCIError | None]:
+    """The artifacts of a job, and the error if the list breaks off after some of them. Raises it if there are none."""
+    found: list[Artifact] = []
+    try:
+        async for page in v2.jobs.list_artifacts(project_slug, job_number).pages():
+            found.extend(page)
+    except CircleCIError as error:
+        if not found:
+            raise
+        return found, error
+    return found, None
+
+
+async def _artifacts_of(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob], log: SkipLog) -> list[JobArtifacts]:
     async def list_one(job: WorkflowJob) -> JobArtifacts | None:
         number: int | None = None
         try:
             number = job.job_number
             if number is None:
                 return None
-            listed = await v2.jobs.list_artifacts(project_slug, number).collect()
+            listed, gap = await list_artifacts(v2, project_slug, number)
         except NotFoundError as error:
             if if_available(lambda: job.type) is None:  # it may be an approval, which has a number, but no details
                 return None
-            log.add("v2.jobs.list_artifacts", str(number), error)
+            log.add(LIST, str(number), error)
             return None
         except CircleCIError as error:
-            log.add("v2.jobs.list_artifacts", _name_of(job, number), error)
+            log.add(LIST, _name_of(job, number), error)
             return None
         log.succeeded()
+        if gap is not None:
+            log.add(LIST, str(number), gap)
         return JobArtifacts(job, number, tuple(listed))
 
     ran = [job for job in jobs if if_available(lambda one: one.type, job) != "approval"]

@@ -6,6 +6,9 @@ Lines are only added, so that several programs may download into one folder. The
 from __future__ import annotations
 
 import json
+import os
+import sys
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +20,14 @@ NAME: Final = ".circleci-artifacts.jsonl"
 Known = tuple[str, int]
 """The identity of an artifact, and the size of its file in bytes."""
 
+IGNORES_CASE: Final = os.name == "nt" or sys.platform == "darwin"
+"""Whether file systems of this system usually take `A.txt` and `a.txt` for one file."""
+
+
+def on_disk(path: str) -> str:
+    """The same text for paths that may be one file on disk."""
+    return unicodedata.normalize("NFC", path).casefold() if IGNORES_CASE else path
+
 
 class Manifest:
     """The record of one folder. All methods do blocking I/O."""
@@ -24,14 +35,18 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: Mapping[str, Known] = {}
+        self._size = 0
 
     def read(self) -> None:
-        """Read the record; what is missing or cannot be read is unknown."""
+        """Read the record, also what was added since; what is missing or cannot be read is unknown."""
         try:
+            size = (self._folder / NAME).stat().st_size
+            if size == self._size:
+                return
             text = (self._folder / NAME).read_text("utf-8", "replace")
         except OSError:
             return
-        self._known = parse(text)
+        self._known, self._size = parse(text), size
 
     def known(self, path: Path) -> Known | None:
         """What a file is, by the record."""
@@ -52,7 +67,7 @@ class Manifest:
             file.write(b"\n" + json.dumps(line).encode() + b"\n")
 
     def _relative(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+        return on_disk(path.relative_to(self._folder).as_posix())
 
 
 def parse(text: str) -> dict[str, Known]:

@@ -77,7 +77,7 @@ class LatestArtifacts(Value):
     """The newest run that matches, with the artifacts of its jobs.
 
     `skipped` is what could not be read: newer pipelines or workflows, which may match too, and jobs of this run, which
-    are missing from `jobs`.
+    are missing from `jobs`, or the last of their artifacts.
     """
 
     pipeline: Pipeline

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -14,6 +13,8 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.files import safe_parts
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.skipped import Skipped
+
+from .manifest import on_disk
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import Artifact, Workflow
@@ -49,7 +50,8 @@ def plan(method: str, dest: Path, items: Iterable[Listed]) -> list[Planned | Ski
             inside = folder()
             parts = (*(safe_parts(inside) if inside else ()), str(artifact.node_index), *safe_parts(artifact.path))
             path = dest.joinpath(*parts)
-            other = taken.get(os.path.normcase(path))
+            key = on_disk(str(path))
+            other = taken.get(key)
             if other == url:
                 continue  # listed twice
             if other is not None:
@@ -58,7 +60,7 @@ def plan(method: str, dest: Path, items: Iterable[Listed]) -> list[Planned | Ski
             name = if_available(lambda one: one.path, artifact) or f"items.{number}"
             planned.append(Skipped(method, name, error))
             continue
-        taken[os.path.normcase(path)] = url
+        taken[key] = url
         planned.append(Planned(artifact, url, path, f"{job} {artifact.node_index} {artifact.path}"))
     return planned
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+import anyio
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
+from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._downloads.download import download_of
-from circleci_sdk.helpers._downloads.files import save
+from circleci_sdk.helpers._downloads.files import missing_folders, remove_if_empty, save
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
@@ -49,8 +51,8 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     """Download the artifacts into the folder. Raises only what concerns all of them."""
     planned = plan(options.method, dest, listed)
     manifest = Manifest(dest)
-    await run_sync(_check_before, options, dest, planned, manifest)
-    log = SkipLog()
+    new_folders = await run_sync(_check_before, options, dest, planned, manifest)
+    log = SkipLog(caller)
 
     async def fetch(item: Planned | Skipped) -> DownloadedArtifact | Skipped:
         if isinstance(item, Skipped):
@@ -68,7 +70,11 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
             options.on_file(file)
         return file
 
-    results = await map_concurrently(fetch, planned, limit=options.concurrency)
+    try:
+        results = await map_concurrently(fetch, planned, limit=options.concurrency)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await run_sync(remove_if_empty, new_folders)
     return DownloadReport(
         tuple(one for one in results if isinstance(one, DownloadedArtifact)),
         tuple(one for one in results if isinstance(one, Skipped)),
@@ -92,12 +98,15 @@ async def _fetched(caller: TimedCaller, item: Planned, manifest: Manifest, optio
     if options.overwrite is True:
         await run_sync(manifest.forget, item.path)
     size = await save(opened, item.path, replace=options.overwrite is True)
-    await run_sync(manifest.record, item.path, item.identity, size)
+    try:
+        await run_sync(manifest.record, item.path, item.identity, size)
+    except OSError as error:  # the file is complete; `overwrite="skip"` will not know it
+        logger.warning("%s cannot record %s: %s", options.method, item.path, error)
     return DownloadedArtifact(item.artifact, item.path, size)
 
 
-def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> None:
-    """Raise what ends the download before it begins."""
+def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> list[Path]:
+    """Raise what ends the download before it begins. Returns the folders that it will create."""
     existing = next((folder for folder in (dest, *dest.parents) if folder.exists()), None)
     if existing is not None and not existing.is_dir():
         raise NotADirectoryError(f"{options.method}: dest: {existing} is no folder.")
@@ -109,6 +118,7 @@ def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skip
                     "or 'skip' to keep the files of this job."
                 )
     manifest.read()
+    return missing_folders(item.path for item in planned if isinstance(item, Planned))
 
 
 def _kept(item: Planned, manifest: Manifest) -> DownloadedArtifact | None:
@@ -118,6 +128,9 @@ def _kept(item: Planned, manifest: Manifest) -> DownloadedArtifact | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     known = manifest.known(item.path)
+    if known != (item.identity, size):
+        manifest.read()  # another download may have recorded it meanwhile
+        known = manifest.known(item.path)
     if known != (item.identity, size) or not item.path.is_file():
         what = "is not known to be this artifact" if known is None or known[0] == item.identity else "is another one"
         raise FileExistsError(f"{item.path} exists and {what}; pass overwrite=True to replace it.")
