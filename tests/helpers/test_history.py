@@ -704,4 +704,4 @@ async def test_lists_that_fail_for_hours_do_not_take_hours_each(server: Scripted
     assert len(records.skipped) == len(failing)
     assert max(seconds) < 30
     assert sum(seconds[:50]) < 300 + 50 * 2  # then only the retries of a single call
-    assert seconds[100] < 2 < 10 < seconds[145]  # patience is back after a list that was read
+    assert seconds[100] < 2 < 10 < seconds[145]  # repeated again after a list that was read
