@@ -71,23 +71,29 @@ class JumpingClock:
 class Oddities:
     """Changes some responses that the fake sent: fields, lists without an item, and what cannot be read at all.
 
-    By chance and a seed. Each change is of one response: the next one to the same request may be as it is.
+    By chance and a seed. Each change is of one response: the next one to the same request may be as it is. Never are
+    three in a row unreadable, which ends a wait.
     """
 
     def __init__(self, seed: int, share: float) -> None:
         self._random = random.Random(seed)
         self._share = share
         self.made: Counter[str] = Counter()
+        self._unreadable: Counter[str] = Counter()
 
     def change(self, path: str, body: Any, known: Container[str] | None = None) -> httpx.Response | None:
         """The response in place of this one; None to leave it.
 
         A workflow that is not `known` does not vanish, nor does its tag, which only a setup workflow has.
         """
+        before = self._unreadable.pop(path, 0)
         if self._random.random() >= self._share:
             return None
         kind = self._random.choice(["null", "dropped", "renamed", "vanished", "unreadable"])
         if kind == "unreadable":
+            if before == 2:
+                return None
+            self._unreadable[path] = before + 1
             self.made[kind] += 1
             return self._random.choice(UNREADABLE)()
         items: list[dict[str, Any]] = body.get("items", [body])
