@@ -18,7 +18,8 @@ from circleci_sdk import (
     ServerError,
 )
 from circleci_sdk.helpers import Skipped
-from circleci_sdk.helpers._shared.skipped import MAX_FAILING, MAX_REFUSALS, MAX_RETRYING, SkipLog
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS
+from circleci_sdk.helpers._shared.skipped import MAX_FAILING, MAX_RETRYING, SkipLog
 from tests.support.clock import FakeClock
 
 if TYPE_CHECKING:

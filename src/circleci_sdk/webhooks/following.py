@@ -17,8 +17,7 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import may_pass
-from circleci_sdk.helpers._shared.skipped import MAX_REFUSALS
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, may_pass
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
 from .errors import DeliveriesLostError

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from circleci_sdk._core.errors import CircleCIError, DecodeError, RateLimitError, StatusError
-from circleci_sdk.helpers._shared.retrying import may_pass
-from circleci_sdk.helpers._shared.skipped import MAX_REFUSALS
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, may_pass
 
 RETRY_DELAY: Final = 5.0
 """Seconds between a failure and the next attempt."""

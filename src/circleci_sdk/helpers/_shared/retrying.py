@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 MAX_ATTEMPTS: Final = 4
 MAX_DELAY: Final = 30.0
+MAX_REFUSALS: Final = 3
+"""A refusal may be an error of the server. This many in a row concern the token, so the whole."""
 
 
 def is_transient(error: CircleCIError) -> bool:

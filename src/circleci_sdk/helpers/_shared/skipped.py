@@ -15,7 +15,7 @@ from circleci_sdk._core.errors import (
     RequestTimeoutError,
 )
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import is_transient, retry_reads
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, is_transient, retry_reads
 from circleci_sdk.helpers._shared.values import Value
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_REFUSALS: Final = 3
-"""A response 401 may be an error of the server. This many in a row concern the token, so all items."""
 MAX_RETRYING: Final = 60.0
 """Seconds within which the read of one item is repeated."""
 MAX_FAILING: Final = 300.0
