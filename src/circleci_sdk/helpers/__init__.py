@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     )
     from .runs.redundant import Cancellation, CancelOutcome, CancelReport
     from .runs.result import Explanation, RunResult
-    from .runs.run import OnHold, Run, RunWatch
+    from .runs.run import OnHold, Run
     from .runs.runs import Runs
+    from .runs.watch import RunWatch
     from .secrets.audit import OnError, SecretAudit
     from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
     from .secrets.secrets import Secrets
@@ -72,8 +73,9 @@ else:
             ),
             ".runs.redundant": "CancelOutcome CancelReport Cancellation",
             ".runs.result": "Explanation RunResult",
-            ".runs.run": "OnHold Run RunWatch",
+            ".runs.run": "OnHold Run",
             ".runs.runs": "Runs",
+            ".runs.watch": "RunWatch",
             ".secrets.audit": "OnError SecretAudit",
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
             ".secrets.secrets": "Secrets",

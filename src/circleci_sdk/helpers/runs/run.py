@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
@@ -16,9 +15,10 @@ from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
-from .facts import RunEvent, RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
-from .result import Explanation, RunFailedError, RunResult, RunTimeoutError, explain, result_of
+from .facts import RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
+from .result import Explanation, RunFailedError, RunResult, explain, result_of
 from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
+from .watch import RunWatch, timed_out
 from .watcher import RunContext, Watcher, WatchTimeoutError
 
 if TYPE_CHECKING:
@@ -28,43 +28,6 @@ OnHold: TypeAlias = Literal["wait", "return", "raise"]
 """What `Run.wait` does when the run does not continue without an approval."""
 _ON_HOLD: Final = ("wait", "return", "raise")
 _HOUR: Final = 3600.0
-
-
-@public("circleci_sdk.helpers")
-class RunWatch(Uncopied, AsyncIterator[RunEvent]):
-    """The events of a run, as they happen. Returned by `Run.watch`.
-
-    The loop ends with the run. `result` is at any time the state of the run as far as it was observed. Leaving the
-    loop early sends no further request.
-    """
-
-    __slots__ = ("_events", "_result", "_watcher")
-
-    def __init__(self, watcher: Watcher, result: Callable[[], RunResult], /) -> None:
-        self._watcher = watcher
-        self._result = result
-        self._events: deque[RunEvent] = watcher.events
-
-    @property
-    def result(self) -> RunResult:
-        """The state of the run as far as it was observed."""
-        return self._result()
-
-    def __aiter__(self) -> RunWatch:
-        return self
-
-    async def __anext__(self) -> RunEvent:
-        while not self._events:
-            if self._watcher.is_done:
-                self._watcher.close()
-                raise StopAsyncIteration
-            try:
-                await self._watcher.step()
-            except WatchTimeoutError:
-                if not self._events:
-                    self._watcher.close()
-                    raise _timed_out("run.watch", self.result) from None
-        return self._events.popleft()
 
 
 @public("circleci_sdk.helpers")
@@ -163,7 +126,7 @@ class Run(Uncopied):
                 if held or watcher.is_done:
                     break
         except WatchTimeoutError:
-            raise _timed_out("run.wait", self._result(watcher)) from None
+            raise timed_out("run.wait", self._result(watcher)) from None
         finally:
             watcher.close()
         result = self._result(watcher)
@@ -353,7 +316,3 @@ async def cancel_workflow(v2: V2, workflow_id: str) -> bool:
     except (NotFoundError, ConflictError):
         return False
     return True
-
-
-def _timed_out(method: str, result: RunResult) -> RunTimeoutError:
-    return RunTimeoutError(f"{method}: the timeout has passed; the run continues. {result.describe()}.", result=result)

@@ -12,11 +12,11 @@ from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotF
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
-from circleci_sdk.helpers._shared.retrying import backoff, is_refusal, may_pass
 from circleci_sdk.v2._client import V2
 
 from .assessment import Assessment, assess, idle_seconds, next_delay, wanted_jobs, wants_pipeline, wants_workflows
 from .facts import RunEvent, RunPipeline, RunWorkflow, job_of, pipeline_of, workflow_of, workflows_of
+from .read_failures import ReadFailures
 from .state import (
     JOB_STATUSES,
     PIPELINE_STATES,
@@ -35,11 +35,6 @@ from .state import (
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
 
-MAX_FAILURE_TIME: Final = 300.0
-MAX_CONSECUTIVE_FAILURES: Final = 8
-"""A watcher raises the error after this many consecutive failures of one read that span at least this many seconds."""
-MAX_REFUSALS: Final = 3
-"""A watcher raises the error after this many refusals of one read in a row: see `is_refusal`."""
 GONE_DELAY: Final = 30.0
 GONE_POLLS: Final = 3
 """A workflow is asked for by its id once this many lists in a row, over at least this many seconds, lack it."""
@@ -95,7 +90,7 @@ class Watcher:
         self._context = context
         self._clock = context.caller.clock
         self._pipeline_id = pipeline_id
-        self._not_found_delay = not_found_delay
+        self._read_failures = ReadFailures(not_found_delay)
         self._every_job = every_job
         self._approvals = approvals
         self._awaited = awaited
@@ -107,13 +102,10 @@ class Watcher:
         self._polls = 0
         self._calls = 1
         self._reading = ""
-        self._failing: dict[str, tuple[int, float]] = {}
-        self._refused: dict[str, int] = {}
         self._unlisted: dict[str, tuple[int, float]] = {}
         self._is_complete = True
         self._succeeded = False
         self._has_looked = False
-        self._not_found_since: float | None = None
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
         self._jobs_not_found: dict[str, float] = {}
@@ -211,45 +203,17 @@ class Watcher:
         self._succeeded = False
         try:
             await self.poll()
-        except NotFoundError:
-            self._not_found_since = now if self._not_found_since is None else self._not_found_since
-            if now - self._not_found_since > self._not_found_delay:
-                raise
         except CircleCIError as error:
-            if is_refusal(error):
-                self._pass_refusal(error)
-                return
-            if not may_pass(error):
+            first, chance = self._polls == 1, self._clock.random()
+            self._retry_after = self._read_failures.pause(self._reading, error, now, first=first, chance=chance)
+            if self._retry_after is None:
+                if not first and not isinstance(error, NotFoundError):
+                    pipeline_id = self._pipeline_id
+                    error.add_note(f"The run {pipeline_id} continues: runs.attach({pipeline_id!r}) waits for it again.")
                 raise
-            self._refused.pop(self._reading, None)
-            failures, since = self._failing.get(self._reading, (0, now))
-            self._failing[self._reading] = failures + 1, since
-            if failures + 1 >= MAX_CONSECUTIVE_FAILURES and now - since > MAX_FAILURE_TIME:
-                self._add_remedy(error)
-                raise
-            self._retry_after = backoff(error, failures + 1, self._clock.random())
         else:
-            self._not_found_since = None
+            self._read_failures.polled()
             self._succeeded = self._has_looked = True
-
-    def _pass_refusal(self, error: CircleCIError) -> None:
-        """Raise the error at the first look, which shows a wrong token, and when it is the third in a row."""
-        self._refused[self._reading] = count = self._refused.get(self._reading, 0) + 1
-        if self._polls == 1:
-            raise error
-        if count >= MAX_REFUSALS:
-            self._add_remedy(error)
-            raise error
-        self._retry_after = backoff(error, count, self._clock.random())
-
-    def _add_remedy(self, error: CircleCIError) -> None:
-        pipeline_id = self._pipeline_id
-        error.add_note(f"The run {pipeline_id} continues: runs.attach({pipeline_id!r}) waits for it again.")
-
-    def _has_read(self) -> None:
-        """Note that the current read was successful."""
-        self._failing.pop(self._reading, None)
-        self._refused.pop(self._reading, None)
 
     async def poll(self) -> None:
         """Read everything that may have changed, in order of creation: pipeline, workflows, jobs."""
@@ -268,7 +232,7 @@ class Watcher:
             seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._pipeline_id, self._context.app)
             self._check_status("pipeline", seen.state, PIPELINE_STATES)
             self._apply(see_pipeline(self.state, seen))
-            self._has_read()
+            self._read_failures.read(self._reading)
         pipeline = self.state.pipeline
         assert pipeline is not None
         unidentified: list[FieldUnavailableError] = []
@@ -284,7 +248,7 @@ class Watcher:
                     listed.add(workflow.id)
                 self._apply(see_workflows(self.state, workflows))
             if not unidentified:
-                self._has_read()
+                self._read_failures.read(self._reading)
                 calls += await self._read_unlisted(listed, pipeline)
         self._is_complete = not unidentified
         fresh: set[str] = set()
@@ -319,7 +283,7 @@ class Watcher:
             else:
                 self._apply(see_workflows(self.state, [found]))
                 del self._unlisted[workflow.id]
-            self._has_read()
+            self._read_failures.read(self._reading)
         return calls
 
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
@@ -333,7 +297,7 @@ class Watcher:
                     self._check_status("job", job.status, JOB_STATUSES)
                 self._apply(see_jobs(self.state, workflow, jobs, count))
                 count += len(jobs)
-            self._has_read()
+            self._read_failures.read(self._reading)
         except NotFoundError:
             # The workflow may be too new, or may have expired before its pipeline.
             now = self._clock.monotonic()
