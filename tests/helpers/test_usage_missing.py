@@ -35,7 +35,7 @@ def packed(*rows: str) -> bytes:
 class Organization:
     """Exports of windows, in the order of `turns`, each with these files. `orders` and `looks` have odd responses."""
 
-    def __init__(self, server: ScriptedServer, files: Mapping[str, bytes | Response]) -> None:
+    def __init__(self, server: ScriptedServer, files: Mapping[str, bytes | Response | list[Response]]) -> None:
         self.server = server
         self.orders: dict[int, Response] = {}
         self.looks: dict[int, dict[str, Any]] = {}
@@ -167,9 +167,50 @@ async def test_a_row_that_cannot_be_read_is_named(server: ScriptedServer, place:
     assert f"row {place + 2} of a file" in str(skipped)
 
 
+@EACH_PLACE
+async def test_bytes_that_are_not_utf8_lose_no_other_row(server: ScriptedServer, place: int) -> None:
+    lines = [b"job-%d,1" % at for at in range(COUNT)]
+    lines[place] = b"job-\xff\xfe,1"
+    Organization(server, {"a": b"\n".join((COLUMNS.encode(), *lines)), "b": packed("last,1")})
+    async with client_on(server, FakeClock()) as circleci:
+        rows = circleci.usage.rows(ORG, *ONE_WINDOW)
+        assert await read(rows) == [*[f"job-{at}" for at in range(COUNT) if at != place], "last"]
+    assert [one.id for one in rows.skipped] == [f"{period(0)} file 0"]
+    assert f"row {place + 2} of a file cannot be decoded: it is not UTF-8" in str(rows.skipped[0])
+
+
+@EACH_PLACE
+async def test_a_row_that_is_no_csv_is_named(server: ScriptedServer, place: int) -> None:
+    """Such as a quotation mark without an end: no field has more than 128 KiB."""
+    lines = [f"job-{at},1" for at in range(COUNT)]
+    lines[place] = '"' + "x" * 200_000 + '",1'
+    Organization(server, {"a": packed(*lines)})
+    async with client_on(server, FakeClock()) as circleci:
+        rows = circleci.usage.rows(ORG, *ONE_WINDOW)
+        assert await read(rows) == [f"job-{at}" for at in range(COUNT) if at != place]
+    assert [one.id for one in rows.skipped] == [f"{period(0)} file 0"]
+    assert f"row {place + 2} of a file" in str(rows.skipped[0])
+
+
+@pytest.mark.parametrize("to_disk", [False, True], ids=["rows", "download"])
+async def test_a_file_is_asked_for_again_after_transient_errors(
+    server: ScriptedServer, to_disk: bool, tmp_path: Path
+) -> None:
+    """More of them than the retries of a single call."""
+    Organization(server, {"a": [*[reply(503)] * 5, reply(body=packed("job,1"))]})
+    async with client_on(server, FakeClock()) as circleci:
+        if to_disk:
+            assert len((await circleci.usage.download(ORG, *ONE_WINDOW, tmp_path)).raise_for_failure()) == 1
+        else:
+            rows = circleci.usage.rows(ORG, *ONE_WINDOW)
+            assert await read(rows) == ["job"]
+            rows.raise_for_failure()
+    assert sum(request.path == "/0/a" for request in server.requests) == 6
+
+
 async def test_the_rows_before_a_corrupt_place_come_out(server: ScriptedServer) -> None:
-    whole = "\n".join((COLUMNS, *[f"job-{at},1" for at in range(5000)])).encode()
-    Organization(server, {"a": whole + b"\n\xff\xff,1\n", "b": packed("last,1")})
+    whole = gzip.compress("\n".join((COLUMNS, *[f"job-{at},1" for at in range(5000)])).encode())
+    Organization(server, {"a": whole[:-4], "b": packed("last,1")})
     async with client_on(server, FakeClock()) as circleci:
         rows = circleci.usage.rows(ORG, *ONE_WINDOW)
         found = await read(rows)

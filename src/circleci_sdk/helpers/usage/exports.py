@@ -103,17 +103,20 @@ class Exports:
                 fresh = _links(await exports.get(org_id, export_id))
                 return fresh[number] if number < len(fresh) else url
 
-            file = download_of(
-                caller,
-                url,
-                label=request.method,
-                timeout=caller.left,
-                renew=renew,
-                signed=True,
-                keep=encodings_of_file(".csv.gz"),
-            )
+            async def read() -> Any:
+                file = download_of(
+                    caller,
+                    url,
+                    label=request.method,
+                    timeout=caller.left,
+                    renew=renew,
+                    signed=True,
+                    keep=encodings_of_file(".csv.gz"),
+                )
+                return await store(number, file)
+
             try:
-                result = await store(number, file)
+                result = await retry_reads(caller, read, until=caller.deadline)
             except CircleCIError as error:
                 log.add(request.method, window, f"file {number}", error)
                 return None

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from datetime import date
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _NOTHING: Final = ("", "\\N")
 _BATCH: Final = 500
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+"""Stands for a byte that is not UTF-8."""
 MAX_BAD_ROWS: Final = 100
 """Rows of a file that are passed over; with more of them the file is given up."""
 
@@ -121,7 +124,7 @@ class RowReader:
         file.seek(0)
         self._file = file
         plain = gzip.GzipFile(fileobj=file, mode="rb") if packed else file
-        self._text = io.TextIOWrapper(plain, encoding="utf-8-sig", newline="")
+        self._text = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="surrogateescape", newline="")
         self._rows = self._read()
         self._number = 1
 
@@ -133,7 +136,7 @@ class RowReader:
         try:
             for row in islice(self._rows, _BATCH):
                 found.append(row)  # noqa: PERF402  # what came before an error counts
-        except (EOFError, OSError, zlib.error, csv.Error, UnicodeDecodeError) as error:
+        except (EOFError, OSError, zlib.error, csv.Error) as error:
             self._broken = self._corrupt(str(error))
         except DecodeError as error:
             self._broken = error
@@ -143,23 +146,33 @@ class RowReader:
 
     def _read(self) -> Iterator[UsageRow]:
         lines = csv.reader(self._text)
-        first = next(lines, None) or ()
-        columns = [column_name(cell) for cell in first]
-        for cells in lines:
+        columns = [column_name(cell) for cell in next(lines, ())]
+        while True:
             self._number += 1
-            if not cells:
-                continue
             try:
-                row = self._row(columns, cells)
+                cells = next(lines, None)
+                row = self._row(columns, cells) if cells else None
+            except csv.Error as error:
+                self._pass_over(self._corrupt(str(error)))
+                continue
             except DecodeError as error:
-                self._passed_over += 1
-                if self._passed_over > MAX_BAD_ROWS:
-                    raise
-                self.bad.append(error)
-            else:
+                self._pass_over(error)
+                continue
+            if cells is None:
+                return
+            if row is not None:
                 yield row
 
+    def _pass_over(self, error: DecodeError) -> None:
+        """Note a row that cannot be read. Raises the error if there are too many."""
+        self._passed_over += 1
+        if self._passed_over > MAX_BAD_ROWS:
+            raise error
+        self.bad.append(error)
+
     def _row(self, columns: list[str], cells: list[str]) -> UsageRow:
+        if _SURROGATE.search("\0".join(cells)):
+            raise self._corrupt("it is not UTF-8")
         if len(cells) != len(columns):
             raise self._corrupt(f"{len(cells)} cells for {len(columns)} columns")
         filled = {name: cell for name, cell in zip(columns, cells, strict=True) if cell not in _NOTHING}

@@ -186,7 +186,10 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
 
     @property
     def missing(self) -> tuple[UsageWindow, ...]:
-        """The windows of which something was passed over so far: `rows(org, window.start, window.end)` asks again."""
+        """The windows of which something was passed over so far: `rows(org, window.start, window.end)` asks again.
+
+        It has all rows of the window, also those that came before.
+        """
         return self._log.missing
 
     def raise_for_failure(self) -> UsageRows:
