@@ -7,7 +7,7 @@ import pytest
 from circleci_sdk import AsyncCircleCI, BadRequestError, NotFoundError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, FakeWorkflow, Job, Workflow
 from circleci_sdk.v2.models import ContextOwnerBySlug
-from tests.testing.test_runs import states
+from tests.testing.test_runs import RELEASE, states
 
 TERMINAL = "Workflow must be in a terminal state to be rerun"
 
@@ -53,6 +53,19 @@ async def test_a_workflow_that_moves_is_not_rerun(
     assert len(web.pipelines[0].workflows) == len(moving)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_a_job_of_a_workflow_that_moves_is_not_retried(
+    circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
+) -> None:
+    moving_workflows(fake, web)
+    for job in [job for job in web.jobs if not job.is_approval]:
+        for name in ("retry", "retry_with_ssh"):
+            retry = getattr(circleci.v1.builds, name)  # by name, since type checkers refuse what is deprecated
+            with pytest.raises(BadRequestError, match=TERMINAL):
+                await retry("gh/acme/web", job.number)
+    assert len(web.pipelines[0].workflows) == 6
+
+
 async def test_a_workflow_that_was_just_canceled_is_not_rerun(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
@@ -68,9 +81,7 @@ async def test_a_workflow_that_was_just_canceled_is_not_rerun(
 async def test_an_approval_has_a_number_and_no_details(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
-    workflow = web.push(
-        Workflow("release", Job("test", 5), Approval("ok?", requires=["test"]), Job("ship", 5, requires=["ok?"]))
-    ).workflow("release")
+    workflow = web.push(RELEASE).workflow("release")
     numbers = {job.name: job.job_number async for job in circleci.v2.workflows.list_jobs(workflow.id)}
     assert numbers == {"test": 1, "ok?": None, "ship": None}
     fake.clock.advance(10)

@@ -149,6 +149,29 @@ async def test_automatic_reruns(circleci: AsyncCircleCI, fake: FakeCircleCI, web
     assert [each.state for each in hopeless.workflows] == ["failed", "failed"]
 
 
+def test_a_workflow_that_fails_at_once_is_rerun_as_often_as_told(fake: FakeCircleCI, web: FakeProject) -> None:
+    pipeline = web.push(Workflow("build", outcome="failed", max_auto_reruns=2))
+    fake.clock.advance(60)
+    assert [each.auto_rerun_number for each in pipeline.workflows] == [0, 1, 2]
+
+
+async def test_a_setup_workflow_that_does_not_continue(
+    circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
+) -> None:
+    pipeline = web.push(Workflow("setup", Job("generate", 10), setup=True, continues=False), Workflow("build"))
+    fake.clock.run_until_idle()
+    assert (pipeline.state, [each.state for each in pipeline.workflows]) == ("setup", ["success"])
+    await circleci.v2.pipelines.continue_(continuation_key=pipeline.continuation_key, configuration="version: 2.1")
+    fake.clock.run_until_idle()
+    assert [each.name for each in (await circleci.v2.pipelines.list_workflows(pipeline.id).collect())] == [
+        "build",
+        "setup",
+    ]
+    assert (await circleci.v2.pipelines.get(pipeline.id)).state == "created"
+    with pytest.raises(ValueError, match="continues: 'build' is no setup workflow"):
+        Workflow("build", continues=False)
+
+
 def test_invalid_numbers_of_reruns_are_rejected() -> None:
     for number in (-1, 6):
         with pytest.raises(ValueError, match="max_auto_reruns: expected 0 to 5"):

@@ -8,6 +8,8 @@ from circleci_sdk import AsyncCircleCI, BadRequestError, NotFoundError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, JobTest, Step, Workflow
 from circleci_sdk.v2.models import MessageResponse, PipelineCreation, WorkflowRerun
 
+RELEASE = Workflow("release", Job("test", 5), Approval("ok?", requires=["test"]), Job("ship", 5, requires=["ok?"]))
+
 
 async def states(circleci: AsyncCircleCI, workflow_id: str) -> dict[str, str]:
     return {job.name: job.status async for job in circleci.v2.workflows.list_jobs(workflow_id)}
@@ -72,9 +74,7 @@ async def test_workflows_are_created_after_a_setup_workflow(
 async def test_a_workflow_is_on_hold_until_approval(
     circleci: AsyncCircleCI, fake: FakeCircleCI, web: FakeProject
 ) -> None:
-    workflow = web.push(
-        Workflow("release", Job("test", 5), Approval("ok?", requires=["test"]), Job("ship", 5, requires=["ok?"]))
-    ).workflow("release")
+    workflow = web.push(RELEASE).workflow("release")
     fake.clock.advance(10)
     assert (await circleci.v2.workflows.get(workflow.id)).status == "on_hold"
     jobs = {job.name: job async for job in circleci.v2.workflows.list_jobs(workflow.id)}

@@ -152,6 +152,7 @@ def retry_with_ssh(ctx: RequestContext) -> object:
 
 def _again(ctx: RequestContext, *, ssh: bool) -> JsonObject:
     job = _build(ctx)
+    ctx.must_have_ended(job.latest_workflow)
     rerun = ctx.store.engine.rerun(job.latest_workflow, ctx.user, only=[job], ssh=ssh, sparse=False)
     return show_build(ctx.store, next(each for each in rerun.jobs if each.name == job.name))
 

@@ -96,6 +96,11 @@ class RequestContext:
             raise ErrorResponse(404, "Workflow not found")
         return found
 
+    def must_have_ended(self, workflow: FakeWorkflow) -> None:
+        """Raise the response 400 for a workflow that cannot be rerun yet."""
+        if not workflow.ended:
+            raise ErrorResponse(400, "Workflow must be in a terminal state to be rerun")
+
     def job(self, name: str = "job_number") -> FakeJob:
         found = self.project().job(self.call[name])
         if found is None or found.is_approval:  # an approval has a number, but nothing to show

@@ -40,8 +40,7 @@ def cancel(ctx: RequestContext) -> object:
 @handles("v2.workflows.rerun")
 def rerun(ctx: RequestContext) -> object:
     workflow = ctx.workflow()
-    if not workflow.ended:
-        raise ErrorResponse(400, "Workflow must be in a terminal state to be rerun")
+    ctx.must_have_ended(workflow)
     ids = ctx.call.get("jobs")
     only = None
     if ctx.call.get("from_failed"):

@@ -252,7 +252,7 @@ class Engine:
             workflow.state = workflow.plan.outcome
         workflow.stopped_at = self._clock.now
         self._notify(workflow)
-        if workflow.plan.setup and workflow.state == "success":
+        if workflow.plan.setup and workflow.plan.continues and workflow.state == "success":
             self.continue_(workflow.pipeline, {})
         if workflow.state == "failed" and workflow.auto_rerun_number < workflow.plan.max_auto_reruns:
             self._clock.call_later(REACTION, lambda: self._rerun_by_itself(workflow))
@@ -265,8 +265,8 @@ class Engine:
 
     def _rerun_by_itself(self, workflow: FakeWorkflow) -> None:
         failed = [job for job in workflow.jobs if job.state != "success"]
-        again = self.rerun(workflow, workflow.started_by, only=failed, ssh=False, sparse=False)
-        again.auto_rerun_number = workflow.auto_rerun_number + 1
+        number = workflow.auto_rerun_number + 1
+        self.rerun(workflow, workflow.started_by, only=failed, ssh=False, sparse=False, auto_rerun_number=number)
 
     def approve(self, job: FakeJob, user: FakeUser) -> None:
         """Approve a job, after `REACTION` seconds."""
@@ -314,7 +314,14 @@ class Engine:
         self._clock.call_later(REACTION, stop)
 
     def rerun(
-        self, workflow: FakeWorkflow, user: FakeUser, *, only: Collection[FakeJob] | None, ssh: bool, sparse: bool
+        self,
+        workflow: FakeWorkflow,
+        user: FakeUser,
+        *,
+        only: Collection[FakeJob] | None,
+        ssh: bool,
+        sparse: bool,
+        auto_rerun_number: int = 0,
     ) -> FakeWorkflow:
         """Start a new workflow with all jobs, or with `only` some jobs and their dependents.
 
@@ -330,6 +337,7 @@ class Engine:
                 needed |= set(job.plan.needs)
         rerun = self._new_workflow(workflow.pipeline, workflow.plan, user)
         rerun.rerun_of = workflow
+        rerun.auto_rerun_number = auto_rerun_number
         for job in workflow.jobs:
             if job.name in again:
                 new = self._new_job(rerun, job.plan)

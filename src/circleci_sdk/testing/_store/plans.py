@@ -176,17 +176,21 @@ class Workflow:
         jobs: its jobs, each after those that it requires. Default: one job `build`; none with an `outcome`.
         setup: whether it runs alone first. The others are created when it has succeeded; without others the
             continued pipeline runs nothing, as if all its jobs were filtered out.
+        continues: whether a setup workflow that has succeeded continues the pipeline. False: the pipeline stays in
+            `setup` until the API continues it.
         delay: number of seconds by which its creation is late.
         outcome: its final status, whatever its jobs say: `Workflow("build", outcome="error")` ends at once with
             `error` and without a job. Default: what follows from its jobs.
         max_auto_reruns: number of automatic reruns from failed after a failure, from 0 to 5.
 
-    Raises `ValueError` when a job requires one that is not before it, and for another number of reruns.
+    Raises `ValueError` when a job requires one that is not before it, for another number of reruns, and for
+    `continues=False` without `setup`.
     """
 
     name: str
     jobs: tuple[Job | Approval, ...]
     setup: bool
+    continues: bool
     delay: float
     outcome: WorkflowOutcome | None
     max_auto_reruns: int
@@ -196,12 +200,15 @@ class Workflow:
         name: str,
         *jobs: Job | Approval,
         setup: bool = False,
+        continues: bool = True,
         delay: float = 0.0,
         outcome: WorkflowOutcome | None = None,
         max_auto_reruns: int = 0,
     ) -> None:
         if not 0 <= max_auto_reruns <= MOST_AUTO_RERUNS:
             raise ValueError(f"Workflow: max_auto_reruns: expected 0 to {MOST_AUTO_RERUNS}, got {max_auto_reruns!r}.")
+        if not continues and not setup:
+            raise ValueError(f"Workflow: continues: {name!r} is no setup workflow; expected setup=True with it.")
         names = [job.name for job in jobs]
         if len(set(names)) != len(names):
             raise ValueError(f"Workflow: {name!r} has two jobs of the same name.")
@@ -211,6 +218,7 @@ class Workflow:
         object.__setattr__(self, "name", name)
         object.__setattr__(self, "jobs", tuple(jobs) or (() if outcome else (Job("build"),)))
         object.__setattr__(self, "setup", setup)
+        object.__setattr__(self, "continues", continues)
         object.__setattr__(self, "delay", float(delay))
         object.__setattr__(self, "outcome", outcome)
         object.__setattr__(self, "max_auto_reruns", max_auto_reruns)
