@@ -36,10 +36,10 @@ async def notify(event: JobCompleted) -> None:
     result = await circleci.runs.attach(event.pipeline.id).result()
     for job in result.approvals:
         if job not in told:
-            told.add(job)
             text = f"`{job.name}` waits in {result.url}: `/approve {event.pipeline.number} {job.name}`"
             async with httpx.AsyncClient() as chat:
                 (await chat.post(env["CHAT_WEBHOOK_URL"], json={"text": text})).raise_for_status()
+            told.add(job)  # not before: if the chat fails, a redelivery says it
 
 
 def is_from_chat(request: Request, body: bytes) -> bool:

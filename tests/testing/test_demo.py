@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -51,6 +51,22 @@ def test_reports_of_yesterday_have_numbers(tmp_path: Path) -> None:
         for table in ("pipeline", "workflow", "job", "test"):
             [(count,)] = db.execute(f"SELECT count(*) FROM {table}").fetchall()  # of the list above
             assert count >= 9, table
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("day", ["2027-01-01", "2028-02-29", "2028-03-01"])
+@pytest.mark.parametrize("time", ["00:00:01", "12:00:00", "23:59:59"])
+async def test_yesterday_has_usage_at_any_hour_and_in_any_time_zone(day: str, time: str) -> None:
+    start = datetime.fromisoformat(f"{day}T{time}+00:00")
+    fake = FakeCircleCI.scenario("demo", start=start)
+    today = start.date()
+    async with fake.client() as circleci:
+        rows = [row async for row in circleci.usage.rows("gh/acme", today - timedelta(days=1), today)]
+    assert {row.job_name for row in rows if row.project_name == "web"} >= {"build", "test"}
+    for offset in (-12, -3.5, 5.75, 14):
+        zone = timezone(timedelta(hours=offset))
+        local = [pipeline.created_at.astimezone(zone).date() for pipeline in fake.project(SLUG).pipelines]
+        assert local.count(start.astimezone(zone).date() - timedelta(days=1)) >= 4
 
 
 async def test_the_demo_has_what_its_description_promises(anyio_backend: str) -> None:
