@@ -223,6 +223,8 @@ class Api:
     has_date: bool
     calls: int = 0
     clock: FakeClock = field(default_factory=FakeClock)
+    date: str | None = None
+    """The header in place of the true one."""
 
     def respond(self, request: httpx.Request) -> httpx.Response:
         self.calls += 1
@@ -240,6 +242,8 @@ class Api:
         }
         now = start + timedelta(seconds=self.clock.now - 1000)
         headers = {"date": format_datetime(now, usegmt=True)} if self.has_date else {}
+        if self.date is not None:
+            headers = {"date": self.date}
         return httpx.Response(200, json=bodies[request.url.path], headers=headers)
 
     def client(self) -> AsyncCircleCI:
@@ -363,15 +367,55 @@ def is_open(row: Row, status: str) -> bool:
 
 def test_times() -> None:
     """The newest time decides; the own clock counts without it, and delays what has just changed."""
-    at = datetime.fromtimestamp(1000, UTC)
-    for latest, server, first, change, expected in (
-        (at, 1500.0, 1.0, None, 500.0),
-        (at, 1500.0, 1.0, 2.0, 2.0),
-        (at, 1001.0, 50.0, 40.0, 1.0),
-        (at, 900.0, 7.0, None, 7.0),
-        (at, 900.0, 7.0, 3.0, 3.0),
-        (None, 1500.0, 7.0, None, 7.0),
-        (None, 1500.0, 7.0, 3.0, 3.0),
+    at, day = datetime.fromtimestamp(1000, UTC), 86400.0
+    for latest, server, local, news, change, expected in (
+        (at, 1500.0, 1500.0, 1.0, None, 500.0),
+        (at, 1500.0, 1500.0, 1.0, 2.0, 2.0),
+        (at, 1001.0, 1001.0, 1.0, 40.0, 1.0),
+        (None, 1500.0, 1500.0, 7.0, None, 7.0),
+        (None, 1500.0, 1500.0, 3.0, 3.0, 3.0),
+        # The time of the server is before the latest one, or stands still.
+        (at, 900.0, 1500.0, 7.0, None, 7.0),
+        (at, 900.0, 1500.0, 3.0, 3.0, 3.0),
+        (at, 1001.0, 1500.0, 40.0, None, 40.0),
+        (at, 1001.0, 1500.0, 40.0, 50.0, 40.0),
+        # The time of the server is far ahead of that of this machine, which may be right, or is not.
+        (at, 1003 + 2 * day, 1003.0, 1.0, None, 3.0),
+        (at, 1003 + 2 * day, 1003.0, 40.0, None, 40.0),
+        (at, 1003 + 2 * day, 999.0, 1.0, None, 3 + 2 * day),
+        (at, 1003 + day, 1003.0, 1.0, None, 3 + day),
     ):
-        found = idle_seconds(latest, server_time=server, since_first_look=first, since_change=change)
-        assert found == expected
+        found = idle_seconds(latest, server_time=server, local_time=local, since_news=news, since_change=change)
+        assert found == expected, (server, local, news, change)
+
+
+FRESH: Final = [row for row in RUNNABLE if row.quiet and row.pipeline == "created"]
+
+
+@pytest.mark.parametrize("row", FRESH, ids=str)
+@pytest.mark.parametrize(
+    "date",
+    ["Fri, 01 Jan 2100 00:00:00 GMT", "frozen", "Thu, 01 Jan 1970 00:00:00 GMT", "garbage", ""],
+    ids=["future", "frozen", "past", "garbage", "empty"],
+)
+async def test_a_wrong_date_neither_ends_a_fresh_run_nor_keeps_it(row: Row, date: str) -> None:
+    """Its last change was 2 seconds ago."""
+    assert row.quiet is not None
+    api = Api(row, 2, has_date=False)
+    api.date = format_datetime(datetime.fromtimestamp(START, UTC), usegmt=True) if date == "frozen" else date
+    async with api.client() as circleci:
+        run = circleci.runs.attach(ID)
+        first = await run.result()
+        assert (first.status, first.is_over) == (row.meanwhile, False)
+        result = await run.wait(timeout=7200)
+    assert (result.status, result.is_over) == (row.final, True)
+    assert row.quiet - LASTED - 5 <= api.clock.now - 1000 <= row.quiet + 90
+
+
+@pytest.mark.parametrize("date", ["Fri, 01 Jan 2100 00:00:00 GMT", "garbage"], ids=["future", "garbage"])
+@pytest.mark.parametrize("row", FRESH, ids=str)
+async def test_a_run_that_ended_long_ago_is_over_at_the_first_look_despite_a_wrong_date(row: Row, date: str) -> None:
+    api = Api(row, SECONDS["day"], has_date=False, date=date)
+    async with api.client() as circleci:
+        result = await circleci.runs.attach(ID).result()
+    assert (result.status, result.is_over) == (row.final, True)

@@ -37,6 +37,8 @@ PENDING_DELAY: Final = 3600.0
 """Seconds without any change after which a pending pipeline is not expected to start."""
 START_WINDOW: Final = 5.0
 """Seconds within which all workflows of a pipeline appear. A rejected workflow may end before others start."""
+MAX_CLOCK_DIFFERENCE: Final = 86400.0
+"""Seconds that the clock of the server may be ahead of the clock of this machine without a doubt."""
 RERUN_WINDOW: Final = 30.0
 """Seconds after a failure within which an automatic rerun has to appear."""
 
@@ -96,17 +98,32 @@ def wanted_jobs(
 
 
 def idle_seconds(
-    latest: datetime | None, *, server_time: float, since_first_look: float, since_change: float | None
+    latest: datetime | None,
+    *,
+    server_time: float,
+    local_time: float,
+    since_news: float,
+    since_change: float | None,
 ) -> float:
     """How long a run has been quiet.
 
-    That is counted from the `latest` time in the responses to the time of the server. The own clock counts where there
-    is none, or it lies in the future; and it delays a run whose last change was observed, `since_change` seconds ago.
+    That is counted from the `latest` time in the responses to the time of the server. A run whose last change was
+    observed is not quiet for longer than that, `since_change` seconds. It is quiet at least for as long as it was
+    observed without a change or a newer time, `since_news` seconds: so a `Date` header that stands still, or lies
+    before the latest time, keeps no run for ever.
+
+    A server that is far ahead of the clock of this machine may be wrong: then the less quiet of both counts, unless the
+    clock of this machine is known to be wrong, since it is behind the latest time.
     """
-    own = since_first_look if since_change is None else since_change
-    if latest is None or (quiet := server_time - latest.timestamp()) < 0:
-        return own
-    return quiet if since_change is None else min(quiet, since_change)
+    if latest is None:
+        return since_news
+    quiet = server_time - latest.timestamp()
+    local = local_time - latest.timestamp()
+    if server_time - local_time > MAX_CLOCK_DIFFERENCE and local >= 0:
+        quiet = min(quiet, local)
+    if since_change is not None:
+        quiet = min(quiet, since_change)
+    return max(quiet, since_news)
 
 
 def assess(

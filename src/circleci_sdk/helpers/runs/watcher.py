@@ -97,6 +97,7 @@ class Watcher:
         self._before = before
         self._approved = approved
         self._began = self._clock.monotonic()
+        self._news = self._began
         self._changed: float | None = None
         self._deadline = None if timeout is None else self._began + timeout
         self._polls = 0
@@ -127,7 +128,8 @@ class Watcher:
         return idle_seconds(
             self.state.latest,
             server_time=self._context.caller.session.server_time(),
-            since_first_look=now - self._began,
+            local_time=self._clock.time(),
+            since_news=now - self._news,
             since_change=None if self._changed is None else now - self._changed,
         )
 
@@ -308,10 +310,14 @@ class Watcher:
         return calls
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
+        latest = self.state.latest
         self.state, events = change
         self._new += events
         # Jobs that are read for the first time may be old.
-        if self._has_looked and any(is_change(event) for event in events):
+        is_changed = any(is_change(event) for event in events)
+        if is_changed or self.state.latest != latest:
+            self._news = self._clock.monotonic()
+        if is_changed and self._has_looked:
             self._changed = self._clock.monotonic()
 
     def _check_status(self, kind: str, status: str, known: frozenset[str]) -> None:
