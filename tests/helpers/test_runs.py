@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import anyio
@@ -26,7 +26,7 @@ from circleci_sdk import (
     RunTimeoutError,
     ServerError,
 )
-from circleci_sdk.helpers import ApprovalEvent, CancelReport, JobEvent, Run, RunEvent, WorkflowEvent
+from circleci_sdk.helpers import ApprovalEvent, CancelReport, JobEvent, Run, RunEvent, RunResult, WorkflowEvent
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, Workflow
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, client_on
 from tests.support.clock import FakeClock
@@ -1026,6 +1026,54 @@ async def test_a_workflow_that_is_no_longer_listed_ends_as_told(server: Scripted
         return watch.result.status
 
     assert await attached(server, watch) == result.status
+
+
+async def _by_watch(run: Run) -> RunResult:
+    watch = run.watch()
+    async for _ in watch:
+        pass
+    return watch.result
+
+
+@pytest.mark.parametrize("second", [Run.wait, Run.result, _by_watch], ids=["wait", "result", "watch"])
+@pytest.mark.parametrize("last", ["failed", "running"])
+async def test_a_later_look_at_a_run_knows_what_was_read(
+    server: ScriptedServer, last: str, second: Callable[[Run], Awaitable[RunResult]]
+) -> None:
+    """A workflow that has failed, or has vanished before its end, is missing from all later lists."""
+    at = {"created_at": "2024-06-01T12:00:00Z"}
+    build = workflow(1, "success", **at, stopped_at="2024-06-01T12:01:00Z")
+    deploy = workflow(2, last, "deploy", **at, stopped_at=None if last == "running" else "2024-06-01T12:02:00Z")
+    server.on("GET", PIPELINE, pipeline(**at))
+    server.on("GET", WORKFLOWS, repeat_last(items(build, deploy), items(build)))
+    server.on("GET", f"/api/v2/workflow/{uuid(2)}", reply(404, json=MESSAGE))
+    server.on("GET", jobs_at(1), items(job(1, "success")))
+    server.on("GET", jobs_at(2), items(job(2, "failed")))
+
+    async def twice(run: Run) -> tuple[RunResult, RunResult]:
+        return await run.wait(), await second(run)
+
+    first, later = await attached(server, twice)
+    assert (first.status, later.status, later.is_over) == ("failed", "failed", True)
+    assert [one.name for one in later.workflows] == ["build", "deploy"]
+    assert later.errors == first.errors
+
+
+async def test_a_workflow_that_is_listed_again_is_no_longer_gone(server: ScriptedServer) -> None:
+    both = items(workflow(1, "success"), workflow(2, "running", "deploy"))
+    done = items(workflow(1, "success"), workflow(2, "success", "deploy"))
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, repeat_last(both, items(workflow(1, "success"))))
+    server.on("GET", f"/api/v2/workflow/{uuid(2)}", reply(404, json=MESSAGE))
+    server.on("GET", jobs_at(2), reply(404, json=MESSAGE))
+
+    async def twice(run: Run) -> tuple[RunResult, RunResult]:
+        first = await run.wait()
+        server.on("GET", WORKFLOWS, done)
+        return first, await run.wait()
+
+    first, later = await attached(server, twice)
+    assert (first.status, later.status) == ("failed", "success")
 
 
 @pytest.mark.parametrize("on_hold", ["return", "raise"])

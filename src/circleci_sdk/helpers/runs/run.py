@@ -19,7 +19,7 @@ from .facts import RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
 from .result import Explanation, RunFailedError, RunResult, explain, result_of
 from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
 from .watch import RunWatch, timed_out
-from .watcher import RunContext, Watcher, WatchTimeoutError
+from .watcher import RunContext, RunMemory, Watcher, WatchTimeoutError
 
 if TYPE_CHECKING:
     from circleci_sdk.v2._client import V2
@@ -52,9 +52,7 @@ class Run(Uncopied):
         self.project_slug = project_slug
         self._context = context
         self._not_found_delay = not_found_delay
-        self._awaited: set[str] = set()
-        self._before: list[frozenset[str]] = []
-        self._approved: set[str] = set()
+        self._memory = RunMemory()
 
     def __repr__(self) -> str:
         name = f"{self.project_slug} {self.number}" if self.number is not None else self.id
@@ -204,9 +202,9 @@ class Run(Uncopied):
                 jobs += await self._jobs_of(workflow)
         chosen = choose_approval(jobs, job)
         key = approval_id(chosen) or chosen.id
-        if chosen.status == "on_hold" and key not in self._approved:
+        if chosen.status == "on_hold" and key not in self._memory.approved:
             await self._context.v2.workflows.approve(chosen.workflow_id, key)
-            self._approved.add(key)
+            self._memory.approved.add(key)
         return chosen
 
     async def rerun(
@@ -256,9 +254,9 @@ class Run(Uncopied):
             )
         new = getattr(response, "workflow_id", None)
         if not isinstance(new, str) or not new:
-            self._before.append(frozenset(state.workflows))
+            self._memory.before.append(frozenset(state.workflows))
             return None
-        self._awaited.add(new)
+        self._memory.awaited.add(new)
         return new
 
     async def cancel(self) -> tuple[str, ...]:
@@ -286,9 +284,7 @@ class Run(Uncopied):
             not_found_delay=self._not_found_delay,
             every_job=every_job,
             approvals=approvals,
-            awaited=self._awaited,
-            before=self._before,
-            approved=self._approved,
+            memory=self._memory,
         )
 
     def _result(self, watcher: Watcher) -> RunResult:

@@ -58,6 +58,21 @@ class RunContext:
     watchers: WeakSet[Watcher] = field(default_factory=lambda: WeakSet[Watcher]())
 
 
+@dataclass(slots=True)
+class RunMemory:
+    """What a `Run` knows from before: its watchers share it.
+
+    `awaited` are the reruns that were requested, `approved` the approvals that were sent; for each rerun whose id is
+    unknown, `before` has the workflows before it. `workflows` were read, `gone` are those that the API no longer knows.
+    """
+
+    awaited: set[str] = field(default_factory=set[str])
+    before: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
+    approved: set[str] = field(default_factory=set[str])
+    workflows: dict[str, RunWorkflow] = field(default_factory=dict[str, RunWorkflow])
+    gone: frozenset[str] = frozenset()
+
+
 def context_of(caller: Caller) -> RunContext:
     """A new context for the runs of this client."""
     return RunContext(caller, V2(caller), app_origin(caller.session.origin))
@@ -68,8 +83,7 @@ class Watcher:
 
     `not_found_delay` is the time in seconds for which the pipeline may be unknown. `every_job` reads all jobs, for
     their events; otherwise only those that the result contains. `approvals` reads the approvals when nothing else is in
-    progress. `awaited` and `approved` are shared with the `Run`: the reruns and approvals that it requested. So is
-    `before`: for each rerun whose id is unknown, the workflows before it.
+    progress. `memory` is shared with the `Run`.
     """
 
     def __init__(
@@ -81,9 +95,7 @@ class Watcher:
         not_found_delay: float,
         every_job: bool,
         approvals: bool,
-        awaited: set[str],
-        before: list[frozenset[str]],
-        approved: set[str],
+        memory: RunMemory,
     ) -> None:
         self.state: RunState = RunState()
         self.events: deque[RunEvent] = deque()
@@ -93,9 +105,7 @@ class Watcher:
         self._read_failures = ReadFailures(not_found_delay)
         self._every_job = every_job
         self._approvals = approvals
-        self._awaited = awaited
-        self._before = before
-        self._approved = approved
+        self._memory = memory
         self._began = self._clock.monotonic()
         self._news = self._began
         self._changed: float | None = None
@@ -134,8 +144,8 @@ class Watcher:
         )
 
     def _assess(self) -> Assessment:
-        awaited = frozenset(self._awaited)
-        if any(self.state.workflows.keys() <= before for before in self._before):
+        awaited = frozenset(self._memory.awaited)
+        if any(self.state.workflows.keys() <= before for before in self._memory.before):
             awaited |= {""}  # no workflow has this id
         since = self._began if self._changed is None else self._changed
         return assess(
@@ -143,7 +153,7 @@ class Watcher:
             idle=self._idle(),
             waited=self._clock.monotonic() - since,
             awaited=awaited,
-            approved=frozenset(self._approved),
+            approved=frozenset(self._memory.approved),
         )
 
     @property
@@ -222,6 +232,8 @@ class Watcher:
         try:
             await self._read()
         finally:
+            self._memory.workflows.update(self.state.workflows)
+            self._memory.gone = self.state.gone
             self.events.extend(in_order(self.state, self._new))
             self._new.clear()
 
@@ -249,6 +261,7 @@ class Watcher:
                     self._check_status("workflow", workflow.status, WORKFLOW_STATUSES)
                     listed.add(workflow.id)
                 self._apply(see_workflows(self.state, workflows))
+            self._recall()
             if not unidentified:
                 self._read_failures.read(self._reading)
                 calls += await self._read_unlisted(listed, pipeline)
@@ -264,6 +277,15 @@ class Watcher:
         if unidentified:
             self._reading = "workflows"
             raise unidentified[0]
+
+    def _recall(self) -> None:
+        """Add the workflows that an earlier watcher read and the list lacks: they count all the same."""
+        memory = self._memory
+        lost = [one for one in memory.workflows.values() if one.id not in self.state.workflows]
+        self._apply(see_workflows(self.state, lost))
+        for workflow in lost:
+            if workflow.id in memory.gone:
+                self.state = mark_gone(self.state, workflow.id)
 
     async def _read_unlisted(self, listed: set[str], pipeline: RunPipeline) -> int:
         """Ask for the workflows that have not ended and are missing from the list for some time, by their ids."""
