@@ -22,6 +22,7 @@ from circleci_sdk import CircleCIError, FieldUnavailableError, NotFoundError, Re
 from circleci_sdk._core.errors import CallFacts
 from circleci_sdk.helpers._shared.partial import Partial, try_field, try_known
 from circleci_sdk.helpers._shared.schemas import facts_of, hints_of
+from circleci_sdk.helpers.runs.facts import is_approval
 
 RESULTS: Final[dict[str, Any]] = {
     name: one
@@ -96,7 +97,9 @@ def results(kind: Any, *, gaps: bool) -> st.SearchStrategy[Any]:
     if gaps and issubclass(kind, Partial):
         gap, known = st.builds(lambda: try_field(error_of)), st.builds(lambda: try_known(error_of))
         given = {name: st.one_of(one, known if _is_open(hints[name]) else gap) for name, one in given.items()}
-    return st.builds(kind, **given)
+    made: st.SearchStrategy[Any] = st.builds(kind, **given)
+    # An approval is in an `ApprovalEvent`.
+    return made.filter(lambda event: not is_approval(event.job)) if kind is helpers.JobEvent else made
 
 
 def inside(value: Any) -> Iterator[Any]:
@@ -183,3 +186,25 @@ def test_what_is_no_result_is_refused() -> None:
     for wrong in ({}, {"operation": 1, "id": "b", "error": None}, "text", None):
         with pytest.raises(pydantic.ValidationError):
             pydantic.TypeAdapter(helpers.Skipped).validate_python(wrong)
+
+
+@pytest.mark.parametrize("gaps", [False, True], ids=["complete", "gaps"])
+@settings(max_examples=60, deadline=None, phases=[Phase.generate])
+@given(data=st.data())
+def test_an_event_stays_the_event_that_it_is_as_one_of_several_types(gaps: bool, data: st.DataObject) -> None:
+    """Events of jobs and of approvals have the same fields."""
+    adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(helpers.RunEvent)
+    kind = data.draw(
+        st.sampled_from([helpers.PipelineEvent, helpers.WorkflowEvent, helpers.JobEvent, helpers.ApprovalEvent])
+    )
+    event = data.draw(results(kind, gaps=gaps))
+    if isinstance(event, helpers.JobEvent | helpers.ApprovalEvent):
+        kind = helpers.ApprovalEvent if is_approval(event.job) else helpers.JobEvent
+        event = kind(event.job, event.previous)
+    assert adapter.validate_python(event) is event
+    for other in (
+        adapter.validate_json(adapter.dump_json(event)),
+        adapter.validate_python(adapter.dump_python(event)),
+        pydantic.TypeAdapter(list[helpers.RunEvent]).validate_json(b"[" + adapter.dump_json(event) + b"]")[0],
+    ):
+        assert (type(other), other) == (kind, event)

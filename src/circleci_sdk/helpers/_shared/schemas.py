@@ -75,13 +75,10 @@ def schema_of(cls: type[Any], handler: GetCoreSchemaHandler, *, may_have_gaps: b
         config=core_schema.CoreConfig(title=cls.__name__, ser_json_inf_nan="constants"),
     )
 
-    def build(values: dict[str, Any]) -> Any:
-        return cls(**values)
-
     def dump(value: Any, serialize: core_schema.SerializerFunctionWrapHandler) -> Any:
         return serialize({one.name: getattr(value, one.name) for one in dataclasses.fields(value)})
 
-    return _instance_or(cls, core_schema.no_info_after_validator_function(build, fields), fields, dump)
+    return _instance_or(cls, core_schema.no_info_after_validator_function(cls._from_data, fields), fields, dump)
 
 
 def _instance_or(kind: type[Any], data: CoreSchema, dumped: CoreSchema, dump: Any) -> CoreSchema:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
 
@@ -18,6 +20,11 @@ class Value:
 
     __slots__ = ()
     _may_have_gaps: ClassVar[bool] = False
+
+    @classmethod
+    def _from_data(cls, values: Mapping[str, Any]) -> Self:
+        """The result with these fields. A `ValueError` refuses them: they belong to another type of a union."""
+        return cls(**values)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

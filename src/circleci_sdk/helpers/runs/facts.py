@@ -7,9 +7,9 @@ is False for these too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from circleci_sdk._core.errors import FieldUnavailableError
 from circleci_sdk._core.serialization.slugs import pipeline_url
@@ -152,6 +152,13 @@ class JobEvent(Value):
     job: RunJob
     previous: JobStatus | None
 
+    @classmethod
+    def _from_data(cls, values: Mapping[str, Any]) -> Self:
+        """Refuse an approval, which is an `ApprovalEvent` with the same fields."""
+        if is_approval(values["job"]):
+            raise ValueError("expected a job, got an approval")
+        return super(JobEvent, cls)._from_data(values)
+
     @property
     def status(self) -> JobStatus:
         """The current status."""
@@ -173,6 +180,11 @@ class ApprovalEvent(Value):
     def status(self) -> JobStatus:
         """The current status."""
         return self.job.status
+
+
+def is_approval(job: RunJob) -> bool:
+    """Whether it is an approval, also if its type is unavailable: only approvals are on hold."""
+    return job.is_approval or (job.type == UNAVAILABLE and job.status == "on_hold")
 
 
 RunEvent: TypeAlias = PipelineEvent | WorkflowEvent | JobEvent | ApprovalEvent

@@ -27,6 +27,7 @@ from .facts import (
     RunPipeline,
     RunWorkflow,
     WorkflowEvent,
+    is_approval,
 )
 
 PIPELINE_STATES: Final = frozenset({"created", "errored", "setup-pending", "setup", "pending"})
@@ -142,13 +143,8 @@ def see_jobs(state: RunState, workflow: RunWorkflow, seen: Iterable[RunJob], fir
             continue
         jobs[key] = changed = filled(job, known) if known else job
         previous = known.status if known else None
-        events.append(ApprovalEvent(changed, previous) if _is_approval(changed) else JobEvent(changed, previous))
+        events.append(ApprovalEvent(changed, previous) if is_approval(changed) else JobEvent(changed, previous))
     return replace(state, jobs={**state.jobs, workflow.id: jobs}, latest=latest), events
-
-
-def _is_approval(job: RunJob) -> bool:
-    """Whether it is an approval, also if its type is unavailable: only approvals are on hold."""
-    return job.is_approval or (job.type == UNAVAILABLE and job.status == "on_hold")
 
 
 def _has_id(job: RunJob) -> bool:
