@@ -37,6 +37,7 @@ from circleci_sdk.webhooks import (
 )
 from tests.support.clients import SLUG, TOKEN
 from tests.support.clock import FakeClock, clock_of
+from tests.support.scripted_server import Request, Response, ScriptedServer, drop, reply
 from tests.webhooks import deliveries
 from tests.webhooks.test_odd_events import PIPELINE, PIPELINES_AT, PROJECT, job, listed
 
@@ -118,15 +119,27 @@ KINDS: Final[dict[str, tuple[Reply, type[CircleCIError]]]] = {
 class Api:
     """Pipelines with one workflow of one job each, all running until `ended`. Some paths have other responses."""
 
-    def __init__(self, count: int = 3, *, strict: bool = False) -> None:
+    def __init__(self, count: int = 3, *, strict: bool = False, server: ScriptedServer | None = None) -> None:
         self.count = count
         self.ended = False
         self.odd: dict[str, Reply] = {}
         self.asked: Counter[str] = Counter()
         self.clock = FakeClock()
-        http = httpx.AsyncClient(transport=httpx.MockTransport(self._respond))
+        url = "https://circleci.com" if server is None else server.url
+        http = None
+        if server is None:
+            http = httpx.AsyncClient(transport=httpx.MockTransport(self._respond))
+        else:
+            server.otherwise(self._respond_over_a_socket)
         with clock_of(self.clock):
-            self.client = AsyncCircleCI(TOKEN, base_url="https://circleci.com", http_client=http, strict=strict)
+            self.client = AsyncCircleCI(TOKEN, base_url=url, http_client=http, strict=strict, allow_http=True)
+
+    def _respond_over_a_socket(self, request: Request) -> Response:
+        try:
+            response = self._respond(httpx.Request("GET", f"http://server{request.target}"))
+        except httpx.TransportError:
+            return drop()
+        return reply(response.status_code, body=response.content)
 
     def _respond(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -190,6 +203,14 @@ class Reader:
         return sleep
 
 
+async def first_look(api: Api) -> tuple[Follow, Reader]:
+    """A `follow` that has polled once, and its reader."""
+    events = follow(api.client, SLUG, poll=60)
+    reader = Reader(api, events)
+    assert await reader.read(60) == []
+    return events, reader
+
+
 def both(*numbers: int) -> list[str]:
     return sorted(f"{what} {number}" for number in numbers for what in ("job", "workflow"))
 
@@ -201,9 +222,7 @@ async def test_a_list_that_cannot_be_read_stops_no_other(kind: str, of: str, pla
     odd, error = KINDS[kind]
     api = Api(strict=kind == "strict")
     async with api.client:
-        events = follow(api.client, SLUG, poll=60)
-        reader = Reader(api, events)
-        assert await reader.read(60) == []
+        events, reader = await first_look(api)
         path, operation, item = (
             (workflows_at(place), "v2.pipelines.list_workflows", pipeline_id(place))
             if of == "workflows"
@@ -233,6 +252,23 @@ async def test_a_list_that_cannot_be_read_stops_no_other(kind: str, of: str, pla
         missing = [f"job {place}"] if of == "jobs" else [] if recovers else both(place)
         assert sorted(found) == missing
         assert (events.skipped, events.skipped_count) == ((), 0)
+
+
+@pytest.mark.parametrize("at", [workflows_at(2), jobs_at(2)], ids=["workflows", "jobs"])
+@pytest.mark.parametrize("kind", ["401", "500", "broken", "a page of a proxy", "no next page"])
+async def test_a_list_that_cannot_be_read_over_a_socket(kind: str, at: str, server: ScriptedServer) -> None:
+    odd, error = KINDS[kind]
+    api = Api(server=server)
+    async with api.client:
+        events, reader = await first_look(api)
+        api.odd[at] = odd
+        api.ended = True
+        found = await reader.read(800)
+        assert sorted(found) == sorted([*both(1, 3), *(["workflow 2"] if at == jobs_at(2) else [])])
+        assert [type(one.error) for one in events.skipped if isinstance(one.error, error)]
+        del api.odd[at]
+        assert sorted(found + await reader.read(3600)) == both(1, 2, 3)
+        assert events.skipped == ()
 
 
 async def test_an_unreadable_list_costs_one_call_in_a_poll_and_few_once_it_is_given_up() -> None:
@@ -407,9 +443,7 @@ async def test_a_project_that_cannot_be_read_is_an_error_in_bounded_time(poll: f
 async def test_one_refusal_is_passed_over_after_the_first_look() -> None:
     api = Api()
     async with api.client:
-        events = follow(api.client, SLUG)
-        reader = Reader(api, events)
-        assert await reader.read(60) == []
+        _, reader = await first_look(api)
         replies = iter([status(401), status(403)])
         api.odd[PIPELINES_AT] = lambda request, body: next(replies, respond)(request, body)
         api.ended = True
@@ -474,9 +508,7 @@ async def test_a_later_page_that_cannot_be_read_holds_up_no_other(kind: str) -> 
         return httpx.Response(200, json={**body, "items": body["items"][:2], "next_page_token": "more"})
 
     async with api.client:
-        events = follow(api.client, SLUG, poll=60)
-        reader = Reader(api, events)
-        assert await reader.read(60) == []
+        events, reader = await first_look(api)
         api.ended, api.count = True, 4
         api.odd[PIPELINES_AT] = paged
         assert sorted(await reader.read(130)) == both(1, 3, 4)
