@@ -518,3 +518,23 @@ async def test_a_later_page_that_cannot_be_read_holds_up_no_other(kind: str) -> 
         ]
         api.count = 5
         assert sorted(await reader.read(130)) == both(5)
+
+
+async def test_a_pipeline_without_an_id_at_the_first_look_does_not_return_the_history() -> None:
+    """What has ended before is ignored, and the older pages are not read."""
+    api = Api(count=100)
+    api.ended = True
+
+    def paged(request: httpx.Request, body: Any) -> httpx.Response:
+        start = int(request.url.params.get("page-token") or 0)
+        items = [{**one, "id": None} if one["number"] == 99 else one for one in body["items"][start : start + 20]]
+        return httpx.Response(200, json={"items": items, "next_page_token": str(start + 20)})
+
+    api.odd[PIPELINES_AT] = paged
+    async with api.client:
+        events, reader = await first_look(api)
+        assert await reader.read(600) == []
+        assert api.asked[PIPELINES_AT] <= 26
+        assert [(one.operation, one.id) for one in events.skipped] == [("v2.pipelines.list_for_project", SLUG)]
+        api.count = 101
+        assert sorted(await reader.read(130)) == both(101)
