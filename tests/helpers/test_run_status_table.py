@@ -33,8 +33,9 @@ from circleci_sdk.helpers.runs.state import (
     see_pipeline,
     see_workflows,
 )
-from tests.support.clients import ID, SLUG, TOKEN
+from tests.support.clients import ID, SLUG, TOKEN, client_on
 from tests.support.clock import START, FakeClock, clock_of
+from tests.support.scripted_server import Request, Response, ScriptedServer, reply
 
 NOON: Final = datetime(2026, 6, 1, 12, tzinfo=UTC)
 PAGE: Final = Path(__file__).parents[2] / "docs" / "run-status.md"
@@ -312,6 +313,24 @@ async def test_a_row_is_waited_for(row: Row) -> None:
         # The workflows of a pending pipeline are seen late.
         most = row.quiet + 90 + (WORKFLOW_DELAY if row.pipeline == "pending" else 0)
         assert row.quiet - LASTED - 5 <= api.clock.now - 1000 <= most
+
+
+@pytest.mark.parametrize("row", [row for row in RUNNABLE if row.final], ids=str)
+async def test_a_row_over_a_socket(server: ScriptedServer, row: Row) -> None:
+    """A day after its end, by each helper."""
+    api = Api(row, SECONDS["day"], has_date=True)
+
+    def respond(request: Request) -> Response:
+        response = api.respond(httpx.Request(request.method, f"{server.url}{request.path}"))
+        return reply(json=response.json(), headers={"date": response.headers["date"]})
+
+    server.otherwise(respond)
+    async with client_on(server, api.clock) as circleci:
+        for name, use in HELPERS.items():
+            result = await use(circleci.runs.attach(ID))
+            hidden = row.workflows == ("success",) and row.pipeline == "created" and name != "watch"
+            assert (result.status, result.is_over) == ("success" if hidden else row.final, True)
+    assert api.clock.slept == []
 
 
 @pytest.mark.parametrize("row", [row for row in RUNNABLE if row.final], ids=str)
