@@ -78,7 +78,7 @@ class Artifacts(Uncopied):
             FileExistsError: A file exists and `overwrite` is False. Nothing was downloaded.
             NotADirectoryError: `dest` is no folder. Nothing was downloaded.
             OSError: The disk is full or read-only. Complete files stay.
-            NotFoundError: The job is missing or hidden.
+            NotFoundError: The job is missing, an approval, or hidden.
             AuthenticationError: Three downloads in a row were refused with 401.
             RateLimitError: The rate limit has no place within the longest delay of the client.
             RequestTimeoutError: The timeout has passed. Complete files stay.

@@ -157,7 +157,7 @@ class Logs(Uncopied):
         """The steps of a job, by parallel run, in the order of execution. One call to v1.1.
 
         Raises:
-            NotFoundError: the job does not exist, or is hidden from this token.
+            NotFoundError: the job does not exist, is an approval, or is hidden from this token.
         """
         slug = check_project_slug("logs.steps", project_slug)
         return steps_of(await self._build(slug, job_number), slug, job_number)
@@ -183,7 +183,7 @@ class Logs(Uncopied):
             timeout: seconds for each output, None for no limit.
 
         Raises:
-            NotFoundError: the job does not exist, or is hidden from this token.
+            NotFoundError: the job does not exist, is an approval, or is hidden from this token.
 
         One call to v1.1, and one download for each failed step; only the tail of the stream is kept in memory.
         """
