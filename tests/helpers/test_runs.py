@@ -1051,7 +1051,9 @@ async def test_a_later_look_at_a_run_knows_what_was_read(
     server.on("GET", jobs_at(2), items(job(2, "failed")))
 
     async def twice(run: Run) -> tuple[RunResult, RunResult]:
-        return await run.wait(), await second(run)
+        first = await run.wait()
+        server.on("GET", PIPELINE, repeat_last(reply(502), pipeline(**at)))  # a look that fails forgets nothing
+        return first, await second(run)
 
     first, later = await attached(server, twice)
     assert (first.status, later.status, later.is_over) == ("failed", "failed", True)

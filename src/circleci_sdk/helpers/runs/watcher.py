@@ -232,8 +232,9 @@ class Watcher:
         try:
             await self._read()
         finally:
-            self._memory.workflows.update(self.state.workflows)
-            self._memory.gone = self.state.gone
+            memory = self._memory
+            memory.gone = (memory.gone - self.state.workflows.keys()) | self.state.gone
+            memory.workflows.update(self.state.workflows)
             self.events.extend(in_order(self.state, self._new))
             self._new.clear()
 
