@@ -16,10 +16,11 @@ from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
 from .facts import RunJob, RunWorkflow, job_of, pipeline_of, workflows_of
+from .memory import RunMemory
 from .result import Explanation, RunFailedError, RunResult, explain, result_of
 from .state import WORKFLOW_ENDED, RunState, approval_id, current_workflows, see_pipeline, see_workflows
 from .watch import RunWatch, timed_out
-from .watcher import RunContext, RunMemory, Watcher, WatchTimeoutError
+from .watcher import RunContext, Watcher, WatchTimeoutError
 
 if TYPE_CHECKING:
     from circleci_sdk.v2._client import V2

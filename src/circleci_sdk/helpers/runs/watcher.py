@@ -35,6 +35,8 @@ from .state import (
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
 
+    from .memory import RunMemory
+
 GONE_DELAY: Final = 30.0
 GONE_POLLS: Final = 3
 """A workflow is asked for by its id once this many lists in a row, over at least this many seconds, lack it."""
@@ -56,21 +58,6 @@ class RunContext:
     v2: V2
     app: str
     watchers: WeakSet[Watcher] = field(default_factory=lambda: WeakSet[Watcher]())
-
-
-@dataclass(slots=True)
-class RunMemory:
-    """What a `Run` knows from before: its watchers share it.
-
-    `awaited` are the reruns that were requested, `approved` the approvals that were sent; for each rerun whose id is
-    unknown, `before` has the workflows before it. `workflows` were read, `gone` are those that the API no longer knows.
-    """
-
-    awaited: set[str] = field(default_factory=set[str])
-    before: list[frozenset[str]] = field(default_factory=list[frozenset[str]])
-    approved: set[str] = field(default_factory=set[str])
-    workflows: dict[str, RunWorkflow] = field(default_factory=dict[str, RunWorkflow])
-    gone: frozenset[str] = frozenset()
 
 
 def context_of(caller: Caller) -> RunContext:
