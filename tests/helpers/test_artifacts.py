@@ -32,7 +32,7 @@ from circleci_sdk.helpers._downloads.files import move_new, safe_parts
 from circleci_sdk.helpers.artifacts.manifest import NAME, Manifest, parse
 from circleci_sdk.helpers.artifacts.selection import Listed, matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
-from tests.helpers.long_work import EACH_FAILURE, EACH_REFUSAL, Failure, assert_named
+from tests.helpers.long_work import EACH_FAILURE, EACH_REFUSAL, REFUSALS, Failure, assert_named
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
@@ -190,6 +190,7 @@ FAILURES: dict[str, Any] = {
     "forbidden": (403, "a.txt"),
     "refused once": (401, "a.txt"),
     "broken for ever": (502, "a.txt"),
+    **{f"as any: {name}": (failure.response, "a.txt") for name, failure in REFUSALS.items()},
     "cut for ever": (reply(body=BIG).cut(keep=0), "new/and/a.txt"),
     "encoding": (reply(body=b"noise", headers={"Content-Encoding": "br"}), "a.txt"),
     "long name": (200, f"new/{LONG}"),

@@ -14,7 +14,7 @@ import pytest
 from circleci_sdk import AuthenticationError, CallError, CircleCIError, DecodeError, PermissionDeniedError
 from circleci_sdk.helpers import UsageRows
 from circleci_sdk.helpers.usage.rows import MAX_BAD_ROWS
-from tests.helpers.long_work import COUNT, EACH_PLACE, FAILURES, REFUSALS, Failure
+from tests.helpers.long_work import COUNT, EACH_PLACE, FAILURES, REFUSALS, Failure, assert_named
 from tests.support.clients import client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, reply
@@ -143,14 +143,17 @@ async def test_a_file_that_cannot_be_read_is_named(server: ScriptedServer, failu
 
 
 @EACH_PLACE
-async def test_a_file_that_cannot_be_downloaded_is_named(server: ScriptedServer, place: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [*REFUSALS, "404", "br"])
+async def test_a_file_that_cannot_be_downloaded_is_named(
+    server: ScriptedServer, kind: str, place: int, tmp_path: Path
+) -> None:
     files: dict[str, bytes | Response] = {str(at): packed(f"job-{at},1") for at in range(COUNT)}
-    files[str(place)] = reply(404)
+    files[str(place)] = FILE_FAILURES[kind].response
     Organization(server, files)
     async with client_on(server, FakeClock()) as circleci:
         report = await circleci.usage.download(ORG, *ONE_WINDOW, tmp_path)
     assert [path.name[-8] for path in report.files] == [str(at) for at in range(COUNT) if at != place]
-    assert [(one.operation, one.id) for one in report.skipped] == [("usage.download", f"{period(0)} file {place}")]
+    assert_named(report.skipped, "usage.download", f"{period(0)} file {place}", FILE_FAILURES[kind])
 
 
 @EACH_PLACE
