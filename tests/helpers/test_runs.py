@@ -1061,6 +1061,21 @@ async def test_a_later_look_at_a_run_knows_what_was_read(
     assert later.errors == first.errors
 
 
+async def test_an_unavailable_status_does_not_hide_the_end_of_a_job_that_waited(server: ScriptedServer) -> None:
+    server.on("GET", PIPELINE, pipeline())
+    server.on("GET", WORKFLOWS, repeat_last(items(workflow(1, "running")), items(workflow(1, "failed"))))
+    unavailable = job(1, "blocked", job_number=None) | {"status": None}
+    script = [
+        items(one) for one in (job(1, "blocked", job_number=None), unavailable, job(1, "not_run", job_number=None))
+    ]
+    server.on("GET", jobs_at(1), repeat_last(*script))
+
+    async def watch(run: Run) -> list[str]:
+        return [event.status async for event in run.watch() if isinstance(event, JobEvent)]
+
+    assert await attached(server, watch) == ["blocked", "not_run"]
+
+
 async def test_a_workflow_that_is_listed_again_is_no_longer_gone(server: ScriptedServer) -> None:
     both = items(workflow(1, "success"), workflow(2, "running", "deploy"))
     done = items(workflow(1, "success"), workflow(2, "success", "deploy"))

@@ -19,6 +19,7 @@ from .facts import RunEvent, RunPipeline, RunWorkflow, job_of, pipeline_of, work
 from .read_failures import ReadFailures
 from .state import (
     JOB_STATUSES,
+    JOBS_WINDOW,
     PIPELINE_STATES,
     WORKFLOW_STATUSES,
     RunState,
@@ -300,6 +301,7 @@ class Watcher:
 
     async def _read_jobs(self, workflow: RunWorkflow) -> int:
         calls = count = 0
+        is_known = True
         self._reading = workflow.id
         try:
             async for page in self._context.v2.workflows.list_jobs(workflow.id).pages():
@@ -309,6 +311,8 @@ class Watcher:
                     self._check_status("job", job.status, JOB_STATUSES)
                 self._apply(see_jobs(self.state, workflow, jobs, count))
                 count += len(jobs)
+                is_known = is_known and all(job.status != UNAVAILABLE for job in jobs)
+            self._jobs_not_found.pop(workflow.id, None)
             self._read_failures.read(self._reading)
         except NotFoundError:
             # The workflow may be too new, or may have expired before its pipeline.
@@ -316,7 +320,8 @@ class Watcher:
             since = now - self._jobs_not_found.setdefault(workflow.id, now)
             if max(since, self._idle()) < NEW_PIPELINE_DELAY:
                 return calls
-        self.state = mark_final(self.state, workflow, self._idle())
+        if is_known or self._idle() >= JOBS_WINDOW:  # an unavailable status may hide the end of a job
+            self.state = mark_final(self.state, workflow, self._idle())
         return calls
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
