@@ -86,7 +86,7 @@ class SecretWork:
     """The reads and writes of one call of `secrets`, within one timeout. `method` is that call, for error texts."""
 
     def __init__(self, caller: TimedCaller, method: str) -> None:
-        self.log = SkipLog()
+        self.log: SkipLog = SkipLog()
         self.caller = caller
         self._method = method
         self._v1 = V1(caller)

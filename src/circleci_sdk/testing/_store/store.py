@@ -41,7 +41,7 @@ class Store:
         self.users: Final[dict[str, FakeUser]] = {}
         self.page_size = 20
         self.api_date = API_DATE
-        self.lag = 0.0
+        self.lag: float = 0.0
         self.usage_export_files = 1
         self.usage_export_fails = False
         self.webhook_update_drops_secret = False
