@@ -74,10 +74,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[:-1] or None)
 def other_pythons(session: nox.Session) -> None:
-    """The tests on every other Python here."""
+    """The tests of the package on every other Python here."""
     if len(PYTHONS) < 2:
         session.skip("No other Python is installed.")
-    tests(session)
+    session.install("-e", ".[testing]", *TEST)
+    session.run("pytest", *PARALLEL, *WITHOUT_DEV, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

@@ -294,6 +294,7 @@ async def test_a_row_by_every_helper_at_the_first_look(row: Row, has_date: bool)
                 result.raise_for_failure()
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 @pytest.mark.parametrize("row", RUNNABLE, ids=str)
 async def test_a_row_is_waited_for(row: Row) -> None:
     """From 3 seconds after the last change on, until its end or the timeout."""

@@ -175,8 +175,8 @@ def check_events(told: list[RunEvent], seen: dict[str, list[str]], ids: dict[tup
     [
         # Without a limit each run is read every second: 500 in parts, each of which stays short on a slow machine.
         *((first, 100, True, 0.15, False, 0.1) for first in range(0, 500, 100)),
-        (0, 500, True, 0.15, True, 0.1),
-        (0, 500, False, 0.15, True, 0.1),
+        (0, 200, True, 0.15, True, 0.1),
+        (0, 200, False, 0.15, True, 0.1),
         (0, 50, True, 0.0, False, 0.0),
         (0, 50, False, 0.0, False, 0.0),
     ],
