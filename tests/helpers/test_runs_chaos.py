@@ -170,23 +170,24 @@ def check_events(told: list[RunEvent], seen: dict[str, list[str]], ids: dict[tup
     assert all("unknown" not in each[1:] for each in statuses.values())
 
 
+BOTH: Final = ("asyncio", "trio")
+CASES: Final = (
+    # Without a limit each run is read every second: 500 in parts, each of which stays short on a slow machine.
+    *(
+        (f"watched from {first}", BOTH[first // 100 % 2], first, 100, True, 0.15, False, 0.1)
+        for first in range(0, 500, 100)
+    ),
+    *(("watched and limited", loop, 0, 200, True, 0.15, True, 0.1) for loop in BOTH),
+    *(("waited for and limited", loop, 0, 200, False, 0.15, True, 0.1) for loop in BOTH),
+    *(("watched without failures", loop, 0, 50, True, 0.0, False, 0.0) for loop in BOTH),
+    *(("waited for without failures", loop, 0, 50, False, 0.0, False, 0.0) for loop in BOTH),
+)
+
+
 @pytest.mark.parametrize(
-    ("first", "runs", "watched", "failing", "refusing", "odd"),
-    [
-        # Without a limit each run is read every second: 500 in parts, each of which stays short on a slow machine.
-        *((first, 100, True, 0.15, False, 0.1) for first in range(0, 500, 100)),
-        (0, 200, True, 0.15, True, 0.1),
-        (0, 200, False, 0.15, True, 0.1),
-        (0, 50, True, 0.0, False, 0.0),
-        (0, 50, False, 0.0, False, 0.0),
-    ],
-    ids=[
-        *(f"watched from {first}" for first in range(0, 500, 100)),
-        "watched and limited",
-        "waited for and limited",
-        "watched without failures",
-        "waited for without failures",
-    ],
+    ("anyio_backend", "first", "runs", "watched", "failing", "refusing", "odd"),
+    [case[1:] for case in CASES],
+    ids=[f"{name} {loop}" for name, loop, *_ in CASES],
 )
 async def test_many_runs_at_once(
     first: int, runs: int, watched: bool, failing: float, refusing: bool, odd: float
