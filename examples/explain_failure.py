@@ -4,7 +4,7 @@
     python explain_failure.py --pipeline 5034460f-c7c4-4c43-9457-de07e2029e7b --tail 20
 
 Without a branch or a pipeline, inside a job of CircleCI, it explains the run of that job so far. Exit code: 0 when
-nothing has failed, 1 when something has. Needs CIRCLECI_TOKEN.
+nothing has failed, 1 when something has, 2 when it cannot be read. Needs CIRCLECI_TOKEN.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, CircleCIError
 from circleci_sdk.helpers import Run
 
 
@@ -39,20 +39,29 @@ async def find(circleci: AsyncCircleCI, asked: argparse.Namespace) -> Run:
     return run
 
 
+async def explain(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
+    """Print what failed; returns 0 if nothing did, else 1."""
+    run = await find(circleci, asked)
+    result = await run.result()
+    if not result.failed_jobs and not result.errors:
+        print(result.describe())
+        return 0
+    explanation = await run.explain(result, tail=asked.tail)
+    print(explanation.markdown())
+    if explanation.flaky_only:
+        print("Everything that failed is known to be flaky; a rerun may help.")
+    return 1
+
+
 async def main(words: Sequence[str] | None = None) -> int:
     """Explain it; returns the exit code."""
     asked = read_arguments(words)
-    async with AsyncCircleCI() as circleci:
-        run = await find(circleci, asked)
-        result = await run.result()
-        if not result.failed_jobs and not result.errors:
-            print(result.describe())
-            return 0
-        explanation = await run.explain(result, tail=asked.tail)
-        print(explanation.markdown())
-        if explanation.flaky_only:
-            print("Everything that failed is known to be flaky; a rerun may help.")
-        return 1
+    try:
+        async with AsyncCircleCI() as circleci:
+            return await explain(circleci, asked)
+    except CircleCIError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

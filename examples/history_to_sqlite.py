@@ -8,6 +8,7 @@ is interrupted, the next start resumes. Needs CIRCLECI_TOKEN.
 
 import argparse
 import sqlite3
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import fields
@@ -15,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, CircleCIError
 from circleci_sdk.helpers import HistoryRecord, Include, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
 
 ParameterType = type[PipelineRecord | WorkflowRecord | JobRecord | JobTestRecord]
@@ -77,9 +78,12 @@ async def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("file", help="the database")
     parser.add_argument("--days", type=float, default=30)
     asked = parser.parse_args(words)
-    async with AsyncCircleCI() as circleci:
-        with closing(sqlite3.connect(asked.file)) as db:
-            print(await copy(circleci, db, asked.project, asked.days))
+    try:
+        async with AsyncCircleCI() as circleci:
+            with closing(sqlite3.connect(asked.file)) as db:
+                print(await copy(circleci, db, asked.project, asked.days))
+    except (CircleCIError, sqlite3.Error) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python release_and_wait.py gh/acme/web --branch main --parameter deploy=true --timeout 1800
 
-Exit code: 0 for success, 1 for failure, 2 when nothing was started, 3 when the time is over (the run continues).
-Needs CIRCLECI_TOKEN.
+Exit code: 0 for success, 1 for failure, 2 when nothing was started, 3 when the time is over (the run continues),
+4 for errors of the API, which are on standard error. Needs CIRCLECI_TOKEN.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI, RunSkippedError, RunTimeoutError
+from circleci_sdk import AsyncCircleCI, CircleCIError, RunSkippedError, RunTimeoutError
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, RunJob, WorkflowEvent
 
 
@@ -58,26 +58,33 @@ def name_of(job: RunJob) -> str:
     return f"{getattr(job, 'workflow_name', job.workflow_id)} / {getattr(job, 'name', 'a job')}"
 
 
+async def release(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
+    """Start it and print its events; returns 0 for a success, else 1."""
+    run = await circleci.runs.start(
+        asked.project, branch=asked.branch, parameters=dict(map(parameter, asked.parameter))
+    )
+    watch = run.watch(timeout=asked.timeout)
+    async for event in watch:
+        print(describe(event), flush=True)
+    print(watch.result.describe())
+    return 0 if watch.result.is_success else 1
+
+
 async def main(words: Sequence[str] | None = None) -> int:
     """Start it and wait; gives the exit code."""
     asked = read_arguments(words)
-    async with AsyncCircleCI() as circleci:
-        try:
-            run = await circleci.runs.start(
-                asked.project, branch=asked.branch, parameters=dict(map(parameter, asked.parameter))
-            )
-        except RunSkippedError as skipped:
-            print(f"Nothing was started: {skipped}")
-            return 2
-        watch = run.watch(timeout=asked.timeout)
-        try:
-            async for event in watch:
-                print(describe(event), flush=True)
-        except RunTimeoutError as late:
-            print(late)
-            return 3
-        print(watch.result.describe())
-        return 0 if watch.result.is_success else 1
+    try:
+        async with AsyncCircleCI() as circleci:
+            return await release(circleci, asked)
+    except RunSkippedError as skipped:
+        print(f"Nothing was started: {skipped}")
+        return 2
+    except RunTimeoutError as late:
+        print(late)
+        return 3
+    except CircleCIError as error:
+        print(error, file=sys.stderr)
+        return 4
 
 
 if __name__ == "__main__":

@@ -86,6 +86,32 @@ async def test_explain_failure(
     assert await program.main([SLUG]) == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "code"),
+    [
+        ("explain_failure", [SLUG], 2),
+        ("explain_failure", ["acme/web"], 2),
+        ("explain_failure", [], 2),
+        ("release_and_wait", [SLUG], 4),
+        ("release_and_wait", [SLUG, "--timeout", "-1"], 4),
+        ("history_to_sqlite", [SLUG, ":memory:"], 1),
+        ("history_to_sqlite", [SLUG, "/no/such/folder/ci.sqlite"], 1),
+    ],
+)
+async def test_an_error_is_one_sentence(
+    name: str, words: list[str], code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CIRCLECI_TOKEN", "wrong")
+    try:
+        found = await example(name).main(words)
+        said = capsys.readouterr().err
+    except SystemExit as end:
+        found, said = 1, str(end)
+    assert found == code
+    assert len(said.strip().splitlines()) == 1
+    assert "wrong" not in said
+
+
 async def test_history_to_sqlite(
     fake: FakeCircleCI, web: FakeProject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
