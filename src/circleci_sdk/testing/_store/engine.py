@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from .plans import FAILURES, NEVER_STARTED, Approval, Job, Workflow
 from .projects import DEFAULT_PLAN, FakeProject, Plan
 from .runs import FakeJob, FakePipeline, FakeWorkflow, JobState
+from .serial_groups import SerialGroups
 
 if TYPE_CHECKING:
     from .clock import FakeClock
@@ -31,7 +32,7 @@ class Engine:
         self.end_listeners: Final[list[Listener]] = []
         self._plans: dict[str, list[Plan]] = {}
         self._in_setup: dict[str, Plan] = {}
-        self._serial: dict[tuple[str, str], list[FakeJob]] = {}  # the first one runs, the others are queued
+        self._serial_groups: Final = SerialGroups()
 
     def _notify(self, run: FakeJob | FakeWorkflow) -> None:
         for listener in self.end_listeners:
@@ -192,21 +193,11 @@ class Engine:
         self._index.number_job(job)
         self._clock.call_later(job.plan.queue_seconds, lambda: self._run(job))
 
-    def _group_of(self, job: FakeJob) -> list[FakeJob]:
-        """The jobs of its serial group that have not ended, oldest first; only the first one may run."""
-        name = job.plan.serial_group if isinstance(job.plan, Job) else None
-        if name is None:
-            return [job]
-        return self._serial.setdefault((job.project.organization.id, name), [])
-
     def _run(self, job: FakeJob) -> None:
         if job.state != "queued":
             return
         assert isinstance(job.plan, Job)
-        group = self._group_of(job)
-        if job not in group:
-            group.append(job)
-        if group[0] is not job:
+        if not self._serial_groups.may_run(job):
             self._update_state(job.workflow)
             return
         job.state = "running"
@@ -226,11 +217,9 @@ class Engine:
 
     def _leave_group(self, job: FakeJob) -> None:
         """Let the next job of a serial group run."""
-        group = self._group_of(job)
-        if job in group:
-            group.remove(job)
-            if group:
-                self._run(group[0])
+        following = self._serial_groups.leave(job)
+        if following is not None:
+            self._run(following)
 
     def _update_state(self, workflow: FakeWorkflow) -> None:
         if workflow.ended:
@@ -261,7 +250,7 @@ class Engine:
         """Whether no job has started, and all that could wait for their serial groups."""
         live = [job for job in workflow.jobs if job.state in ("queued", "running")]
         ran = any(job.started_at is not None or job.state == "running" for job in workflow.jobs)
-        return not ran and all(self._group_of(job)[0] is not job for job in live if job in self._group_of(job))
+        return not ran and all(map(self._serial_groups.waits, live))
 
     def _rerun_by_itself(self, workflow: FakeWorkflow) -> None:
         failed = [job for job in workflow.jobs if job.state != "success"]
