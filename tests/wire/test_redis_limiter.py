@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
@@ -41,21 +39,22 @@ def redis_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("redis")
     address = place / "socket"
     command = [program, "--port", "0", "--unixsocket", str(address), "--save", "", "--dir", str(place)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            _until_it_listens(address)
+            _until_it_listens(server)
             yield address
         finally:
             server.terminate()
 
 
-def _until_it_listens(address: Path) -> None:
-    for _ in range(500):
-        with socket.socket(socket.AF_UNIX) as knock:
-            if knock.connect_ex(str(address)) == 0:
-                return
-        time.sleep(0.01)
-    raise AssertionError("redis-server does not listen")
+def _until_it_listens(server: subprocess.Popen[str]) -> None:
+    assert server.stdout is not None
+    said: list[str] = []
+    for line in server.stdout:
+        said.append(line)
+        if "ready to accept connections" in line.lower():
+            return
+    raise AssertionError("".join(said))
 
 
 class SmallRedis:
