@@ -1,9 +1,11 @@
 """History: the pipelines, workflows, jobs and tests of a project as flat records, newest first.
 
-records = circleci.history.records("gh/acme/web", since=last_week, include={"workflows", "jobs"})
-async for record in records:
-store(record.kind, record.as_dict())
-print(records.cursor, *records.skipped)
+    records = circleci.history.records("gh/acme/web", since=last_week, include={"workflows", "jobs"})
+    async for record in records:
+        store(record.kind, record.as_dict())
+    print(records.cursor, *records.skipped)
+
+A later loop resumes at `cursor`; `circleci.history.retry` asks again for what was passed over.
 """
 
 from __future__ import annotations
@@ -296,9 +298,9 @@ class History(Uncopied):
             CallError: from the loop; the list of pipelines cannot be read, or the rate limit allows no more calls.
 
         One call for each page of pipelines; then, as far as included, for each page of the workflows of a pipeline, of
-        the jobs of a workflow, and of the tests of a job. Transient errors are retried for a minute
-        at most; after five minutes of them, not before a list was read. Each call has the timeout of the client. Errors
-        carry the cursor as `next`.
+        the jobs of a workflow, and of the tests of a job. Transient errors are retried for a minute at most; after five
+        minutes of them, not before a list was read. Each call has the timeout of the client. Errors carry the cursor as
+        `next`.
         """
         method = "history.records"
         slug = check_project_slug(method, project_slug)
