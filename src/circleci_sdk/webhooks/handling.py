@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeGuard, cast
 
-from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.reports import raise_for_items
 
 from .event_fields import delivery_id
 
@@ -78,11 +78,7 @@ class HandleResult:
         Otherwise raise `CircleCIError`, whose message lists the failed handlers; its `__cause__` is an
         `ExceptionGroup` of their exceptions.
         """
-        if self.status == "failed":
-            lines = "".join(f"\n  {failure}" for failure in self.errors)
-            errors = [failure.error for failure in self.errors if isinstance(failure.error, Exception)]
-            cause = ExceptionGroup("handlers that failed", errors) if errors else None
-            raise CircleCIError(f"{len(self.errors)} handlers failed:{lines}") from cause
+        raise_for_items(f"handlers: {len(self.errors)} failed", self.errors, "handlers that failed")
         return self
 
 

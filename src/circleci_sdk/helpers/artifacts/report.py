@@ -57,7 +57,7 @@ class DownloadReport(Value):
         Otherwise raise `CircleCIError`, whose message lists what was passed over; its `__cause__` is an
         `ExceptionGroup` of the errors.
         """
-        raise_for_items(f"{len(self.files)} artifacts were downloaded, {len(self.skipped)} were not", self.skipped)
+        raise_for_items(f"artifacts: {len(self.files)} downloaded, {len(self.skipped)} passed over", self.skipped)
         return self
 
 

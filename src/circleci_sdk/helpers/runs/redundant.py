@@ -11,7 +11,7 @@ from circleci_sdk._core.errors import FieldUnavailableError, InvalidArgumentErro
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, of_helper, try_field
-from circleci_sdk.helpers._shared.reports import raise_for_items
+from circleci_sdk.helpers._shared.reports import raise_for_skipped
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.helpers._shared.values import Value
 
@@ -67,7 +67,7 @@ class CancelReport(Value):
         Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
         errors.
         """
-        raise_for_items(f"runs.cancel_redundant: {len(self.skipped)} passed over", self.skipped)
+        raise_for_skipped("runs.cancel_redundant", self.skipped)
         return self
 
 

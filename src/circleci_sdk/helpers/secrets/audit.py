@@ -11,7 +11,7 @@ from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.session import logger
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.reports import raise_for_items
+from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
 from .report import SecretInfo, SecretTarget
 
@@ -59,7 +59,7 @@ class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
         Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
         errors.
         """
-        raise_for_items(f"secrets.audit: {len(self.skipped)} passed over", self.skipped)
+        raise_for_skipped("secrets.audit", self.skipped)
         return self
 
     def retry(self) -> SecretAudit:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.errors import CallError, CircleCIError
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.reports import raise_for_items
+from circleci_sdk.helpers._shared.reports import raise_for_skipped
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 from circleci_sdk.helpers._shared.values import Value
 
@@ -54,15 +54,6 @@ class UsageLog:
             self._has_raised = True
             raise self.skipped[0].error
 
-    def raise_for_failure(self, method: str) -> None:
-        """Raise `CircleCIError` with a list of what was passed over, if there is any."""
-        raise_missing(method, self.skipped)
-
-
-def raise_missing(method: str, skipped: tuple[Skipped, ...]) -> None:
-    """Raise `CircleCIError` with a list of what was passed over, if there is any."""
-    raise_for_items(f"{method}: {len(skipped)} passed over", skipped)
-
 
 @public("circleci_sdk.helpers")
 @dataclass(frozen=True, slots=True)
@@ -94,5 +85,5 @@ class UsageDownload(Value):
         Otherwise raise `CircleCIError`, whose message lists what was passed over; its `__cause__` is an
         `ExceptionGroup` of the errors.
         """
-        raise_missing("usage.download", self.skipped)
+        raise_for_skipped("usage.download", self.skipped)
         return self

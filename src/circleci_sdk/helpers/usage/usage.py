@@ -20,6 +20,7 @@ from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.files import save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
+from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
 from .exports import ExportRequest, Exports, OnProgress
 from .missing import UsageDownload, UsageLog
@@ -198,7 +199,7 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
         Otherwise raise `CircleCIError`, whose message lists `skipped`; its `__cause__` is an `ExceptionGroup` of the
         errors.
         """
-        self._log.raise_for_failure("usage.rows")
+        raise_for_skipped("usage.rows", self.skipped)
         return self
 
     async def __anext__(self) -> UsageRow:
