@@ -10,7 +10,7 @@ from circleci_sdk.webhooks import MemoryStore
 
 
 class SlowStore(MemoryStore):
-    """Each claim sets `entered` and waits for `proceed`, `before` or `after` it is made."""
+    """Each call of `claim` sets `entered` and waits for `proceed`; it claims the id before or after the wait."""
 
     def __init__(self, *, claims: Literal["before", "after"]) -> None:
         super().__init__()
