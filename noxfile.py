@@ -1,4 +1,4 @@
-"""The checks of the project: `nox` runs all but `bench` and `slow`, `nox -s tests` one, and `nox -l` lists them."""
+"""The checks of the project. `nox` runs all but `attack`, `bench` and `slow`; `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -106,6 +106,13 @@ def slow(session: nox.Session) -> None:
     plugin = ("-p", "tests.support.on_a_slow_machine")
     directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
+
+
+@nox.session
+def attack(session: nox.Session) -> None:
+    """Tens of thousands of hostile tries, at most 20 minutes. `-- --write` writes docs/hostile-conditions.md."""
+    session.install("-e", ".[testing]", *TEST)
+    session.run("python", "-m", "tests.attack", *session.posargs)
 
 
 @nox.session
