@@ -48,9 +48,9 @@ class AsyncCircleCI(Uncopied):
 
     Args:
         token: a personal API token. Default: the environment variable `CIRCLECI_TOKEN`, then `CIRCLE_TOKEN`.
-        auth: how the token is sent: `"circle-token"` (works everywhere), `"bearer"` or `"basic"`; `"none"` sends
-            none (v1.1 lets anyone read open projects). Or an async callable that returns a token; it is awaited for
-            each attempt, and once more after a 401.
+        auth: how the token is sent: `"circle-token"` (works with v1.1 and v2; paths of v3 get the bearer token that
+            they document), `"bearer"` or `"basic"`; `"none"` sends none (v1.1 lets anyone read open projects). Or an
+            async callable that returns a token; it is awaited for each attempt, and once more after a 401.
         base_url: the server: a host name, or any URL of its API. Default: `CIRCLECI_BASE_URL`, then `CIRCLECI_HOST`,
             then circleci.com.
         timeout: seconds for a whole call, waiting and retries included; a `Timeout` sets the parts, None means no

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circleci_sdk import ConfigError
-from circleci_sdk._core.transport.auth import Credential, Token
+from circleci_sdk._core.transport.auth import Credential, Token, version_of
 
 SECRET = "CCIPAT_s3cret"
 
@@ -36,10 +36,46 @@ async def test_headers_by_scheme(scheme: Any, name: str, value: str) -> None:
     token = await Credential(SECRET, scheme).token()
     assert token is not None
     headers = httpx.Headers({"Accept": "application/json"})
-    token.put_on(headers)
+    token.put_on(headers, "/api/v2/me")
     assert dict(headers) == {"accept": "application/json", name.lower(): value}
     Token.take_off(headers)
     assert dict(headers) == {"accept": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "version"),
+    [
+        ("/api/v3", "v3"),
+        ("/api/v3/", "v3"),
+        ("/api/v3/runs/search", "v3"),
+        ("/api/v3?x=/api/v2", "v3"),
+        ("/api/V3/runs", "v3"),
+        ("/API/v3/runs", "v3"),
+        ("/api/%763/runs", "v3"),
+        ("/api/v3x/runs", "v3x"),
+        ("/api/v2/v3", "v2"),
+        ("/api/v2/api/v3/runs", "v2"),
+        ("/api/v2/me?next=/api/v3/runs", "v2"),
+        ("/api/v1.1/me", "v1.1"),
+        ("/api/", ""),
+        ("/api", ""),
+        ("/output/api/v3", ""),
+        ("//api/v3", ""),
+        ("", ""),
+    ],
+)
+def test_version_in_a_path(path: str, version: str) -> None:
+    assert version_of(path) == version
+
+
+@pytest.mark.parametrize("scheme", ["circle-token", "bearer", "basic"])
+async def test_v3_knows_no_circle_token(scheme: Any) -> None:
+    token = await Credential(SECRET, scheme).token()
+    assert token is not None
+    headers: dict[str, str] = {}
+    token.put_on(headers, "/api/v3/runs")
+    assert list(headers) == ["Authorization"]
+    assert headers["Authorization"].startswith("Basic " if scheme == "basic" else f"Bearer {SECRET}")
 
 
 async def test_auth_none_sends_no_token() -> None:
@@ -58,7 +94,7 @@ async def test_callable_is_called_for_each_request() -> None:
         token = await credential.token()
         assert token is not None
         headers: dict[str, str] = {}
-        token.put_on(headers)
+        token.put_on(headers, "/api/v2/me")
         assert headers == {"Circle-Token": expected}
 
 
@@ -67,7 +103,7 @@ async def test_sources_of_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
         found = await Credential(token, "circle-token").token()
         assert found is not None
         headers: dict[str, str] = {}
-        found.put_on(headers)
+        found.put_on(headers, "/api/v2/me")
         return headers["Circle-Token"]
 
     with pytest.raises(ConfigError, match="CIRCLECI_TOKEN or CIRCLE_TOKEN"):
@@ -112,7 +148,7 @@ def test_token_invalid_in_a_header_is_refused_without_quoting(bad: str) -> None:
 @given(st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1))
 def test_valid_token_is_sent_unchanged(value: str) -> None:
     headers = httpx.Headers()
-    Token(value, "here").put_on(headers)
+    Token(value, "here").put_on(headers, "/api/v2/me")
     assert headers.raw == [(b"Circle-Token", value.encode())]
 
 

@@ -30,6 +30,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://ci.example.com/api/v2/", "https://ci.example.com"),
         ("https://ci.example.com/api/v1.1", "https://ci.example.com"),
         ("ci.example.com/api/v1", "https://ci.example.com"),
+        ("https://ci.example.com/api/v3", "https://ci.example.com"),
         ("ci.example.com:8443", "https://ci.example.com:8443"),
         ("localhost:8443/api/v2", "https://localhost:8443"),
         ("http://localhost:8080", "http://localhost:8080"),
@@ -48,7 +49,7 @@ def test_forms_of_base_url(pasted: str | None, origin: str) -> None:
     "pasted",
     [
         *("", " ", "/", "https://", "https:///api", "://x", "ftp://ci.example.com", "file:///etc/passwd"),
-        *("https://ci.example.com/api/v3", "https://ci.example.com/me", "https://ci.example.com/api/v2/me"),
+        *("https://ci.example.com/api/v4", "https://ci.example.com/me", "https://ci.example.com/api/v2/me"),
         *("https://ci.example.com?x=1", "https://ci.example.com#x", "https://ci.example.com/api?token=s3cret"),
         *("https://ci example.com", "https://ci.example.com:port", "https://ci.example.com:99999", "https://[::1"),
         *("http://ci.example.com", "http://circleci.com", "http://10.0.0.1", "http://localhost.example.com"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,7 +26,7 @@ from circleci_sdk import (
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.handmade import Thing, things
-from tests.support.scripted_server import ScriptedServer, reply
+from tests.support.scripted_server import ScriptedServer, redirect, reply
 
 THING = "/api/v2/thing/a"
 LIMITS = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "99", "X-RateLimit-Reset": "60"}
@@ -177,7 +178,45 @@ async def test_request_with_all_arguments(client: AsyncCircleCI, server: Scripte
     )
     assert request.json == {"data": {"name": None}}
     assert (request.headers["x-extra"], request.headers["content-type"]) == ("1", "application/json")
-    assert request.headers["circle-token"] == TOKEN
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def _token() -> str:
+    return TOKEN
+
+
+_BEARER = f"Bearer {TOKEN}"
+_BASIC = "Basic " + b64encode(f"{TOKEN}:".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("auth", "elsewhere", "v3"),
+    [
+        ({"token": TOKEN}, (TOKEN, None), (None, _BEARER)),
+        ({"token": TOKEN, "auth": "bearer"}, (None, _BEARER), (None, _BEARER)),
+        ({"token": TOKEN, "auth": "basic"}, (None, _BASIC), (None, _BASIC)),
+        ({"auth": _token}, (TOKEN, None), (None, _BEARER)),
+        ({"auth": "none"}, (None, None), (None, None)),
+    ],
+    ids=["circle-token", "bearer", "basic", "callable", "none"],
+)
+async def test_the_path_decides_how_the_token_is_sent(
+    server: ScriptedServer, auth: dict[str, Any], elsewhere: tuple[str | None, ...], v3: tuple[str | None, ...]
+) -> None:
+    server.otherwise(reply(204))
+    server.on("GET", "/api/v2/moved", redirect("/api/v3/here"))
+    server.on("GET", "/api/v3/moved", redirect("/api/v2/there"))
+    other = ("/api/v2/me", "/api/v1.1/me", "/api/v3x/runs", "/api/v2/v3", "/api/v2/api/v3", "/api/v2/there")
+    async with AsyncCircleCI(base_url=f"{server.url}/api/v3", **auth) as client:
+        for path in (*other[:-1], "/api/v3", "/api/v3/", "/api/v3/runs", "/api/V3/runs", "/api/%763/runs"):
+            await client.request("GET", path)
+        await client.request("POST", "/api/v3/runs/search", json={})
+        for path in ("/api/v2/moved", "/api/v3/moved"):
+            await client.request("GET", path)
+    for request in server.requests:
+        sent = request.headers.get("circle-token"), request.headers.get("authorization")
+        assert sent == (elsewhere if request.path in (*other, "/api/v2/moved") else v3), request.path
+    assert len(server.requests) == 15
 
 
 async def test_missing_body_differs_from_null(client: AsyncCircleCI, server: ScriptedServer) -> None:
@@ -203,30 +242,30 @@ async def test_methods_without_retries(client: AsyncCircleCI, server: ScriptedSe
     assert caught.value.operation == "client.request"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ({"method": "get"}, "client.request: method: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, got 'get'."),
-        ({"method": "TRACE"}, "client.request: method: expected one of"),
-        ({"query": {"a": None}}, "client.request: query a: expected str, got None."),
-        ({"query": {"a": object}}, "request: query a: expected str, got type."),
-        ({"query": {5: "a"}}, "request: query: expected keys of type str, got int."),
-        ({"query": {"a": ["b", {}]}}, "request: query a: expected str, got dict."),
-        ({"query": {"a": float("nan")}}, "request: query a: expected a finite number, got nan."),
-        ({"query": {"\ud800": "a"}}, "request: query: expected Unicode, got a lone surrogate"),
-        ({"json": object}, "json: expected a JSON value, got type."),
-        ({"json": {"a": {1: 2}}}, "json.a: expected keys of type str, got int."),
-        ({"headers": {"Circle-Token": "x"}}, "headers: Circle-Token is set by the client itself"),
-        ({"headers": {"X-A": "a\nb"}}, "headers: the value of X-A holds characters that no header may carry."),
-        ({"headers": {"X-A": 5}}, "headers: X-A: expected str, got int."),
-    ],
-    ids=repr,
-)
+INVALID: list[tuple[dict[str, Any], str]] = [
+    ({"method": "get"}, "client.request: method: expected one of GET, HEAD, POST, PUT, PATCH, DELETE, got 'get'."),
+    ({"method": "TRACE"}, "client.request: method: expected one of"),
+    ({"query": {"a": None}}, "client.request: query a: expected str, got None."),
+    ({"query": {"a": object}}, "request: query a: expected str, got type."),
+    ({"query": {5: "a"}}, "request: query: expected keys of type str, got int."),
+    ({"query": {"a": ["b", {}]}}, "request: query a: expected str, got dict."),
+    ({"query": {"a": float("nan")}}, "request: query a: expected a finite number, got nan."),
+    ({"query": {"\ud800": "a"}}, "request: query: expected Unicode, got a lone surrogate"),
+    ({"json": object}, "json: expected a JSON value, got type."),
+    ({"json": {"a": {1: 2}}}, "json.a: expected keys of type str, got int."),
+    ({"headers": {"Circle-Token": "x"}}, "headers: Circle-Token is set by the client itself"),
+    ({"headers": {"X-A": "a\nb"}}, "headers: the value of X-A holds characters that no header may carry."),
+    ({"headers": {"X-A": 5}}, "headers: X-A: expected str, got int."),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), INVALID, ids=repr)
 async def test_invalid_requests(
     client: AsyncCircleCI, server: ScriptedServer, arguments: dict[str, Any], sentence: str
 ) -> None:
+    given: dict[str, Any] = {"method": "GET", "path": "/api/v3/x", **arguments}
     with pytest.raises(InvalidArgumentError) as caught:
-        await client.request(**{"method": "GET", "path": "/api/v3/x", **arguments})
+        await client.request(**given)
     assert sentence in str(caught.value)
     assert server.requests == []
 

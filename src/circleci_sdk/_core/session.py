@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 logger: Final = logging.getLogger("circleci_sdk")
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
-_API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2")
+_API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
 
 
 class LoopResources(NamedTuple):

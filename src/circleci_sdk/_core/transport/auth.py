@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final, Literal
+from urllib.parse import unquote
 
 from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.options import is_text
@@ -18,6 +19,8 @@ TokenSource = Callable[[], Awaitable[str]]
 TOKEN_VARIABLES: Final = ("CIRCLECI_TOKEN", "CIRCLE_TOKEN")
 _SCHEMES: Final = ("circle-token", "bearer", "basic", "none")
 _SENDABLE: Final = re.compile(r"[\x21-\x7e]+")
+_BEARER_ONLY: Final = frozenset({"v3"})
+"""The versions of the API whose documentation knows no `Circle-Token`, as in the path after `/api/`."""
 
 
 class Token:
@@ -43,9 +46,9 @@ class Token:
     def __reduce__(self) -> str:
         raise TypeError("a token is never pickled")
 
-    def put_on(self, headers: MutableMapping[str, str]) -> None:
-        """Add the header that carries the token."""
-        if self._scheme == "bearer":
+    def put_on(self, headers: MutableMapping[str, str], path: str) -> None:
+        """Add the header that carries the token. The path of the request decides between the two plain ones."""
+        if self._scheme == "bearer" or (self._scheme == "circle-token" and version_of(path) in _BEARER_ONLY):
             headers["Authorization"] = f"Bearer {self._value}"
         elif self._scheme == "basic":
             headers["Authorization"] = "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
@@ -71,7 +74,7 @@ class Token:
 class Credential:
     """Where tokens come from: a fixed token, a callable asked for each attempt, or nothing.
 
-    The callable's tokens go out as `Circle-Token`.
+    The callable's tokens go out as `Circle-Token`, and as `Bearer` where the API knows no other way.
     """
 
     __slots__ = ("_fixed", "_source", "key")
@@ -100,6 +103,13 @@ class Credential:
     async def token(self) -> Token | None:
         """The token for one attempt, or None when nothing is sent."""
         return self._fixed if self._source is None else Token(await self._source(), "the auth callable")
+
+
+def version_of(path: str) -> str:
+    """The version of the API that a path belongs to, such as `v2`; empty for another path."""
+    if path[:5].lower() != "/api/":
+        return ""
+    return unquote(re.split("[/?#]", path[5:], maxsplit=1)[0]).lower()
 
 
 def _fixed_token(token: str | None, scheme: AuthScheme) -> Token | None:

@@ -152,7 +152,7 @@ class Exchange:
         progress.sent = not http.is_own
         try:
             if self._token is not None:
-                self._token.put_on(request.headers)
+                self._token.put_on(request.headers, request.url.raw_path.decode("latin-1"))
             response = await http.transport.handle_async_request(request)
         except BaseException:
             if progress.connecting is not None:  # httpcore forgets one whose handshake was cancelled
