@@ -33,6 +33,8 @@ from tests.helpers.chaos import BadNetwork, JumpingClock, all_at_once
 from tests.support.clients import SLUG
 from tests.support.clock import clock_of
 
+pytestmark = pytest.mark.load
+
 SEED: Final = 20260601
 OUTCOMES: Final[Sequence[Literal["success", "failed", "timedout"]]] = ("success", "success", "failed", "timedout")
 REFUSED: Final = (AuthenticationError, PermissionDeniedError, DecodeError, PaginationError)

@@ -14,10 +14,12 @@ from trio.testing import MockClock
 from circleci_sdk import AsyncCircleCI
 from tests.support.clock import clock_of
 
+pytestmark = pytest.mark.load
+
 LATENCY = 0.06
 TASKS = 50
 """The number of concurrent tasks."""
-PAGE = {"items": [], "next_page_token": None}
+PAGE: dict[str, object] = {"items": [], "next_page_token": None}
 
 
 class VirtualClock:

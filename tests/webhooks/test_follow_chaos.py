@@ -17,6 +17,8 @@ from tests.helpers.chaos import BadNetwork, JumpingClock
 from tests.support.clients import SLUG
 from tests.support.clock import clock_of
 
+pytestmark = pytest.mark.load
+
 RUNS: Final = 60
 OUTCOMES: Final[Sequence[Literal["success", "failed", "timedout"]]] = ("success", "success", "failed", "timedout")
 

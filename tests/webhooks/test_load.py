@@ -21,6 +21,8 @@ from tests.webhooks import deliveries
 from tests.webhooks.deliveries import SECRET, headers, post, raw
 from tests.webhooks.test_asgi import served
 
+pytestmark = pytest.mark.load
+
 COUNT = int(os.environ.get("WEBHOOK_LOAD", "3000"))
 OVER_SOCKETS = COUNT // 5
 """Fewer, since the HTTP client of the test takes the most time."""
