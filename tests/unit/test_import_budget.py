@@ -38,7 +38,7 @@ def loaded(code: str, before: str = "") -> set[str]:
         ("import circleci_sdk", 3),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 30),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 35),
-        (CALL, 43),
+        (CALL, 44),
     ],
     ids=["the package", "a client", "a resource", "a call"],
 )

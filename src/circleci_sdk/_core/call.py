@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from .admission import LONG_WAIT, Admission
 from .errors import (
     OUTCOMES,
+    CallError,
     CallFacts,
     PoolExhaustedError,
     RateLimitError,
@@ -61,16 +62,30 @@ class Call:
         self._http, slots = session.resources()
         self._admission = Admission(session, slots, self._key, operation, options, self._deadline)
         self._attempts = 0
+        self._progress = Progress()
         self._worst: RequestOutcome = "not_sent"
         self._renewed = False
         self._rate_limit: RateLimit | None = None
 
     async def run(self) -> CallResult:
-        while True:
-            outcome = await self._attempt()
-            if isinstance(outcome, Received) and 200 <= outcome.status < 300:
-                return CallResult(outcome, self._rate_limit, self._facts("processed", None))
-            await self._after(outcome)
+        try:
+            while True:
+                outcome = await self._attempt()
+                if isinstance(outcome, Received) and 200 <= outcome.status < 300:
+                    return CallResult(outcome, self._rate_limit, self._facts("processed", None))
+                await self._after(outcome)
+        except Exception:
+            raise
+        except BaseException as error:
+            from .cancellation import is_failure
+
+            if not is_failure(error):
+                raise
+            # Of a hook, a source of tokens or a rate limiter: as `CancelledError` it would end the task of the caller.
+            facts = self._facts(self._worst_of(self._progress.outcome), "not_retryable")
+            text = "a task or future that was awaited was cancelled, though this call was not"
+            meaning = _MEANINGS[facts.request_outcome]
+            raise CallError(f"{facts.operation}: {text} ({facts.describe()}). {meaning}", facts=facts) from error
 
     async def _attempt(self) -> Received | Failed:
         """Pass the rate limiter and send, both within the time that is left."""
@@ -80,7 +95,7 @@ class Call:
         if left <= 0:
             self._raise_failed(Failed(RequestTimeoutError, "not_sent", False, "no time was left"), "deadline")
         self._attempts += 1
-        progress = Progress()
+        progress = self._progress = Progress()
         outcome: Received | Failed | None = None
         with anyio.move_on_after(None if left == inf else left):
             self._check_wait(await self._admission.pass_limiter())

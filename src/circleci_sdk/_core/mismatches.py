@@ -135,7 +135,11 @@ class DriftLog:
         if self._on_drift is not None:
             try:
                 self._on_drift(drift)
-            except Exception:  # a report must not end the call that it is about
+            except BaseException as error:  # a report must not end the call that it is about
+                from .cancellation import is_failure
+
+                if not is_failure(error):
+                    raise
                 logger.exception("on_drift failed for %s: %s", drift.operation, drift.place)
 
 

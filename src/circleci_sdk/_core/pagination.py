@@ -257,34 +257,42 @@ class Prefetch(Uncopied, Generic[T]):
     across a `yield` would break cancellation.
     """
 
-    __slots__ = ("_ahead", "_note", "_pages", "_receive", "_tasks")
+    __slots__ = ("_ahead", "_error", "_note", "_pages", "_receive", "_tasks")
 
     def __init__(self, pages: AsyncIterator[Page[T]], ahead: int, note: Callable[[Page[T]], None]) -> None:
         self._pages = pages
         self._ahead = ahead
         self._note = note
+        self._error: Exception | None = None
 
     async def __aenter__(self) -> AsyncIterator[T]:
         import anyio
 
-        send, self._receive = anyio.create_memory_object_stream[Page[T] | Exception](self._ahead - 1)
+        send, self._receive = anyio.create_memory_object_stream[Page[T]](self._ahead - 1)
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._read_ahead, send)
         return _items(_Stream(self._hand_out))
 
-    async def _read_ahead(self, send: MemoryObjectSendStream[Page[T] | Exception]) -> None:
+    async def _read_ahead(self, send: MemoryObjectSendStream[Page[T]]) -> None:
+        from .cancellation import as_failure, is_failure
+
         with send:
             try:
                 async for page in self._pages:
                     await send.send(page)
-            except Exception as error:  # noqa: BLE001  # raised in the loop that reads, not handled here
-                await send.send(error)
+            except BaseException as error:
+                if not is_failure(error, in_child=True):
+                    raise
+                self._error = as_failure(error, "prefetch")
 
     async def _hand_out(self) -> Page[T]:
-        page = await self._receive.__anext__()
-        if isinstance(page, Exception):
-            raise page
+        try:
+            page = await self._receive.__anext__()
+        except StopAsyncIteration:
+            if self._error is not None:
+                raise self._error from None
+            raise
         self._note(page)
         return page
 

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
+from circleci_sdk._core.cancellation import is_failure
 from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
 from circleci_sdk._public import public
 
 from .errors import SignatureError
 from .event_fields import delivery_id
-from .handling import is_failure
 from .verification import MAX_BODY, header, parse, verify
 
 if TYPE_CHECKING:

@@ -112,21 +112,6 @@ class Progress(NamedTuple):
         return json.dumps({"attempts": self.attempts, "succeeded": sorted(self.succeeded)})
 
 
-def is_failure(error: BaseException) -> bool:
-    """Whether code has failed: not if its task is being cancelled, or the program interrupted.
-
-    On asyncio a cancellation may be a failure too: that of another task, which the code has awaited.
-    """
-    if isinstance(error, Exception):
-        return True
-    import asyncio  # noqa: TID251  # on trio no other task can be the cause
-
-    if not isinstance(error, asyncio.CancelledError):
-        return False
-    task = asyncio.current_task()
-    return task is not None and not task.cancelling()
-
-
 def stable_name(handler: object) -> str:
     """The name of a handler by module and qualified name, which is the same in each process.
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, overload
 from weakref import WeakSet
 
+from circleci_sdk._core.cancellation import is_failure
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
@@ -15,7 +16,7 @@ from circleci_sdk._public import public
 
 from .event_fields import delivery_id
 from .filters import Filter
-from .handling import HandleResult, HandlerFailure, Progress, is_failure, stable_name
+from .handling import HandleResult, HandlerFailure, Progress, stable_name
 from .store import DeliveryStore, MemoryStore
 from .subscription import Subscription
 

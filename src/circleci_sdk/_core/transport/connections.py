@@ -12,13 +12,14 @@ import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
-import anyio
 import httpx
 
+from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -119,8 +120,12 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             self._dead.add(self._idle.popleft())  # closed by the next call, or by aclose
 
     async def _close_dead(self) -> None:
-        with anyio.CancelScope(shield=True):
-            while self._dead:
+        with suppress(Exception):  # nothing is lost with a dead connection, and an error may be on its way
+            await finish(self._close_all_dead)
+
+    async def _close_all_dead(self) -> None:
+        while self._dead:
+            with suppress(Exception):
                 await self._dead.pop().transport.aclose()
 
     async def aclose(self) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import anyio
 import httpx
 
+from circleci_sdk._core.cancellation import as_failure, finish, is_failure
 from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, PoolExhaustedError, RequestTimeoutError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 
@@ -136,16 +137,19 @@ class Exchange:
         response, self._response = self._response, None
         if response is None:
             return
-        with anyio.CancelScope(shield=True):
-            await response.aclose()
-            # trio warns of generators that were left unfinished, and httpx nests several of them. On a closed
-            # connection one of the next pieces is an error, which ends them all.
-            with suppress(Exception):
-                for _ in range(_LEFT_OVER):
-                    await anext(self._pieces)
-            close = getattr(self._pieces, "aclose", None)
-            if close is not None:
-                await close()
+        with suppress(Exception):
+            await finish(partial(self._end, response))
+
+    async def _end(self, response: httpx.Response) -> None:
+        await response.aclose()
+        # trio warns of generators that were left unfinished, and httpx nests several of them. On a closed
+        # connection one of the next pieces is an error, which ends them all.
+        with suppress(Exception):
+            for _ in range(_LEFT_OVER):
+                await anext(self._pieces)
+        close = getattr(self._pieces, "aclose", None)
+        if close is not None:
+            await close()
 
     async def _send(self) -> httpx.Response:
         http, request, progress = self._http, self._request, self._progress
@@ -156,8 +160,8 @@ class Exchange:
             response = await http.transport.handle_async_request(request)
         except BaseException:
             if progress.connecting is not None:  # httpcore forgets one whose handshake was cancelled
-                with anyio.CancelScope(shield=True):
-                    await progress.connecting.aclose()
+                with suppress(Exception):  # what is raised is the first error, or the cancellation
+                    await finish(progress.connecting.aclose)
             raise
         finally:
             Token.take_off(request.headers)
@@ -194,7 +198,11 @@ class Exchange:
         except BaseException as error:
             strip_traceback(error, handled)
             if not isinstance(error, httpx.RequestError):
-                raise
+                if isinstance(error, Exception) or not is_failure(error):
+                    raise
+                # A transport of the user whose connections are shared: what it awaited was cancelled by others.
+                cause = as_failure(error, "The transport")
+                return Failed(ConnectionFailedError, self._progress.outcome, True, str(cause), cause)
             return _failed(error, self._request, self._progress)
 
     def _received(self, response: httpx.Response, content: bytes) -> Received:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 from uuid import uuid4
 
-import anyio
 from anyio.to_thread import run_sync
 
+from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -63,8 +63,11 @@ async def save(download: Download, target: Path, *, replace: bool = True) -> int
     async with download:
         await run_sync(_prepare, target, replace)
         part = target.parent / f".{uuid4().hex}.part"
-        file = await run_sync(_create, part)
+        # Without a cancellation in between: the thread would create the file all the same.
+        opened: list[BinaryIO] = []
         try:
+            await finish(lambda: run_sync(lambda: opened.append(_create(part))))
+            file = opened[0]
             size, waiting = 0, bytearray()
             async for piece in download:
                 size += len(piece)
@@ -74,8 +77,8 @@ async def save(download: Download, target: Path, *, replace: bool = True) -> int
                     waiting.clear()
             await run_sync(_finish, file, bytes(waiting), part, target, replace)
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await run_sync(_drop, file, part)
+            with suppress(OSError):  # what is raised is the first error, or the cancellation
+                await finish(lambda: run_sync(_drop, opened, part))
             raise
     return size
 
@@ -137,8 +140,9 @@ def remove_if_empty(folders: Iterable[Path]) -> None:
             folder.rmdir()
 
 
-def _drop(file: BinaryIO, part: Path) -> None:
+def _drop(opened: list[BinaryIO], part: Path) -> None:
     try:
-        file.close()
+        for file in opened:
+            file.close()
     finally:
         part.unlink(missing_ok=True)

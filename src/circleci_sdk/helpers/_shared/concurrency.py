@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import anyio
 
+from circleci_sdk._core.cancellation import as_failure, is_failure
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -24,8 +26,10 @@ async def map_concurrently(work: Callable[[T], Awaitable[R]], items: Sequence[T]
         for position, item in remaining:
             try:
                 results[position] = await work(item)
-            except Exception as error:  # noqa: BLE001  # raised below, when the others have ended
-                errors.append(error)
+            except BaseException as error:
+                if not is_failure(error, in_child=True):
+                    raise
+                errors.append(as_failure(error, "One of several calls"))  # raised below, when the others have ended
                 group.cancel_scope.cancel()
                 return
 

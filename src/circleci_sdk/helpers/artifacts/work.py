@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-import anyio
 from anyio.to_thread import run_sync
 
+from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
 from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._downloads.download import download_of
@@ -73,8 +74,8 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     try:
         results = await map_concurrently(fetch, planned, limit=options.concurrency)
     finally:
-        with anyio.CancelScope(shield=True):
-            await run_sync(remove_if_empty, new_folders)
+        with suppress(OSError):
+            await finish(lambda: run_sync(remove_if_empty, new_folders))
     return DownloadReport(
         tuple(one for one in results if isinstance(one, DownloadedArtifact)),
         tuple(one for one in results if isinstance(one, Skipped)),

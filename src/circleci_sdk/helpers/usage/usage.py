@@ -12,9 +12,9 @@ from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Final, Self
 
-import anyio
 from anyio.to_thread import run_sync
 
+from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import Uncopied, public
@@ -207,7 +207,7 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
             if self._rows:
                 return self._rows.popleft()
             if self._readers:
-                await run_sync(self._read)
+                await finish(lambda: run_sync(self._read))  # a thread cannot be cancelled
                 self._note_drift()
             elif self._windows:
                 await self._fetch(self._windows[0])
@@ -263,9 +263,11 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
         """Release the files that were not read."""
         self._windows.clear()
         self._rows.clear()
-        with anyio.CancelScope(shield=True):
-            while self._readers:
-                await run_sync(self._readers.popleft().close)
+        await finish(lambda: run_sync(self._close_all))
+
+    def _close_all(self) -> None:
+        while self._readers:
+            self._readers.popleft().close()
 
     async def __aenter__(self) -> Self:
         return self
