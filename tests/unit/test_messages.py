@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from circleci_sdk._core.serialization.error_body import hint_for, message_of, repeats
+from circleci_sdk._core.serialization.error_body import hint_for, message_of
 
 GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
 
@@ -103,42 +103,3 @@ def test_hints(status: int, api: str, sent_before: bool, changes: bool, word: st
     hint = hint_for(status, api, sent_before=sent_before, changes=changes)
     assert word in hint
     assert bool(word) == bool(hint)
-
-
-@pytest.mark.parametrize(
-    ("secret", "body", "found"),
-    [
-        # 8 characters and more: anywhere.
-        ("hunter2-x", "Invalid: xhunter2-xx", True),
-        ("production", "productions are not allowed", True),
-        ("hunter2-x", "Invalid value.", False),
-        # Letters: only as a value.
-        ("on", "Permission denied on this project", False),
-        ("prod", "Production is protected, prod too", False),
-        ("prod", "Invalid value 'prod'.", True),
-        ("prod", "Invalid value 'production'.", False),
-        ("prod", json.dumps({"message": 'Invalid value "prod".'}), True),
-        ("prod", json.dumps({"message": "prod"}), True),
-        ("prod", json.dumps({"message": "prod is protected"}), False),
-        ("prod", "Invalid value \u201cprod\u201d", True),
-        ("prod", "Invalid value: prod.", True),
-        ("prod", "value=prod", True),
-        ("prod", "value=production", False),
-        ("prod", " prod\n", True),
-        ("geh\u00e4im", json.dumps({"message": "Invalid value 'geh\u00e4im'."}), True),
-        # Other short secrets: as a whole word.
-        ("1", "At most 100 branches", False),
-        ("1", "At least 1 branch", True),
-        ("a1b2", "Value a1b2 is invalid", True),
-        ("a1b2", "Value xa1b2 is invalid", False),
-        ("p@ss!", "Value p@ss! is invalid", True),
-        ("to do", "Nothing to do", True),
-        # No letters and digits: never, however common a line of a secret.
-        ("{}", '{"message": {}}', False),
-        ('{\n"key": "0123456789"\n}', '{"message": "Malformed."}', False),
-        ('{\n"key": "0123456789"\n}', json.dumps({"message": 'Malformed: "key": "0123456789"'}), True),
-        ("", "", False),
-    ],
-)
-def test_repeated_secrets(secret: str, body: str, found: bool) -> None:
-    assert repeats(body.encode(), [secret]) is found

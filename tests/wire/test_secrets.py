@@ -11,11 +11,9 @@ import base64
 import json
 import logging
 import pickle
-import traceback
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import anyio
@@ -27,6 +25,7 @@ from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, StatusError,
 from circleci_sdk._core.transport.auth import Token
 from tests.support.clients import client_on
 from tests.support.handmade import things
+from tests.support.output import Said
 from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, raw, redirect, reply
 
 TOKEN: Final = "CCIPAT_0123456789abcdefghijkl_secret"
@@ -43,68 +42,12 @@ ENVVAR: Final = "/api/v2/project/gh/acme/web/envvar"
 AUTHS: Final = ("circle-token", "bearer", "basic", "callable")
 
 
-# Collected output
-
-
-@dataclass
-class Said:
-    """All output, each part with its origin."""
-
-    pieces: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-
-    def add(self, where: str, *values: object) -> None:
-        for value in values:
-            self.pieces += ((where, str(value)), (where, repr(value)))
-
-    def error(self, error: BaseException) -> None:
-        for one in chain(error):
-            where = type(one).__name__
-            self.add(f"{where} itself", one, one.args)
-            for name, value in vars(one).items():
-                if name != "body":  # the raw response is available by name
-                    self.add(f"{where}.{name}", value, getattr(value, "__dict__", None))
-            request = getattr(one, "_request", None)
-            if isinstance(request, httpx.Request):
-                self.add(f"{where}.request", request.headers.raw, request.content, request.extensions)
-            self.add(f"{where} pickled", picklable(one))
-            self.frames(one)
-
-    def frames(self, error: BaseException) -> None:
-        """The frames below this file; those above belong to the caller."""
-        for frame in traceback.StackSummary.extract(traceback.walk_tb(error.__traceback__), capture_locals=True):
-            if frame.filename != __file__:
-                for name, text in (frame.locals or {}).items():
-                    self.pieces.append((f"{frame.filename}:{frame.lineno} {frame.name}: {name}", text))
-
-    def leaks(self) -> list[tuple[str, str]]:
-        return [(where, secret) for where, text in self.pieces for secret in SECRETS if secret in text]
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
-
-
-def picklable(value: object) -> bytes:
-    try:
-        return pickle.dumps(value)
-    except (TypeError, AttributeError, pickle.PicklingError):
-        return b""
-
-
 @pytest.fixture
 def said(caplog: pytest.LogCaptureFixture) -> Iterator[Said]:
     caplog.set_level(logging.DEBUG)
     for name in ("circleci_sdk", "httpx", "httpcore"):
         caplog.set_level(logging.DEBUG, name)
-    found = Said()
+    found = Said(SECRETS, __file__)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         yield found
@@ -117,7 +60,7 @@ def said(caplog: pytest.LogCaptureFixture) -> Iterator[Said]:
 
 
 @asynccontextmanager
-async def client_of(server: ScriptedServer, auth: str, address: str = "", **more: Any) -> AsyncIterator[AsyncCircleCI]:
+async def client_of(server: ScriptedServer, auth: str, address: str = "", **more: Any) -> AsyncGenerator[AsyncCircleCI]:
     async def source() -> str:
         return TOKEN
 
@@ -194,7 +137,14 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
     async with client_of(server, auth, **options) as client:
         with pytest.raises(CircleCIError) as caught:
             await call(client)
-        said.add("client", client, client.v2, client.v2.projects, client._session, client._session.credential)
+        said.add(
+            "client",
+            client,
+            client.v2,
+            client.v2.projects,
+            vars(client)["_session"],
+            vars(client)["_session"].credential,
+        )
     said.error(caught.value)
     assert len(server.requests) <= (2 if way.startswith("401") and auth == "callable" else 1)
 
@@ -236,7 +186,7 @@ async def test_cancelled(server: ScriptedServer, said: Said, auth: str, step: st
         hold.set()
         await anyio.sleep_forever()
 
-    hook = {"on_request": connecting} if step == "connecting" else {}
+    hook: dict[str, Any] = {"on_request": connecting} if step == "connecting" else {}
     async with client_of(server, auth, **hook) as client:
         logging.getLogger("circleci_sdk").debug("cancelled while %s", step)
         with anyio.CancelScope() as scope:
@@ -272,7 +222,8 @@ async def test_failing_hook(server: ScriptedServer, said: Said, hook: str) -> No
     async def fail(message: object) -> None:
         raise TypeError("a bug in the hook")
 
-    async with client_of(server, "circle-token", **{hook: fail}) as client:
+    hooks: dict[str, Any] = {hook: fail}
+    async with client_of(server, "circle-token", **hooks) as client:
         for call in (set_env_var, reveal):
             with pytest.raises(TypeError, match="a bug in the hook") as caught:
                 await call(client)
@@ -451,7 +402,7 @@ def test_invalid_token_is_refused_without_quoting(token: str, where: str, monkey
         monkeypatch.setenv(where, token)
     with pytest.raises(ConfigError) as caught:
         AsyncCircleCI(token if where == "argument" else None)
-    said = Said()
+    said = Said(SECRETS, __file__)
     said.error(caught.value)
     assert said.leaks() == []
 
@@ -463,7 +414,7 @@ def test_invalid_token_is_refused_without_quoting(token: str, where: str, monkey
 def test_other_config_errors_do_not_contain_the_token(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigError) as caught:
         AsyncCircleCI(TOKEN, **wrong)
-    said = Said()
+    said = Said(SECRETS, __file__)
     said.error(caught.value)
     assert said.leaks() == []
 
@@ -473,7 +424,7 @@ def test_tokens_are_never_pickled() -> None:
         pickle.dumps(Token(TOKEN, "token="))
     client = AsyncCircleCI(TOKEN)
     with pytest.raises(TypeError):
-        pickle.dumps(client._session.credential)
+        pickle.dumps(vars(client)["_session"].credential)
 
 
 # The search finds planted secrets
@@ -522,7 +473,7 @@ def with_request() -> CircleCIError:
     ids=["message", "attribute", "cause", "context in a group", "local", "note", "request"],
 )
 def test_planted_leak_is_found(plant: Callable[[], CircleCIError]) -> None:
-    said = Said()
+    said = Said(SECRETS, __file__)
     said.error(planted_error())
     assert said.leaks() == []
     said.error(plant())

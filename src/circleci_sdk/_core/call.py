@@ -23,8 +23,7 @@ from .errors import (
 from .messages import Failed, Prepared, Progress, Received
 from .policy.rate_limit import RateKey, RateLimit, read_rate_limit
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
-from .serialization.encode import secrets_in
-from .serialization.error_body import hint_for, message_of, repeats
+from .serialization.error_body import hint_for, message_of
 from .session import logger
 
 if TYPE_CHECKING:
@@ -127,7 +126,8 @@ class Call:
             target = exchange.redirect_target()
             if target is None or redirects == MAX_REDIRECTS:
                 return outcome
-            prepared, redirects = replace(prepared, url=target, origin=None), redirects + 1
+            prepared = replace(prepared, url=target, origin=None, secrets=exchange.secrets)
+            redirects += 1
 
     async def _prepare(self, prepared: Prepared, credential: Credential | None, progress: Progress) -> Exchange:
         """A request that is ready to be sent, with the slot for it."""
@@ -219,7 +219,7 @@ class Call:
     def _raise_status(self, response: Received, reason: RetryStopReason) -> NoReturn:
         operation = self._operation
         outcome = self._worst_of(outcome_of(response.status))
-        quoted = response.repeats_token or repeats(response.content, secrets_in(operation, self._prepared.content))
+        quoted = response.repeats_secret
         # A 401 comes before the operation; any other error may quote what the operation returns.
         silent = quoted or (operation.secret and response.status != 401)
         sent_before = self._worst in ("unknown", "processed")

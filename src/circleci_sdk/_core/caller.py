@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from circleci_sdk._public import Uncopied, public
 
 from .call import Call, CallResult
-from .errors import DecodeError, InvalidArgumentError
-from .messages import Headers, Prepared, build_url
+from .errors import InvalidArgumentError
+from .messages import Headers, Prepared, Received, build_url
 from .mismatches import Place, with_kinds
 from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
-from .serialization.arguments import checked
+from .redaction import NO_SECRETS, Secrets
+from .serialization.arguments import checked, secrets_of
 from .serialization.decode import decode_anything, decode_page, decode_response
-from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, secrets_in
-from .serialization.error_body import repeats
+from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, sent_secrets
 from .session import logger, user_agent
 from .unset import UNSET
 
@@ -69,14 +69,9 @@ class Caller(Uncopied):
         """Execute an operation that is no list."""
         prepared = self._prepare(operation, arguments)
         result = await self._execute(operation, prepared)
-        try:
-            strict = self.session.strict
-            data, mismatches = decode_response(operation, result.response, result.facts, strict=strict)
-        except DecodeError as error:
-            if repeats(error.body, secrets_in(operation, prepared.content)):
-                error.body = b""
-            raise
-        self._note_drift(operation, data, mismatches, Place())
+        strict = self.session.strict
+        data, mismatches = decode_response(operation, result.response, result.facts, strict=strict)
+        self._note_drift(operation, result.response, data, mismatches, Place())
         self._record(result, data)
         return data
 
@@ -99,7 +94,7 @@ class Caller(Uncopied):
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
             place = Place().below(paging.items) if paging.items else Place()
-            self._note_drift(operation, page.items, page.mismatches, place)
+            self._note_drift(operation, result.response, page.items, page.mismatches, place)
             self._record(result, page)
             return page, result.facts
 
@@ -118,7 +113,7 @@ class Caller(Uncopied):
 
         def encode() -> Prepared:
             content = None if json is UNSET else json_bytes(checked(ANY, json, "json"))
-            return self._request(operation, operation.path, raw_query(query), content)
+            return self._request(operation, operation.path, raw_query(query), content, secrets_of(ANY, json))
 
         prepared = _checked(operation, encode)
         result = await self._execute(operation, prepared)
@@ -127,7 +122,12 @@ class Caller(Uncopied):
         return data
 
     def _note_drift(
-        self, operation: Operation[Any], data: object, mismatches: tuple[Mismatch, ...], place: Place
+        self,
+        operation: Operation[Any],
+        response: Received,
+        data: object,
+        mismatches: tuple[Mismatch, ...],
+        place: Place,
     ) -> None:
         drift = self.session.drift
         if mismatches:
@@ -135,7 +135,9 @@ class Caller(Uncopied):
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
-            drift.note(operation.label, unknown_in(data, place))
+            if found := list(unknown_in(data, place)):
+                # The name of an unknown field is text of the server.
+                drift.note(operation.label, () if response.repeats_secret else found)
 
     def _record(self, result: CallResult, data: Any) -> None:
         if self.replies is None:
@@ -148,12 +150,19 @@ class Caller(Uncopied):
         def encode() -> Prepared:
             check_rules(operation, arguments)
             path, query = encode_path(operation, arguments), encode_query(operation, arguments)
-            return self._request(operation, path, query, encode_body(operation, arguments))
+            content = encode_body(operation, arguments)
+            secrets = sent_secrets(operation, arguments) if content else ()
+            return self._request(operation, path, query, content, secrets)
 
         return _checked(operation, encode)
 
     def _request(
-        self, operation: Operation[Any], path: str, query: list[tuple[str, str]], content: bytes | None
+        self,
+        operation: Operation[Any],
+        path: str,
+        query: list[tuple[str, str]],
+        content: bytes | None,
+        secrets: Iterable[str],
     ) -> Prepared:
         url = build_url(self.session.origin, path, [*query, *self.options.query])
         headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"), ("User-Agent", user_agent()))
@@ -162,7 +171,10 @@ class Caller(Uncopied):
             headers = (*(header for header in headers if header[0].lower() not in replaced), *extra)
         if content is not None:
             headers = (*headers, ("Content-Type", "application/json"))
-        return Prepared(operation.method, url, headers, content, self.session.origin)
+        sent = list(secrets)
+        return Prepared(
+            operation.method, url, headers, content, self.session.origin, Secrets(sent) if sent else NO_SECRETS
+        )
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -10,8 +11,10 @@ from urllib.parse import quote
 from circleci_sdk._public import public
 
 from .errors import DecodeError, RequestOutcome, TransportError, outcome_of
+from .redaction import LEFT_OUT, NO_SECRETS, Secrets
 
 _MAX_URL: Final = 65_536
+_HTTPCORE: Final = [logging.getLogger(name) for name in ("httpcore.http11", "httpcore2.http11")]
 
 
 @public("circleci_sdk")
@@ -30,6 +33,19 @@ class Headers(Mapping[str, str]):
         if self._names is None:
             self._names = b"\n".join([name for name, _ in self.raw]).lower()
         return part in self._names
+
+    def without(self, secrets: Secrets) -> Headers:
+        """These headers, with `LEFT_OUT` in place of each value that repeats a secret; without such names."""
+        if not secrets.are_in_bytes(b"\n".join([part for header in self.raw for part in header])):
+            return self
+        left_out = LEFT_OUT.encode()
+        return Headers(
+            [
+                (name, left_out if secrets.are_in(value) else value)
+                for name, value in self.raw
+                if not secrets.are_in(name)
+            ]
+        )
 
     def _read(self) -> dict[str, str]:
         if self._items is None:
@@ -56,7 +72,8 @@ class Headers(Mapping[str, str]):
 class Prepared:
     """A request before a token is added. Without a `repr`: its body may hold secrets.
 
-    `origin` is given when the rest of the URL was written by `build_url`, which leaves nothing to escape.
+    `origin` is given when the rest of the URL was written by `build_url`, which leaves nothing to escape. `secrets`
+    are the secrets in it.
     """
 
     method: str
@@ -64,16 +81,25 @@ class Prepared:
     headers: tuple[tuple[str, str], ...]
     content: bytes | None = None
     origin: str | None = None
+    secrets: Secrets = NO_SECRETS
 
 
 @dataclass(slots=True)
 class Received:
-    """A complete response. `repeats_token` says that an error response quotes the token."""
+    """A complete response. `secrets` are those of the request; no header repeats one."""
 
     status: int
     headers: Headers
     content: bytes = field(repr=False)
-    repeats_token: bool = False
+    secrets: Secrets = field(default=NO_SECRETS, repr=False)
+    _searched: bool | None = field(default=None, init=False, repr=False)
+
+    @property
+    def repeats_secret(self) -> bool:
+        """Whether the body repeats a secret of the request. Searched once."""
+        if self._searched is None:
+            self._searched = self.secrets.are_in(self.content)
+        return self._searched
 
 
 @dataclass(slots=True)
@@ -92,11 +118,15 @@ class Failed:
 
 @dataclass(slots=True)
 class Progress:
-    """How far an attempt got, in case it is cut short. `connecting` is a connection that is not in use yet."""
+    """How far an attempt got, in case it is cut short, and its secrets.
+
+    `connecting` is a connection that is not in use yet.
+    """
 
     sent: bool = False
     status: int | None = None
     connecting: Any = None
+    secrets: Secrets = field(default=NO_SECRETS, repr=False)
 
     @property
     def outcome(self) -> RequestOutcome:
@@ -105,14 +135,33 @@ class Progress:
             return outcome_of(self.status)
         return "unknown" if self.sent else "not_sent"
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Handle an event of httpcore's trace extension: from the first bytes on the request may have arrived."""
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """Handle an event of httpcore's trace extension: from the first bytes on the request may have arrived.
+
+        httpcore logs an event after this, with the values that are in `info` then.
+        """
         if event.endswith("connect_tcp.complete"):
             self.connecting = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent, self.connecting = True, None
-            # Later events are of no use, and each one costs as much as a header.
-            info["request"].extensions.pop("trace", None)
+            if not any(logger.isEnabledFor(logging.DEBUG) for logger in _HTTPCORE):
+                # Later events are of no use, and each one costs as much as a header.
+                info["request"].extensions.pop("trace", None)
+        elif event.endswith("setup_socks5_connection.started") and info["auth"] is not None:
+            info["auth"] = _Unshown(info["auth"])
+        elif event.endswith((".complete", ".failed")):
+            for name, value in info.items():
+                if self.secrets.are_in(repr(value)):
+                    info[name] = LEFT_OUT
+
+
+class _Unshown(tuple[bytes, ...]):
+    """The user and the password for a proxy."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<user and password>"
 
 
 def build_url(origin: str, path: str, query: list[tuple[str, str]]) -> str:

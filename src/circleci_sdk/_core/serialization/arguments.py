@@ -195,6 +195,24 @@ def _fields(expected: ObjectType, values: Mapping[Any, object], place: str) -> d
     return {field.wire: checked(field.type, value, f"{place}.{field.name}") for field, value in arguments}
 
 
+def secrets_of(expected: ParameterType, value: object) -> Iterator[str]:
+    """The secrets in a value: what its type calls a secret, and whatever is a `SecretStr`."""
+    if expected.name == "secret" or hasattr(value, "get_secret_value"):
+        secret: object = getattr(value, "get_secret_value", lambda: value)()
+        if isinstance(secret, str):
+            yield str.__str__(secret)
+    elif isinstance(value, Mapping):
+        fields = {key: field for member in expected.members for key, field in member.spellings.items()}
+        for key, item in cast("Mapping[Any, object]", value).items():
+            yield from secrets_of(fields[key].type if key in fields else expected.items or ANY, item)
+    elif isinstance(value, list | tuple):
+        for item in cast("Sequence[object]", value):
+            yield from secrets_of(expected.items or ANY, item)
+    elif hasattr(value, "model_fields_set"):
+        for member in expected.members:
+            yield from secrets_of(expected, _fields_of_model(value, member))
+
+
 class _Type(NamedTuple):
     """What errors call a type, the conversion of its values, and their Python types: any of `types`, none of `not_`."""
 

@@ -64,6 +64,21 @@ def decode_page(
     size: int | None,
 ) -> Page[T]:
     """One page of a list, and where the next one starts."""
+    page = _page(operation, response, facts, strict=strict, start=start, size=size)
+    if isinstance(page, _Unusable):
+        raise _decode_error(operation, response, facts, page)
+    return page
+
+
+def _page(
+    operation: Operation[T],
+    response: Received,
+    facts: CallFacts,
+    *,
+    strict: bool,
+    start: Cursor | None,
+    size: int | None,
+) -> Page[T] | _Unusable:
     paging = operation.paging
     assert paging is not None
     read, mismatches = _read(operation, response, facts, strict=strict)
@@ -77,6 +92,8 @@ def decode_page(
         if unread is not None and paging.style == "token" and paging.start:
             return without_next(Page(items, None, extras, mismatches), operation.label, unread)
     token = getattr(read, paging.next, extras.get(paging.next))
+    if isinstance(token, str) and response.secrets.are_in(token):  # it would be in the URL of the next page
+        return _Unusable("its page token repeats a secret", paging.next)
     following = next_start(paging, start, size, len(items), token)
     is_truncated = token not in (None, "") and following is None and paging.style in ("token", "all")
     return Page(items, following, extras, mismatches, is_truncated)
@@ -193,7 +210,8 @@ def _by_fields(
     except ValueError as failure:
         return _not_json(operation, response, str(failure))
     try:
-        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=operation.secret)
+        secret = operation.secret or response.repeats_secret
+        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=secret)
     except UnfitError:
         wanted = "object with items" if operation.paging and operation.paging.items else expected(reader.declared)
         return _Unusable(
@@ -207,7 +225,7 @@ def _by_fields(
 
 def _said(operation: Operation[Any], response: Received) -> str:
     """What an error page says; its words may be secret."""
-    said = "" if operation.is_private else message_of(response.content, "")
+    said = "" if operation.is_private or response.repeats_secret else message_of(response.content, "")
     return f"; it says {said!r}" if said else ""
 
 
@@ -227,7 +245,8 @@ def _is_another_object(value: object) -> bool:
 
 
 def _not_json(operation: Operation[Any], response: Received, reason: str = "") -> _Unusable:
-    came = described(response.content, response.headers.get("content-type", ""), quote=not operation.is_private)
+    quote = not (operation.is_private or response.repeats_secret)
+    came = described(response.content, response.headers.get("content-type", ""), quote=quote)
     reason = f" ({reason})" if reason and "JSON" in came else ""
     return _Unusable(f"expected JSON, got {came}{reason}. Check base_url, and proxies on the way", outcome="unknown")
 
@@ -242,6 +261,6 @@ def _decode_error(operation: Operation[Any], response: Received, facts: CallFact
         facts=facts,
         field=place,
         status=response.status,
-        body=response.content,
+        body=b"" if response.repeats_secret else response.content,
         secret=operation.is_private,
     )

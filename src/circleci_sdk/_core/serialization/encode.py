@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.operation import holds_secret
 from circleci_sdk._core.unset import UNSET
 
-from .arguments import checked, given_arguments
+from .arguments import checked, given_arguments, secrets_of
 from .slugs import check_segment, slug_segments
 
 if TYPE_CHECKING:
@@ -87,19 +86,11 @@ def json_bytes(ready: object) -> bytes:
     return json.dumps(ready, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
-def secrets_in(operation: Operation[Any], content: bytes | None) -> list[str]:
-    """The secrets in a body that `encode_body` made."""
-    secret = [parameter.wire for parameter in operation.body or () if holds_secret(parameter.type)]
-    fields: dict[str, Any] = json.loads(content) if secret and content else {}
-    return [text for wire in secret for text in _strings(fields.get(wire))]
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in cast("dict[str, object]", value).values():
-            yield from _strings(item)
+def sent_secrets(operation: Operation[Any], arguments: Mapping[str, object]) -> Iterator[str]:
+    """The secrets in the body of a call."""
+    for parameter in operation.body or ():
+        if parameter.name in arguments:
+            yield from secrets_of(parameter.type, arguments[parameter.name])
 
 
 def check_rules(operation: Operation[Any], arguments: Mapping[str, object]) -> None:

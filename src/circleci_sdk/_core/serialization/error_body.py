@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
 from typing import Final, cast
-from urllib.parse import quote
 
 _KEYS: Final = ("message", "error", "error_description", "detail", "title", "errors")
 _LONGEST: Final = 500
-_SHORT: Final = 8
-_BARE: Final = r"(?<!\w){}(?!\w)"
-_AS_VALUE: Final = r"""[:=]\s*{0}(?!\w)|["'`\u2018\u201c]{0}["'`\u2019\u201d\\]|\A\s*{0}\s*\Z"""
 
 
 def message_of(content: bytes, content_type: str) -> str:
@@ -79,35 +74,6 @@ def described(content: bytes, content_type: str, *, quote: bool) -> str:
 def is_html(content: bytes) -> bool:
     """Whether a body begins like a page of a browser."""
     return content[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
-
-
-def repeats(content: bytes, secrets: Iterable[str]) -> bool:
-    """Whether an error body quotes one of these secrets, or a line of it, plain or escaped.
-
-    A secret of 8 characters or more is found anywhere. A shorter one, such as `1` or `prod`, is part of common words
-    and numbers, so it counts only as a whole word. If it is a word of letters, such as `on`, it counts only where it
-    stands as a value: in quotation marks, after a colon or an equals sign, or as the whole body. Without letters and
-    digits it never counts. So a short password of letters stays in the message where a server writes it without any
-    mark, in the middle of a sentence; there it cannot be told from a word of that sentence.
-    """
-    text = content.decode("utf-8", "replace")
-    return any(_quotes(text, form) for secret in secrets for form in _forms(secret))
-
-
-def _quotes(text: str, form: str) -> bool:
-    if len(form) >= _SHORT:
-        return form in text
-    pattern = _AS_VALUE if form.isalpha() else _BARE
-    return any(map(str.isalnum, form)) and re.search(pattern.format(re.escape(form)), text) is not None
-
-
-def _forms(secret: str) -> Iterator[str]:
-    for line in {secret, *(line.strip() for line in secret.splitlines())}:
-        if line:
-            yield line
-            yield json.dumps(line)[1:-1]
-            yield json.dumps(line, ensure_ascii=False)[1:-1].replace("/", "\\/")
-            yield quote(line, safe="")
 
 
 def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:

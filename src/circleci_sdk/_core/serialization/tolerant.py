@@ -94,7 +94,7 @@ class _Reader:
                     return self._model(declared, fields, place, unfit)
                 if origin is dict:
                     return {
-                        key: self._item(arguments[1], item, place.below(key, varies=True))
+                        key: self._item(arguments[1], item, place.below("*" if self._secret else key, varies=True))
                         for key, item in fields.items()
                     }
         raise UnfitError

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.options import is_text
+from circleci_sdk._core.redaction import Secrets
 
 AuthScheme = Literal["circle-token", "bearer", "basic", "none"]
 TokenSource = Callable[[], Awaitable[str]]
@@ -26,7 +27,7 @@ _BEARER_ONLY: Final = frozenset({"v3"})
 class Token:
     """A token, and how it is sent. No `repr`, pickle or traceback shows it."""
 
-    __slots__ = ("_scheme", "_value")
+    __slots__ = ("_scheme", "_value", "secrets")
 
     def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
         if not is_text(value):
@@ -39,6 +40,8 @@ class Token:
             )
         self._value = value
         self._scheme = scheme
+        self.secrets: Final = Secrets([value])
+        """The token as a secret that no text of a server may repeat."""
 
     def __repr__(self) -> str:
         return "<token>"
@@ -61,10 +64,6 @@ class Token:
         for name in ("Circle-Token", "Authorization"):
             if name in headers:
                 del headers[name]
-
-    def is_in(self, content: bytes) -> bool:
-        """Whether this body quotes it."""
-        return self._value.encode() in content
 
     def fingerprint(self) -> str:
         """A short digest that distinguishes tokens and reveals none."""

@@ -12,6 +12,7 @@ import httpx
 from circleci_sdk._core.cancellation import as_failure, finish, is_failure
 from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, PoolExhaustedError, RequestTimeoutError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
+from circleci_sdk._core.redaction import LEFT_OUT, NO_SECRETS
 
 from .auth import Token
 from .connections import open_transport
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from circleci_sdk._core.options import Network, Timeout
+    from circleci_sdk._core.redaction import Secrets
 
     from .auth import Credential
 
@@ -61,7 +63,12 @@ class Http:
         request = build_request(prepared, extensions)
         if self.network.on_request is not None:
             await self.network.on_request(request)
-        return Exchange(self, request, None if credential is None else await credential.token(), progress)
+        token = None if credential is None else await credential.token()
+        if token is None or prepared.secrets is not NO_SECRETS:
+            progress.secrets = prepared.secrets if token is None else prepared.secrets | token.secrets
+        else:
+            progress.secrets = token.secrets
+        return Exchange(self, request, token, progress)
 
     async def aclose(self) -> None:
         """Close what this object opened; a borrowed client or transport stays open."""
@@ -86,6 +93,11 @@ class Exchange:
         self._progress = progress
         self._response: httpx.Response | None = None
         self._shown: httpx.Response | None = None
+
+    @property
+    def secrets(self) -> Secrets:
+        """What no text of the server may repeat."""
+        return self._progress.secrets
 
     async def whole(self) -> Received | Failed:
         """Send the request and read the response to its end."""
@@ -123,6 +135,8 @@ class Exchange:
         if response is None or response.status_code not in REDIRECTS or self._request.method not in ("GET", "HEAD"):
             return None
         location = response.headers.get("location")
+        if location and self.secrets.are_in(location):
+            return None
         try:
             target = here.join(location) if location else None
         except httpx.InvalidURL:
@@ -206,9 +220,8 @@ class Exchange:
             return _failed(error, self._request, self._progress)
 
     def _received(self, response: httpx.Response, content: bytes) -> Received:
-        token = self._token
-        quoted = token is not None and not response.is_success and token.is_in(content)
-        return Received(response.status_code, Headers(response.headers.raw), content, quoted)
+        secrets = self._progress.secrets
+        return Received(response.status_code, Headers(response.headers.raw).without(secrets), content, secrets)
 
 
 def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
@@ -235,6 +248,8 @@ class _Borrowed(httpx.AsyncBaseTransport):
 
 
 def _failed(error: httpx.RequestError, request: httpx.Request, progress: Progress) -> Failed:
+    if progress.secrets.are_in_error(error):
+        error = _without_text(error)
     error.request = without_query(request)
     reason = str(error) or _reason_below(error)
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
@@ -254,6 +269,13 @@ def _failed(error: httpx.RequestError, request: httpx.Request, progress: Progres
             return Failed(ConnectionFailedError, progress.outcome, True, text, error)
         case _:
             return Failed(ConnectionFailedError, progress.outcome, False, text, error)
+
+
+def _without_text(error: httpx.RequestError) -> httpx.RequestError:
+    """An exception of the same class, without the text of the server in it and without those below it."""
+    cls = next(cls for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == httpx.__name__)
+    made: httpx.RequestError = cls(LEFT_OUT)
+    return made
 
 
 def _reason_below(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urljoin
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.redaction import LEFT_OUT
 from circleci_sdk._core.session import is_loopback
 from circleci_sdk._core.transport.http import REDIRECTS
 
@@ -59,7 +60,7 @@ def may_hold_token(url: str, api: str) -> bool:
 def redirect_of(url: str, response: Received, *, allow_http: bool) -> str | None:
     """The target of a redirect; None for another response, or a target that downloads do not follow."""
     location = response.headers.get("location")
-    if response.status not in REDIRECTS or not location:
+    if response.status not in REDIRECTS or not location or location == LEFT_OUT:
         return None
     try:
         target = urljoin(url, location)

@@ -260,7 +260,7 @@ class Download(Call):
             await self._close()
             if origin_of(target) != origin_of(prepared.url):
                 credential = None
-            prepared, redirects = replace(prepared, url=target), redirects + 1
+            prepared, redirects = replace(prepared, url=target, secrets=opened.secrets), redirects + 1
         if not 200 <= response.status < 300:
             response = await _error_response(opened, response)
             await self._close()
@@ -313,4 +313,4 @@ async def _error_response(opened: Exchange, response: Received) -> Received:
             break
         body += piece
     shown = [(name, value) for name, value in response.headers.raw if name.lower() != b"location"]
-    return Received(response.status, Headers(shown), body)
+    return Received(response.status, Headers(shown), body, response.secrets)
