@@ -51,7 +51,11 @@ SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
 }
 
 
+def _html_number(char: str) -> str:
+    return f"&#{ord(char)};"
+
+
 def mixed(text: str, rng: random.Random) -> str:
     """Each character in any spelling."""
-    ways = (str, _percent, _json_escapes, lambda char: f"&#{ord(char)};")
+    ways: list[Callable[[str], str]] = [str, _percent, _json_escapes, _html_number]
     return "".join(rng.choice(ways)(char) if char.isascii() and char != "\\" else char for char in text)

@@ -71,7 +71,7 @@ def test_short_secrets_are_not_looked_for(short: str) -> None:
     assert not Secrets([short]).are_in(f"Changes on 'production' need staging rights: 1 {{}} p@ss! to do {short}")
 
 
-def test_a_long_text_with_escapes_counts_as_one_that_repeats_a_secret() -> None:
+def test_long_text_with_escapes_counts_as_a_repetition() -> None:
     secrets = Secrets(["CCIPAT_secret"])
     assert not secrets.are_in("x" * 5_000_000)
     assert secrets.are_in("x" * 5_000_000 + "%41")

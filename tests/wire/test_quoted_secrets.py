@@ -104,7 +104,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def spelled(text: str) -> list[str]:
-    """A text as it is, and as a part of reprs."""
+    """A string as it is, and as a part of reprs."""
     return [text, repr(text)[1:-1], repr(text.encode())[2:-1], json.dumps(text)[1:-1], text.encode().decode("latin-1")]
 
 

@@ -15,12 +15,12 @@ SHORTEST: Final = 8
 """Shorter strings are not looked for. `on`, `prod` and `staging` are parts of the words that explain an error."""
 
 LEFT_OUT: Final = "[left out: it repeats a secret]"
-"""Stands for a text of the server that repeats a secret."""
+"""Stands for text of the server that repeats a secret."""
 
 _DEPTH: Final = 5
 """Escapes inside of escapes, as in JSON inside a JSON string."""
 _LONGEST: Final = 1 << 20
-"""Replacing the escapes of a longer text would block the event loop for seconds."""
+"""Replacing the escapes of longer text would block the event loop for seconds."""
 _FOLD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 """Upper and lower case are alike, and both alphabets of base64."""
 _ESCAPE: Final = (
@@ -36,7 +36,7 @@ _LETTERS: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\
 class Secrets:
     """The secrets of a call. Without a `repr` that shows them, and without a pickle.
 
-    A secret is recognized verbatim, in base64 (the alphabet for URLs too, and as a part of a longer text, as Basic
+    A secret is recognized verbatim, in base64 (the alphabet for URLs too, and as a part of longer text, as Basic
     authentication sends it), in hexadecimal digits, and with percent, JSON, string and HTML escapes, also nested and
     mixed; in upper and lower case. Of a secret of several lines each line counts.
     """
@@ -62,7 +62,7 @@ class Secrets:
         return both
 
     def are_in(self, text: str | bytes) -> bool:
-        """Whether a text repeats one of them. A text of more than 1 MiB with escapes counts as one that does."""
+        """Whether text repeats one of them. More than 1 MiB of text with escapes counts as a repetition."""
         if not self._spellings:
             return False
         if isinstance(text, bytes):
@@ -95,7 +95,7 @@ NO_SECRETS: Final = Secrets()
 
 
 def _spellings(secret: str) -> Iterator[bytes]:
-    """What stands in a text without escapes, folded."""
+    """What stands in text without escapes, folded."""
     raw = secret.strip().encode("utf-8", "surrogatepass")
     if len(raw) < SHORTEST:
         return
