@@ -28,7 +28,8 @@ from circleci_sdk import (
     RequestTimeoutError,
 )
 from circleci_sdk.helpers import DownloadedArtifact, DownloadReport, Skipped
-from circleci_sdk.helpers._downloads.files import move_new, safe_parts
+from circleci_sdk.helpers._downloads.names import safe_parts
+from circleci_sdk.helpers._downloads.staging import Stage, move_new
 from circleci_sdk.helpers.artifacts.manifest import NAME, Manifest, parse
 from circleci_sdk.helpers.artifacts.selection import Listed, matches_pattern, pick_workflows, plan
 from circleci_sdk.v2.models import Artifact, Workflow
@@ -357,7 +358,7 @@ def test_a_file_is_never_put_in_the_place_of_another_one(tmp_path: Path, monkeyp
         raise PermissionError
 
     for link in (os.link, refuse):
-        monkeypatch.setattr("circleci_sdk.helpers._downloads.files.os.link", link)
+        monkeypatch.setattr("circleci_sdk.helpers._downloads.staging.os.link", link)
         part, target = tmp_path / "part", tmp_path / "target"
         part.write_bytes(b"new")
         move_new(part, target)
@@ -384,7 +385,7 @@ async def test_names_that_differ_in_case_alone_where_case_is_ignored(
 ) -> None:
     stores(server, (0, "Read", b"1"), (0, "b", b"2"), (0, "rEAD", b"3"))
     assert (await client.artifacts.download(SLUG, 7, tmp_path / "a")).ok
-    monkeypatch.setattr("circleci_sdk.helpers.artifacts.manifest.IGNORES_CASE", True)
+    monkeypatch.setattr("circleci_sdk.helpers._downloads.names.IGNORES_CASE", True)
     report = await client.artifacts.download(SLUG, 7, tmp_path / "b", overwrite=True)
     assert names(report) == ["rEAD"]
     assert "same path on disk" in str(report.skipped[0])
@@ -398,10 +399,10 @@ async def test_names_that_differ_in_case_alone_where_case_is_ignored(
 async def test_a_full_disk_ends_it(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
 ) -> None:
-    def full(path: Path) -> Any:
+    def full(stage: Stage) -> Any:
         raise OSError(error, "full")
 
-    monkeypatch.setattr("circleci_sdk.helpers._downloads.files._create", full)
+    monkeypatch.setattr(Stage, "create", full)
     stores(server, (0, "a", b"1"), (0, "b", b"2"))
     with pytest.raises(OSError, match="full"):
         await client.artifacts.download(SLUG, 7, tmp_path, concurrency=1)

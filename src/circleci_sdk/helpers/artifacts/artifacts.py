@@ -50,9 +50,10 @@ class Artifacts(Uncopied):
     ) -> DownloadReport:
         """Download the artifacts of a job into a folder.
 
-        Each goes to `dest/<node index>/<path>`, so that the files of parallel runs stay apart. A file is written
-        under a temporary name beside it and renamed when it is complete; after a broken connection the download
-        resumes. Only servers of CircleCI receive the token.
+        Each goes to `dest/<node index>/<path>`, so that the files of parallel runs stay apart. A file is written to the
+        hidden folder `dest/.<hexadecimal digits>.part` and renamed when it is complete; after a broken connection the
+        download resumes. What a killed program has left there is removed by the next download. Only servers of CircleCI
+        receive the token.
 
         Args:
             project_slug: The project, such as `gh/acme/web`.
@@ -61,17 +62,19 @@ class Artifacts(Uncopied):
             match: Which artifacts: a pattern, several, or a function. In a pattern `*` and `?` stop at a slash, `**`
                 does not; a pattern without a slash applies to the name of the file alone. Default: all.
             concurrency: The most files downloaded at once.
-            overwrite: What to do with files that exist. False raises before any download, True replaces them. `"skip"`
-                keeps files that are this very artifact, and downloads the rest: the way to continue after a failure. A
-                file of another job, or one that was not downloaded by this method, is a failed item.
+            overwrite: What to do with files that exist. False raises before any download. True replaces them; what
+                another download has put there meanwhile is a failed item. `"skip"` keeps files that are this very
+                artifact, and downloads the rest: the way to continue after a failure. A file of another job, or one
+                that was not downloaded by this method, is a failed item.
             timeout: Seconds for all files together, None for no limit. The read timeout of the client applies too.
             on_file: Called after each file.
 
         Returns:
             The files, in the order of the API, and the artifacts that could not be downloaded, as `skipped`: an
             expired one, one without a path or URL, one whose name leads out of the folder or is none on this system,
-            the second one with the same path, one that cannot be written. So is the rest of a list that breaks off
-            after some of them, with the number of the job as `id`. `raise_for_failure` of the report raises for them.
+            the second one with the same path, one inside of a folder that is another artifact, one that cannot be
+            written. So is the rest of a list that breaks off after some of them, with the number of the job as `id`.
+            `raise_for_failure` of the report raises for them.
 
         Raises:
             InvalidArgumentError: An argument is invalid.

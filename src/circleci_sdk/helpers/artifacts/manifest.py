@@ -6,27 +6,18 @@ Lines are only added, so that several programs may download into one folder. The
 from __future__ import annotations
 
 import json
-import os
-import sys
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from circleci_sdk.helpers._downloads.names import on_disk
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
 NAME: Final = ".circleci-artifacts.jsonl"
 
 Known = tuple[str, int]
 """The identity of an artifact, and the size of its file in bytes."""
-
-IGNORES_CASE: Final = os.name == "nt" or sys.platform == "darwin"
-"""Whether file systems of this system usually take `A.txt` and `a.txt` for one file."""
-
-
-def on_disk(path: str) -> str:
-    """The same text for paths that may be one file on disk."""
-    return unicodedata.normalize("NFC", path).casefold() if IGNORES_CASE else path
 
 
 class Manifest:
@@ -34,31 +25,46 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: Mapping[str, Known] = {}
-        self._size = 0
+        self._known: dict[str, Known] = {}
+        self._offset = 0
+        self._is_read = False
+        self._later: set[str] = set()
+        self._own: set[str] = set()
 
     def read(self) -> None:
-        """Read the record, also what was added since; what is missing or cannot be read is unknown."""
+        """Read what was added since the last time; what is missing or cannot be read is unknown."""
         try:
-            size = (self._folder / NAME).stat().st_size
-            if size == self._size:
-                return
-            text = (self._folder / NAME).read_text("utf-8", "replace")
+            with (self._folder / NAME).open("rb") as file:
+                file.seek(self._offset)
+                text = file.read()
         except OSError:
-            return
-        self._known, self._size = parse(text), size
+            text = b""
+        text = text[: text.rfind(b"\n") + 1]
+        self._offset += len(text)
+        for path, known in lines(text.decode("utf-8", "replace")):
+            if known is None:
+                self._known.pop(path, None)
+            else:
+                self._known[path] = known
+                if self._is_read:
+                    self._later.add(path)
+        self._is_read = True
 
     def known(self, path: Path) -> Known | None:
         """What a file is, by the record."""
         return self._known.get(self._relative(path))
 
+    def is_of_another_download(self, path: Path) -> bool:
+        """Whether another download has recorded this file since the first `read`."""
+        return self._relative(path) in self._later - self._own
+
     def forget(self, path: Path) -> None:
         """Note that a file is about to be replaced: until it is recorded again, it is unknown."""
-        if self.known(path) is not None:
-            self._write({"path": self._relative(path)})
+        self._write({"path": self._relative(path)})
 
     def record(self, path: Path, artifact: str, size: int) -> None:
         """Note that a file is this artifact."""
+        self._own.add(self._relative(path))
         self._write({"path": self._relative(path), "artifact": artifact, "size": size})
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -70,18 +76,21 @@ class Manifest:
         return on_disk(path.relative_to(self._folder).as_posix())
 
 
-def parse(text: str) -> dict[str, Known]:
-    """The record in the text of the file. Lines that are not complete count for nothing."""
-    known: dict[str, Known] = {}
+def lines(text: str) -> Iterator[tuple[str, Known | None]]:
+    """The paths in the text of the file, each with what it is, or None. Incomplete lines count for nothing."""
     for line in text.splitlines():
         try:
             match json.loads(line):
                 case {"path": str(path), "artifact": str(artifact), "size": int(size)}:
-                    known[path] = artifact, size
+                    yield path, (artifact, size)
                 case {"path": str(path)}:
-                    known.pop(path, None)
+                    yield path, None
                 case _:
                     pass
         except (ValueError, RecursionError):
             continue
-    return known
+
+
+def parse(text: str) -> dict[str, Known]:
+    """The record in the text of the file."""
+    return {path: known for path, known in dict(lines(text)).items() if known is not None}

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk.helpers._downloads.files import safe_parts
+from circleci_sdk.helpers._downloads.names import Limits, on_disk, safe_parts
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.skipped import Skipped
-
-from .manifest import on_disk
 
 if TYPE_CHECKING:
     from circleci_sdk.v2.models import Artifact, Workflow
 
 Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
 """Which artifacts: a pattern, several patterns, or a function."""
+
+
+_USUAL: Final = Limits()
 
 
 class Listed(NamedTuple):
@@ -40,9 +41,14 @@ class Planned(NamedTuple):
     identity: str
 
 
-def plan(method: str, dest: Path, items: Iterable[Listed]) -> list[Planned | Skipped]:
-    """The path of each artifact, or why it has none: an unsafe name, the path of an earlier one, unavailable fields."""
-    taken: dict[str, str] = {}
+def plan(method: str, dest: Path, items: Iterable[Listed], limits: Limits = _USUAL) -> list[Planned | Skipped]:
+    """The path of each artifact, or why it has none.
+
+    Its name is unsafe or too long, its path on disk is that of an earlier one or of its folder, or fields are
+    unavailable.
+    """
+    files: dict[tuple[str, ...], str] = {}
+    folders: set[tuple[str, ...]] = set()
     planned: list[Planned | Skipped] = []
     for number, (artifact, folder, job) in enumerate(items):
         try:
@@ -50,17 +56,25 @@ def plan(method: str, dest: Path, items: Iterable[Listed]) -> list[Planned | Ski
             inside = folder()
             parts = (*(safe_parts(inside) if inside else ()), str(artifact.node_index), *safe_parts(artifact.path))
             path = dest.joinpath(*parts)
-            key = on_disk(str(path))
-            other = taken.get(key)
-            if other == url:
+            key = tuple(on_disk(part) for part in parts)
+            above = [key[:length] for length in range(1, len(key))]
+            if files.get(key) == url:
                 continue  # listed twice
-            if other is not None:
+            if key in files:
                 raise InvalidArgumentError(f"another artifact has the same path on disk, {path}")
+            if key in folders:
+                raise InvalidArgumentError(f"another artifact needs a folder of the same path on disk, {path}")
+            for place in above:
+                if place in files:
+                    taken = dest.joinpath(*parts[: len(place)])
+                    raise InvalidArgumentError(f"another artifact is a file in the place of its folder, {taken}")
+            limits.check(path, parts)
         except CircleCIError as error:
             name = if_available(lambda one: one.path, artifact) or f"items.{number}"
             planned.append(Skipped(method, name, error))
             continue
-        taken[key] = url
+        files[key] = url
+        folders.update(above)
         planned.append(Planned(artifact, url, path, f"{job} {artifact.node_index} {artifact.path}"))
     return planned
 

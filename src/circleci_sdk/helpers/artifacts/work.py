@@ -5,23 +5,22 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 
-from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
-from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._downloads.download import download_of
-from circleci_sdk.helpers._downloads.files import missing_folders, remove_if_empty, save
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
+from circleci_sdk.helpers._downloads.names import limits_of
+from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 
 from .manifest import Manifest
+from .places import Places, check_place
 from .report import DownloadedArtifact, DownloadReport
 from .selection import Listed, Planned, plan
 
@@ -50,17 +49,19 @@ class Options:
 
 async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed], options: Options) -> DownloadReport:
     """Download the artifacts into the folder. Raises only what concerns all of them."""
-    planned = plan(options.method, dest, listed)
+    planned = plan(options.method, dest, listed, await run_sync(limits_of, dest))
     manifest = Manifest(dest)
-    new_folders = await run_sync(_check_before, options, dest, planned, manifest)
-    log = SkipLog(caller)
+    await run_sync(_check_before, options, dest, planned, manifest)
+    stage, log = Stage(dest), SkipLog(caller)
+    places = Places(stage, manifest, replaces=options.overwrite is True)
 
     async def fetch(item: Planned | Skipped) -> DownloadedArtifact | Skipped:
         if isinstance(item, Skipped):
             return item
         try:
-            kept = await run_sync(_kept, item, manifest) if options.overwrite == "skip" else None
-            file = kept or await _fetched(caller, item, manifest, options)
+            file = await run_sync(_kept, item, dest, manifest, options) or await _fetched(
+                caller, item, stage, places, options
+            )
         except (CircleCIError, OSError, UnicodeError) as error:
             if _concerns_all(error):
                 raise
@@ -74,8 +75,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     try:
         results = await map_concurrently(fetch, planned, limit=options.concurrency)
     finally:
-        with suppress(OSError):
-            await finish(lambda: run_sync(remove_if_empty, new_folders))
+        stage.close()
     return DownloadReport(
         tuple(one for one in results if isinstance(one, DownloadedArtifact)),
         tuple(one for one in results if isinstance(one, Skipped)),
@@ -88,7 +88,9 @@ def identity(origin: str, project_slug: str, job_number: int) -> str:
     return f"{origin} {_LONG.get(first, first)}{slash}{rest} {job_number}"
 
 
-async def _fetched(caller: TimedCaller, item: Planned, manifest: Manifest, options: Options) -> DownloadedArtifact:
+async def _fetched(
+    caller: TimedCaller, item: Planned, stage: Stage, places: Places, options: Options
+) -> DownloadedArtifact:
     opened = download_of(
         caller,
         item.url,
@@ -96,21 +98,17 @@ async def _fetched(caller: TimedCaller, item: Planned, manifest: Manifest, optio
         timeout=caller.left,
         keep=encodings_of_file(item.path.name),
     )
-    if options.overwrite is True:
-        await run_sync(manifest.forget, item.path)
-    size = await save(opened, item.path, replace=options.overwrite is True)
-    try:
-        await run_sync(manifest.record, item.path, item.identity, size)
-    except OSError as error:  # the file is complete; `overwrite="skip"` will not know it
-        logger.warning("%s cannot record %s: %s", options.method, item.path, error)
+    part, size = await save(opened, stage)
+    await in_thread(lambda: places.put(part, item, size))
     return DownloadedArtifact(item.artifact, item.path, size)
 
 
-def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> list[Path]:
-    """Raise what ends the download before it begins. Returns the folders that it will create."""
+def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> None:
+    """Raise what ends the download before it begins."""
     existing = next((folder for folder in (dest, *dest.parents) if folder.exists()), None)
     if existing is not None and not existing.is_dir():
         raise NotADirectoryError(f"{options.method}: dest: {existing} is no folder.")
+    remove_stale(dest)
     if options.overwrite is False:
         for item in planned:
             if isinstance(item, Planned) and os.path.lexists(item.path):
@@ -119,20 +117,19 @@ def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skip
                     "or 'skip' to keep the files of this job."
                 )
     manifest.read()
-    return missing_folders(item.path for item in planned if isinstance(item, Planned))
 
 
-def _kept(item: Planned, manifest: Manifest) -> DownloadedArtifact | None:
-    """The file that exists, if it is this artifact; None if there is none. Raises for any other file."""
-    try:
-        size = item.path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError):
+def _kept(item: Planned, dest: Path, manifest: Manifest, options: Options) -> DownloadedArtifact | None:
+    """The file that exists, if it is this artifact and to be kept. Raises if there is no place for the artifact."""
+    check_place(item.path, dest)
+    if options.overwrite is True or not os.path.lexists(item.path):
         return None
+    size = item.path.stat().st_size if item.path.is_file() else None
     known = manifest.known(item.path)
     if known != (item.identity, size):
         manifest.read()  # another download may have recorded it meanwhile
         known = manifest.known(item.path)
-    if known != (item.identity, size) or not item.path.is_file():
+    if options.overwrite is False or size is None or known != (item.identity, size):
         what = "is not known to be this artifact" if known is None or known[0] == item.identity else "is another one"
         raise FileExistsError(f"{item.path} exists and {what}; pass overwrite=True to replace it.")
     return DownloadedArtifact(item.artifact, item.path, size, skipped=True)

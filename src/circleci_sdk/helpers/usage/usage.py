@@ -18,14 +18,15 @@ from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import Uncopied, public
-from circleci_sdk.helpers._downloads.files import save
+from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
 from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
 from .exports import ExportRequest, Exports, OnProgress
+from .folder import check_windows, put_window
 from .missing import UsageDownload, UsageLog
 from .rows import RowReader, UsageRow
-from .windows import UsageWindow, file_stem, windows
+from .windows import UsageWindow, windows
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -114,30 +115,45 @@ class Usage(Uncopied):
         """Download the files of a period: gzipped CSV, one or more for each window of at most 31 days.
 
         Their names are `usage-<first day>-<last day>-<number>.csv.gz`. The arguments are those of `rows`; `dest` is
-        the folder, created if it is missing; `overwrite` replaces existing files. The report names the windows and
-        files that could not be downloaded; if there is nothing else, the first error is raised.
+        the folder, created if it is missing, one for each organization. The files of a window come into it together,
+        when all are there, so that it never holds those of two exports of the same days.
+
+        With `overwrite` they replace those of older exports whose period lies within the window; files of other
+        windows, and those with other names, stay. The report names the windows and files that could not be downloaded;
+        if there is nothing else, the first error is raised. Then the older files of such a window stay, or, if there
+        are none, the rest of the new ones is there, with the hidden file `.usage-<first day>-<last day>.incomplete`,
+        which a killed program leaves too. The next download replaces what it marks, also without `overwrite`.
 
         Raises:
-            FileExistsError: Files of a window exist and `overwrite` is False; no export was requested.
+            FileExistsError: Files of a window exist and `overwrite` is False, or the period of a file overlaps a window
+                in part; no export was requested. Or another download has brought them meanwhile.
+            OSError: The files cannot be written.
 
         Raises the other errors of `rows` too, and makes the same calls.
         """
         request = _request("usage.download", org, shared_orgs, timeout, concurrency, on_progress)
         planned = windows(start, end, "usage.download")
         folder = Path(dest)
-        existing = await run_sync(_existing, folder, [file_stem(window) for window in planned])
-        if existing is not None and not overwrite:
-            raise FileExistsError(f"{existing} exists; pass overwrite=True to replace the files of these windows.")
+        await run_sync(remove_stale, folder)
+        await run_sync(partial(check_windows, folder, planned, overwrite=overwrite))
         log = UsageLog()
         paths: list[Path] = []
-        for window in planned:
+        stage = Stage(folder)
+        try:
+            for window in planned:
+                parts: dict[int, Path] = {}
 
-            async def store(number: int, file: Download, window: UsageWindow = window) -> Path:
-                path = folder / f"{file_stem(window)}-{number}.csv.gz"
-                await save(file, path)
-                return path
+                async def store(number: int, file: Download, parts: dict[int, Path] = parts) -> int:
+                    parts[number], _ = await save(file, stage)
+                    return number
 
-            paths += await self._exports.fetch(request, window, store, log)
+                before = len(log.skipped)
+                await self._exports.fetch(request, window, store, log)
+                is_complete = len(log.skipped) == before
+                put = partial(put_window, stage, window, parts, is_complete=is_complete, overwrite=overwrite)
+                paths += await in_thread(put)
+        finally:
+            stage.close()
         log.has_any = log.has_any or bool(paths)
         log.raise_if_nothing()
         return UsageDownload(tuple(paths), log.skipped, log.missing)
@@ -292,7 +308,3 @@ async def _open(download: Download, number: int, *, strict: bool) -> RowReader:
         reader = await run_sync(partial(RowReader, file, strict=strict, number=number))
         unread.pop_all()  # the reader closes it from now on
         return reader
-
-
-def _existing(folder: Path, stems: Sequence[str]) -> Path | None:
-    return next((path for stem in stems for path in folder.glob(f"{stem}-*.csv.gz")), None)
