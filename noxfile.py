@@ -32,7 +32,8 @@ WITHOUT_DEV = [
     f"--ignore=tests/{name}"
     for name in ("codegen", "typing", "test_architecture.py", "test_lines_of_code.py", "wire/test_contract_bites.py")
 ]
-BOUNDED = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["testing"]]
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+BOUNDED = [*PROJECT["project"]["dependencies"], *EXTRAS["testing"], *EXTRAS["redis"]]
 
 
 def pythons() -> list[str]:
@@ -60,7 +61,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Pyright, mypy and pyrefly, all strict; and every public name has a type that each checker infers alike."""
-    session.install("-e", ".[testing]", *TYPES)
+    session.install("-e", ".[testing,redis]", *TYPES)
     session.run("pyright", "--warnings")
     session.run("mypy")
     session.run("pyrefly", "check")
@@ -71,7 +72,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1:])
 def tests(session: nox.Session) -> None:
     """The tests on the newest Python here, in parallel. Arguments go to pytest: `nox -s tests -- -k paging`."""
-    session.install("-e", ".[testing]", *DEV)
+    session.install("-e", ".[testing,redis]", *DEV)
     session.run("pytest", *PARALLEL, *session.posargs)
 
 
@@ -80,7 +81,7 @@ def other_pythons(session: nox.Session) -> None:
     """The tests of the package on every other Python here, but for those with thousands of calls."""
     if len(PYTHONS) < 2:
         session.skip("No other Python is installed.")
-    session.install("-e", ".[testing]", *TEST)
+    session.install("-e", ".[testing,redis]", *TEST)
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *session.posargs)
 
 
@@ -88,14 +89,14 @@ def other_pythons(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests of the package on the oldest versions that pyproject.toml admits."""
     lowest_versions = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
-    session.install("-e", ".[testing]", *TEST, *lowest_versions)
+    session.install("-e", ".[testing,redis]", *TEST, *lowest_versions)
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, *session.posargs)
 
 
 @nox.session
 def httpx2(session: nox.Session) -> None:
     """The tests of the core with httpx2 instead of httpx."""
-    session.install("-e", ".[testing]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
+    session.install("-e", ".[testing,redis]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
     plugin = ("-p", "tests.support.on_httpx2")
     session.run(
         "python", "-m", "pytest", *plugin, *PARALLEL, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs
@@ -105,7 +106,7 @@ def httpx2(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """The tests that use sockets, with random pauses in all loops. Tests that depend on timing fail here."""
-    session.install("-e", ".[testing]", *TEST)
+    session.install("-e", ".[testing,redis]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
     directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
@@ -114,7 +115,7 @@ def slow(session: nox.Session) -> None:
 @nox.session
 def attack(session: nox.Session) -> None:
     """Tens of thousands of hostile tries, at most 20 minutes. `-- --write` writes docs/hostile-conditions.md."""
-    session.install("-e", ".[testing]", *TEST)
+    session.install("-e", ".[testing,redis]", *TEST)
     session.run("python", "-m", "tests.attack", *session.posargs)
 
 

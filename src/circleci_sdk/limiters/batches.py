@@ -1,0 +1,87 @@
+"""Calls that wait for a decision at the same time are decided by one script call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    import anyio
+
+    from .script import Asked, Decision, Seen
+
+
+class Entry:
+    """One call that waits for a decision, or one response that is reported at once.
+
+    `is_done` without a decision: Redis failed.
+    """
+
+    __slots__ = ("asked", "decision", "epoch", "is_done", "seen")
+
+    def __init__(self, asked: Asked | None, seen: Seen | None = None) -> None:
+        self.asked: Final = asked
+        self.seen: Final = seen
+        self.decision: Decision | None = None
+        self.epoch: int = 0
+        self.is_done: bool = False
+
+
+class _Batch:
+    """The waiting entries of one event loop: event loops cannot wait for each other."""
+
+    __slots__ = ("running", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting: dict[Entry, None] = {}
+        self.running: anyio.Event | None = None
+
+
+class SharedLimit:
+    """What one process holds of a limit.
+
+    One script call runs at a time for each event loop. Entries that come meanwhile wait, and the first of them runs
+    the next one for all. `is_known` and `epoch` are of the last reply, `replied` is its time. `seen` is the last
+    response that is not reported yet, `returned` the tickets of cancelled calls: the next script call reports them.
+    """
+
+    def __init__(self, names: tuple[str, ...], send: Callable[[SharedLimit, list[Entry]], Awaitable[None]]) -> None:
+        self.names: Final = names
+        self._send = send
+        self._batches: WeakKeyDictionary[object, _Batch] = WeakKeyDictionary()
+        self.is_known: bool = False
+        self.epoch: int = 0
+        self.replied: float = -inf
+        self.seen: Seen | None = None
+        self.returned: list[int] = []
+
+    async def decide(self, entry: Entry) -> None:
+        """Wait for the decision on an entry. It has none if Redis failed."""
+        import anyio
+        from anyio.lowlevel import current_token
+
+        batch = self._batches.setdefault(current_token().native_token, _Batch())
+        batch.waiting[entry] = None
+        try:
+            while not entry.is_done:
+                if batch.running is not None:
+                    await batch.running.wait()
+                    continue
+                running = batch.running = anyio.Event()
+                taken, batch.waiting = list(batch.waiting), {}
+                try:
+                    await self._send(self, taken)
+                finally:  # after a cancellation the others are still waiting
+                    batch.waiting = {one: None for one in (*taken, *batch.waiting) if not one.is_done}
+                    batch.running = None
+                    running.set()
+        finally:
+            batch.waiting.pop(entry, None)
+
+    def take_reports(self) -> tuple[list[Seen], list[int]]:
+        """What the next script call reports."""
+        seen, self.seen = self.seen, None
+        returned, self.returned = self.returned, []
+        return ([] if seen is None else [seen]), returned
