@@ -16,8 +16,8 @@ SPARED_FROM: Final = 10
 """From this limit on, one call of each window is left unused, and a hundredth for clocks that differ."""
 LONGEST_GUESS: Final = 1.0
 """The longest pause in seconds that is made before a server asked for one."""
-LONGEST_PAUSE: Final = 86400.0
-"""No window is longer than a day; a larger number is no wait, but a point in time, for instance."""
+LONGEST_PAUSE: Final = 3600.0
+"""A larger number of seconds in a header is taken for no wait, but for a point in time, for instance."""
 
 
 @public("circleci_sdk")
@@ -63,12 +63,20 @@ def read_rate_limit(headers: Iterable[tuple[bytes, bytes]]) -> RateLimit | None:
             and what in ("limit", "remaining", "reset")
             and window in ("", *_WINDOWS)
             and value is not None
-            and not (what == "reset" and value > LONGEST_PAUSE)
+            and not (what == "reset" and usable_wait(value) is None)
         ):
             found.setdefault((family, window), {})[what] = value
     limits = [_rate_limit(window, parts, found.get((family, ""), {})) for (family, window), parts in found.items()]
     known = [limit for limit in limits if limit.limit is not None or limit.remaining is not None]
     return min(known, key=_tightness) if known else None
+
+
+def usable_wait(seconds: float | None) -> float | None:
+    """The wait in seconds that a header asks for; None if it asks for none, or for more than `LONGEST_PAUSE`.
+
+    The one rule for all headers that name a wait.
+    """
+    return seconds if seconds is not None and 0 <= seconds <= LONGEST_PAUSE else None
 
 
 def _number(raw: bytes) -> float | None:
