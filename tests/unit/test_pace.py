@@ -132,7 +132,7 @@ class Load:
 
 
 class Bucket:
-    """A token bucket with the calls of one second, of which no header tells."""
+    """A token bucket with the calls of one second, that no header names."""
 
     def __init__(self, rate: float, *, level: float | None = None) -> None:
         self.rate = rate

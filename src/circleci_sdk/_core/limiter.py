@@ -70,7 +70,7 @@ class _Queue:
         "_pace",
         "_paused_until",
         "_refused_at",
-        "_settled_at",
+        "_same_until",
         "_sleepers",
         "_waiting",
     )
@@ -81,7 +81,7 @@ class _Queue:
         self._heads: WeakKeyDictionary[object, anyio.Lock] = WeakKeyDictionary()
         self._waiting: set[object] = set()  # no counter: threads would lose counts
         self._lock = threading.Lock()
-        self._next = self._paused_until = self._last = self._settled_at = 0.0
+        self._next = self._paused_until = self._last = self._same_until = 0.0
         self._refused_at = -inf
         self._pace: Pace | None = None
 
@@ -100,10 +100,10 @@ class _Queue:
             until = now + min(seconds, LONGEST_PAUSE)
             if rate_limit is not None and rate_limit.limit and rate_limit.window:
                 self._pace = Pace(known=spacing_of(rate_limit))
-            elif refused and now >= self._settled_at:
+            elif refused and now >= self._same_until:
                 self._pace = policy.refused(self._pace)
                 # Calls that left at the pace before may be refused too, which says nothing of the new one.
-                self._settled_at = max(until, now + LONGEST_RESPONSE)
+                self._same_until = max(until, now + LONGEST_RESPONSE)
             else:
                 self._pace = self._pace or Pace()
             self._refused_at = now
@@ -112,7 +112,7 @@ class _Queue:
     def reset(self) -> None:
         """Forget all; the caller wakes those that sleep."""
         with self._lock:
-            self._next = self._paused_until = self._settled_at = 0.0
+            self._next = self._paused_until = self._same_until = 0.0
             self._pace = None
 
     async def wait(self, max_wait: float, max_total: float) -> float | None:
