@@ -485,19 +485,6 @@ async def test_errors_of_hooks_propagate(server: ScriptedServer, place: str, sen
     assert (len(server.requests), clock.slept) == (sent, [])
 
 
-@pytest.mark.parametrize("error", [TypeError("mine"), OwnError("mine"), OSError("mine")], ids=repr)
-async def test_errors_of_a_custom_transport_propagate(error: Exception) -> None:
-    class Foreign(httpx.AsyncBaseTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            raise error
-
-    async with client_on("http://localhost", FakeClock(), transport=Foreign(), max_concurrency=1) as client:
-        for _ in range(3):  # no slot is lost
-            with pytest.raises(type(error)) as caught:
-                await get(client)
-            assert caught.value is error
-
-
 @pytest.mark.parametrize(
     ("error", "raised", "request_outcome", "attempts"),
     [

@@ -12,6 +12,7 @@ from .errors import (
     OUTCOMES,
     CallError,
     CallFacts,
+    DecodeError,
     PoolExhaustedError,
     RateLimitError,
     RequestOutcome,
@@ -214,7 +215,10 @@ class Call:
         text = f"{facts.operation}: {failed.text} ({facts.describe()}). {_MEANINGS[facts.request_outcome]}"
         if failed.raises is PoolExhaustedError:
             text += _POOL_REMEDY
-        raise failed.raises(text, facts=facts) from failed.cause
+        error = failed.raises(text, facts=facts)
+        if isinstance(error, DecodeError):
+            error.status = failed.status
+        raise error from failed.cause
 
     def _raise_status(self, response: Received, reason: RetryStopReason) -> NoReturn:
         operation = self._operation

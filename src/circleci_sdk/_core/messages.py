@@ -106,7 +106,7 @@ class Received:
 class Failed:
     """No complete response. `raises` is the class of its error, `cause` the exception of the transport.
 
-    The request of `cause` no longer holds headers or body.
+    The request of `cause` no longer holds headers or body. `status` is that of a response whose body is of no use.
     """
 
     raises: type[TransportError | DecodeError]
@@ -114,6 +114,7 @@ class Failed:
     retryable: bool
     text: str
     cause: Exception | None = None
+    status: int = 0
 
 
 @dataclass(slots=True)

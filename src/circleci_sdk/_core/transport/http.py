@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 
 from circleci_sdk._core.cancellation import as_failure, finish, is_failure
-from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, PoolExhaustedError, RequestTimeoutError
+from circleci_sdk._core.errors import ConfigError, ConnectionFailedError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
-from circleci_sdk._core.redaction import LEFT_OUT, NO_SECRETS
+from circleci_sdk._core.redaction import NO_SECRETS
 
 from .auth import Token
 from .connections import open_transport
-from .request import build_request, without_query
+from .failures import UnusableBodyError, failed
+from .request import build_request
 from .tracebacks import strip_traceback
 
 if TYPE_CHECKING:
@@ -60,7 +61,10 @@ class Http:
         if self.is_own:  # a foreign transport does not report when the request is sent
             extensions["trace"] = progress.trace
         progress.sent, progress.status = False, None
-        request = build_request(prepared, extensions)
+        try:
+            request = build_request(prepared, extensions)
+        except (httpx.InvalidURL, ValueError) as error:  # a server named this address
+            return Exchange(self, httpx.Request(prepared.method, ""), None, progress, unsendable=error)
         if self.network.on_request is not None:
             await self.network.on_request(request)
         token = None if credential is None else await credential.token()
@@ -80,19 +84,28 @@ class Http:
 class Exchange:
     """One request and its response, read whole or piece by piece. Without a `repr`: it holds the token.
 
-    Follows no redirect. httpx and all below it raise `httpx.RequestError`, reported as `Failed`; anything else passes
-    through, without the frames that hold headers and bodies.
+    Follows no redirect. Whatever the HTTP stack raises is reported as `Failed`, except cancellation and wrong
+    configuration, which pass through without the frames that hold headers and bodies.
     """
 
-    __slots__ = ("_http", "_pieces", "_progress", "_request", "_response", "_shown", "_token")
+    __slots__ = ("_http", "_pieces", "_progress", "_request", "_response", "_shown", "_token", "_unsendable")
 
-    def __init__(self, http: Http, request: httpx.Request, token: Token | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        http: Http,
+        request: httpx.Request,
+        token: Token | None,
+        progress: Progress,
+        *,
+        unsendable: Exception | None = None,
+    ) -> None:
         self._http = http
         self._request = request
         self._token = token
         self._progress = progress
         self._response: httpx.Response | None = None
         self._shown: httpx.Response | None = None
+        self._unsendable = unsendable
 
     @property
     def secrets(self) -> Secrets:
@@ -109,12 +122,8 @@ class Exchange:
 
     async def open(self) -> Received | Failed:
         """Send the request; the body of the response is still to come, piece by piece. Close it in any case."""
-        response = await self._guarded(self._send())
-        if isinstance(response, Failed):
-            return response
-        self._response = response
-        self._pieces = aiter(_stream(response))
-        return self._received(response, b"")
+        response = await self._guarded(self._begin())
+        return response if isinstance(response, Failed) else self._received(response, b"")
 
     async def read(self) -> bytes | Failed:
         """The next piece of an open response, as it came over the wire; empty at the end."""
@@ -139,11 +148,12 @@ class Exchange:
             return None
         try:
             target = here.join(location) if location else None
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, ValueError):
             return None
         if target is None or target.userinfo:
             return None
-        same = (target.scheme, target.host, target.port) == (here.scheme, here.host, here.port)
+        # Not by `host`: it is decoded, and some hosts cannot be.
+        same = (target.scheme, target.raw_host, target.port) == (here.scheme, here.raw_host, here.port)
         return str(target) if same else None
 
     async def aclose(self) -> None:
@@ -155,7 +165,7 @@ class Exchange:
             await finish(partial(self._end, response))
 
     async def _end(self, response: httpx.Response) -> None:
-        await response.aclose()
+        await _close(response)
         # trio warns of generators that were left unfinished, and httpx nests several of them. On a closed
         # connection one of the next pieces is an error, which ends them all.
         with suppress(Exception):
@@ -166,8 +176,10 @@ class Exchange:
             await close()
 
     async def _send(self) -> httpx.Response:
+        if self._unsendable is not None:
+            raise self._unsendable
         http, request, progress = self._http, self._request, self._progress
-        progress.sent = not http.is_own
+        progress.sent = not http.is_own and not getattr(http.network.http_client, "is_closed", False)
         try:
             if self._token is not None:
                 self._token.put_on(request.headers, request.url.raw_path.decode("latin-1"))
@@ -184,6 +196,11 @@ class Exchange:
         progress.status = response.status_code
         return response
 
+    async def _begin(self) -> httpx.Response:
+        self._response = response = await self._send()
+        self._pieces = aiter(_stream(response))
+        return response
+
     async def _fetch(self) -> tuple[httpx.Response, bytes]:
         response = await self._send()
         try:
@@ -191,19 +208,23 @@ class Exchange:
             if self._http.network.on_response is not None or "content-encoding" in response.headers:
                 whole = _with_body(response, content)
                 return whole, whole.content
-        except httpx.RequestError:
+        except httpx.DecodingError as error:
+            if response.is_success:
+                raise UnusableBodyError(f"The response's compression is broken: {error}") from None
+            return _with_body(response, b""), b""
+        except Exception:
             if response.is_success:
                 raise
             return _with_body(response, b""), b""  # the status says enough
         finally:
-            await response.aclose()
+            await _close(response)
         return response, content
 
     async def _next(self) -> bytes:
-        async for piece in self._pieces:
-            if piece:
-                return piece
-        return b""
+        piece: bytes | None = b""
+        while piece == b"":
+            piece = await anext(self._pieces, None)
+        return piece or b""
 
     async def _guarded(self, step: Awaitable[T]) -> T | Failed:
         handled = sys.exception()
@@ -211,13 +232,15 @@ class Exchange:
             return await step
         except BaseException as error:
             strip_traceback(error, handled)
-            if not isinstance(error, httpx.RequestError):
-                if isinstance(error, Exception) or not is_failure(error):
+            if isinstance(error, Exception):
+                if self._http.is_own and isinstance(error, ConfigError):
                     raise
-                # A transport of the user whose connections are shared: what it awaited was cancelled by others.
-                cause = as_failure(error, "The transport")
-                return Failed(ConnectionFailedError, self._progress.outcome, True, str(cause), cause)
-            return _failed(error, self._request, self._progress)
+                return failed(error, self._request, self._progress)
+            if not is_failure(error):
+                raise
+            # A transport of the user whose connections are shared: what it awaited was cancelled by others.
+            cause = as_failure(error, "The transport")
+            return Failed(ConnectionFailedError, self._progress.outcome, True, str(cause), cause)
 
     def _received(self, response: httpx.Response, content: bytes) -> Received:
         secrets = self._progress.secrets
@@ -225,8 +248,17 @@ class Exchange:
 
 
 def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
-    assert isinstance(response.stream, httpx.AsyncByteStream)
+    if not isinstance(response.stream, httpx.AsyncByteStream):
+        raise TypeError(
+            f"the transport returned a response with the body {type(response.stream).__name__}, no AsyncByteStream"
+        )
     return response.stream
+
+
+async def _close(response: httpx.Response) -> None:
+    """What a response is, and why it failed, is known by now: an error of its end changes neither."""
+    with suppress(Exception):
+        await response.aclose()
 
 
 def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
@@ -245,42 +277,3 @@ class _Borrowed(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return await self._client.send(request, stream=True, auth=None, follow_redirects=False)
-
-
-def _failed(error: httpx.RequestError, request: httpx.Request, progress: Progress) -> Failed:
-    if progress.secrets.are_in_error(error):
-        error = _without_text(error)
-    error.request = without_query(request)
-    reason = str(error) or _reason_below(error)
-    text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    match error:
-        case httpx.PoolTimeout():
-            return Failed(PoolExhaustedError, "not_sent", True, text, error)
-        case httpx.ConnectTimeout():
-            return Failed(RequestTimeoutError, "not_sent", True, text, error)
-        case httpx.ConnectError() | httpx.ProxyError():
-            return Failed(ConnectionFailedError, "not_sent", True, text, error)
-        case httpx.ReadTimeout() | httpx.WriteTimeout():
-            return Failed(RequestTimeoutError, progress.outcome, True, text, error)
-        case httpx.DecodingError():
-            text = f"The response's compression is broken: {error}"
-            return Failed(DecodeError, progress.outcome, False, text, error)
-        case httpx.NetworkError() | httpx.RemoteProtocolError():
-            return Failed(ConnectionFailedError, progress.outcome, True, text, error)
-        case _:
-            return Failed(ConnectionFailedError, progress.outcome, False, text, error)
-
-
-def _without_text(error: httpx.RequestError) -> httpx.RequestError:
-    """An exception of the same class, without the text of the server in it and without those below it."""
-    cls = next(cls for cls in type(error).__mro__ if cls.__module__.partition(".")[0] == httpx.__name__)
-    made: httpx.RequestError = cls(LEFT_OUT)
-    return made
-
-
-def _reason_below(error: BaseException) -> str:
-    """On trio the reason, such as an untrusted certificate, is only in an exception further down."""
-    below: BaseException | None = error
-    while below is not None and not (isinstance(below, OSError) and str(below)):
-        below = below.__cause__ or below.__context__
-    return str(below or "")

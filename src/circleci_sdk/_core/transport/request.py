@@ -33,7 +33,8 @@ def build_request(prepared: Prepared, extensions: dict[str, Any]) -> httpx.Reque
 
 def without_query(request: httpx.Request) -> httpx.Request:
     """What an error may show of a request: signed links have their secret in the query."""
-    return httpx.Request(request.method, request.url.copy_with(raw_path=request.url.raw_path.partition(b"?")[0]))
+    url = request.url.copy_with(raw_path=request.url.raw_path.partition(b"?")[0])
+    return httpx.Request(request.method, url, headers=[(b"Host", url.netloc)])
 
 
 class _Content(httpx.AsyncByteStream):
