@@ -282,6 +282,16 @@ async def test_exception_that_quotes_the_token() -> None:
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
+async def test_exception_that_cannot_be_shown() -> None:
+    class Unspeakable(Exception):  # noqa: N818
+        def __str__(self) -> str:
+            raise ZeroDivisionError
+
+    async with client_on("http://localhost", transport=Failing("call", Unspeakable())) as client:
+        with pytest.raises(TransportError, match="Unspeakable"):
+            await get(client)
+
+
 async def test_cancellation_passes() -> None:
     class Slow(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

@@ -45,11 +45,14 @@ def failed(error: Exception, request: httpx.Request, progress: Progress) -> Fail
     names = _names(error, _CLIENTS)
     if "HTTPError" in names:
         _cut(error, request, progress)
-    raises, unsent, retryable = _verdict(error, names)
+    raises, unsent, retryable = _classified(error, names)
     cause: Exception | None = error
-    reason = str(error) or _reason_below(error)
-    if progress.secrets.are_in_error(error):
-        cause, reason = _without_text(error, request), LEFT_OUT
+    try:
+        reason = str(error) or _reason_below(error)
+        if progress.secrets.are_in_error(error):
+            cause, reason = _without_text(error, request), LEFT_OUT
+    except Exception:  # noqa: BLE001  # it has no text, so nothing is known of what it would show
+        cause, reason = None, ""
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
     # Without a response these failures prove it; with one they are of the body.
     outcome = "not_sent" if unsent and progress.status is None else progress.outcome
@@ -59,7 +62,7 @@ def failed(error: Exception, request: httpx.Request, progress: Progress) -> Fail
 def _without_text(error: Exception, request: httpx.Request) -> Exception | None:
     """An exception of the same class, without the text of the server in it and without those below it.
 
-    None for a class that is not made of a text only.
+    None for a class that takes more than a string.
     """
     cls = next(
         (cls for cls in type(error).__mro__ if issubclass(cls, httpx.RequestError) and _root(cls) == httpx.__name__),
@@ -76,7 +79,7 @@ def _cut(error: Any, request: httpx.Request, progress: Progress) -> None:
         progress.status = response.status_code
 
 
-def _verdict(error: Exception, names: frozenset[str]) -> tuple[type[TransportError], bool, bool]:
+def _classified(error: Exception, names: frozenset[str]) -> tuple[type[TransportError], bool, bool]:
     """The class to raise, whether the request was not sent, and whether it may be tried again."""
     if "PoolTimeout" in names:
         return PoolExhaustedError, True, True
