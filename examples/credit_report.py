@@ -16,7 +16,7 @@ from pathlib import Path
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI, CircleCIError
+from circleci_sdk import AsyncCircleCI, CircleCIError, printable
 from circleci_sdk.helpers import UsageProgress
 
 Key = tuple[str, str, str]
@@ -43,7 +43,7 @@ def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 def log(progress: UsageProgress) -> None:
     """One line for each poll."""
-    print(f"{progress.window.start:%Y-%m-%d} to {progress.window.last:%Y-%m-%d}: {progress.state}")
+    print(printable(f"{progress.window.start:%Y-%m-%d} to {progress.window.last:%Y-%m-%d}: {progress.state}"))
 
 
 async def add_up(circleci: AsyncCircleCI, asked: argparse.Namespace) -> dict[Key, Cost]:
@@ -51,7 +51,7 @@ async def add_up(circleci: AsyncCircleCI, asked: argparse.Namespace) -> dict[Key
     costs: dict[Key, Cost] = defaultdict(Cost)
     async for row in circleci.usage.rows(asked.org, asked.start, asked.end, on_progress=log):
         for odd in row.mismatches:  # a cell that does not fit its column is unavailable
-            print(f"A cell is left out: {odd.place}: expected {odd.expected}", file=sys.stderr)
+            print(printable(f"A cell is left out: {odd.place}: expected {odd.expected}"), file=sys.stderr)
         project, job, machine = (getattr(row, name, None) for name in ("project_name", "job_name", "resource_class"))
         cost = costs[project or "", job or "", machine or ""]
         cost.runs += 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import anyio
 
-from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError
+from circleci_sdk import UNSET, AsyncCircleCI, CircleCIError, printable
 from circleci_sdk.helpers import DownloadedArtifact, Skipped
 
 
@@ -33,7 +33,7 @@ def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
 
 def log(file: DownloadedArtifact) -> None:
     """One line for each file."""
-    print(f"{file.path}  {'exists already' if file.skipped else f'{file.size:,} bytes'}")
+    print(printable(f"{file.path}  {'exists already' if file.skipped else f'{file.size:,} bytes'}"))
 
 
 async def fetch(circleci: AsyncCircleCI, asked: argparse.Namespace) -> tuple[int, list[Skipped]]:

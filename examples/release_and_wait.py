@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import anyio
 
-from circleci_sdk import AsyncCircleCI, CircleCIError, RunSkippedError, RunTimeoutError
+from circleci_sdk import AsyncCircleCI, CircleCIError, RunSkippedError, RunTimeoutError, printable
 from circleci_sdk.helpers import ApprovalEvent, JobEvent, PipelineEvent, RunEvent, RunJob, WorkflowEvent
 
 
@@ -65,7 +65,7 @@ async def release(circleci: AsyncCircleCI, asked: argparse.Namespace) -> int:
     )
     watch = run.watch(timeout=asked.timeout)
     async for event in watch:
-        print(describe(event), flush=True)
+        print(printable(describe(event)), flush=True)
     print(watch.result.describe())
     return 0 if watch.result.is_success else 1
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 
-from circleci_sdk import AsyncCircleCI, CircleCIError
+from circleci_sdk import AsyncCircleCI, CircleCIError, printable
 from circleci_sdk.v2.models import Artifact, MessageResponse, Pipeline, Workflow
 
 if TYPE_CHECKING:
@@ -48,22 +48,27 @@ def heading(text: str) -> None:
     print(f"\n--- {text} ---")
 
 
+def show(line: str) -> None:
+    """Print a line in which names of the server cannot steer the terminal."""
+    print(printable(line))
+
+
 async def tour(circleci: AsyncCircleCI, target: Target) -> None:
     """All steps."""
     heading("Who am I?  circleci.v2.users.me()")
     me = await circleci.v2.users.me()
-    print(f"You are {me.name} ({me.login}).")
+    show(f"You are {me.name} ({me.login}).")
 
     heading("My project  circleci.v2.projects.get(slug)")
     project = await circleci.v2.projects.get(target.slug)
-    print(f"{project.slug} belongs to {project.organization_name}; its code is at {project.vcs_info.vcs_url},")
-    print(f"and its default branch is {project.vcs_info.default_branch}.")
+    show(f"{project.slug} belongs to {project.organization_name}; its code is at {project.vcs_info.vcs_url},")
+    show(f"and its default branch is {project.vcs_info.default_branch}.")
 
     newest = await show_pipelines(circleci, target.slug)
     if target.trigger:
         newest = await start_pipeline(circleci, target, target.branch or project.vcs_info.default_branch)
     if newest is None:
-        print("The project has no pipelines yet, so the tour ends here.")
+        show("The project has no pipelines yet, so the tour ends here.")
         return
     await show_run(circleci, target, newest)
     await show_figures(circleci, target.slug)
@@ -78,10 +83,10 @@ async def show_pipelines(circleci: AsyncCircleCI, slug: str) -> Pipeline | None:
     async for page in circleci.v2.pipelines.list_for_project(slug).pages():
         number += 1
         numbers = [pipeline.number for pipeline in page.items]
-        print(f"Page {number}: {len(numbers)} pipelines" + (f", #{numbers[0]} to #{numbers[-1]}" if numbers else ""))
+        show(f"Page {number}: {len(numbers)} pipelines" + (f", #{numbers[0]} to #{numbers[-1]}" if numbers else ""))
         newest = newest or next(iter(page.items), None)
         if number == PAGES and page.next is not None:
-            print("There are more; the tour stops asking here.")
+            show("There are more; the tour stops asking here.")
             break
     return newest
 
@@ -89,21 +94,21 @@ async def show_pipelines(circleci: AsyncCircleCI, slug: str) -> Pipeline | None:
 async def start_pipeline(circleci: AsyncCircleCI, target: Target, branch: str) -> Pipeline:
     """Start a pipeline and wait until its workflows have ended."""
     heading("Start a pipeline  circleci.v2.pipelines.trigger(slug, branch=..., parameters=...)")
-    print(f"Project {target.slug}, branch {branch}, parameters {dict(target.parameters)}.")
+    show(f"Project {target.slug}, branch {branch}, parameters {dict(target.parameters)}.")
     created = await circleci.v2.pipelines.trigger(target.slug, branch=branch, parameters=target.parameters)
     if isinstance(created, MessageResponse):
-        sys.exit(f"Nothing was started: {created.message}")
+        sys.exit(printable(f"Nothing was started: {created.message}"))
     seen: dict[str, str] = {}
     for _ in range(600):
         workflows = await circleci.v2.pipelines.list_workflows(created.id).collect()
         for workflow in workflows:
             if seen.get(workflow.id) != workflow.status:
-                print(f"Workflow {workflow.name} is {workflow.status}.")
+                show(f"Workflow {workflow.name} is {workflow.status}.")
             seen[workflow.id] = workflow.status
         if workflows and all(workflow.stopped_at is not None for workflow in workflows):
             break
         if any(workflow.status == "on_hold" for workflow in workflows):
-            print("It waits for an approval; the tour does not.")
+            show("It waits for an approval; the tour does not.")
             break
         await anyio.sleep(0.5 if circleci.base_url.startswith("http:") else 5)
     return await circleci.v2.pipelines.get(created.id)
@@ -112,34 +117,34 @@ async def start_pipeline(circleci: AsyncCircleCI, target: Target, branch: str) -
 async def show_run(circleci: AsyncCircleCI, target: Target, pipeline: Pipeline) -> None:
     """Workflows and jobs of a pipeline, the details of a job, and one of its artifacts."""
     heading("Its workflows and jobs  circleci.v2.pipelines.list_workflows(pipeline.id)")
-    print(f"Pipeline #{pipeline.number}, started by {pipeline.trigger.type}:")
+    show(f"Pipeline #{pipeline.number}, started by {pipeline.trigger.type}:")
     workflows: list[Workflow] = await circleci.v2.pipelines.list_workflows(pipeline.id).collect()
     numbers: list[int] = []
     for workflow in workflows:
-        print(f"  {workflow.name}: {workflow.status}")
+        show(f"  {workflow.name}: {workflow.status}")
         async for job in circleci.v2.workflows.list_jobs(workflow.id):
-            print(f"    {job.name}: {job.status}" + (f" (job {job.job_number})" if job.job_number else ""))
+            show(f"    {job.name}: {job.status}" + (f" (job {job.job_number})" if job.job_number else ""))
             if job.job_number is not None:
                 numbers.append(job.job_number)
     if not numbers:
-        print("No job of it has run.")
+        show("No job of it has run.")
         return
 
     heading("A job in detail  circleci.v2.jobs.get(slug, number)")
     job_details = await circleci.v2.jobs.get(target.slug, numbers[0])
     executor = job_details.executor.resource_class if job_details.executor else "an unknown machine"
     seconds = (job_details.duration or 0) / 1000  # the API says milliseconds here
-    print(f"{job_details.name} ran for {seconds:.0f} s on {executor}, {job_details.parallelism} at once.")
+    show(f"{job_details.name} ran for {seconds:.0f} s on {executor}, {job_details.parallelism} at once.")
 
     heading("Its artifacts  circleci.v2.jobs.list_artifacts(slug, number)")
     for number in numbers:
         artifacts = await circleci.v2.jobs.list_artifacts(target.slug, number).collect()
         for artifact in artifacts:
-            print(f"Job {number} has stored {artifact.path}.")
+            show(f"Job {number} has stored {artifact.path}.")
         if artifacts:
             await download(artifacts[0], circleci.base_url, target.token)
             return
-    print("None of its jobs has stored any.")
+    show("None of its jobs has stored any.")
 
 
 async def download(artifact: Artifact, base_url: str, token: str) -> None:
@@ -149,11 +154,11 @@ async def download(artifact: Artifact, base_url: str, token: str) -> None:
     async with httpx.AsyncClient() as http:
         response = await http.get(artifact.url, headers=headers)
     if not response.is_success:
-        print(f"{artifact.url} responses {response.status_code}; artifacts of private projects need the token.")
+        show(f"{artifact.url} responses {response.status_code}; artifacts of private projects need the token.")
         return
     target = Path(tempfile.mkdtemp(prefix="tour-")) / Path(artifact.path).name
     await anyio.Path(target).write_bytes(response.content)
-    print(f"Loaded {len(response.content)} bytes into {target}.")
+    show(f"Loaded {len(response.content)} bytes into {target}.")
 
 
 async def show_figures(circleci: AsyncCircleCI, slug: str) -> None:
@@ -161,7 +166,7 @@ async def show_figures(circleci: AsyncCircleCI, slug: str) -> None:
     heading("How they do  circleci.v2.insights.list_workflow_metrics(slug)")
     async for row in circleci.v2.insights.list_workflow_metrics(slug, reporting_window="last-30-days"):
         metrics = row.metrics
-        print(
+        show(
             f"{row.name}: {metrics.total_runs} runs in 30 days on the default branch, "
             f"{metrics.success_rate:.0%} passed, half of them within {metrics.duration_metrics.median} s."
         )
@@ -172,7 +177,7 @@ async def show_builds(circleci: AsyncCircleCI, slug: str) -> None:
     heading("The last builds by API v1.1  circleci.v1.builds.list_for_project(slug)")
     for build in await circleci.v1.builds.list_for_project(slug, page_size=5).take(5):
         name = build.workflows.job_name if build.workflows else None
-        print(f"Build {build.build_num} ({name or 'no name'}) on {build.branch}: {build.status}")
+        show(f"Build {build.build_num} ({name or 'no name'}) on {build.branch}: {build.status}")
 
 
 async def on_fake() -> None:
@@ -181,7 +186,7 @@ async def on_fake() -> None:
 
     fake = FakeCircleCI.scenario("demo", speed=30)
     async with fake.serve() as server, AsyncCircleCI(token=fake.token, base_url=server.base_url) as circleci:
-        print(f"A CircleCI of your own runs at {server.base_url}; its clock runs at 30 times the usual speed.")
+        show(f"A CircleCI of your own runs at {server.base_url}; its clock runs at 30 times the usual speed.")
         await tour(circleci, Target("gh/acme/web", "main", {"image-tag": "4.8.2"}, True, fake.token))
 
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from ._core.options import Hook, Method, Timeout
     from ._core.pagination import AsyncPager, Cursor, Page
     from ._core.policy.rate_limit import RateKey, RateLimit
+    from ._core.printable import printable
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
     from ._core.transport.auth import AuthScheme, TokenSource
@@ -74,6 +75,7 @@ else:
             "._core.pagination": "AsyncPager Cursor Page",
             "._core.limiter": "RateLimiter",
             "._core.policy.rate_limit": "RateKey RateLimit",
+            "._core.printable": "printable",
             "._core.serialization.model": "UnknownStr",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",
@@ -138,4 +140,5 @@ __all__ = [
     "Unset",
     "__version__",
     "preload",
+    "printable",
 ]

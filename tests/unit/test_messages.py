@@ -64,7 +64,7 @@ def test_json_bodies(body: object, message: str) -> None:
         (b"<!doctype html><h1>Bad gateway</h1>", "text/html; charset=utf-8", ""),
         (b"<html>no type</html>", "", ""),
         (b"Sorry, <b>gone</b>", "text/HTML", ""),
-        (b"\xff\xfe\x00", "application/octet-stream", "\ufffd\ufffd\x00"),
+        (b"\xff\xfe\x00", "application/octet-stream", "\ufffd\ufffd\\x00"),
         (b'{"message": "half', "application/json", '{"message": "half'),
         (b'{"message": "\xff"}', "application/json", "\ufffd"),
         ('\ufeff{"message": "with a mark"}'.encode(), "application/json", "with a mark"),

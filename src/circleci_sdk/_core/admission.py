@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Final
 
 from .limiter import LocalRateLimiter
-from .session import logger
+from .logs import logger
 
 if TYPE_CHECKING:
     import anyio

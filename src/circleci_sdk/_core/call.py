@@ -21,11 +21,11 @@ from .errors import (
     outcome_of,
     status_error_class,
 )
+from .logs import logger
 from .messages import Failed, Prepared, Progress, Received
 from .policy.rate_limit import RateKey, RateLimit, read_rate_limit
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
 from .serialization.error_body import hint_for, message_of
-from .session import logger
 
 if TYPE_CHECKING:
     from .operation import Operation

@@ -12,6 +12,7 @@ from circleci_sdk._public import Uncopied, public
 
 from .call import Call, CallResult
 from .errors import InvalidArgumentError
+from .logs import logger
 from .messages import Headers, Prepared, Received, build_url
 from .mismatches import Place, with_kinds
 from .operation import ANY
@@ -20,7 +21,7 @@ from .redaction import NO_SECRETS, Secrets
 from .serialization.arguments import checked, secrets_of
 from .serialization.decode import decode_anything, decode_page, decode_response
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, sent_secrets
-from .session import logger, user_agent
+from .session import user_agent
 from .unset import UNSET
 
 if TYPE_CHECKING:

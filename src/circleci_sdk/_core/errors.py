@@ -41,6 +41,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from .printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,7 +79,13 @@ class CallFacts:
 
 
 class CircleCIError(Exception):
-    """Base of everything this package raises. All errors can be pickled and copied."""
+    """Base of everything this package raises. All errors can be pickled and copied.
+
+    The message is `printable`: control characters of a server are escapes in it.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(printable(arg, lines=True) if isinstance(arg, str) else arg for arg in args))
 
 
 class ConfigError(CircleCIError):
@@ -181,7 +189,8 @@ class StatusError(_BodyError):
     """The server responded with a status that is no success.
 
     `status` is the HTTP status, `message` the server's own words (may be empty), `body` the raw response body,
-    `headers` its headers, `request_id` the server's id of the request for a support ticket.
+    `headers` its headers, `request_id` the server's id of the request for a support ticket. `body` and `headers` are
+    as they came; print them with `circleci_sdk.printable`.
     """
 
     status: int = 0
@@ -201,10 +210,11 @@ class StatusError(_BodyError):
         hint: str = "",
     ) -> None:
         self.status = status
-        self.message = message
+        self.message = message = printable(message, lines=True)
         self.headers = dict(headers or {})
         lowered = {name.lower(): value for name, value in self.headers.items()}
-        self.request_id = lowered.get("x-request-id") or lowered.get("x-circleci-request-id")
+        request_id = lowered.get("x-request-id") or lowered.get("x-circleci-request-id")
+        self.request_id = request_id and printable(request_id)
         self.body = body
         self._secret_body = secret
         text = f"{status} {_PHRASES[status]}" if status in _PHRASES else str(status)

@@ -12,8 +12,10 @@ from typing import Final, Literal
 from circleci_sdk._public import public
 
 from .errors import ConfigError, FieldUnavailableError
+from .logs import logger_named
+from .printable import printable
 
-logger: Final = logging.getLogger("circleci_sdk.drift")
+logger: Final[logging.Logger] = logger_named("circleci_sdk.drift")
 _REMEMBERED: Final = 1000
 _UNKNOWN: Final = 500
 """The number of unknown fields and values among them."""
@@ -49,7 +51,7 @@ class Mismatch:
     received: str
 
     def __str__(self) -> str:
-        return f"{self.place}: expected {self.expected}, received {self.received}"
+        return printable(f"{self.place}: expected {self.expected}, received {self.received}")
 
 
 def unavailable(operation: str, mismatch: Mismatch, raw_in: str = "model_dump()") -> FieldUnavailableError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import sys
@@ -20,6 +19,7 @@ from circleci_sdk._version import __version__
 from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
+from .logs import logger as logger
 from .mismatches import DriftLog
 from .policy.retry import parse_date
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .transport.auth import Credential
     from .transport.http import Http
 
-logger: Final = logging.getLogger("circleci_sdk")
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")

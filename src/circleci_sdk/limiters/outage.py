@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import ConfigError
-from circleci_sdk._core.session import logger
+from circleci_sdk._core.logs import logger
 
 if TYPE_CHECKING:
     from circleci_sdk._core.clock import Clock

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
 from circleci_sdk._core.cancellation import is_failure
 from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
+from circleci_sdk._core.logs import logger
 from circleci_sdk._public import public
 
 from .errors import SignatureError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from .router import Router
     from .types import Secret
 
-logger: Final = logging.getLogger("circleci_sdk")
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]

@@ -14,6 +14,7 @@ from circleci_sdk._core.errors import (
     InvalidArgumentError,
     RateLimitError,
 )
+from circleci_sdk._core.logs import logger
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from .subscription import Subscription
     from .types import FollowedEvent
 
-logger: Final = logging.getLogger("circleci_sdk")
 
 BOTH: Final[Sequence[WebhookEvent]] = (WORKFLOWS, JOBS)
 MAX_ATTEMPTS: Final = 3

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeGuard, cast
 
+from circleci_sdk._core.logs import logger
+from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.reports import raise_for_items
 
@@ -17,8 +18,6 @@ from .event_fields import delivery_id
 if TYPE_CHECKING:
     from .event_types import Event
     from .types import Handler
-
-logger: Final = logging.getLogger("circleci_sdk")
 
 
 class _OfHandler:
@@ -56,7 +55,7 @@ class HandlerFailure(_OfHandler):
 
     def __str__(self) -> str:
         how = "was cancelled" if self.cancelled else f"raised {type(self.error).__name__}"
-        return f"{self.name} {how} on {type(self.event).__name__} {delivery_id(self.event)}"
+        return printable(f"{self.name} {how} on {type(self.event).__name__} {delivery_id(self.event)}")
 
 
 @public("circleci_sdk.webhooks")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from circleci_sdk._core.errors import CircleCIError, ClientClosedError, RateLimitError
+from circleci_sdk._core.logs import logger
 
 from .merging import workflow_id_of
 from .polled_events import gap_of, has_ended, has_id, is_running, no_id
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .types import FollowedEvent
     from .unread import Unread
 
-logger: Final = logging.getLogger("circleci_sdk")
 T = TypeVar("T")
 
 NEWEST: Final = 20

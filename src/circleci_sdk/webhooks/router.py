@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, overload
 from weakref import WeakSet
 
 from circleci_sdk._core.cancellation import is_failure
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.logs import logger
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .types import Handler, Projects, Strings
     from .unknown_event import UnknownEvent
 
-logger: Final = logging.getLogger("circleci_sdk")
 
 WorkflowHandler = TypeVar("WorkflowHandler", bound="Handler[WorkflowCompleted]")
 JobHandler = TypeVar("JobHandler", bound="Handler[JobCompleted]")

@@ -210,8 +210,9 @@ def _by_fields(
     except ValueError as failure:
         return _not_json(operation, response, str(failure))
     try:
-        secret = operation.secret or response.repeats_secret
-        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=secret)
+        quoted = response.repeats_secret
+        secret = operation.secret or quoted
+        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=secret, hide_keys=quoted)
     except UnfitError:
         wanted = "object with items" if operation.paging and operation.paging.items else expected(reader.declared)
         return _Unusable(

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Final, cast
 
+from circleci_sdk._core.printable import printable
+
 _KEYS: Final = ("message", "error", "error_description", "detail", "title", "errors")
 _LONGEST: Final = 500
 
@@ -54,7 +56,7 @@ def _from_text(text: str, depth: int) -> str:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 

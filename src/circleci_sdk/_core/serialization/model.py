@@ -16,6 +16,7 @@ from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, GetCor
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from circleci_sdk._core.mismatches import Mismatch, unavailable
+from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 
 from .slugs import CLOUD_APP, pipeline_url
@@ -165,8 +166,11 @@ class Model(BaseModel):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         unread = unread_of(self)
         if unread is None:
-            return super().__repr_args__()
+            if not self.__pydantic_extra__:
+                return super().__repr_args__()
+            return [(name and printable(name), value) for name, value in super().__repr_args__()]
         readable = [(name, value) for name, value in super().__repr_args__() if name not in unread.kept]
+        readable = [(name and printable(name), value) for name, value in readable]
         return [*readable, *unread.aside.items(), *((name, _UNAVAILABLE) for name in unread.unset)]
 
     if not TYPE_CHECKING:  # for type checkers every field that is not declared is an error

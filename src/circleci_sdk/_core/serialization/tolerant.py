@@ -25,14 +25,15 @@ class UnfitError(Exception):
 
 
 def read_fields(
-    declared: Any, raw: object, error: ValidationError | None, operation: str, *, secret: bool
+    declared: Any, raw: object, error: ValidationError | None, operation: str, *, secret: bool, hide_keys: bool = False
 ) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
     `raw` is the parsed JSON, `error` the failure to read it as a whole, or None to choose among the members of a union
-    in any case. `secret` keeps all raw values that do not fit out of `repr` and pickles.
+    in any case. `secret` keeps all raw values that do not fit out of `repr` and pickles, `hide_keys` the keys of maps
+    out of the places of mismatches.
     """
-    reader = _Reader(operation, secret)
+    reader = _Reader(operation, secret, hide_keys)
     if error is None:
         return reader.parts(declared, raw, Place(), ()), tuple(reader.found)
     return reader.value(declared, raw, Place(), _locations(error)), tuple(reader.found)
@@ -53,10 +54,11 @@ def _below(locations: Locations, keys: Container[int | str]) -> Locations:
 
 
 class _Reader:
-    def __init__(self, operation: str, secret: bool) -> None:
+    def __init__(self, operation: str, secret: bool, hide_keys: bool) -> None:
         self.found: list[Mismatch] = []
         self._operation = operation
         self._secret = secret
+        self._hide_keys = hide_keys
 
     def value(
         self,
@@ -94,7 +96,7 @@ class _Reader:
                     return self._model(declared, fields, place, unfit)
                 if origin is dict:
                     return {
-                        key: self._item(arguments[1], item, place.below("*" if self._secret else key, varies=True))
+                        key: self._item(arguments[1], item, place.below("*" if self._hide_keys else key, varies=True))
                         for key, item in fields.items()
                     }
         raise UnfitError

@@ -14,6 +14,7 @@ from circleci_sdk._core.errors import (
     RateLimitError,
     RequestTimeoutError,
 )
+from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, is_transient, retry_reads
 from circleci_sdk.helpers._shared.values import Value
@@ -46,7 +47,7 @@ class Skipped(Value):
     parent: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.operation} {self.id}: {self.error}"
+        return f"{printable(f'{self.operation} {self.id}')}: {printable(str(self.error), lines=True)}"
 
 
 class SkipLog:

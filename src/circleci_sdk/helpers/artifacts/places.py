@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.session import logger
+from circleci_sdk._core.logs import logger
 from circleci_sdk.helpers._downloads.locks import FolderLock
 from circleci_sdk.helpers._downloads.staging import place
 

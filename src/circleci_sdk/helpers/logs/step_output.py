@@ -8,6 +8,8 @@ import re
 from collections import deque
 from typing import Final
 
+from circleci_sdk._core.printable import printable
+
 from .output_form import LONGEST_START, Form, form_of
 
 _STRING: Final = re.compile(r'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\u(?![0-9a-fA-F]{0,3}\Z)|\\[^u])*+', re.DOTALL)
@@ -195,10 +197,17 @@ class Tail:
         return "".join(f"{line}\n" for line in self._lines) + self._open
 
 
-_CONTROL: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+_CONTROL: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and the cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # strings, such as a title
+    r"|\x1b[ -/]*[0-~]"
+)
+
+
+_REST: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def readable(text: str) -> str:
-    """A log without terminal control sequences: no colours, no overwritten lines."""
+    """A log without terminal control sequences: no colours, no overwritten lines, no other direction of writing."""
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in _CONTROL.sub("", text).split("\n"))
-    return "\n".join("".join(char for char in line if char >= " " or char == "\t") for line in lines)
+    return "\n".join(printable(_REST.sub("", line), lines=True) for line in lines)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 from circleci_sdk._core.errors import FieldUnavailableError
+from circleci_sdk._core.printable import printable
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
@@ -194,7 +195,7 @@ RunEvent: TypeAlias = PipelineEvent | WorkflowEvent | JobEvent | ApprovalEvent
 def label(part: RunWorkflow | RunJob) -> str:
     """The name of a workflow, or of a job with its workflow, for messages; `unknown` for an unavailable name."""
     name = or_unknown(lambda: part.name)
-    return name if isinstance(part, RunWorkflow) else f"{or_unknown(lambda: part.workflow_name)}/{name}"
+    return printable(name if isinstance(part, RunWorkflow) else f"{or_unknown(lambda: part.workflow_name)}/{name}")
 
 
 def pipeline_of(pipeline: Pipeline, pipeline_id: str, app: str) -> RunPipeline:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
+from circleci_sdk._core.printable import printable
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers.logs.step_output import readable
+
+_OF_URLS: Final = "/:?#@!$&'*+,;=%-._~"
 
 if TYPE_CHECKING:
     from circleci_sdk.helpers.logs.logs import StepLog
@@ -25,7 +29,7 @@ def format_report(
     lines: int,
 ) -> str:
     """The report, with at most `lines` lines of output for each step."""
-    parts = [f"## {_link(name, url)}: {status}", *(f"* {_inline(error)}" for error in errors)]
+    parts = [f"## {_link(name, url)}: {_status(status)}", *(f"* {_inline(error)}" for error in errors)]
     for job in jobs:
         parts += _format_job(job, lines)
     if problems:
@@ -36,7 +40,7 @@ def format_report(
 def _format_job(explanation: JobExplanation, lines: int) -> list[str]:
     job = explanation.job
     name = f"{or_unknown(lambda: job.workflow_name)} / {or_unknown(lambda: job.name)}"
-    parts = ["", f"### {_link(name, if_available(lambda: job.url))}: {job.status}"]
+    parts = ["", f"### {_link(name, if_available(lambda: job.url))}: {_status(job.status)}"]
     if explanation.tests:
         parts += ["", f"Failing tests: {len(explanation.tests)}", ""]
         parts += [_format_test(test) for test in explanation.tests]
@@ -55,7 +59,7 @@ def _format_job(explanation: JobExplanation, lines: int) -> list[str]:
 def _step_title(log: StepLog) -> str:
     step = log.step
     status = or_unknown(lambda: step.status)
-    facts = [status if status != "success" else "failed"]
+    facts = [_status(status) if status != "success" else "failed"]
     exit_code = if_available(lambda: step.exit_code)
     if exit_code is not None:
         facts.append(f"exit code {exit_code}")
@@ -74,18 +78,26 @@ def _format_test(test: FailedTest) -> str:
 
 
 def _link(text: str, url: str | None) -> str:
-    return f"[{_inline(text)}]({url})" if url else _inline(text)
+    return f"[{_inline(text)}]({quote(url, safe=_OF_URLS)})" if url else _inline(text)
 
 
 def _inline(text: str) -> str:
     """Text on one line, with Markdown characters escaped."""
-    return "".join(f"\\{char}" if char in "\\`*_[]<>|" else char for char in " ".join(text.split()))
+    return "".join(f"\\{char}" if char in "\\`*_[]<>|" else char for char in _on_one_line(text))
+
+
+def _status(text: str) -> str:
+    return text if text.replace("_", "").replace("-", "").isalnum() else _inline(text)
+
+
+def _on_one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _code(text: str) -> str:
     ticks = _longest_run(text) + 1
     space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{'`' * ticks}{space}{' '.join(text.split())}{space}{'`' * ticks}"
+    return f"{'`' * ticks}{space}{_on_one_line(text)}{space}{'`' * ticks}"
 
 
 def _fence(text: str) -> str:

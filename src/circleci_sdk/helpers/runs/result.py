@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import CircleCIError
+from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.values import Value
@@ -86,7 +87,7 @@ class RunResult(Value):
             parts += [f"{label(one)}: {one.status}" for one in self.workflows if one.status != "success"]
         shown = "; ".join(parts[:10]) + ("; ..." if len(parts) > 10 else "")
         where = f" {self.url}" if self.url else ""
-        return f"{_name_of(self)}: {self.status}{f' ({shown})' if shown else ''}{where}"
+        return printable(f"{_name_of(self)}: {self.status}{f' ({shown})' if shown else ''}{where}", lines=True)
 
 
 @public("circleci_sdk.helpers")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
 
 from circleci_sdk._core.errors import ConflictError, FieldUnavailableError, InvalidArgumentError, NotFoundError
+from circleci_sdk._core.printable import printable
 from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
@@ -57,7 +58,7 @@ class Run(Uncopied):
 
     def __repr__(self) -> str:
         name = f"{self.project_slug} {self.number}" if self.number is not None else self.id
-        return f"<Run {name}>"
+        return f"<Run {printable(name)}>"
 
     @property
     def url(self) -> str | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotFoundError
+from circleci_sdk._core.logs import logger
 from circleci_sdk._core.serialization.slugs import app_origin
-from circleci_sdk._core.session import logger
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 from circleci_sdk.v2._client import V2
 

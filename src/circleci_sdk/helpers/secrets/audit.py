@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from circleci_sdk._core.errors import CircleCIError
-from circleci_sdk._core.session import logger
+from circleci_sdk._core.logs import logger
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.reports import raise_for_skipped

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from circleci_sdk._core.errors import CallError, CircleCIError
+from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import or_unknown
 from circleci_sdk.helpers._shared.partial import Partial
@@ -32,7 +33,7 @@ class SecretTarget(Partial):
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {or_unknown(lambda: self.name)}"
+        return printable(f"{self.kind} {or_unknown(lambda: self.name)}")
 
 
 @public("circleci_sdk.helpers")
@@ -64,7 +65,7 @@ class SecretResult(Value):
 
     def __str__(self) -> str:
         reason = f": {self.error} [{self.request_outcome}]" if self.error is not None else ""
-        return f"{self.variable} in {self.target}: {self.outcome}{reason}"
+        return printable(f"{self.variable} in {self.target}: {self.outcome}{reason}", lines=True)
 
 
 @public("circleci_sdk.helpers")

@@ -17,7 +17,7 @@ from circleci_sdk._core.errors import (
     RateLimitError,
     RequestTimeoutError,
 )
-from circleci_sdk._core.session import logger
+from circleci_sdk._core.logs import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
