@@ -23,11 +23,11 @@ _LARGEST: Final = 1e9
 
 # KEYS: the limit of the group, that of all groups of the credential, and the returned tickets of each.
 # ARGV: the question as JSON.
-# A limit is a hash. limit, window, left, ends: what the headers say. born, seen, got: when the first call was
-# admitted, and how many were, and how many responses there were, before the limit was known. paced, counter, at, rate,
-# grow, share, tail, pause, busy, slowed, epoch: the counter and its value
-# at a time, the last ticket, the end of the pause, and the number of changes that move tickets. group, till: the last
-# group that was refused, and until when.
+# A limit is a hash. limit, window, left, ends: what the headers say. born, seen, asked, got: when the first call was
+# admitted, and how many calls were, how many waited, and how many had a response, before the limit was known. paced,
+# counter, at, rate, grow, base, share, tail, pause, busy, slowed, epoch: the counter and its value at a time, its pace,
+# the last ticket, the end of the pause, the last time with waiting calls, and the number of changes that move tickets.
+# group, till: the last group that was refused, and until when.
 SCRIPT: Final = """
 local question, group = cjson.decode(ARGV[1]), KEYS[1]
 local now = question.now
@@ -54,8 +54,8 @@ local function load(key, free)
   return line
 end
 
-local FIELDS = {'limit', 'window', 'left', 'ends', 'born', 'seen', 'got', 'paced', 'counter', 'at', 'rate', 'base',
-  'grow', 'share', 'tail', 'pause', 'busy', 'slowed', 'till', 'epoch', 'group'}
+local FIELDS = {'limit', 'window', 'left', 'ends', 'born', 'seen', 'asked', 'got', 'paced', 'counter', 'at', 'rate',
+  'base', 'grow', 'share', 'tail', 'pause', 'busy', 'slowed', 'till', 'epoch', 'group'}
 
 local function save(line)
   local set, gone = {}, {}
@@ -180,7 +180,9 @@ local function take(line)
       line.born, line.seen = line.born or now, line.seen or 0
       local age = now - line.born
       if age < 1 and line.seen >= 5 * math.pow(2, age / 0.1) then
-        return nil, math.max(0.01, 0.1 * math.log((line.seen + 1) / 5) / math.log(2) - age)
+        -- Each call that waits asks again at a time of its own.
+        line.asked = math.max(line.asked or 0, line.seen) + 1
+        return nil, math.max(0.01, math.min(1, 0.1 * math.log(line.asked / 5) / math.log(2)) - age)
       end
       line.seen = line.seen + 1
       return nil, math.max(0, line.pause - now)
