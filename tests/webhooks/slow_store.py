@@ -17,13 +17,13 @@ class SlowStore(MemoryStore):
         self.entered, self.proceed = anyio.Event(), anyio.Event()
         self._claims = claims
 
-    async def claim(self, delivery_id: str) -> bool:
+    async def claim(self, delivery_id: str, owner: str = "") -> bool:
         if self._claims == "before":
-            new = await super().claim(delivery_id)
+            new = await super().claim(delivery_id, owner)
             await self._wait()
             return new
         await self._wait()
-        return await super().claim(delivery_id)
+        return await super().claim(delivery_id, owner)
 
     async def load(self, delivery_id: str) -> str | None:
         await anyio.lowlevel.checkpoint()  # of which a cancellation may make use

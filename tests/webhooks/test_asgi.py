@@ -193,10 +193,10 @@ async def test_a_failing_store_gives_503() -> None:
     class Broken(MemoryStore):
         broken = True
 
-        async def claim(self, delivery_id: str) -> bool:
+        async def claim(self, delivery_id: str, owner: str = "") -> bool:
             if self.broken:
                 raise ConnectionError("no database")
-            return await super().claim(delivery_id)
+            return await super().claim(delivery_id, owner)
 
     store = Broken()
     router = Router(store=store)
@@ -212,7 +212,7 @@ async def test_a_failing_store_gives_503() -> None:
 
 async def test_a_claim_has_a_timeout() -> None:
     class Hanging(MemoryStore):
-        async def claim(self, delivery_id: str) -> bool:
+        async def claim(self, delivery_id: str, owner: str = "") -> bool:
             await anyio.sleep_forever()
             return True
 

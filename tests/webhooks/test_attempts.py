@@ -187,6 +187,8 @@ async def test_a_timeout_of_asyncio_cancels_the_handlers_and_counts_as_an_attemp
 
     async def waits(event: Ping) -> None:
         calls.append(1)
+        if len(calls) == handlers:
+            limit.reschedule(0)
         if len(calls) <= handlers:
             await anyio.sleep_forever()
 
@@ -194,7 +196,7 @@ async def test_a_timeout_of_asyncio_cancels_the_handlers_and_counts_as_an_attemp
         router.on(Ping)(waits)
     with anyio.fail_after(5):
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0):
+            async with asyncio.timeout(60) as limit:
                 await router.handle(PING)
         assert (await router.handle(PING)).status == "handled"
     assert len(calls) == 2 * handlers
@@ -273,7 +275,7 @@ async def test_an_error_of_the_store_is_raised_and_the_id_released(broken: str) 
     with pytest.raises(ConnectionError):
         await bot.router.handle(PING)
     delattr(store, broken)
-    assert (await bot.statuses(1) == ["duplicate"]) is (broken == "release")
+    assert await bot.statuses(1) != ["duplicate"]
 
 
 async def test_a_manual_redelivery_to_the_app_runs_what_failed() -> None:
@@ -319,8 +321,12 @@ class Redis:
     async def get(self, key: str) -> bytes | None:
         return self.values.get(key)
 
-    async def delete(self, key: str) -> None:
-        self.values.pop(key, None)
+    async def eval(self, script: str, count: int, key: str, owner: str) -> None:
+        assert "GET" in script
+        assert "DEL" in script
+        assert count == 1
+        if self.values.get(key) == owner.encode():
+            del self.values[key]
 
 
 def store_of_the_documentation() -> Any:

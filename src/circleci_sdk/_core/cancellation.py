@@ -64,11 +64,15 @@ async def finish(work: Callable[[], Awaitable[T]], *, seconds: float = FINISH_SE
         TimeoutError: the work did not end within `seconds`, and was cancelled then.
     """
     from anyio import fail_after
+    from anyio.lowlevel import checkpoint_if_cancelled
 
-    if _task_of_asyncio() is not None:
-        return await _finish_in_task(work, seconds)
-    with fail_after(seconds, shield=True):
-        return await work()
+    try:
+        if _task_of_asyncio() is not None:
+            return await _finish_in_task(work, seconds)
+        with fail_after(seconds, shield=True):
+            return await work()
+    finally:
+        await checkpoint_if_cancelled()
 
 
 async def _finish_in_task(work: Callable[[], Awaitable[T]], seconds: float) -> T:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
-from circleci_sdk._core.cancellation import is_failure
+from circleci_sdk._core.cancellation import FINISH_SECONDS, finish, is_failure
+from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
 from circleci_sdk._core.logs import logger
+from circleci_sdk._core.options import is_count
 from circleci_sdk._public import public
 
 from .errors import SignatureError
 from .event_fields import delivery_id
+from .pressure import Pressure
+from .seconds import check_seconds
 from .verification import MAX_BODY, header, parse, verify
 
 if TYPE_CHECKING:
@@ -21,7 +26,11 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from starlette.routing import BaseRoute
 
+    from circleci_sdk._core.clock import Clock
+
+    from .claims import Claims
     from .event_types import Event
+    from .handling import Progress, Running
     from .router import Router
     from .types import Secret
 
@@ -30,6 +39,9 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_LONGEST_PAUSE: Final = 30.0
+"""Seconds between two attempts to release what a failing store may have claimed, at most."""
 
 _Response: TypeAlias = tuple[int, str]
 _NOT_RUNNING: Final[_Response] = (
@@ -54,7 +66,13 @@ class WebhookApp:
         max_body: limit of the body in bytes.
         max_running: maximum number of deliveries in progress. Further ones get 503, and CircleCI sends them again.
         shutdown_timeout: seconds until running handlers are cancelled and reported at shutdown.
-        read_timeout: seconds until a delivery must be read and claimed. CircleCI waits 10 seconds for a response.
+        read_timeout: seconds until a delivery must be read, and as many until it must be claimed. CircleCI waits 10
+            seconds for a response.
+        handler_timeout: seconds until a handler is cancelled and has failed, with a `TimeoutError`. None has no limit:
+            a handler may wait for a run.
+
+    Deliveries in progress use up `max_running`, also those whose handlers hang. From half of it on, and when all are in
+    progress, a warning names the handler that runs longest, at most once a minute.
 
     Alone: `uvicorn.run(WebhookApp(router, secret=...))`. It responds under every path. Inside another app, which must
     use its lifespan:
@@ -81,15 +99,26 @@ class WebhookApp:
         max_running: int = 1000,
         shutdown_timeout: float = 25.0,
         read_timeout: float = 8.0,
+        handler_timeout: float | None = None,
     ) -> None:
         if secret is not None:
             _check_secret(secret)
+        for name, count in (("max_body", max_body), ("max_running", max_running)):
+            if not is_count(count, least=1):
+                raise InvalidArgumentError(f"WebhookApp: {name}: expected an integer of at least 1, got {count!r}.")
+        check_seconds("WebhookApp", "shutdown_timeout", shutdown_timeout, least=0)
+        check_seconds("WebhookApp", "read_timeout", read_timeout)
+        check_seconds("WebhookApp", "handler_timeout", handler_timeout, optional=True)
         self._router = router
         self._secret = secret
         self._max_body = max_body
         self._max_running = max_running
         self._shutdown_timeout = shutdown_timeout
         self._read_timeout = read_timeout
+        self._handler_timeout = handler_timeout
+        self._pressure = Pressure(max_running)
+        self._clock: Clock = SystemClock()
+        self._releases = False
         self._tasks: TaskGroup | None = None
         self._running = 0
         self._idle: Any = None
@@ -138,7 +167,7 @@ class WebhookApp:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Accept no more deliveries, wait for handlers up to `shutdown_timeout`, and cancel the rest."""
-        from anyio import Event, move_on_after
+        from anyio import Event, current_time, move_on_after
 
         tasks, self._tasks = self._tasks, None
         assert tasks is not None
@@ -152,6 +181,8 @@ class WebhookApp:
             # The task group would wrap the error of the block in an exception group.
             await tasks.__aexit__(None, None, None)
             self._idle = None
+            if self._claims.unreleased:
+                await self._claims.release_rest(until=current_time() + FINISH_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request, or the lifespan of the app."""
@@ -198,23 +229,24 @@ class WebhookApp:
         return await self._accept(event)
 
     async def _accept(self, event: Event) -> _Response:
-        from anyio import fail_after
-
+        # Counted before the claim, so that concurrent claims count too.
+        self._pressure.note(self._running + 1, self._longest, self._clock.monotonic())
         if self._running >= self._max_running:
             return 503, "Too many deliveries are in progress; send this one again later."
-        # Counted before the claim, so that concurrent claims count too.
         self._running += 1
+        # To its end: a disconnect must not leave a delivery that is claimed but never handled.
+        return await finish(partial(self._claim, event), seconds=self._read_timeout + FINISH_SECONDS)
+
+    async def _claim(self, event: Event) -> _Response:
         started = False
         try:
-            # Shielded: a disconnect must not leave a delivery that is claimed but never handled.
-            with fail_after(self._read_timeout, shield=True):
-                new = await self._router.claim(event)
-                if not new:
-                    return 200, "Duplicate delivery."
-                if self._tasks is None:
-                    await self._router.release(event)
-                    return _NOT_RUNNING
-            self._tasks.start_soon(self._dispatch, event)
+            progress = await self._router._begin(event, self._read_timeout)  # pyright: ignore[reportPrivateUsage]  # the router and its app
+            if progress is None:
+                return 200, "Duplicate delivery."
+            if self._tasks is None:
+                await self._router.release(event)
+                return _NOT_RUNNING
+            self._tasks.start_soon(self._dispatch, event, progress)
             started = True
         except BaseException as error:
             if not is_failure(error):
@@ -227,18 +259,45 @@ class WebhookApp:
             if not started:
                 self._finished()
 
-    async def _dispatch(self, event: Event) -> None:
+    async def _dispatch(self, event: Event, progress: Progress) -> None:
         try:
-            await self._router.handle_claimed(event)
+            await self._router._handle(event, progress, self._handler_timeout)  # pyright: ignore[reportPrivateUsage]  # the router and its app
         except BaseException as error:  # it would end the task group, and with it all other deliveries
-            if not is_failure(error):
+            if not is_failure(error, in_child=True):
                 raise
-            logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
+            what = "the store failed" if isinstance(error, Exception) else "others cancelled the task"
+            logger.exception("webhooks: %s on delivery %s", what, delivery_id(event))
         finally:
             self._finished()
 
+    async def _release_rest(self) -> None:
+        """Release what a failing store may have claimed, until it is released."""
+        pause = 1.0
+        try:
+            while self._claims.unreleased:
+                await self._claims.release_rest()
+                await self._clock.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+        except BaseException as error:
+            if not is_failure(error, in_child=True):
+                raise
+            logger.exception("webhooks: deliveries may stay claimed that were not handled.")
+        finally:
+            self._releases = False
+
+    @property
+    def _claims(self) -> Claims:
+        return self._router._claims  # pyright: ignore[reportPrivateUsage]  # the router and its app
+
+    def _longest(self) -> Running | None:
+        running = self._router._running  # pyright: ignore[reportPrivateUsage]  # the router and its app
+        return next(iter(running.values()), None)
+
     def _finished(self) -> None:
         self._running -= 1
+        if self._claims.unreleased and self._tasks is not None and not self._releases:
+            self._releases = True
+            self._tasks.start_soon(self._release_rest)
         if not self._running and self._idle is not None:
             self._idle.set()
 

@@ -14,17 +14,21 @@ from .unknown_event import UnknownEvent
 if TYPE_CHECKING:
     from .event_types import Event
 
+_MAX_ID: Final = 200
 _SHORT: Final = {"github": "gh", "bitbucket": "bb"}
 
 
 def delivery_id(event: Event) -> str:
-    """The id of a delivery; a hash of the event if it has none, or none that is readable.
+    """The id of a delivery, of at most 200 characters in ASCII.
 
-    CircleCI may send the same delivery more than once, always with the same id and body.
+    A hash of the id if it is no such string, which stores may not be able to keep; a hash of the event if it has no id,
+    or none that is readable. CircleCI may send the same delivery more than once, always with the same id and body.
     """
     given = getattr(event, "id", None)
     if isinstance(given, str) and given:
-        return given
+        if len(given) <= _MAX_ID and given.isascii() and given.isprintable():
+            return given
+        return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"
     if isinstance(event, UnknownEvent):
         content = json.dumps(event.data, sort_keys=True, default=str).encode()
     else:

@@ -81,6 +81,14 @@ class HandleResult:
         return self
 
 
+class Running(NamedTuple):
+    """A handler in progress: its name, the id of its delivery, and since when."""
+
+    name: str
+    delivery_id: str
+    since: float
+
+
 class Progress(NamedTuple):
     """Failed attempts of a delivery, and the names of the handlers that succeeded in them."""
 
@@ -97,7 +105,7 @@ class Progress(NamedTuple):
             attempts, succeeded = data["attempts"], data["succeeded"]
             if type(attempts) is int and isinstance(succeeded, list):
                 return cls(max(attempts, 0), frozenset(map(str, cast("list[object]", succeeded))))
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             pass
         logger.warning("webhooks: the store has an unreadable progress of a delivery; all its handlers run again.")
         return cls()

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, overload
 from weakref import WeakSet
 
-from circleci_sdk._core.cancellation import is_failure
+from circleci_sdk._core.cancellation import finish, is_failure
+from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.logs import logger
 from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
+from .claims import Claims
 from .event_fields import delivery_id
 from .filters import Filter
-from .handling import HandleResult, HandlerFailure, Progress, stable_name
-from .store import DeliveryStore, MemoryStore
+from .handling import HandleResult, HandlerFailure, Progress, Running, stable_name
+from .seconds import check_seconds
+from .store import DeliveryStore, MemoryStore, check_store
 from .subscription import Subscription
 
 if TYPE_CHECKING:
@@ -40,9 +46,10 @@ JobHandler = TypeVar("JobHandler", bound="Handler[JobCompleted]")
 BuildHandler = TypeVar("BuildHandler", bound="Handler[Build]")
 PingHandler = TypeVar("PingHandler", bound="Handler[Ping]")
 UnknownHandler = TypeVar("UnknownHandler", bound="Handler[UnknownEvent]")
+_RELEASE_SECONDS: Final = 1.5
+"""Seconds for the release after a claim has failed, at least."""
 _REPORT_SECONDS: Final = 5.0
-_STORE_SECONDS: Final = 10.0
-"""Seconds until a call of the store has failed. It is not cancelled before, so that no id stays claimed by mistake."""
+"""Seconds for the report of a handler that was cancelled."""
 
 
 _Outcomes: TypeAlias = "dict[str, HandlerFailure | None]"
@@ -67,6 +74,7 @@ class Router:
             duplicates. A cancelled attempt counts; an error of the store before the handlers does not.
         on_error: an async callable, awaited with a `HandlerFailure` for each failed handler. Default: failures are
             logged (logger `circleci_sdk`).
+        store_timeout: seconds until a call of the store has failed. No cancellation ends it before.
 
     A handler is an async function of one event. The handlers of an event run concurrently. An exception of a handler
     is reported and affects neither other handlers nor other deliveries.
@@ -90,13 +98,20 @@ class Router:
         store: DeliveryStore | None = None,
         max_attempts: int = 3,
         on_error: Callable[[HandlerFailure], Awaitable[object]] | None = None,
+        store_timeout: float = 4.0,
     ) -> None:
         if not is_count(max_attempts, least=1):
             raise InvalidArgumentError(
                 f"Router: max_attempts: expected an integer of at least 1, got {max_attempts!r}."
             )
+        check_seconds("Router", "store_timeout", store_timeout)
+        if store is not None:
+            check_store(store)
         self._max_attempts = max_attempts
         self._store = store if store is not None else MemoryStore()
+        self._claims = Claims(self._store, store_timeout)
+        self._running: dict[object, Running] = {}
+        self._monotonic: Callable[[], float] = SystemClock.monotonic
         self._on_error = on_error
         self._routes: list[_Route] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
@@ -170,12 +185,17 @@ class Router:
         return register
 
     async def claim(self, event: Event) -> bool:
-        """Store the id of a delivery. True if it is new."""
-        return await self._store.claim(delivery_id(event))
+        """Store the id of a delivery. True if it is new.
+
+        Raises:
+            Exception: an error of the store, or a `TimeoutError`. If the store has the id all the same, the next claim
+                of it releases it.
+        """
+        return await self._claims.claim(delivery_id(event))
 
     async def release(self, event: Event) -> None:
-        """Remove the id of a delivery that was claimed and cannot be handled."""
-        await self._store.release(delivery_id(event))
+        """Remove the id of a delivery that this router has claimed and that cannot be handled."""
+        await self._claims.release(delivery_id(event))
 
     async def handle(self, event: Event) -> HandleResult:
         """Claim an event and call its handlers: at least once, if the sender sends it again after a failure.
@@ -192,37 +212,62 @@ class Router:
         Raises:
             Exception: an error of the store. The id is released if that is possible.
         """
-        from anyio import fail_after
-
-        with fail_after(_STORE_SECONDS, shield=True):
-            new = await self.claim(event)
-        return await self.handle_claimed(event) if new else HandleResult("duplicate")
+        progress = await self._begin(event, inf)
+        return HandleResult("duplicate") if progress is None else await self._handle(event, progress, None)
 
     async def handle_claimed(self, event: Event) -> HandleResult:
-        """Call the handlers of an event that `claim` returned True for, as `handle` does."""
-        from anyio import fail_after
-
+        """Call the handlers of an event that `claim` of this router returned True for, as `handle` does."""
         try:
-            progress = Progress.read(await self._store.load(delivery_id(event)))
+            progress = await self._load(event)
         except BaseException:
-            await self._despite_cancellation(self.release, event)
+            await self._claims.release_rest(delivery_id(event))
             raise
+        return await self._handle(event, progress, None)
+
+    async def _begin(self, event: Event, seconds: float) -> Progress | None:
+        """The progress of a delivery that is new; None for a duplicate. Takes as many seconds at most."""
+        from anyio import current_time
+
+        until = current_time() + seconds
+        try:
+            new = await self._claims.claim(delivery_id(event), until)
+            return await self._load(event, until) if new else None
+        except BaseException:
+            # Before the response: the sender may deliver it to another process next.
+            await self._claims.release_rest(delivery_id(event), until + _RELEASE_SECONDS)
+            raise
+
+    async def _load(self, event: Event, until: float = inf) -> Progress:
+        try:
+            return Progress.read(await self._claims.load(delivery_id(event), until))
+        except BaseException:
+            self._claims.give_up(delivery_id(event))
+            raise
+
+    async def _handle(self, event: Event, progress: Progress, timeout: float | None) -> HandleResult:
+        """Call the handlers of a claimed event, each for a number of seconds at most."""
         outcomes: _Outcomes = {}
         try:
-            result = await self._dispatch(event, progress, outcomes)
+            result = await self._dispatch(event, progress, outcomes, timeout)
         except BaseException:
-            await self._despite_cancellation(self._failed, event, progress.after(_succeeded(outcomes)))
+            try:
+                await self._failed(event, progress.after(_succeeded(outcomes)))
+            except Exception:
+                logger.exception("webhooks: the store failed; a delivery stays claimed that was not handled.")
             raise
         if result.status == "failed":
-            with fail_after(_STORE_SECONDS, shield=True):
-                await self._failed(event, progress.after(_succeeded(outcomes)))
+            await self._failed(event, progress.after(_succeeded(outcomes)))
+        else:
+            self._claims.end(delivery_id(event))
         return result
 
     async def dispatch(self, event: Event) -> HandleResult:
         """Call all handlers of an event and wait for them, without the store: no check for duplicates, no memory."""
-        return await self._dispatch(event, Progress(), {})
+        return await self._dispatch(event, Progress(), {}, None)
 
-    async def _dispatch(self, event: Event, progress: Progress, outcomes: _Outcomes) -> HandleResult:
+    async def _dispatch(
+        self, event: Event, progress: Progress, outcomes: _Outcomes, timeout: float | None
+    ) -> HandleResult:
         """Call the handlers that have not succeeded. `outcomes` has their outcomes also after a cancellation."""
         if not progress.attempts:
             for subscription in tuple(self._subscriptions):
@@ -232,38 +277,30 @@ class Router:
             logger.debug("webhooks: no handler for %s %s", type(event).__name__, delivery_id(event))
         due = [route for route in routes if route.name not in progress.succeeded]
         if len(due) == 1:
-            await self._run(due[0], event, outcomes)
+            await self._run(due[0], event, outcomes, timeout)
         elif due:
             from anyio import create_task_group
 
             async with create_task_group() as tasks:
                 for route in due:
-                    tasks.start_soon(self._run, route, event, outcomes)
+                    tasks.start_soon(self._run_child, route, event, outcomes, timeout)
         failures = tuple(failure for route in due if (failure := outcomes[route.name]) is not None)
         return HandleResult("failed" if failures else "handled", failures)
 
     async def _failed(self, event: Event, progress: Progress) -> None:
         """Save the progress before the release: the next attempt begins with it."""
         try:
-            await self._store.save(delivery_id(event), progress.saved())
+            await self._claims.save(delivery_id(event), progress.saved())
         finally:
             if progress.attempts < self._max_attempts:
                 await self.release(event)
             else:
+                self._claims.end(delivery_id(event))
                 logger.warning(
                     "webhooks: delivery %s has failed %d times and is not handled again.",
                     delivery_id(event),
                     progress.attempts,
                 )
-
-    async def _despite_cancellation(self, call: Callable[..., Awaitable[None]], *arguments: object) -> None:
-        from anyio import fail_after
-
-        try:
-            with fail_after(_REPORT_SECONDS, shield=True):
-                await call(*arguments)
-        except Exception:
-            logger.exception("webhooks: the store failed; a delivery stays claimed that was not handled.")
 
     def subscribe(self, size: int = 10_000) -> Subscription:
         """A queue of all further events, in addition to the handlers. It ends with its last reference."""
@@ -271,20 +308,37 @@ class Router:
         self._subscriptions.add(subscription)
         return subscription
 
-    async def _run(self, route: _Route, event: Event, outcomes: _Outcomes) -> None:
+    async def _run_child(self, route: _Route, event: Event, outcomes: _Outcomes, timeout: float | None) -> None:
+        """Call a handler in a task of its own. If others cancel that task, only this handler has failed."""
+        try:
+            await self._run(route, event, outcomes, timeout)
+        except BaseException as error:
+            if not is_failure(error, in_child=True):
+                raise
+            outcomes[route.name] = HandlerFailure(event, route.handler, error, cancelled=True)
+
+    async def _run(self, route: _Route, event: Event, outcomes: _Outcomes, timeout: float | None) -> None:
         from anyio import get_cancelled_exc_class, move_on_after
 
+        key = object()
+        self._running[key] = Running(stable_name(route.handler), delivery_id(event), self._monotonic())
         try:
-            await route.handler(event)
+            with move_on_after(timeout) as limit:
+                await route.handler(event)
+            if limit.cancel_called:
+                raise TimeoutError(f"The handler did not end within {timeout} s, the handler_timeout.")
         except BaseException as error:
             if is_failure(error):  # isolated: one handler must not affect others
                 failure = outcomes[route.name] = HandlerFailure(event, route.handler, error)
                 await self._report(failure)
                 return
-            if isinstance(error, get_cancelled_exc_class()):
-                with move_on_after(_REPORT_SECONDS, shield=True):
-                    await self._report(HandlerFailure(event, route.handler, error, cancelled=True))
+            failure = HandlerFailure(event, route.handler, error, cancelled=True)
+            if isinstance(error, get_cancelled_exc_class() | BaseExceptionGroup):
+                with suppress(TimeoutError):
+                    await finish(partial(self._report, failure), seconds=_REPORT_SECONDS)
             raise
+        finally:
+            del self._running[key]
         outcomes[route.name] = None
 
     async def _report(self, failure: HandlerFailure) -> None:

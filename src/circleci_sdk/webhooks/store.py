@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import inspect
+from sys import getsizeof
+from typing import Any, Final, Protocol
 
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.options import is_count
 from circleci_sdk._public import public
+
+MAX_BYTES: Final = 32 * 1024 * 1024
+_ENTRY: Final = 200
+"""Bytes that an entry takes beside its strings, at most."""
 
 
 @public("circleci_sdk.webhooks")
 class DeliveryStore(Protocol):
     """A store of delivery ids. Implement it to share ids between processes or to keep them over a restart.
 
-    It has two values for each id: whether it is claimed, and a short string, the progress of failed attempts. With a
+    It has two values for each id: the owner of its claim, and a short string, the progress of failed attempts. With a
     client of Redis:
 
         class RedisStore:
             def __init__(self, redis: Redis) -> None:
                 self._redis = redis
 
-            async def claim(self, delivery_id: str) -> bool:
-                return bool(await self._redis.set(f"claim:{delivery_id}", 1, nx=True, ex=86400))
+            async def claim(self, delivery_id: str, owner: str) -> bool:
+                key = f"claim:{delivery_id}"
+                if await self._redis.set(key, owner, nx=True, ex=86400):
+                    return True
+                return await self._redis.get(key) in (owner, owner.encode())
 
-            async def release(self, delivery_id: str) -> None:
-                await self._redis.delete(f"claim:{delivery_id}")
+            async def release(self, delivery_id: str, owner: str) -> None:
+                same = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end"
+                await self._redis.eval(same, 1, f"claim:{delivery_id}", owner)
 
             async def load(self, delivery_id: str) -> str | bytes | None:
                 return await self._redis.get(f"progress:{delivery_id}")
@@ -32,21 +42,28 @@ class DeliveryStore(Protocol):
             async def save(self, delivery_id: str, progress: str) -> None:
                 await self._redis.set(f"progress:{delivery_id}", progress, ex=86400)
 
-    Only the claim must be atomic: `load`, `save` and `release` are called by the one that has claimed the id. If that
+    Only `claim` and `release` must be atomic: `load` and `save` are called by the one that has claimed the id. If that
     process ends abruptly, the id stays claimed until the store removes it, here after a day.
+
+    A store is a remote service, which may fail. Each call is limited to `Router(store_timeout=...)`. A claim without a
+    response may have been stored all the same. It is released then, until the store confirms it, and each claim has
+    an owner of its own, so that this release ends no other claim. An id has at most 200 characters, in ASCII.
     """
 
-    async def claim(self, delivery_id: str) -> bool:
-        """Claim the id; True if it was not claimed.
+    async def claim(self, delivery_id: str, owner: str) -> bool:
+        """Claim the id for an owner; True if it was not claimed, or by this owner only.
 
-        Of several calls with the same id, also concurrent ones, exactly one returns True: in Redis
-        `SET id 1 NX EX 86400`, in SQL an insert with a unique key. If it raises, the delivery is rejected, and CircleCI
-        sends it again.
+        Of several owners, also concurrent ones, exactly one gets True: in Redis `SET id owner NX EX 86400`, in SQL an
+        insert with a unique key. For the same owner again it is True: a client that repeats a command after a lost
+        response must not find its own claim. If it raises, the delivery is rejected, and CircleCI sends it again.
         """
         ...
 
-    async def release(self, delivery_id: str) -> None:
-        """End the claim of an id: the delivery was rejected after all, or failed. Its progress stays."""
+    async def release(self, delivery_id: str, owner: str) -> None:
+        """End the claim of an id if it is by this owner: the delivery was rejected after all, or failed.
+
+        Otherwise change nothing. The progress of the id stays.
+        """
         ...
 
     async def load(self, delivery_id: str) -> str | bytes | None:
@@ -63,42 +80,103 @@ class MemoryStore:
     """Stores the newest ids in memory, for one process.
 
     Args:
-        size: maximum number of ids, and of ids with progress. New ids replace the oldest ones.
+        size: maximum number of ids, and of ids with progress.
+        max_bytes: maximum size in memory of the ids, and of the progress, in bytes. The default suffices for the
+            default `size` and ids of CircleCI.
+
+    New ids replace those that were handled first. Ids of deliveries that are being handled are kept in addition.
     """
 
-    def __init__(self, size: int = 100_000) -> None:
-        if not is_count(size, least=1):
-            raise InvalidArgumentError(f"MemoryStore: size: expected an integer of at least 1, got {size!r}.")
+    def __init__(self, size: int = 100_000, *, max_bytes: int = MAX_BYTES) -> None:
+        for name, value in (("size", size), ("max_bytes", max_bytes)):
+            if not is_count(value, least=1):
+                raise InvalidArgumentError(f"MemoryStore: {name}: expected an integer of at least 1, got {value!r}.")
         self._size = size
-        self._ids: dict[str, None] = {}
-        self._progress: dict[str, str] = {}
+        self._ids = _Newest(size, max_bytes)
+        self._running: dict[str, str] = {}
+        self._progress = _Newest(size, max_bytes)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._ids.values) + len(self._running)
 
     def __repr__(self) -> str:
-        return f"<MemoryStore of {len(self._ids)} ids, at most {self._size}>"
+        return f"<MemoryStore of {len(self)} ids, at most {self._size}>"
 
-    async def claim(self, delivery_id: str) -> bool:
-        """Claim the id; True if it was not claimed."""
-        if delivery_id in self._ids:
-            return False
-        self._ids[delivery_id] = None
-        if len(self._ids) > self._size:
-            del self._ids[next(iter(self._ids))]
+    async def claim(self, delivery_id: str, owner: str = "") -> bool:
+        """Claim the id; True if it was not claimed, or by this owner. An empty owner is another one in each call."""
+        holder = self._running.get(delivery_id, self._ids.values.get(delivery_id))
+        if holder is not None:
+            return holder == owner != ""
+        self._ids.put(delivery_id, owner)
         return True
 
-    async def release(self, delivery_id: str) -> None:
-        """End the claim of an id."""
-        self._ids.pop(delivery_id, None)
+    async def release(self, delivery_id: str, owner: str = "") -> None:
+        """End the claim of an id if it is by this owner; with an empty owner by any."""
+        holder = self._running.get(delivery_id, self._ids.values.get(delivery_id))
+        if owner in ("", holder):
+            self._running.pop(delivery_id, None)
+            self._ids.pop(delivery_id)
 
     async def load(self, delivery_id: str) -> str | None:
         """The progress that was saved last for the id."""
-        return self._progress.get(delivery_id)
+        return self._progress.values.get(delivery_id)
 
     async def save(self, delivery_id: str, progress: str) -> None:
         """Save the progress of an id."""
-        self._progress.pop(delivery_id, None)
-        self._progress[delivery_id] = progress
-        if len(self._progress) > self._size:
-            del self._progress[next(iter(self._progress))]
+        self._progress.put(delivery_id, progress)
+
+    def begin(self, delivery_id: str) -> None:
+        """Keep a claimed id until `end`: its delivery is being handled."""
+        owner = self._ids.pop(delivery_id)
+        if owner is not None:
+            self._running[delivery_id] = owner
+
+    def end(self, delivery_id: str) -> None:
+        """The delivery is not being handled any more: its id is the newest of those that may be replaced."""
+        owner = self._running.pop(delivery_id, None)
+        if owner is not None:
+            self._ids.put(delivery_id, owner)
+
+
+class _Newest:
+    """The newest strings by key, up to a number and a size in bytes."""
+
+    def __init__(self, size: int, max_bytes: int) -> None:
+        self.values: dict[str, str] = {}
+        self._size = size
+        self._max_bytes = max_bytes
+        self._bytes = 0
+
+    def put(self, key: str, value: str) -> None:
+        self.pop(key)
+        self.values[key] = value
+        self._bytes += _size(key, value)
+        while len(self.values) > self._size or self._bytes > self._max_bytes:
+            self.pop(next(iter(self.values)))
+
+    def pop(self, key: str) -> str | None:
+        value = self.values.pop(key, None)
+        if value is not None:
+            self._bytes -= _size(key, value)
+        return value
+
+
+def _size(key: str, value: str) -> int:
+    return getsizeof(key) + getsizeof(value) + _ENTRY
+
+
+def check_store(store: Any) -> None:
+    """Refuse a store whose methods cannot be called as the protocol says."""
+    for name, arguments in (("claim", "id owner"), ("release", "id owner"), ("load", "id"), ("save", "id progress")):
+        method = getattr(store, name, None)
+        if not callable(method):
+            raise InvalidArgumentError(f"Router: store: expected a DeliveryStore, got one without {name}().")
+        try:
+            inspect.signature(method).bind(*arguments.split())
+        except TypeError:
+            given = arguments.replace("id", "delivery_id").replace(" ", ", ")
+            raise InvalidArgumentError(
+                f"Router: store: {name}: expected a method with the parameters ({given}), as DeliveryStore describes."
+            ) from None
+        except ValueError:  # a function without a signature
+            pass

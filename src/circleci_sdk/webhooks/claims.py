@@ -1,0 +1,154 @@
+"""The claims of one router in its store, which may fail: raise, hang, respond late or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import TYPE_CHECKING, Final, TypeVar
+from uuid import uuid4
+
+import anyio
+
+from circleci_sdk._core.cancellation import finish
+from circleci_sdk._core.clock import SystemClock
+from circleci_sdk._core.logs import logger
+
+from .store import MemoryStore
+
+if TYPE_CHECKING:
+    from .store import DeliveryStore
+
+T = TypeVar("T")
+LATE_SECONDS: Final = 60.0
+"""Seconds after which a claim without a response no longer arrives in the store."""
+_METHODS: Final = {"claim", "release", "load", "save"}
+_MAX_HELD: Final = 100_000
+_MAX_UNRELEASED: Final = 1000
+
+
+class Claims:
+    """The claims of one router. Each has an owner of its own, and each call of the store ends in time.
+
+    No cancellation interrupts a call of the store: what it did would be unknown. A claim whose outcome is unknown, or
+    that could not be released, is remembered. It is released before the id is claimed again, and by `release_rest`.
+    """
+
+    def __init__(self, store: DeliveryStore, timeout: float) -> None:
+        self._store = store
+        self._memory = store if isinstance(store, MemoryStore) else None
+        self._timeout = timeout
+        self._held: dict[str, str] = {}
+        self._unreleased: dict[str, dict[str, float]] = {}
+        self.monotonic: Callable[[], float] = SystemClock.monotonic
+
+    @property
+    def unreleased(self) -> int:
+        """Number of ids that may be claimed in the store, though their deliveries are not handled."""
+        return len(self._unreleased)
+
+    async def claim(self, delivery_id: str, until: float = inf) -> bool:
+        """Claim an id; True if it is new. `until` limits the time in addition, by the clock of the event loop."""
+        owner = uuid4().hex
+        is_suspect = delivery_id in self._unreleased
+        new = False
+        try:
+            if is_suspect:
+                await self._release_suspects(delivery_id, until)
+            new = await self._ask_claim(delivery_id, owner, until)
+            if not new and is_suspect:  # an older claim may have arrived only now
+                await self._release_suspects(delivery_id, until)
+                new = await self._ask_claim(delivery_id, owner, until)
+        except BaseException:
+            self._remember(delivery_id, owner)
+            raise
+        if new:
+            self._held[delivery_id] = owner
+            if len(self._held) > _MAX_HELD:
+                del self._held[next(iter(self._held))]
+            if self._memory is not None:
+                self._memory.begin(delivery_id)
+        return new
+
+    async def load(self, delivery_id: str, until: float = inf) -> str | bytes | None:
+        """The progress of an id."""
+        return await self._call(lambda: self._store.load(delivery_id), until)
+
+    async def save(self, delivery_id: str, progress: str) -> None:
+        """Save the progress of an id."""
+        await self._call(lambda: self._store.save(delivery_id, progress))
+
+    async def release(self, delivery_id: str) -> None:
+        """End the claim of an id. Nothing if this router has not claimed it."""
+        owner = self._held.get(delivery_id)
+        self.give_up(delivery_id)
+        if owner is not None:
+            await self._release(delivery_id, owner)
+            self._forget(delivery_id, owner)
+
+    def give_up(self, delivery_id: str) -> None:
+        """Leave the release of an id to `release_rest` and to the next claim of it."""
+        owner = self._held.pop(delivery_id, None)
+        if self._memory is not None:
+            self._memory.end(delivery_id)
+        if owner is not None:
+            self._remember(delivery_id, owner)
+
+    def end(self, delivery_id: str) -> None:
+        """The delivery was handled: its id stays claimed."""
+        self._held.pop(delivery_id, None)
+        if self._memory is not None:
+            self._memory.end(delivery_id)
+
+    async def release_rest(self, delivery_id: str | None = None, until: float = inf) -> None:
+        """Try to release what may be claimed in the store, of one id or of all. Failures are logged."""
+        failure: Exception | None = None
+        for one in [delivery_id] if delivery_id is not None else list(self._unreleased):
+            if until <= anyio.current_time():
+                break
+            try:
+                await self._release_suspects(one, until)
+            except Exception as error:  # noqa: BLE001  # of the store
+                failure = error
+        if failure is not None:
+            logger.warning(
+                "webhooks: the store failed; %d deliveries may stay claimed that were not handled: %r",
+                len(self._unreleased),
+                failure,
+            )
+
+    async def _ask_claim(self, delivery_id: str, owner: str, until: float) -> bool:
+        return bool(await self._call(lambda: self._store.claim(delivery_id, owner), until))
+
+    async def _release_suspects(self, delivery_id: str, until: float) -> None:
+        """Release what may be claimed of an id. A claim that may still arrive in the store is kept in mind."""
+        for owner, since in tuple(self._unreleased.get(delivery_id, {}).items()):
+            await self._release(delivery_id, owner, until)
+            if self.monotonic() - since >= LATE_SECONDS:
+                self._forget(delivery_id, owner)
+
+    async def _release(self, delivery_id: str, owner: str, until: float = inf) -> None:
+        await self._call(lambda: self._store.release(delivery_id, owner), until)
+
+    def _remember(self, delivery_id: str, owner: str) -> None:
+        self._unreleased.setdefault(delivery_id, {})[owner] = self.monotonic()
+        if len(self._unreleased) > _MAX_UNRELEASED:
+            oldest = next(iter(self._unreleased))
+            del self._unreleased[oldest]
+            logger.warning("webhooks: the store failed; delivery %s may stay claimed that was not handled.", oldest)
+
+    def _forget(self, delivery_id: str, owner: str) -> None:
+        owners = self._unreleased.get(delivery_id, {})
+        owners.pop(owner, None)
+        if not owners:
+            self._unreleased.pop(delivery_id, None)
+
+    async def _call(self, call: Callable[[], Awaitable[T]], until: float = inf) -> T:
+        if type(self._store) is MemoryStore and not _METHODS & vars(self._store).keys():
+            return await call()  # waits for nothing: a task of its own would cost more than all else
+        seconds = min(self._timeout, until - anyio.current_time())
+        if seconds <= 0:
+            raise TimeoutError("no time was left for the store")
+        try:
+            return await finish(call, seconds=seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"The store did not respond within {seconds:.1f} s.") from error

@@ -1,0 +1,217 @@
+"""A store that fails loses no delivery: over sockets, on asyncio and trio."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from circleci_sdk.webhooks import MemoryStore, Ping, Router, WebhookApp
+from tests.support.asgi_server import serving
+from tests.support.clock import FakeClock
+from tests.webhooks import deliveries
+from tests.webhooks.deliveries import SECRET, headers, raw
+from tests.webhooks.faulty_store import FAULTS, FaultyStore
+
+DELIVERIES = 6
+MOST_SENT = 60
+"""Times that a delivery is sent, until it is accepted."""
+
+
+class Receiver:
+    """A router and its app, as one process has them."""
+
+    def __init__(self, store: Any, failing: frozenset[str] = frozenset()) -> None:
+        self.handled: Counter[str] = Counter()
+        self.router = Router(store=store, store_timeout=0.03, max_attempts=1000, on_error=self.ignore)
+        self.app = WebhookApp(self.router, secret=SECRET)
+        clock = FakeClock()
+        self.app._clock = clock  # pyright: ignore[reportPrivateUsage]
+        self.claims = self.router._claims  # pyright: ignore[reportPrivateUsage]
+        self.claims.monotonic = clock.monotonic
+        failed: set[str] = set()
+
+        @self.router.on(Ping)
+        async def handle(event: Ping) -> None:
+            await anyio.lowlevel.checkpoint()
+            if event.id in failing and event.id not in failed:
+                failed.add(event.id)
+                raise ValueError("not now")
+            self.handled[event.id] += 1
+
+    async def ignore(self, failure: object) -> None: ...
+
+    async def released(self) -> None:
+        """Until nothing is claimed any more that is not handled."""
+        while self.claims.unreleased:  # noqa: ASYNC110  # no event: the loop of the app is under test
+            await anyio.sleep(0.005)
+
+
+@asynccontextmanager
+async def served(*receivers: Receiver) -> AsyncGenerator[list[httpx.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        clients: list[httpx.AsyncClient] = []
+        for receiver in receivers:
+            await stack.enter_async_context(receiver.app)
+            url = await stack.enter_async_context(serving(receiver.app))
+            clients.append(await stack.enter_async_context(httpx.AsyncClient(base_url=url, timeout=20)))
+        yield clients
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Hundreds of tracebacks take longer than the tests."""
+    logging.getLogger("circleci_sdk").setLevel(logging.CRITICAL)
+    yield
+    logging.getLogger("circleci_sdk").setLevel(logging.NOTSET)
+
+
+async def send(client: httpx.AsyncClient, number: int) -> int:
+    content = raw(deliveries.ping(number))
+    return (await client.post("/", content=content, headers=headers(content))).status_code
+
+
+def faults_of(backend: str) -> tuple[str, ...]:
+    return FAULTS if backend == "asyncio" else FAULTS[:2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_each_delivery_is_handled_once(seed: int, anyio_backend_name: str) -> None:
+    store = FaultyStore(random.Random(seed), 0.3, faults_of(anyio_backend_name))
+    receiver = Receiver(store)
+    with anyio.fail_after(60):
+        async with served(receiver) as (client,), anyio.create_task_group() as tasks:
+
+            async def deliver(number: int) -> None:
+                for _ in range(MOST_SENT):
+                    if await send(client, number) == 200:
+                        return
+                raise AssertionError("never accepted")
+
+            for number in range(DELIVERIES):
+                tasks.start_soon(deliver, number)
+    assert receiver.handled == {deliveries.uuid(number): 1 for number in range(DELIVERIES)}
+    assert store.seen
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_of_two_processes_one_handles_each_delivery(seed: int, anyio_backend_name: str) -> None:
+    """The next one gets a delivery after the first has released it."""
+    store = FaultyStore(random.Random(seed), 0.3, faults_of(anyio_backend_name))
+    receivers = Receiver(store), Receiver(store)
+    with anyio.fail_after(60):
+        async with served(*receivers) as clients, anyio.create_task_group() as tasks:
+
+            async def deliver(number: int) -> None:
+                for attempt in range(MOST_SENT):
+                    at = (number + attempt) % 2
+                    if await send(clients[at], number) == 200:
+                        return
+                    await receivers[at].released()
+                raise AssertionError("never accepted")
+
+            for number in range(DELIVERIES):
+                tasks.start_soon(deliver, number)
+    handled = receivers[0].handled + receivers[1].handled
+    assert handled == {deliveries.uuid(number): 1 for number in range(DELIVERIES)}
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_manual_redelivery_runs_what_failed(seed: int, anyio_backend_name: str) -> None:
+    store = FaultyStore(random.Random(seed), 0.3, faults_of(anyio_backend_name))
+    ids = frozenset(deliveries.uuid(number) for number in range(DELIVERIES))
+    receiver = Receiver(store, failing=ids)
+    with anyio.fail_after(60):
+        async with served(receiver) as (client,), anyio.create_task_group() as tasks:
+
+            async def deliver(number: int) -> None:
+                for _ in range(MOST_SENT):
+                    await send(client, number)
+                    await anyio.sleep(0.01)
+                    if receiver.handled[deliveries.uuid(number)]:
+                        return
+                raise AssertionError("never handled")
+
+            for number in range(DELIVERIES):
+                tasks.start_soon(deliver, number)
+    assert set(receiver.handled) == ids
+
+
+class Late(MemoryStore):
+    """The first claim is stored when the test says so, after its time has passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first: tuple[str, str] | None = None
+
+    async def claim(self, delivery_id: str, owner: str = "") -> bool:
+        if self.first is None:
+            self.first = delivery_id, owner
+            await anyio.sleep_forever()
+        return await super().claim(delivery_id, owner)
+
+    async def arrive(self) -> None:
+        assert self.first is not None
+        await super().claim(*self.first)
+
+
+async def test_a_claim_that_arrives_late_is_released() -> None:
+    store = Late()
+    receiver = Receiver(store)
+    with anyio.fail_after(20):
+        async with served(receiver) as (client,):
+            receiver.app._clock = FakeClock(held=True)  # pyright: ignore[reportPrivateUsage]  # no release meanwhile
+            assert await send(client, 1) == 503
+            await store.arrive()
+            assert len(store) == 1
+            assert await send(client, 1) == 200
+            assert await send(client, 1) == 200
+    assert receiver.handled == {deliveries.uuid(1): 1}
+
+
+async def test_a_late_claim_is_released_without_a_redelivery() -> None:
+    store = Late()
+    receiver = Receiver(store)
+    clock = FakeClock(held=True)
+    receiver.app._clock, receiver.claims.monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]
+    with anyio.fail_after(20):
+        async with receiver.app:
+            content = raw(deliveries.ping(1))
+            assert (await deliveries.post(receiver.app, content)).status == 503
+            await store.arrive()
+            await clock.advance(100)
+            assert (len(store), receiver.claims.unreleased) == (0, 0)
+
+
+class Lost(MemoryStore):
+    """The response of each claim is lost after it was stored; nothing can be released while it is `broken`."""
+
+    broken = True
+
+    async def claim(self, delivery_id: str, owner: str = "") -> bool:
+        await super().claim(delivery_id, owner)
+        raise ConnectionError("no response")
+
+    async def release(self, delivery_id: str, owner: str = "") -> None:
+        if self.broken:
+            raise ConnectionError("no store")
+        await super().release(delivery_id, owner)
+
+
+async def test_the_shutdown_tries_to_release() -> None:
+    store = Lost()
+    receiver = Receiver(store)
+    receiver.app._clock = FakeClock(held=True)  # pyright: ignore[reportPrivateUsage]
+    with anyio.fail_after(20):
+        async with receiver.app:
+            assert (await deliveries.post(receiver.app, raw(deliveries.ping(1)))).status == 503
+            assert len(store) == 1
+            store.broken = False
+        assert len(store) == 0
