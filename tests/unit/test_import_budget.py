@@ -38,7 +38,7 @@ def loaded(code: str, before: str = "") -> set[str]:
         ("import circleci_sdk", 3),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 35),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 40),
-        (CALL, 49),
+        (CALL, 50),
     ],
     ids=["the package", "a client", "a resource", "a call"],
 )
