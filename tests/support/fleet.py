@@ -168,13 +168,12 @@ def main() -> None:
         redis.start()
         try:
             for processes, tasks, server, seconds in (
-                (8, 50, Windows(50), 60.0),
-                (8, 50, Bucket(50), 60.0),
-                (8, 50, Windows(300), 60.0),
-                (8, 50, Windows(300, 60.0), 300.0),
-                (1000, 2, Windows(500), 30.0),
-                (1000, 2, Bucket(500), 30.0),
-                (1000, 2, Windows(6000, 60.0), 180.0),
+                (8, 20, Windows(50), 60.0),
+                (8, 20, Bucket(50), 60.0),
+                (8, 20, Windows(200), 20.0),
+                (8, 20, Windows(300, 60.0), 300.0),
+                (1000, 1, Windows(300), 20.0),
+                (1000, 1, Bucket(300), 20.0),
             ):
                 use = simulate(redis, server, processes, tasks, seconds)
                 kind = "a token bucket" if isinstance(server, Bucket) else "fixed windows"

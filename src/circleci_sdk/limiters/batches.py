@@ -19,7 +19,7 @@ class Entry:
     `is_done` without a decision: Redis failed.
     """
 
-    __slots__ = ("asked", "decision", "epoch", "is_done", "seen")
+    __slots__ = ("asked", "decision", "epoch", "is_cancelled", "is_done", "seen")
 
     def __init__(self, asked: Asked | None, seen: Seen | None = None) -> None:
         self.asked: Final = asked
@@ -27,6 +27,7 @@ class Entry:
         self.decision: Decision | None = None
         self.epoch: int = 0
         self.is_done: bool = False
+        self.is_cancelled: bool = False
 
 
 class _Batch:
@@ -77,8 +78,25 @@ class SharedLimit:
                     batch.waiting = {one: None for one in (*taken, *batch.waiting) if not one.is_done}
                     batch.running = None
                     running.set()
+        except BaseException:
+            entry.is_cancelled = True
+            if entry.is_done or entry in batch.waiting:  # otherwise its decision is on the way
+                self.give_back(entry)
+            raise
         finally:
             batch.waiting.pop(entry, None)
+
+    def give(self, entry: Entry, decision: Decision, epoch: int) -> None:
+        """Hand a decision to an entry; the ticket of a call that was cancelled meanwhile is returned."""
+        entry.decision, entry.epoch = decision, epoch
+        if entry.is_cancelled:
+            self.give_back(entry)
+
+    def give_back(self, entry: Entry) -> None:
+        """Return the ticket of a call that does not proceed, if it has one."""
+        known = entry.decision or entry.asked
+        if known is not None and known.ticket:
+            self.returned.append(known.ticket)
 
     def take_reports(self) -> tuple[list[Seen], list[int]]:
         """What the next script call reports."""

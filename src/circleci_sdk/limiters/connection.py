@@ -124,7 +124,9 @@ def _client(url: str, time_limit: float, *, blocking: bool) -> RedisClient:
     package = "redis" if blocking else "redis.asyncio"
     client: Any = import_module(package)
     once: Any = import_module(f"{package}.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
-    limits = {"socket_timeout": time_limit, "socket_connect_timeout": time_limit, "retry": once}
+    # On asyncio the limiter itself keeps the time; here a busy event loop would pass for a Redis that is late.
+    seconds = time_limit if blocking else 4 * time_limit
+    limits = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": once}
     found: RedisClient = client.Redis.from_url(url, **limits)
     return found
 

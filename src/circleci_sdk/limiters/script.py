@@ -340,6 +340,8 @@ def read_reply(reply: Any, count: int) -> Reply:
     known, epoch, *numbers = (int(number) for number in reply)
     if len(numbers) != 4 * count:
         raise ValueError(f"the script returned {len(numbers)} numbers for {count} calls")
+    if any(not 0 <= number < len(_KINDS) for number in numbers[::4]) or any(number < 0 for number in numbers[2::4]):
+        raise ValueError("the script returned numbers without a meaning")
     found = [
         Decision(_KINDS[numbers[at]], numbers[at + 1], numbers[at + 2] / 1e6, numbers[at + 3] == 1)
         for at in range(0, len(numbers), 4)
