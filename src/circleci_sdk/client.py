@@ -60,8 +60,8 @@ class AsyncCircleCI(Uncopied):
         max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once.
         max_concurrency: requests in flight at once in each event loop; further ones wait.
         rate_limiter: a custom rate limiter, for instance one that several processes share.
-        http_client: an `httpx.AsyncClient` to borrow, for instance one with HTTP/2. It is never closed. Its pool has
-            the limits of httpx; see `PoolExhaustedError`.
+        http_client: an `httpx.AsyncClient` to borrow, for instance one with HTTP/2, whose logger `hpack` says the token
+            at DEBUG. It is never closed. Its pool has the limits of httpx; see `PoolExhaustedError`.
         transport: an httpx transport to use instead of the built-in one, for tests or other HTTP libraries. It is never
             closed.
         verify: False disables TLS verification. The path of a file or directory with CA certificates, read at once, or

@@ -87,7 +87,8 @@ class Step(Partial):
 class StepLog(Value):
     """The output of a step, or the end of it.
 
-    `is_cut`: the beginning is left out, or the server kept only a part. `problem`: why the output could not be read.
+    `text` is as the step wrote it, control characters included: see `circleci_sdk.printable`. `is_cut`: the beginning
+    is left out, or the server kept only a part. `problem`: why the output could not be read.
     """
 
     step: Step
