@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -18,6 +19,7 @@ from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
 from tests.support.clients import ID, MESSAGE, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
+from tests.support.processes import Windows, run_processes
 from tests.support.redis_server import RedisServer, redis_servers
 from tests.support.scripted_server import ScriptedServer, reply
 
@@ -168,6 +170,17 @@ async def test_the_budget_of_a_window_is_shared(redis_server: RedisServer) -> No
         got = [await limiter.acquire(KEY, 1.0, 1.0) for limiter in (one, two) * 5]
         assert got[:7] == [None] * 7
         assert all(wait is not None and wait > 40 for wait in got[7:])
+
+
+def test_real_processes_share_a_window(server: ScriptedServer, redis_server: RedisServer) -> None:
+    """Two processes together make the calls that the window has, none is refused, and the others end locally."""
+    windows = Windows(limit=40, window=3600.0)
+    server.on("GET", "/api/v2/me", windows)
+    seen = sum(run_processes(server, redis_server, 2, 4, calls=10, seconds=60.0), Counter[str]())
+    assert seen.total() == 80
+    assert windows.refused == 0
+    assert 32 <= windows.admitted == seen["result"] <= 40
+    assert seen["not_sent retry_after_too_long"] == 80 - seen["result"]
 
 
 Break = Callable[[RedisServer], None]
