@@ -129,6 +129,15 @@ class Exchange:
         """The next piece of an open response, as it came over the wire; empty at the end."""
         return await self._guarded(self._next())
 
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether only the end of the connection ends the open response: one that is cut off looks complete."""
+        response = self._response
+        if response is None or response.status_code == 204:
+            return False
+        is_http1 = response.extensions.get("http_version") in (b"HTTP/1.0", b"HTTP/1.1")
+        return is_http1 and "content-length" not in response.headers and "transfer-encoding" not in response.headers
+
     async def show(self) -> None:
         """Show the response, if one came, to the hook: with its body if it was read whole, else without."""
         hook = self._http.network.on_response

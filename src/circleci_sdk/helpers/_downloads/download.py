@@ -6,7 +6,6 @@ goes to the API's own server and to its artifact hosts, and never further once a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -15,13 +14,20 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self
 import anyio
 
 from circleci_sdk._core.call import MAX_REDIRECTS, Call
-from circleci_sdk._core.errors import ConnectionFailedError, DecodeError, RequestTimeoutError
+from circleci_sdk._core.errors import (
+    ConnectionFailedError,
+    DecodeError,
+    RateLimitError,
+    RequestTimeoutError,
+    StatusError,
+)
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
 
 from .addresses import check_url, may_hold_token, origin_of, redirect_of
 from .inflate import Inflater, is_packed
+from .ranges import continues, range_headers, size_without_range, whole_size
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +40,6 @@ if TYPE_CHECKING:
 
 Renew = Callable[[], Awaitable[str]]
 
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _EXPIRED: Final = (400, 401, 403, 410)
 _LONGEST_ERROR: Final = 1 << 16
 
@@ -66,16 +71,23 @@ class Download(Call):
     connection that breaks on the way is opened again, from where it broke; what was read already is never given
     twice. When the file has become another one meanwhile, `ConnectionFailedError` says so.
 
+    A response may have neither a length nor chunks: then it ends with the connection, and one that was cut off looks
+    complete. Its end counts if compression says that it is the end, or if the server says so when it is asked for the
+    bytes that follow. Otherwise `ConnectionFailedError` is raised.
+
     `received` counts the bytes that came over the wire, `size` is how many there will be, or None if the server does
     not say.
     """
 
     __slots__ = (
+        "_asked_at",
         "_attempts_before",
         "_digest",
         "_ended",
         "_etag",
         "_inflater",
+        "_is_ranged",
+        "_is_whole",
         "_keep",
         "_opened",
         "_pieces",
@@ -125,6 +137,9 @@ class Download(Call):
         self._seen = sha256()
         self._skip = 0
         self._attempts_before = 0
+        self._asked_at: int | None = None
+        self._is_ranged = False
+        self._is_whole = False
         self._inflater: Inflater | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._ended = False
@@ -171,12 +186,18 @@ class Download(Call):
     async def _fresh(self) -> bytes:
         """The next bytes that were not given yet; empty at the end."""
         while True:
-            outcome = await self._read()
-            if not outcome and self._skip:
+            outcome = await self._read() if self._opened is not None else b""
+            is_end_unknown = not outcome and self._opened is not None and self._opened.ends_with_connection
+            if not outcome and self._skip and not is_end_unknown:
                 self._raise_changed()
-            if not outcome and self.size is not None and self.received < self.size:
-                text = f"the response ended after {self.received} of {self.size} bytes"
+            if not outcome and (self._skip or (self.size is not None and self.received < self.size)):
+                reached, size = self.received - self._skip, "an unknown number" if self.size is None else self.size
+                text = f"the response ended after {reached} of {size} bytes"
                 outcome = Failed(ConnectionFailedError, "processed", True, text)
+            elif is_end_unknown and self.size is None and not self._is_unpacked:
+                await self._close()
+                await self._ask_for_more()
+                continue
             if isinstance(outcome, Failed):
                 await self._close()
                 await self._after(outcome)
@@ -191,6 +212,24 @@ class Download(Call):
                 self._digest.update(data)
                 self._attempts_before = self._attempts - 1  # there was progress: the next failure counts as the first
                 return data
+
+    @property
+    def _is_unpacked(self) -> bool:
+        return self._inflater is not None and self._inflater.is_complete
+
+    async def _ask_for_more(self) -> None:
+        """Open the file after its supposed end. Then it is whole, or there is more, or the server does not say."""
+        text = f"the response has no length, and nothing says whether it is complete after {self.received} bytes"
+        if self._asked_at == self.received:
+            self._raise_failed(Failed(ConnectionFailedError, "processed", False, text), "not_retryable")
+        self._asked_at = self.received
+        self._attempts_before = self._attempts
+        try:
+            await self._start()
+        except RateLimitError:
+            raise
+        except StatusError as error:
+            self._raise_failed(Failed(ConnectionFailedError, "processed", False, text, error), "not_retryable")
 
     async def _read(self) -> bytes | Failed:
         assert self._opened is not None
@@ -215,13 +254,20 @@ class Download(Call):
 
     async def _start(self) -> None:
         """Open the file at the place that was reached."""
+        is_asked = self._asked_at == self.received
+        self._is_ranged = self.received > 0 and not self._skip and (is_asked or bool(self._etag))
         await self.run()
+        if self._is_whole:
+            self._skip = 0
+            return
         headers = self._response.headers
         if self.received and self._response.status == 206:
-            if _continues(headers, self.received, self._etag):
+            if continues(headers, self.received, self._etag):
+                self.size = whole_size(headers) or self.size
                 return
             await self._close()
             self._etag = ""  # this server does not keep to ranges
+            self._is_ranged = False
             await self.run()
             headers = self._response.headers
         self._skip, self._seen = self.received, sha256()
@@ -238,8 +284,8 @@ class Download(Call):
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""
         prepared = self._prepared
-        if self.received and self._etag:
-            ranged = (("Range", f"bytes={self.received}-"), ("If-Range", self._etag))
+        if self._is_ranged:
+            ranged = range_headers(self.received, self._etag)
             prepared = replace(prepared, headers=(*prepared.headers, *ranged))
         credential = self._session.credential if self._trusted else None
         redirects = 0
@@ -261,6 +307,13 @@ class Download(Call):
             if origin_of(target) != origin_of(prepared.url):
                 credential = None
             prepared, redirects = replace(prepared, url=target, secrets=opened.secrets), redirects + 1
+        if response.status == 416 and self._is_ranged:
+            await self._close()
+            size = size_without_range(response.headers)
+            if size is not None and size != self.received:
+                self._raise_changed()
+            self._is_whole = size is not None
+            response = replace(response, status=206)  # not an error: it says where the file ends, or nothing
         if not 200 <= response.status < 300:
             response = await _error_response(opened, response)
             await self._close()
@@ -296,12 +349,6 @@ class Download(Call):
     def _raise_broken(self, error: ValueError) -> NoReturn:
         facts = self._facts("processed", "not_retryable")
         raise DecodeError(f"{facts.operation}: {error} ({facts.describe()}).", facts=facts) from None
-
-
-def _continues(headers: Headers, reached: int, etag: str) -> bool:
-    """Whether a partial response begins where the last one broke, in the same file."""
-    found = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
-    return found is not None and int(found[1]) == reached and headers.get("etag", etag) == etag
 
 
 async def _error_response(opened: Exchange, response: Received) -> Received:

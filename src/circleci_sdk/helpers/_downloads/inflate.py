@@ -66,6 +66,11 @@ class Inflater:
             if piece:
                 yield piece
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the data that came so far is whole."""
+        return self._started and self._unpacker.eof
+
     def finish(self) -> None:
         """Mark the end of the data."""
         if self._started and not self._unpacker.eof:
