@@ -18,6 +18,8 @@ from .slugs import check_segment
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _REPLAYABLE: Final = ("GET", "HEAD", "PUT", "DELETE")
 _ESCAPED: Final = re.compile(r"(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_VERSIONS: Final = frozenset({"v1", "v1.1", "v2", "v3", "private"})
+"""Each has a rate limit of its own. A path that users write must add none, since clients remember each."""
 _API: Final = Api(name="client", base="", models="")
 
 
@@ -32,6 +34,7 @@ def raw_operation(method: str, path: str) -> Operation[Any]:
         raise InvalidArgumentError(f"{place}: expected an escaped path, with its parameters in query=.")
     for segment in path.removesuffix("/").split("/")[1:]:
         check_segment(unquote(segment), place)
+    version = path.split("/")[2]
     return Operation(
         api=_API,
         id="request",
@@ -39,7 +42,7 @@ def raw_operation(method: str, path: str) -> Operation[Any]:
         method=method,
         path=path,
         replayable=method in _REPLAYABLE,
-        rate_group="client." + path.split("/")[2],
+        rate_group=f"client.{version if version in _VERSIONS else 'other'}",
     )
 
 

@@ -20,6 +20,9 @@ _URL: Final = re.compile(
     re.IGNORECASE,
 )
 _ARTIFACTS: Final = ".circle-artifacts.com"
+_SITES: Final = frozenset(
+    {"circle-artifacts.com", "circleci.com", "amazonaws.com", "cloudfront.net", "googleapis.com", "windows.net"}
+)
 
 
 def check_url(url: str, *, allow_http: bool) -> str:
@@ -45,6 +48,17 @@ def origin_of(url: str) -> tuple[str, str, int]:
         return ("", "", 0)
     scheme = parts["scheme"].lower()
     return scheme, parts["host"].lower(), int(parts["port"] or (443 if scheme == "https" else 80))
+
+
+def site_of(host: str, api: str) -> str:
+    """The site of a host, whose files share a rate limit. Clients remember each: all that are unknown are one.
+
+    Artifact hosts have a name for each build.
+    """
+    if host.lower() == origin_of(api)[1]:
+        return host.lower()
+    site = ".".join(host.lower().split(".")[-2:])
+    return site if site in _SITES else "elsewhere"
 
 
 def may_hold_token(url: str, api: str) -> bool:

@@ -25,7 +25,7 @@ from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Rec
 from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
 
-from .addresses import check_url, may_hold_token, origin_of, redirect_of
+from .addresses import check_url, may_hold_token, origin_of, redirect_of, site_of
 from .inflate import Inflater, is_packed
 from .ranges import continues, range_headers, size_without_range, whole_size
 
@@ -121,7 +121,7 @@ class Download(Call):
             method="GET",
             path="",
             replayable=True,
-            rate_group=f"{helper}.{'.'.join(host.split('.')[-2:])}",  # artifact hosts have a name per build
+            rate_group=f"{helper}.{site_of(host, session.origin)}",
             secret=not self._trusted,
         )
         headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))

@@ -35,6 +35,8 @@ EXPORTS_PER_HOUR: Final = 10
 SHORTEST_POLL: Final = 6.5
 """Seconds between two polls of an export: an organization may poll about ten times a minute."""
 LONGEST_POLL: Final = 30.0
+MAX_ORGANIZATIONS: Final = 1000
+"""Number of remembered ids, which bounds the memory."""
 
 
 @public("circleci_sdk.helpers")
@@ -128,6 +130,8 @@ class Exports:
 
     async def _org_id(self, caller: TimedCaller, org: str) -> str:
         if org not in self._org_ids:
+            if len(self._org_ids) >= MAX_ORGANIZATIONS:
+                self._org_ids.clear()
             self._org_ids[org] = await retry_reads(caller, lambda: org_id_of(V2(caller), org))
         return self._org_ids[org]
 
@@ -172,6 +176,9 @@ class Exports:
     ) -> UsageExport:
         """Request an export as soon as the hourly limit of the organization allows."""
         clock = caller.clock
+        for other in [one for one, times in self._requested.items() if request_delay(times, clock.monotonic()) == 0]:
+            if not self._requested[other]:
+                del self._requested[other]
         requested = self._requested.setdefault(org_id, deque())
         refusals = 0
         while True:

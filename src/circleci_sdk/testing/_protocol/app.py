@@ -19,7 +19,7 @@ from circleci_sdk.testing._wire.spec import spec_of
 
 from .faults import Fault
 from .misbehaviour import Misbehaviours
-from .recording import RecordedRequest, RecordedRequests, record
+from .recording import RecordedRequest, RecordedRequests, Recording
 from .routing import router_of
 from .validator import validated_arguments
 
@@ -50,8 +50,8 @@ class App:
         self.misbehaviours: Final = Misbehaviours()
         self.seed: Final = seed
         self._rng = random.Random(seed)
-        self._recorded: list[RecordedRequest] = []
-        self.requests: Final = RecordedRequests(self._recorded)
+        self._recording = Recording()
+        self.requests: Final = RecordedRequests(self._recording)
 
     def handle(self, request: Request) -> Transmission:
         """Handle and record one request."""
@@ -230,8 +230,7 @@ class App:
 
     def _record(self, exchange: _Exchange, status: int | None) -> None:
         request = exchange.request
-        record(
-            self._recorded,
+        self._recording.add(
             RecordedRequest(
                 exchange.label,
                 exchange.args,

@@ -30,6 +30,10 @@ class Place:
     value: Any = None
 
 
+MAX_COUNTS: Final = 10_000
+"""Requests whose number is remembered, those made last: messages of webhooks have an id each."""
+
+
 @dataclass(slots=True)
 class Misbehaviour:
     """Changes in the responses of some operations; of all operations without `labels`."""
@@ -49,7 +53,9 @@ class Misbehaviour:
         """
         body, changes = change_places(body, self.places)
         if self.probability:
-            count = self._counts[key] = self._counts.get(key, 0) + 1
+            count = self._counts[key] = self._counts.pop(key, 0) + 1
+            if len(self._counts) > MAX_COUNTS:
+                del self._counts[next(iter(self._counts))]
             rng = random.Random(f"{self.seed} {count} {key}")
             body, more = change_at_random(body, rng, self.probability, self.kinds)
             changes += more

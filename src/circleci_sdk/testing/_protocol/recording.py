@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, overload
 
@@ -57,14 +58,43 @@ class RecordedRequest:
 
 MAX_RECORDED: Final = 100_000
 """Number of kept requests, a bound for fakes that run for weeks."""
+MAX_BODIES: Final = 1 << 26
+"""Bytes of their bodies."""
+
+
+class Recording:
+    """The last requests, oldest first, and the number of those that were dropped."""
+
+    def __init__(self) -> None:
+        self.kept: Final[deque[RecordedRequest]] = deque()
+        self.dropped: int = 0
+        self._bytes = 0
+
+    def add(self, request: RecordedRequest) -> None:
+        """Add a request; drop the oldest ones above the limits."""
+        self.kept.append(request)
+        self._bytes += len(request.body)
+        while len(self.kept) > MAX_RECORDED or (self._bytes > MAX_BODIES and len(self.kept) > 1):
+            self._bytes -= len(self.kept.popleft().body)
+            self.dropped += 1
+
+    def clear(self) -> None:
+        """Remove all requests."""
+        self.kept.clear()
+        self.dropped = self._bytes = 0
 
 
 @public("circleci_sdk.testing")
 class RecordedRequests(Sequence[RecordedRequest]):
-    """The received requests, oldest first; at least the last 100,000."""
+    """The received requests, oldest first: the last 100,000, or fewer if their bodies have more than 64 MiB."""
 
-    def __init__(self, requests: list[RecordedRequest], /) -> None:
-        self._requests = requests
+    def __init__(self, recording: Recording, /) -> None:
+        self._recording = recording
+
+    @property
+    def dropped(self) -> int:
+        """Number of older requests that are no longer here."""
+        return self._recording.dropped
 
     @overload
     def __getitem__(self, index: int) -> RecordedRequest: ...
@@ -73,13 +103,19 @@ class RecordedRequests(Sequence[RecordedRequest]):
     def __getitem__(self, index: slice) -> Sequence[RecordedRequest]: ...
 
     def __getitem__(self, index: int | slice) -> RecordedRequest | Sequence[RecordedRequest]:
-        return self._requests[index]
+        return list(self._recording.kept)[index] if isinstance(index, slice) else self._recording.kept[index]
+
+    def __iter__(self) -> Iterator[RecordedRequest]:
+        return iter(list(self._recording.kept))
+
+    def __reversed__(self) -> Iterator[RecordedRequest]:
+        return reversed(list(self._recording.kept))
 
     def __len__(self) -> int:
-        return len(self._requests)
+        return len(self._recording.kept)
 
     def __repr__(self) -> str:
-        return repr(self._requests)
+        return repr(list(self._recording.kept))
 
     def of(self, operation: str) -> Sequence[RecordedRequest]:
         """Requests of one operation, by any of its names (`"v2.jobs.get"`, `"jobs.get"`, `"getJobDetails"`).
@@ -87,15 +123,8 @@ class RecordedRequests(Sequence[RecordedRequest]):
         Raises `ValueError` for an unknown name.
         """
         labels = labels_of(operation, "requests.of")
-        return [request for request in self._requests if request.operation in labels]
+        return [request for request in self if request.operation in labels]
 
     def clear(self) -> None:
         """Remove all recorded requests."""
-        self._requests.clear()
-
-
-def record(requests: list[RecordedRequest], request: RecordedRequest) -> None:
-    """Add a request, and remove old ones from time to time."""
-    requests.append(request)
-    if len(requests) > 2 * MAX_RECORDED:
-        del requests[:-MAX_RECORDED]
+        self._recording.clear()

@@ -23,7 +23,9 @@ class Router:
 
     def __init__(self, operations: Operations) -> None:
         self._routes = sorted((_Route(each) for each in operations.values()), key=lambda route: route.rank)
-        self._found: dict[str, list[_Route]] = {}
+        self._by_first: dict[str, list[_Route]] = {}
+        for route in self._routes:
+            self._by_first.setdefault(route.first, []).append(route)
 
     def find(self, method: str, path: str) -> tuple[Operation[Any], dict[str, str]] | None:
         """The operation and its path values by Python name. `path` is escaped and relative to the base URL."""
@@ -37,10 +39,7 @@ class Router:
         return sorted({route.operation.method for route in self._at(path) if route.pattern.fullmatch(path)})
 
     def _at(self, path: str) -> list[_Route]:
-        first = path.split("/", 2)[1] if path.startswith("/") else ""
-        if first not in self._found:
-            self._found[first] = [route for route in self._routes if route.first == first]
-        return self._found[first]
+        return self._by_first.get(path.split("/", 2)[1] if path.startswith("/") else "", [])
 
 
 class _Route:

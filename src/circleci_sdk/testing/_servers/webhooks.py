@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RECEIVE_TIMEOUT: Final = 10.0
 """Seconds until a receiver must respond."""
 
+MAX_DELIVERIES: Final = 10_000
+"""Number of kept messages, a bound for fakes that run for weeks."""
+
 RETRY_SECONDS: Final = 60.0
 """Seconds of the fake clock between two attempts."""
 
@@ -66,6 +69,9 @@ class Webhooks:
     When a job or workflow ends, a signed message is queued for each webhook of the project with that event. A fake
     that is served on a port sends the messages by itself; in process `await deliver()` sends them.
 
+    `deliveries` are all messages, the oldest first, `pending` those that are due: the last 10,000 of each. `dropped`
+    is the number of older ones that are no longer in `deliveries`.
+
     `retries` is the number of further attempts without a status 2xx, one minute apart on the clock of the fake.
     `duplicates` is the number of copies of each message with the same id, as CircleCI may send them.
 
@@ -79,6 +85,7 @@ class Webhooks:
         store.engine.end_listeners.append(self._on_end)
         self._pending: list[Delivery] = []
         self.deliveries: Final[list[Delivery]] = []
+        self.dropped: int = 0
         self.retries: int = 3
         self.duplicates: int = 0
 
@@ -152,6 +159,9 @@ class Webhooks:
         )
         self.deliveries.append(delivery)
         self._pending += [delivery] * (1 + self.duplicates)
+        self.dropped += max(0, len(self.deliveries) - MAX_DELIVERIES)
+        for messages in (self.deliveries, self._pending):
+            del messages[:-MAX_DELIVERIES]
         return delivery
 
     async def _send(self, delivery: Delivery, transport: httpx.AsyncBaseTransport | None) -> None:
