@@ -220,8 +220,8 @@ async def _until_asked(server: ScriptedServer, count: int, work: Coroutine[Any, 
 class _Disk:
     """A disk that is full after so many bytes."""
 
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self, space: int) -> None:
+        self.space = space
         self._create = Stage.create
 
     def create(self, stage: Stage) -> tuple[BinaryIO, Path]:
@@ -229,9 +229,9 @@ class _Disk:
         write = file.write
 
         def limited(data: bytes) -> int:
-            self.room -= len(data)
-            if self.room < 0:
-                write(data[: self.room])
+            self.space -= len(data)
+            if self.space < 0:
+                write(data[: self.space])
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return write(data)
 
@@ -273,7 +273,7 @@ async def full_disk(rng: random.Random) -> str:
             _no_half_files(folder, None, contents)
             if not set(old) <= set(_tree(folder)):
                 raise Broken("wrong result", "a file is missing that was there")
-            report = await client.artifacts.download(SLUG, 7, folder, overwrite=True)  # when there is room again
+            report = await client.artifacts.download(SLUG, 7, folder, overwrite=True)  # when it is not full any more
         _no_half_files(folder, report.raise_for_failure(), {path: both[:1] for path, both in contents.items()})
     return outcome
 
