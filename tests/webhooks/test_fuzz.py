@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from functools import partial
+from typing import Any, cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from circleci_sdk import CircleCIError, SignatureError
+from circleci_sdk import CircleCIError, InvalidArgumentError, SignatureError
 from circleci_sdk.webhooks import (
     UnknownEvent,
     branch_of,
@@ -42,7 +45,7 @@ headers = (
     | some.lists(some.tuples(names | some.binary(), signatures | some.text() | some.binary()), max_size=5)
 )
 KINDS = ["workflow-completed", "job-completed", "ping", "deploy-completed", None]
-WHOLE = {
+WHOLE: dict[str | None, Any] = {
     "workflow-completed": deliveries.workflow(),
     "job-completed": deliveries.job(),
     "ping": deliveries.ping(),
@@ -77,7 +80,11 @@ def test_parse_only_raises_errors_of_this_package(body: bytes, given_headers: An
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The path of every value in a body, without the root."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items: Any = ()
+    if isinstance(value, dict):
+        items = cast("Any", value).items()
+    elif isinstance(value, list):
+        items = enumerate(cast("Any", value))
     below = [found for key, child in items for found in paths(child, (*path, key))]
     return below + ([path] if path else [])
 
@@ -97,6 +104,42 @@ def test_a_signed_body_with_any_value_in_any_field(data: some.DataObject, kind: 
     look_at(event)
     if kind == "deploy-completed" and body["type"] == kind:
         assert isinstance(event, UnknownEvent)
+
+
+LONG = "7" * 4200
+"""An integer that Python reads from JSON and, with a lower limit, does not write."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"type": "x", "zz": {LONG}}}',
+        f'{{"payload": {{"build_num": 1, "vcs_url": {LONG}}}}}',
+        f'{{"type": "ping", "happened_at": {LONG}}}',
+        f'{{"type": "workflow-completed", "id": {LONG}}}',
+    ],
+)
+def test_integers_that_the_interpreter_does_not_convert(body: str, request: pytest.FixtureRequest) -> None:
+    request.addfinalizer(partial(sys.set_int_max_str_digits, sys.get_int_max_str_digits()))
+    sys.set_int_max_str_digits(640)
+    look_at(parse(body.encode(), secret=None))
+
+
+def released() -> memoryview:
+    body = memoryview(b"{}")
+    body.release()
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "options"),
+    [(b"{}", {"max_body": limit}) for limit in (None, "5", 0, -1, 1.5, True)] + [(released(), {})],
+)
+def test_arguments_of_another_type_are_refused(body: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgumentError):
+        parse(body, secret=None, **options)
+    with pytest.raises(InvalidArgumentError):
+        verify(body, "v1=00", SECRET, **options)
 
 
 def look_at(event: Any) -> None:

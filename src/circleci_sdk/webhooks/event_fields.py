@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final, Literal
 
+from pydantic_core import to_json
+
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
@@ -29,11 +31,16 @@ def delivery_id(event: Event) -> str:
         if len(given) <= _MAX_ID and given.isascii() and given.isprintable():
             return given
         return f"sha256:{hashlib.sha256(given.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    if isinstance(event, UnknownEvent):
-        content = json.dumps(event.data, sort_keys=True, default=str).encode()
-    else:
-        content = event.model_dump_json(by_alias=True).encode()
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return f"sha256:{hashlib.sha256(_encoded(event)).hexdigest()}"
+
+
+def _encoded(event: Event) -> bytes:
+    if not isinstance(event, UnknownEvent):
+        return event.model_dump_json(by_alias=True).encode()
+    try:
+        return json.dumps(event.data, sort_keys=True, default=str).encode()
+    except ValueError:  # an integer with more digits than this interpreter converts
+        return to_json(event.data, fallback=str)
 
 
 def branch_of(event: Event) -> str | None:

@@ -100,7 +100,8 @@ def _read_build(build: dict[str, Any]) -> Build | None:
 
 def _modern(build: dict[str, Any]) -> dict[str, Any]:
     """The build in the format of v1.1. Notifications are older and leave out fields that their URL contains."""
-    if repository := _REPOSITORY.fullmatch(str(build.get("vcs_url"))):
+    url = build.get("vcs_url")
+    if isinstance(url, str) and (repository := _REPOSITORY.fullmatch(url)):
         build = {"username": repository[1], "reponame": repository[2], **build}
     details = build.get("all_commit_details")
     if isinstance(details, list):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.options import is_count
 
 from .errors import SignatureError
 
@@ -116,10 +117,15 @@ def _content(body: object, max_body: int) -> bytes:
         raise InvalidArgumentError(
             f"body: expected the raw bytes of the request, which are signed, got {type(body).__name__}."
         )
-    size = memoryview(cast("bytes", body)).nbytes
-    if size > max_body:
-        raise SignatureError(f"The body has {size} bytes, more than the limit of {max_body}.")
-    return bytes(cast("bytes", body))
+    if not is_count(max_body, least=1):
+        raise InvalidArgumentError(f"max_body: expected an integer of at least 1, got {max_body!r}.")
+    try:
+        size = memoryview(cast("bytes", body)).nbytes
+        if size > max_body:
+            raise SignatureError(f"The body has {size} bytes, more than the limit of {max_body}.")
+        return bytes(cast("bytes", body))
+    except ValueError:
+        raise InvalidArgumentError("body: expected the raw bytes of the request, got a released memoryview.") from None
 
 
 def _secrets(secret: Secret) -> list[bytes]:
