@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import random
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -47,6 +47,11 @@ SPELLINGS: Final[Mapping[str, Callable[[str], str]]] = {
     "HTML numbers": lambda text: "".join(f"&#{ord(char)};" for char in text),
     "HTML hexadecimal": lambda text: "".join(f"&#x{ord(char):X};" for char in text),
     "bytes": lambda text: repr(text.encode())[2:-1],
+    "base64 in lines": lambda text: encodebytes(f"{'x' * 57}{text * 3}".encode()).decode(),
+    "base64 in lines in JSON": lambda text: json.dumps(encodebytes(f"{text * 3}".encode()).decode()),
+    "JavaScript": lambda text: "".join(f"\\u{{{ord(char):x}}}" for char in text),
+    "percent of JavaScript": lambda text: "".join(f"%u{ord(char):04X}" for char in text),
+    "spaced": " ".join,
     "percent in Basic": lambda text: quote(b64encode(f"{text}:".encode()).decode(), safe=""),
 }
 

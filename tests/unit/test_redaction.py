@@ -19,8 +19,10 @@ TOKENS = st.text(alphabet=st.characters(min_codepoint=0x21, max_codepoint=0x7E),
     lambda text: sum(char not in "\\%&" for char in text) >= 24 or not {*text} & {*"\\%&"}
 )
 AROUND = st.text(alphabet=" .,;:!?()[]{}=\n\t'", max_size=5)
-SECRETS = st.text(min_size=8, max_size=80).filter(
-    lambda text: len(text.strip().encode("utf-8", "ignore")) >= 8 and len(text.strip().splitlines()) == 1
+SECRETS = (
+    st.text(st.characters(exclude_characters="\\%&"), min_size=8, max_size=80)
+    .map(str.strip)
+    .filter(lambda text: len("".join(text.split()).encode("utf-8", "ignore")) >= 8 and len(text.splitlines()) == 1)
 )
 
 

@@ -133,6 +133,8 @@ class Call:
     async def _prepare(self, prepared: Prepared, credential: Credential | None, progress: Progress) -> Exchange:
         """A request that is ready to be sent, with the slot for it."""
         exchange = await self._http.prepare(prepared, credential, self._options.timeout, progress)
+        if self._session.credential.renewable:  # a later response may repeat the token of an earlier attempt
+            self._prepared = replace(self._prepared, secrets=exchange.secrets)
         self._check_wait(await self._admission.acquire())
         return exchange
 

@@ -12,7 +12,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 SHORTEST: Final = 8
-"""Shorter strings are not looked for. `on`, `prod` and `staging` are parts of the words that explain an error."""
+"""Shorter strings are not looked for: `on`, `prod` and `staging` are parts of the words that explain an error.
+
+White space does not count.
+"""
 
 LEFT_OUT: Final = "[left out: it repeats a secret]"
 """Stands for text of the server that repeats a secret."""
@@ -23,9 +26,11 @@ _LONGEST: Final = 1 << 20
 """Replacing the escapes of longer text would block the event loop for seconds."""
 _FOLD: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ-_", b"abcdefghijklmnopqrstuvwxyz+/")
 """Upper and lower case are alike, and both alphabets of base64."""
+_SPACE: Final = b" \t\r\n"
+"""Left out before comparing: base64 is often broken into lines."""
 _ESCAPE: Final = (
     rb"(?i)%([0-9a-f]{2})|\\x([0-9a-f]{2})"  # percent-encoding; strings of most languages
-    rb"|((?:\\u[0-9a-f]{4})+)"  # JSON
+    rb"|((?:[\\%]u[0-9a-f]{4})+)|\\u\{0*([0-9a-f]{1,6})\}"  # JSON, JavaScript
     rb"|&#x0*([0-9a-f]{1,6});|&#0*([0-9]{1,7});|&(amp|lt|gt|quot|apos);"  # HTML
     rb"|\\([^ux0-9])"
 )
@@ -79,7 +84,7 @@ class Secrets:
     def are_in_bytes(self, text: bytes) -> bool:
         """As `are_in`; called for each response."""
         for depth in range(_DEPTH):
-            folded = text.translate(_FOLD, b"\\" if depth else b"")
+            folded = text.translate(_FOLD, _SPACE + b"\\" if depth else _SPACE)
             for spelling in self._spellings:
                 if spelling in folded:
                     return True
@@ -97,19 +102,19 @@ NO_SECRETS: Final = Secrets()
 def _spellings(secret: str) -> Iterator[bytes]:
     """What stands in text without escapes, folded."""
     raw = secret.strip().encode("utf-8", "surrogatepass")
-    if len(raw) < SHORTEST:
+    plain = raw.translate(_FOLD, _SPACE)
+    if len(plain) < SHORTEST:
         return
-    yield raw.translate(_FOLD)
+    yield plain
     if b" " in raw:
-        yield raw.replace(b" ", b"+").translate(_FOLD)  # forms
+        yield raw.replace(b" ", b"+").translate(_FOLD, _SPACE)  # forms
     yield raw.hex().encode()
     for before in range(3):  # the place of a byte in a group of three decides its letters
         letters = b64encode(b"\0" * before + raw)
         yield letters[(0, 2, 3)[before] : (before + len(raw)) * 8 // 6].translate(_FOLD)
-    plain = raw
     for _ in range(_DEPTH):  # a secret may hold what looks like an escape
-        plain = _unescaped(plain)
-    plain = plain.translate(_FOLD, b"\\")
+        raw = _unescaped(raw)
+    plain = raw.translate(_FOLD, _SPACE + b"\\")
     if len(plain) >= SHORTEST:
         yield plain
 
@@ -120,17 +125,17 @@ def _unescaped(text: bytes) -> bytes:
 
 
 def _character(match: re.Match[bytes]) -> bytes:
-    percent, string, json, html_hex, html, named, letter = match.groups()
+    percent, string, json, braced, html_hex, html, named, letter = match.groups()
     if byte := percent or string:
         return bytes([int(byte, 16)])
     if json:
-        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in json[2:].lower().split(b"\\u"))
+        units = b"".join(int(unit, 16).to_bytes(2, "big") for unit in re.findall(rb"[0-9a-fA-F]{4}", json))
         return units.decode("utf-16-be", "replace").encode()
     if named:
         return _NAMED[named.lower()]
     if letter:
         return _LETTERS.get(letter, letter)
-    code = int(html_hex, 16) if html_hex else int(html)
+    code = int(html) if html else int(braced or html_hex, 16)
     return chr(code).encode("utf-8", "replace") if code < 0x110000 else b""
 
 
