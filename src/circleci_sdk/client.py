@@ -57,11 +57,14 @@ class AsyncCircleCI(Uncopied):
             limits. For a list it counts per page.
         max_retries: further attempts after the first. A call that the server may have processed is only repeated
             when that is harmless.
-        max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once.
+        max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once. More than
+            3,600 is taken for no wait, but for a point in time, for instance: it is ignored, with one warning.
         max_concurrency: requests in flight at once in each event loop; further ones wait.
-        rate_limiter: a custom rate limiter, for instance one that several processes share.
+        rate_limiter: a custom rate limiter, for instance one that several processes share. If it fails or hangs, the
+            one of this process decides in its place, with a warning.
         http_client: an `httpx.AsyncClient` to borrow, for instance one with HTTP/2, whose logger `hpack` says the token
-            at DEBUG. It is never closed. Its pool has the limits of httpx; see `PoolExhaustedError`.
+            at DEBUG. It is never closed, and serves one event loop. Its pool has the limits of httpx; see
+            `PoolExhaustedError`.
         transport: an httpx transport to use instead of the built-in one, for tests or other HTTP libraries. It is never
             closed.
         verify: False disables TLS verification. The path of a file or directory with CA certificates, read at once, or
@@ -204,6 +207,14 @@ class AsyncCircleCI(Uncopied):
     def drift(self) -> tuple[Drift, ...]:
         """All differences between the responses so far and their documentation, at most 1,000, shared by all copies."""
         return self._session.drift.seen
+
+    def reset_rate_limits(self) -> None:
+        """Forget what refusals and headers said of rate limits, and wake the calls that wait because of them.
+
+        For all copies of this client and all threads, and to be called from any of them. `rate_limit` is None then. A
+        custom rate limiter keeps its own state.
+        """
+        self._session.reset_rate_limits()
 
     def with_options(
         self,

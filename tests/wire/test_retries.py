@@ -222,7 +222,12 @@ ROWS: Final = [
     Row("Retry-After: a date in the past", get, [after("Sun, 15 Jun 2025 10:00:00 GMT"), GOOD[get]], 2, slept=[HALF]),
     Row("Retry-After: 3600", get, [after("3600")], 1, ServerError, "retry_after_too_long", slept=[]),
     Row("3600 on 429", get, [after("3600", 429)], 1, RateLimitError, "retry_after_too_long", "rejected", []),
-    Row("9" * 400, get, [after("9" * 400, 429)], 1, RateLimitError, "retry_after_too_long", "rejected", []),
+    # No wait, but a point in time, for instance: ignored.
+    *(
+        Row(f"{value} on {status}", get, [after(value, status), reply(json=USER)], 2, slept=[0.25])
+        for value in ("3601", "1700000000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT")
+        for status in (429, 503)
+    ),
     Row(
         "429 with Reset",
         get,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from .limiter import LocalRateLimiter
 from .logs import logger
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ class Admission:
     async def acquire(self) -> float | None:
         """Take a concurrency slot. Returns what `pass_limiter` returns: a pause that began meanwhile holds here too."""
         await self._slots.acquire()
-        limiter = self._session.limiter  # a custom one keeps no record of pauses
-        while isinstance(limiter, LocalRateLimiter) and limiter.is_paused(self._key):
+        while self._session.limiter.is_paused(self._key):
             self._slots.release()
             wait = await self.pass_limiter()
             if wait is not None:

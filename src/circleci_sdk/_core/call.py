@@ -23,7 +23,7 @@ from .errors import (
 )
 from .logs import logger
 from .messages import Failed, Prepared, Progress, Received
-from .policy.rate_limit import RateKey, RateLimit, read_rate_limit
+from .policy.rate_limit import LONGEST_PAUSE, RateKey, RateLimit, has_unusable_reset, read_rate_limit, usable_wait
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
 from .serialization.error_body import hint_for, message_of
 
@@ -178,7 +178,7 @@ class Call:
             if delay > LONG_WAIT:
                 seen = outcome.text if isinstance(outcome, Failed) else outcome.status
                 logger.info("%s waits %.1f s before trying again: %s", self._operation.label, delay, seen)
-            await session.clock.sleep(delay)
+            await session.sleep(delay)
 
     def _describe(self, outcome: Received | Failed) -> Attempt:
         number = self._attempts - self._renewed  # asking for another token is no retry
@@ -187,22 +187,28 @@ class Call:
             return Attempt(number, replayable, outcome.retryable, outcome.outcome)
         status = outcome.status
         retryable = status in RETRYABLE_STATUSES
-        return Attempt(number, replayable, retryable, outcome_of(status), status, self._retry_after(outcome))
+        return Attempt(number, replayable, retryable, outcome_of(status), status, usable_wait(self._asked(outcome)))
 
-    def _retry_after(self, response: Received) -> float | None:
+    def _asked(self, response: Received) -> float | None:
+        """The wait that the server asks for; infinite for one that is too long to be meant."""
         headers = response.headers
         asked = parse_retry_after(headers.get("retry-after"), date=headers.get("date"), now=self._session.clock.time())
-        if asked is None and response.status == 429 and (state := read_rate_limit(headers.raw)):
-            return state.reset
+        if asked is not None and usable_wait(asked) is None:
+            self._session.warn_of_wait("Retry-After", self._operation.label)
+            asked = inf
+        if asked in (None, inf) and response.status == 429 and (state := read_rate_limit(headers.raw)):
+            return asked if state.reset is None else state.reset
         return asked
 
     async def _learn(self, response: Received, pause: float | None) -> None:
         """Report the headers to the rate limiter, and with `pause` that the call was rejected."""
         state = read_rate_limit(response.headers.raw) if response.headers.contains(b"ratelimit-") else None
         if state is not None:
+            if state.reset is None and has_unusable_reset(response.headers.raw):
+                self._session.warn_of_wait("RateLimit-Reset", self._operation.label)
             self._rate_limit = self._session.rate_limit = state
         if state is not None or pause is not None:
-            await self._session.limiter.observe(self._key, state, pause)
+            await self._session.limiter.observe(self._key, state, pause, max(0.0, self._left()))
 
     def _facts(self, outcome: RequestOutcome, reason: RetryStopReason | None) -> CallFacts:
         operation, elapsed = self._operation, self._session.clock.monotonic() - self._started
@@ -241,7 +247,8 @@ class Call:
             hint=_QUOTED if quoted else hint,
         )
         if isinstance(error, RateLimitError):
-            error.retry_after = self._retry_after(response)
+            asked = self._asked(response)
+            error.retry_after = None if asked is None else min(asked, LONGEST_PAUSE)
             error.rate_limit = self._rate_limit
         raise error
 
@@ -257,7 +264,7 @@ class Call:
             facts=self._facts(self._worst_of("not_sent"), "retry_after_too_long" if too_long else "deadline"),
             status=429,
         )
-        error.retry_after = wait
+        error.retry_after = min(wait, LONGEST_PAUSE)
         error.rate_limit = self._rate_limit
         raise error
 

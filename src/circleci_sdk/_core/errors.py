@@ -257,8 +257,8 @@ class UnprocessableEntityError(StatusError):
 class RateLimitError(StatusError):
     """429: too many requests. Also raised without sending when the wait for the limit would be too long.
 
-    `retry_after` is the wait in seconds that the server asked for, or None; `rate_limit` is the state of the limit
-    in its headers.
+    `retry_after` is the wait in seconds that the server asked for, or None; 3,600 also stands for a longer one, which
+    is ignored. `rate_limit` is the state of the limit in its headers.
     """
 
     retry_after: float | None = None

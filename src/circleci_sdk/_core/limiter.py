@@ -37,7 +37,9 @@ MEMORY: Final = 60.0
 class RateLimiter(Protocol):
     """Asked before each attempt. Implement it to share a rate limit between processes.
 
-    Exceptions of a limiter pass through. In `observe` they cost a response that is there already: log them instead.
+    It may be a remote service, and is bounded: `observe` may take a second, and `acquire` hangs if none of its calls
+    returns for `max_wait` and five more seconds. What it raises costs neither a call nor a response: it is logged, once
+    a minute, and the limiter of this process decides instead. A limiter that hangs is asked again after 30 seconds.
     """
 
     async def acquire(self, key: RateKey, max_wait: float, max_total: float) -> float | None:
@@ -194,7 +196,9 @@ class LocalRateLimiter:
             max_total -= self._clock.monotonic() - started
         return None
 
-    async def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> None:
+    async def observe(
+        self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None, within: float = inf
+    ) -> None:
         queue = self._queues.get(key)
         # Calls leave a queue at a pace that the limit bears, so that those in flight do not matter.
         in_flight = len(self._in_flight.get(key, ())) if queue is None or queue.is_free else 0

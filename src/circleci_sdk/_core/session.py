@@ -21,7 +21,9 @@ from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .logs import logger as logger
 from .mismatches import DriftLog
+from .policy.rate_limit import LONGEST_PAUSE
 from .policy.retry import parse_date
+from .sleepers import Sleepers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import anyio
 
     from .clock import Clock
+    from .guarded_limiter import GuardedLimiter
     from .limiter import RateLimiter
     from .mismatches import Drift
     from .options import Network
@@ -70,13 +73,41 @@ class Session(Uncopied):
         self.clock: Clock = SystemClock()
         # Sets, not numbers: threads would lose counts.
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
-        self.limiter: RateLimiter | LocalRateLimiter = rate_limiter or LocalRateLimiter(self.clock, self.in_flight)
+        self.limiter: LocalRateLimiter | GuardedLimiter = self._limiter_of(rate_limiter)
+        self._sleepers = Sleepers()
         self.rate_limit: RateLimit | None = None
         self.server_date: tuple[str, float] | None = None
         self.announced: Final[set[str]] = set()
         self.strict = strict
         self.drift: Final = DriftLog(on_drift)
         self._closed = False
+
+    def _limiter_of(self, custom: RateLimiter | None) -> LocalRateLimiter | GuardedLimiter:
+        if isinstance(custom, LocalRateLimiter):
+            return custom
+        local = LocalRateLimiter(self.clock, self.in_flight)
+        if custom is None:
+            return local
+        from .guarded_limiter import GuardedLimiter
+
+        return GuardedLimiter(custom, local, self.clock)
+
+    async def sleep(self, seconds: float) -> None:
+        """Sleep between attempts, until `reset_rate_limits` at most."""
+        await self._sleepers.sleep(self.clock, seconds)
+
+    def reset_rate_limits(self) -> None:
+        """Forget what refusals and headers said, and wake all calls that wait because of it."""
+        self.rate_limit = None
+        self.limiter.reset()
+        self._sleepers.wake()
+
+    def warn_of_wait(self, header: str, label: str) -> None:
+        """Log once that a header names a wait that is too long to be meant."""
+        if header not in self.announced:
+            self.announced.add(header)
+            text = "%s: the header %s names a wait of more than %d s, which is ignored, here and in later responses"
+            logger.warning(text, label, header, LONGEST_PAUSE)
 
     def note_date(self, date: str | None) -> None:
         """Keep the `Date` header of a response."""

@@ -12,13 +12,12 @@ from circleci_sdk._core.errors import (
     CircleCIError,
     ClientClosedError,
     InvalidArgumentError,
-    RateLimitError,
 )
 from circleci_sdk._core.logs import logger
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, may_pass
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, asked_wait, may_pass
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
 from .errors import DeliveriesLostError
@@ -284,8 +283,7 @@ class Follow:
                     return [
                         other for other in self._waiting if isinstance(other, JobCompleted) and _is_of(other, event)
                     ]
-                asked = error.retry_after if isinstance(error, RateLimitError) else None
-                pause = min(max(RETRY_DELAY, asked or 0.0), MAX_DELAY)
+                pause = min(max(RETRY_DELAY, asked_wait(error, MAX_DELAY)), MAX_DELAY)
             else:
                 self._failures = self._refusals = 0
                 return found

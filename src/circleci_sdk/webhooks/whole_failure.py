@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from circleci_sdk._core.errors import CircleCIError, DecodeError, RateLimitError, StatusError
-from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, may_pass
+from circleci_sdk._core.errors import CircleCIError, DecodeError, StatusError
+from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, asked_wait, may_pass
 
 RETRY_DELAY: Final = 5.0
 """Seconds between a failure and the next attempt."""
@@ -28,8 +28,7 @@ class WholeFailure:
         refusal in a row is raised, and at the first look each one.
         """
         since = self._since = now if self._since is None else self._since
-        asked = error.retry_after if isinstance(error, RateLimitError) else None
-        pause = max(RETRY_DELAY, asked or 0.0)
+        pause = max(RETRY_DELAY, asked_wait(error, MAX_FAILING))
         if not may_pass(error):
             self._refusals += 1
             over = first or self._refusals >= MAX_REFUSALS or not isinstance(error, StatusError | DecodeError)

@@ -79,6 +79,12 @@ def usable_wait(seconds: float | None) -> float | None:
     return seconds if seconds is not None and 0 <= seconds <= LONGEST_PAUSE else None
 
 
+def has_unusable_reset(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a header of a rate limit names the end of its window by a number that is no wait."""
+    resets = (_number(value) for name, value in headers if b"ratelimit-reset" in name.lower())
+    return any(reset is not None and usable_wait(reset) is None for reset in resets)
+
+
 def _number(raw: bytes) -> float | None:
     try:
         value = float(raw.decode("latin-1").strip())

@@ -18,6 +18,9 @@ from circleci_sdk._core.errors import (
     StatusError,
     TransportError,
 )
+from circleci_sdk._core.policy.rate_limit import LONGEST_PAUSE
+
+from .deadline import TimedCaller
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -59,19 +62,32 @@ def is_refusal(error: CircleCIError) -> bool:
     return isinstance(error, AuthenticationError | PermissionDeniedError | PaginationError)
 
 
-def backoff(error: CircleCIError, failures: int, chance: float) -> float:
-    """Seconds to wait after this many consecutive failures; never less than the server's `Retry-After`."""
+def asked_wait(error: CircleCIError, left: float = inf) -> float:
+    """Seconds that the server asked to wait, 0 if it did not. The one reader of it for all loops.
+
+    The longest wait stands for all that are too long to be meant. With `left`, the seconds until the loop has to end,
+    it counts as none.
+    """
     asked = error.retry_after if isinstance(error, RateLimitError) else None
-    return max(asked or 0.0, min(MAX_DELAY, 2.0 ** min(failures, 10)) * (0.5 + 0.5 * chance))
+    if asked is None or (asked >= LONGEST_PAUSE and left < inf):
+        return 0.0
+    return min(asked, LONGEST_PAUSE)
+
+
+def backoff(error: CircleCIError, failures: int, chance: float, left: float = inf) -> float:
+    """Seconds to wait after this many consecutive failures; never less than the server's `Retry-After`."""
+    return max(asked_wait(error, left), min(MAX_DELAY, 2.0 ** min(failures, 10)) * (0.5 + 0.5 * chance))
 
 
 async def retry_reads(caller: Caller, read: Callable[[], Awaitable[T]], *, until: float = inf) -> T:
     """The result of `read`, called again after transient errors that outlast the retries of a single call.
 
-    Not later than `until`, a monotonic time, unless the rate limit is the reason. Only for reads: a call that changes
+    Not later than `until`, a monotonic time, unless the rate limit is the reason, and not after the end of a timeout of
+    the caller. Only for reads: a call that changes
     something is never repeated here.
     """
     clock = caller.clock
+    deadline = caller.deadline if isinstance(caller, TimedCaller) else inf
     failures = 0
     while True:
         try:
@@ -80,7 +96,8 @@ async def retry_reads(caller: Caller, read: Callable[[], Awaitable[T]], *, until
             failures += 1
             if not is_transient(error) or failures == MAX_ATTEMPTS:
                 raise
-            pause = backoff(error, failures, clock.random())
-            if clock.monotonic() + pause > until and not isinstance(error, RateLimitError):
+            now = clock.monotonic()
+            pause = backoff(error, failures, clock.random(), min(until, deadline) - now)
+            if now + pause > deadline or (now + pause > until and not isinstance(error, RateLimitError)):
                 raise
-        await clock.sleep(pause)
+        await caller.session.sleep(pause)

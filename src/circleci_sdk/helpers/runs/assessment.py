@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.policy.rate_limit import usable_wait
 from circleci_sdk.helpers._shared.available import if_available
 
 from .final_status import PENDING, final_status, has_unread_errors, is_unclear, status_underway
@@ -220,7 +221,7 @@ def next_delay(
     delay = pace * (0.85 + 0.3 * chance)
     if rate_limit is not None:
         if rate_limit.limit and rate_limit.window:
-            delay = max(delay, calls * watched * rate_limit.window / rate_limit.limit)
+            delay = max(delay, usable_wait(calls * watched * rate_limit.window / rate_limit.limit) or 0.0)
         if rate_limit.remaining is not None and rate_limit.remaining < calls and rate_limit.reset:
             delay = max(delay, rate_limit.reset)
     return max(delay, retry_after or 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import NotFoundError
@@ -27,8 +28,10 @@ class ReadFailures:
         self._failures: dict[str, tuple[int, float]] = {}
         self._refusals: dict[str, int] = {}
 
-    def pause(self, read: str, error: CircleCIError, now: float, *, first: bool, chance: float) -> float | None:
-        """Seconds until the next attempt, at least; None if the error is to be raised.
+    def pause(
+        self, read: str, error: CircleCIError, now: float, *, first: bool, chance: float, left: float = inf
+    ) -> float | None:
+        """Seconds until the next attempt, at least; None if the error is to be raised. The wait ends in `left` seconds.
 
         A refusal is raised at the `first` look, where it shows a wrong token, and when it is the third in a row. A
         transient error ends such a row; refusals do not end a row of transient errors, so that each mixture ends.
@@ -47,7 +50,7 @@ class ReadFailures:
             is_over = count >= MAX_CONSECUTIVE_FAILURES and now - since > MAX_FAILURE_TIME
         else:
             return None
-        return None if is_over else backoff(error, count, chance)
+        return None if is_over else backoff(error, count, chance, left)
 
     def read(self, read: str) -> None:
         """Note a success of one read."""

@@ -192,10 +192,8 @@ class Watcher:
             retry_after=self._retry_after,
             chance=self._clock.random(),
         )
-        if delay >= left:
-            await self._clock.sleep(left)
-            raise WatchTimeoutError
-        await self._clock.sleep(delay)
+        await self._context.caller.session.sleep(min(delay, left))
+        self._left()
 
     async def _try_poll(self) -> None:
         now = self._clock.monotonic()
@@ -205,7 +203,10 @@ class Watcher:
             await self.poll()
         except CircleCIError as error:
             first, chance = self._polls == 1, self._clock.random()
-            self._retry_after = self._read_failures.pause(self._reading, error, now, first=first, chance=chance)
+            left = inf if self._deadline is None else self._deadline - now
+            self._retry_after = self._read_failures.pause(
+                self._reading, error, now, first=first, chance=chance, left=left
+            )
             if self._retry_after is None:
                 if not first and not isinstance(error, NotFoundError):
                     pipeline_id = self._pipeline_id

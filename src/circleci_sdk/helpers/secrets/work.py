@@ -252,12 +252,12 @@ class SecretWork:
                 return await work()
             except RateLimitError as error:
                 rejections += 1
-                pause = backoff(error, rejections, clock.random())
+                pause = backoff(error, rejections, clock.random(), deadline - clock.monotonic())
                 if error.request_outcome not in ("rejected", "not_sent") or clock.monotonic() + pause >= deadline:
                     return error
             except CircleCIError as error:
                 return error
-            await clock.sleep(pause)
+            await self.caller.session.sleep(pause)
 
 
 def _name_of(project: Project) -> str:

@@ -18,7 +18,7 @@ from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE, known
-from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, backoff, may_pass, retry_reads
+from circleci_sdk.helpers._shared.retrying import MAX_ATTEMPTS, asked_wait, backoff, may_pass, retry_reads
 from circleci_sdk.helpers._shared.values import Value
 from circleci_sdk.v2._client import V2
 
@@ -168,7 +168,8 @@ class Exports:
                     failures += 1
                     if not may_pass(error) or failures == MAX_ATTEMPTS:
                         raise
-                    pause = max(SHORTEST_POLL, backoff(error, failures, caller.clock.random()))
+                    left = caller.deadline - caller.clock.monotonic()
+                    pause = max(SHORTEST_POLL, backoff(error, failures, caller.clock.random(), left))
                 await self._sleep(request, pause, window, caller)
 
     async def _create(
@@ -195,7 +196,7 @@ class Exports:
                 refusals += 1
                 if refusals > EXPORTS_PER_HOUR:
                     raise
-                pause = max(60.0, error.retry_after or 0.0)
+                pause = max(60.0, asked_wait(error, caller.deadline - clock.monotonic()))
             await self._sleep(request, pause, window, caller)
 
     async def _sleep(self, request: ExportRequest, seconds: float, window: UsageWindow, caller: TimedCaller) -> None:

@@ -1,0 +1,211 @@
+"""A custom rate limiter that fails, hangs or returns something else: it costs no call, no response and no slot."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import anyio
+import pytest
+
+from circleci_sdk import AsyncCircleCI, RateLimitError
+from circleci_sdk._core import guarded_limiter
+from tests.support.clients import MESSAGE, SLUG, USER, client_on
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import ScriptedServer, reply
+
+ME: Final = "/api/v2/me"
+JOB: Final = f"/api/v2/project/{SLUG}/job/1/cancel"
+HEADERS: Final = {"X-RateLimit-Limit": "4", "X-RateLimit-Remaining": "3", "X-RateLimit-Reset": "1"}
+
+
+class Custom:
+    """A limiter of two functions; it admits everything by default."""
+
+    def __init__(self, acquire: Callable[[], Any] | None = None, observe: Callable[[], Any] | None = None) -> None:
+        self.functions = {"acquire": acquire, "observe": observe}
+        self.asked = 0
+
+    def acquire(self, *_: object) -> Any:
+        self.asked += 1
+        return self._run("acquire")
+
+    def observe(self, *_: object) -> Any:
+        return self._run("observe")
+
+    def _run(self, method: str) -> Any:
+        function = self.functions[method]
+        return nothing() if function is None else function()
+
+
+async def nothing() -> None:
+    pass
+
+
+async def broken() -> None:
+    raise RuntimeError("no connection\x1b[31m")
+
+
+def broken_at_once() -> None:
+    raise RuntimeError("no connection")
+
+
+async def a_group() -> None:
+    raise ExceptionGroup("several", [ValueError("one")])
+
+
+async def cancelled_by_others() -> None:
+    raise asyncio.CancelledError
+
+
+def returning(value: object) -> Callable[[], Any]:
+    async def function() -> object:
+        return value
+
+    return function
+
+
+FAILURES: Final[dict[str, Callable[[], Any]]] = {
+    "raises": broken,
+    "raises at once": broken_at_once,
+    "raises a group": a_group,
+    "is no coroutine": lambda: None,
+}
+WAITS: Final[dict[str, Callable[[], Any]]] = {
+    **FAILURES,
+    "str": returning("3"),
+    "bool": returning(True),
+    "nan": returning(float("nan")),
+    "negative": returning(-1.0),
+}
+
+
+@pytest.fixture
+def api(server: ScriptedServer) -> ScriptedServer:
+    server.on("GET", ME, reply(json=USER, headers=HEADERS))
+    server.on("POST", JOB, reply(json=MESSAGE, headers=HEADERS))
+    return server
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+@pytest.mark.parametrize("function", FAILURES.values(), ids=FAILURES)
+async def test_failing_observe_costs_no_response(
+    api: ScriptedServer, function: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    async with client_on(api, max_concurrency=1, rate_limiter=Custom(observe=function)) as client:
+        for _ in range(5):
+            await client.v2.jobs.cancel(SLUG, 1)
+    assert len(api.requests) == 5
+    (warning,) = warnings(caplog)
+    assert warning.startswith("observe of the custom rate limiter failed")
+    assert warning.isprintable()
+
+
+@pytest.mark.parametrize("function", WAITS.values(), ids=WAITS)
+async def test_local_limiter_replaces_a_failing_acquire(
+    api: ScriptedServer, function: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    api.script([reply(429, headers={"Retry-After": "7"})])
+    async with client_on(api, clock, max_concurrency=1, rate_limiter=Custom(acquire=function)) as client:
+        for _ in range(3):
+            await client.v2.users.me()
+        assert clock.slept[0] == 7
+        clock.now += 60
+        await client.v2.users.me()
+    assert len(api.requests) == 5
+    assert len(warnings(caplog)) == 2  # the second a minute later
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("method", ["acquire", "observe"])
+async def test_cancellation_by_others_is_a_failure(api: ScriptedServer, method: str) -> None:
+    async with client_on(api, rate_limiter=Custom(**{method: cancelled_by_others})) as client:
+        await client.v2.users.me()
+
+
+async def test_hanging_observe_is_suspended(
+    api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded_limiter, "OBSERVE_SECONDS", 0.02)
+    custom = Custom(observe=anyio.sleep_forever)
+    async with client_on(api, rate_limiter=custom) as client:
+        with anyio.fail_after(5):
+            for _ in range(20):
+                await client.v2.users.me()
+    assert custom.asked == 1
+    assert len(warnings(caplog)) == 1
+
+
+async def test_hanging_observe_ends_with_the_time_of_the_call(api: ScriptedServer) -> None:
+    """The response is returned all the same."""
+    async with client_on(api, rate_limiter=Custom(observe=anyio.sleep_forever), timeout=0.4) as client:
+        with anyio.fail_after(5):
+            await client.v2.jobs.cancel(SLUG, 1)
+
+
+async def test_hanging_acquire_is_replaced_until_it_responds(
+    api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guarded_limiter, "GRACE", 0.02)
+    monkeypatch.setattr(guarded_limiter, "OBSERVE_SECONDS", 0.02)
+    caplog.set_level(logging.INFO)
+    clock = FakeClock()
+    custom = Custom(acquire=anyio.sleep_forever)
+    api.on("GET", ME, reply(json=USER))
+
+    async def me(client: AsyncCircleCI) -> None:
+        await client.v2.users.me()
+
+    async with client_on(api, clock, max_retry_after=0, timeout=None, rate_limiter=custom) as client:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(5):
+                    tasks.start_soon(me, client)
+            asked = custom.asked
+            await me(client)
+            assert custom.asked == asked
+            clock.now += guarded_limiter.SUSPENSION
+            await me(client)  # asks it once,
+            await me(client)  # and not again
+            assert custom.asked == asked + 1
+            clock.now += guarded_limiter.SUSPENSION
+            custom.functions["acquire"] = None
+            await me(client)
+            await me(client)
+            assert custom.asked == asked + 4
+    assert len(warnings(caplog)) == 1
+    assert "The custom rate limiter responds again." in caplog.text
+
+
+async def test_slow_queue_does_not_hang(api: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that a limiter lets proceed one by one show that it works."""
+    monkeypatch.setattr(guarded_limiter, "GRACE", 0.3)
+    monkeypatch.setattr(guarded_limiter, "_BUMP", 0.0)
+    lock = anyio.Lock()
+
+    async def one_by_one() -> None:
+        async with lock:
+            await anyio.sleep(0.05)
+
+    custom = Custom(acquire=one_by_one)
+    api.on("GET", ME, reply(json=USER))
+    async with (
+        client_on(api, max_retry_after=0, timeout=None, rate_limiter=custom) as client,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(20):
+            tasks.start_soon(client.v2.users.me)
+    assert custom.asked == 20
+
+
+async def test_infinite_wait_of_a_limiter(api: ScriptedServer) -> None:
+    async with client_on(api, rate_limiter=Custom(acquire=returning(float("inf")))) as client:
+        with pytest.raises(RateLimitError) as caught:
+            await client.v2.users.me()
+    assert caught.value.retry_after == 3600
