@@ -111,7 +111,7 @@ async def test_reads_of_a_long_operation(server: ScriptedServer, timeout: float 
     server.script([refused({"Retry-After": EPOCH})])
     server.on("GET", ME, reply(json=USER))
     async with client_on(server, clock, max_retries=0) as client:
-        caller = TimedCaller(client._caller, timeout)
+        caller = TimedCaller(client._caller, timeout)  # pyright: ignore[reportPrivateUsage]
         await retry_reads(caller, client.v2.users.me)
     assert slept in clock.slept
     assert sum(clock.slept) <= slept + 1
@@ -123,7 +123,8 @@ async def test_timeout_of_a_long_operation_is_kept(server: ScriptedServer) -> No
     server.on("GET", ME, refused({"Retry-After": "3000"}))
     async with client_on(server, clock, max_retries=0) as client:
         with pytest.raises(RateLimitError):
-            await retry_reads(TimedCaller(client._caller, 60.0), client.v2.users.me)
+            caller = TimedCaller(client._caller, 60.0)  # pyright: ignore[reportPrivateUsage]
+            await retry_reads(caller, client.v2.users.me)
     assert clock.slept == []
 
 
@@ -132,7 +133,12 @@ async def test_wait_for_a_run_goes_on(server: ScriptedServer, timeout: float | N
     clock = FakeClock()
     ended = {"id": ID, "name": "build", "status": "success", "pipeline_id": ID, "project_slug": SLUG}
     ended |= {"pipeline_number": 7, "created_at": "2025-06-15T15:06:40Z", "stopped_at": "2025-06-15T15:06:41Z"}
-    pipeline = CREATED | {"state": "created", "project_slug": SLUG, "updated_at": "2025-06-15T15:06:40Z", "errors": []}
+    pipeline: dict[str, object] = CREATED | {
+        "state": "created",
+        "project_slug": SLUG,
+        "updated_at": "2025-06-15T15:06:40Z",
+        "errors": [],
+    }
     pipeline |= {"trigger": {"type": "api", "received_at": "2025-06-15T15:06:40Z", "actor": {"login": "a"}}}
     found = {"items": [ended], "next_page_token": None}
     server.on("GET", f"/api/v2/pipeline/{ID}", reply(json=pipeline))
