@@ -133,13 +133,8 @@ async def test_wait_for_a_run_goes_on(server: ScriptedServer, timeout: float | N
     clock = FakeClock()
     ended = {"id": ID, "name": "build", "status": "success", "pipeline_id": ID, "project_slug": SLUG}
     ended |= {"pipeline_number": 7, "created_at": "2025-06-15T15:06:40Z", "stopped_at": "2025-06-15T15:06:41Z"}
-    pipeline: dict[str, object] = CREATED | {
-        "state": "created",
-        "project_slug": SLUG,
-        "updated_at": "2025-06-15T15:06:40Z",
-        "errors": [],
-    }
-    pipeline |= {"trigger": {"type": "api", "received_at": "2025-06-15T15:06:40Z", "actor": {"login": "a"}}}
+    pipeline: dict[str, object] = {**CREATED, "state": "created", "project_slug": SLUG, "errors": list[str]()}
+    pipeline["trigger"] = {"type": "api", "received_at": "2025-06-15T15:06:40Z", "actor": {"login": "a"}}
     found = {"items": [ended], "next_page_token": None}
     server.on("GET", f"/api/v2/pipeline/{ID}", reply(json=pipeline))
     server.on(

@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import warnings
+import weakref
 from collections import defaultdict
 from functools import cache
 from ipaddress import ip_address
@@ -81,6 +82,7 @@ class Session(Uncopied):
         self.strict = strict
         self.drift: Final = DriftLog(on_drift)
         self._closed = False
+        self._borrowed_by: weakref.ref[object] | None = None
 
     def _limiter_of(self, custom: RateLimiter | None) -> LocalRateLimiter | GuardedLimiter:
         if isinstance(custom, LocalRateLimiter):
@@ -141,8 +143,25 @@ class Session(Uncopied):
             for other in [reference() for reference in self._loops.keyrefs()]:
                 if getattr(other, "is_closed", bool)():
                     self._loops.pop(other, None)
+            self._check_loop(loop)
             resources = self._loops[loop] = self._open()
         return resources
+
+    def _check_loop(self, loop: object) -> None:
+        """Refuse a second event loop for what belongs to the first one: it would hang, or end the loop."""
+        from .transport.http import belongs_to_a_loop
+
+        if not belongs_to_a_loop(self.network):
+            return
+        first = self._borrowed_by
+        if first is None:
+            self._borrowed_by = weakref.ref(loop)
+        elif first() is not loop:
+            name = "http_client" if self.network.http_client is not None else "transport"
+            raise ConfigError(
+                f"{name}: its connections belong to the event loop that used them first. Leave it out, so that the SDK "
+                "opens connections for each loop, or make a client with its own one for each loop."
+            )
 
     def _open(self) -> LoopResources:
         import anyio

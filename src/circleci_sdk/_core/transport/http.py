@@ -36,6 +36,15 @@ _LEFT_OVER: Final = 100
 """Pieces of an abandoned response that may still be in memory."""
 
 
+def belongs_to_a_loop(network: Network) -> bool:
+    """Whether a borrowed client or transport holds connections, which belong to one event loop. A mock holds none."""
+    client: Any = network.http_client
+    borrowed = [network.transport]
+    if client is not None:
+        borrowed = [getattr(client, "_transport", None), *getattr(client, "_mounts", {}).values()]
+    return any(kind.__name__ == "AsyncHTTPTransport" for one in borrowed for kind in type(one).__mro__)
+
+
 class Http:
     """The HTTP adapter of one event loop."""
 
