@@ -152,7 +152,7 @@ async def test_hanging_observe_ends_with_the_time_of_the_call(api: ScriptedServe
 async def test_hanging_acquire_is_replaced_until_it_responds(
     api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guarded_limiter, "GRACE", 0.02)
+    monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.02)
     monkeypatch.setattr(guarded_limiter, "OBSERVE_SECONDS", 0.02)
     caplog.set_level(logging.INFO)
     clock = FakeClock()
@@ -185,7 +185,7 @@ async def test_hanging_acquire_is_replaced_until_it_responds(
 
 async def test_slow_queue_does_not_hang(api: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls that a limiter lets proceed one by one show that it works."""
-    monkeypatch.setattr(guarded_limiter, "GRACE", 0.3)
+    monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.3)
     monkeypatch.setattr(guarded_limiter, "_BUMP", 0.0)
     lock = anyio.Lock()
 

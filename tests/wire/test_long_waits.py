@@ -129,7 +129,7 @@ async def test_timeout_of_a_long_operation_is_kept(server: ScriptedServer) -> No
 
 
 @pytest.mark.parametrize("timeout", [None, 7200.0])
-async def test_wait_for_a_run_goes_on(server: ScriptedServer, timeout: float | None) -> None:
+async def test_wait_for_a_run_continues(server: ScriptedServer, timeout: float | None) -> None:
     clock = FakeClock()
     ended = {"id": ID, "name": "build", "status": "success", "pipeline_id": ID, "project_slug": SLUG}
     ended |= {"pipeline_number": 7, "created_at": "2025-06-15T15:06:40Z", "stopped_at": "2025-06-15T15:06:41Z"}

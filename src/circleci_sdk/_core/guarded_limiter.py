@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OBSERVE_SECONDS: Final = 1.0
 """Seconds that `observe` may take, and `acquire` when it is only asked whether it responds again."""
-GRACE: Final = 5.0
+LONGEST_SILENCE: Final = 5.0
 """Seconds in addition to `max_wait` after which `acquire` hangs, if meanwhile no call of it returned."""
 SUSPENSION: Final = 30.0
 """Seconds for which a limiter that hangs is not asked."""
@@ -47,7 +47,7 @@ class GuardedLimiter:
         """As in the protocol; the local rate limiter decides if the custom one fails or hangs."""
         started = self._clock.monotonic()
         if started >= self._suspended_until and await self._responds(key):
-            returned, wait = await self._ask(key, max_wait, max_total, max_wait + GRACE)
+            returned, wait = await self._ask(key, max_wait, max_total, max_wait + LONGEST_SILENCE)
             if returned:
                 self._is_replaced = False
                 return wait
@@ -100,7 +100,10 @@ class GuardedLimiter:
                     self._warn("acquire", f"{type(error).__name__}: {error}")
                     return False, None
                 # The deadline of the call came first.
-                if self._clock.monotonic() - started >= max(GRACE, max_total - 0.1) and self._returned_at < started:
+                if (
+                    self._clock.monotonic() - started >= max(LONGEST_SILENCE, max_total - 0.1)
+                    and self._returned_at < started
+                ):
                     self._suspend("acquire")
                 raise
             finally:
@@ -122,7 +125,7 @@ class GuardedLimiter:
         return returned
 
     def _note_return(self, waiting: dict[anyio.CancelScope, float]) -> None:
-        """A limiter that lets calls proceed one by one does not hang: those that wait may go on."""
+        """A limiter that lets calls proceed one by one does not hang: those that wait continue to wait."""
         now, before = self._clock.monotonic(), self._returned_at
         if now - before < _BUMP:
             return
