@@ -132,7 +132,7 @@ class FakeCircleCI(FaultMethods):
 
     @property
     def requests(self) -> RecordedRequests:
-        """All received requests, oldest first, with decoded arguments."""
+        """The received requests, oldest first, with decoded arguments: the last 100,000 of them at most."""
         return self._app.requests
 
     @property
