@@ -25,7 +25,8 @@ async def count_jobs(circleci: AsyncCircleCI, project: str, pipelines: int) -> i
         nonlocal count
         async with tasks:
             async for workflow in circleci.v2.pipelines.list_workflows(pipeline_id):
-                count += len(await circleci.v2.workflows.list_jobs(workflow.id).collect())
+                jobs = await circleci.v2.workflows.list_jobs(workflow.id).collect()
+                count += len(jobs)  # on a line without `await`: other tasks count meanwhile
 
     async with anyio.create_task_group() as group:
         for pipeline in await circleci.v2.pipelines.list_for_project(project).take(pipelines):

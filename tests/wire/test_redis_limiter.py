@@ -17,7 +17,8 @@ import pytest
 
 from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
-from tests.support.clients import ID, MESSAGE, TOKEN, USER, client_on
+from examples.shared_rate_limit import count_jobs
+from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
 from tests.support.processes import Windows, run_processes
 from tests.support.redis_server import RedisServer, redis_servers
@@ -181,6 +182,38 @@ def test_real_processes_share_a_window(server: ScriptedServer, redis_server: Red
     assert windows.refused == 0
     assert 32 <= windows.admitted == seen["result"] <= 40
     assert seen["not_sent retry_after_too_long"] == 80 - seen["result"]
+
+
+async def test_the_example_counts_jobs(server: ScriptedServer, redis_server: RedisServer) -> None:
+    def page(*items: dict[str, Any]) -> Any:
+        return reply(json={"items": items, "next_page_token": None}, headers={"X-RateLimit-Limit": "1000"})
+
+    server.on("GET", f"/api/v2/project/{SLUG}/pipeline", page(CREATED, {**CREATED, "id": "second"}))
+    for pipeline in (ID, "second"):
+        server.on("GET", f"/api/v2/pipeline/{pipeline}/workflow", page({"id": f"of-{pipeline}"}))
+    server.on("GET", f"/api/v2/workflow/of-{ID}/job", page({"id": "1"}, {"id": "2"}))
+    server.on("GET", "/api/v2/workflow/of-second/job", page({"id": "3"}))
+    async with limiter_at(redis_server) as limiter, client_on(server, rate_limiter=limiter) as client:
+        assert await count_jobs(client, SLUG, 10) == 3
+
+
+async def test_loops_of_both_kinds_at_once(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """What the loops share is not bound to one of them."""
+    limiter = RedisRateLimiter.from_url(redis_server.url, time_limit=10.0)
+
+    async def calls() -> None:
+        try:
+            for _ in range(20):
+                assert await limiter.acquire(KEY, 60.0, 60.0) is None
+                await limiter.observe(KEY, RateLimit(100_000, 100_000, 60.0, 60.0), None)
+        finally:
+            await limiter._scripts.aclose()
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            for backend in ("asyncio", "trio", "asyncio", "trio"):
+                tasks.start_soon(anyio.to_thread.run_sync, lambda name=backend: anyio.run(calls, backend=name))
+    assert not warnings_in(caplog)
 
 
 Break = Callable[[RedisServer], None]
