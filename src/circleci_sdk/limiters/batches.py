@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from math import inf
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
@@ -13,13 +14,17 @@ if TYPE_CHECKING:
     from .script import Asked, Decision, Seen
 
 
+LARGEST: Final = 200
+"""Entries in one script call. A larger one would take a good part of the time that Redis has for it."""
+
+
 class Entry:
     """One call that waits for a decision, or one response that is reported at once.
 
     `is_done` without a decision: Redis failed.
     """
 
-    __slots__ = ("asked", "decision", "epoch", "is_cancelled", "is_done", "seen")
+    __slots__ = ("asked", "decision", "epoch", "is_cancelled", "is_done", "seen", "wake")
 
     def __init__(self, asked: Asked | None, seen: Seen | None = None) -> None:
         self.asked: Final = asked
@@ -28,16 +33,43 @@ class Entry:
         self.epoch: int = 0
         self.is_done: bool = False
         self.is_cancelled: bool = False
+        self.wake: anyio.Event | None = None
 
 
 class _Batch:
     """The waiting entries of one event loop: event loops cannot wait for each other."""
 
-    __slots__ = ("running", "waiting")
+    __slots__ = ("is_running", "waiting")
 
     def __init__(self) -> None:
         self.waiting: dict[Entry, None] = {}
-        self.running: anyio.Event | None = None
+        self.is_running: bool = False
+
+    def take(self) -> list[Entry]:
+        """The entries of the next script call."""
+        self.is_running = True
+        taken = list(islice(self.waiting, LARGEST))
+        for entry in taken:
+            del self.waiting[entry]
+        return taken
+
+    def put_back(self, taken: list[Entry]) -> None:
+        """After a script call: wake the entries that it decided. After a cancellation the others still wait.
+
+        An entry that was cancelled meanwhile does not: the next script call would wait to be run by it.
+        """
+        self.is_running = False
+        for entry in taken:
+            if entry.is_done and entry.wake is not None:
+                entry.wake.set()
+        if left := [entry for entry in taken if not entry.is_done and not entry.is_cancelled]:
+            self.waiting = dict.fromkeys((*left, *self.waiting))
+
+    def wake_next(self) -> None:
+        """Let the first one that waits run the next script call."""
+        first = next(iter(self.waiting), None)
+        if not self.is_running and first is not None and first.wake is not None:
+            first.wake.set()
 
 
 class SharedLimit:
@@ -67,17 +99,15 @@ class SharedLimit:
         batch.waiting[entry] = None
         try:
             while not entry.is_done:
-                if batch.running is not None:
-                    await batch.running.wait()
+                if batch.is_running:
+                    entry.wake = anyio.Event()
+                    await entry.wake.wait()
                     continue
-                running = batch.running = anyio.Event()
-                taken, batch.waiting = list(batch.waiting), {}
+                taken = batch.take()
                 try:
                     await self._send(self, taken)
-                finally:  # after a cancellation the others are still waiting
-                    batch.waiting = {one: None for one in (*taken, *batch.waiting) if not one.is_done}
-                    batch.running = None
-                    running.set()
+                finally:
+                    batch.put_back(taken)
         except BaseException:
             entry.is_cancelled = True
             if entry.is_done or entry in batch.waiting:  # otherwise its decision is on the way
@@ -85,6 +115,7 @@ class SharedLimit:
             raise
         finally:
             batch.waiting.pop(entry, None)
+            batch.wake_next()
 
     def give(self, entry: Entry, decision: Decision, epoch: int) -> None:
         """Hand a decision to an entry; the ticket of a call that was cancelled meanwhile is returned."""
