@@ -352,9 +352,9 @@ async def killed(rng: random.Random) -> str:
 
 
 KINDS: Final = (
-    Kind("files: bodies that are cut off, with and without a length", cut_bodies, tries=2000, samples=12),
-    Kind("files: paths that exclude each other or are too long", odd_paths, tries=1000, samples=10),
-    Kind("files: usage exports one after another, cancelled at any request", exports_in_turn, tries=1000, samples=8),
-    Kind("files: a disk that is full at any byte", full_disk, tries=500, samples=8),
-    Kind("files: a program that is killed at any request", killed, tries=60, samples=2),
+    Kind("files: bodies that are cut off, with and without a length", cut_bodies, tries=1000, samples=8),
+    Kind("files: paths that exclude each other or are too long", odd_paths, tries=600, samples=8),
+    Kind("files: usage exports one after another, cancelled at any request", exports_in_turn, tries=600, samples=6),
+    Kind("files: a disk that is full at any byte", full_disk, tries=300, samples=6),
+    Kind("files: a program that is killed at any request", killed, tries=40, samples=1),
 )

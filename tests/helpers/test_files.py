@@ -190,12 +190,13 @@ async def test_a_folder_that_is_removed_meanwhile(
 async def test_another_download_of_other_content_replaces_no_file_of_a_report(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
 ) -> None:
-    """Both replace; whichever is first has the place, and both reports are true."""
+    """Both replace, and both have begun; whichever is first has the place, and both reports are true."""
+    latch = server.latch()
     paths = ["a", "b", "c", "d"]
     for job in (7, 8):
-        artifacts(server, *((path, reply(body=b"%d" % job * 50).dripping(3, pause=0.01)) for path in paths), job=job)
+        artifacts(server, *((path, reply(body=b"%d" % job * 50).held_by(latch)) for path in paths), job=job)
+    (tmp_path / "0").mkdir()
     for path in paths:
-        (tmp_path / "0").mkdir(exist_ok=True)
         (tmp_path / "0" / path).write_bytes(b"old")
     found: dict[int, Any] = {}
 
@@ -205,6 +206,8 @@ async def test_another_download_of_other_content_replaces_no_file_of_a_report(
     async with anyio.create_task_group() as group:
         for job in (7, 8):
             group.start_soon(fetch, job)
+        await server.seen(2 + 2 * len(paths))
+        latch.open()
     for job, report in found.items():
         assert all(file.path.read_bytes() == b"%d" % job * 50 for file in report)
         assert len(report) + len(report.skipped) == len(paths)
@@ -212,18 +215,22 @@ async def test_another_download_of_other_content_replaces_no_file_of_a_report(
     assert sum(map(len, found.values())) == len(paths)
 
 
+@pytest.mark.parametrize("overwrite", [True, False, "skip"])
 async def test_two_downloads_of_the_same_files_agree(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, overwrite: Any
 ) -> None:
-    artifacts(server, *((path, reply(body=b"x" * 50).dripping(3, pause=0.01)) for path in "abc"))
+    latch = server.latch()
+    artifacts(server, *((path, reply(body=b"x" * 50).held_by(latch)) for path in "abc"))
     reports: list[Any] = []
 
     async def fetch() -> None:
-        reports.append(await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True))
+        reports.append(await client.artifacts.download(SLUG, 7, tmp_path, overwrite=overwrite))
 
     async with anyio.create_task_group() as group:
         for _ in range(2):
             group.start_soon(fetch)
+        await server.seen(2 + 2 * 3)
+        latch.open()
     assert all(report.ok for report in reports)
     assert len(tree(tmp_path)) == 3
 

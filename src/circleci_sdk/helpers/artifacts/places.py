@@ -74,6 +74,8 @@ class Places:
 
     def _add(self, part: Path, item: Planned, size: int) -> None:
         if os.path.lexists(item.path):
+            if self._manifest.known(item.path) == (item.identity, size) and item.path.is_file():
+                return  # another download has brought it meanwhile
             raise FileExistsError(f"{item.path} exists")
         self._record(item, size)
         try:
