@@ -74,7 +74,8 @@ class Router:
             duplicates. A cancelled attempt counts; an error of the store before the handlers does not.
         on_error: an async callable, awaited with a `HandlerFailure` for each failed handler. Default: failures are
             logged (logger `circleci_sdk`).
-        store_timeout: seconds until a call of the store has failed. No cancellation ends it before.
+        store_timeout: seconds until a call of the store has failed. No cancellation ends it before. `WebhookApp` limits
+            the calls before its response to its `read_timeout`, too.
 
     A handler is an async function of one event. The handlers of an event run concurrently. An exception of a handler
     is reported and affects neither other handlers nor other deliveries.
@@ -98,7 +99,7 @@ class Router:
         store: DeliveryStore | None = None,
         max_attempts: int = 3,
         on_error: Callable[[HandlerFailure], Awaitable[object]] | None = None,
-        store_timeout: float = 4.0,
+        store_timeout: float = 8.0,
     ) -> None:
         if not is_count(max_attempts, least=1):
             raise InvalidArgumentError(
