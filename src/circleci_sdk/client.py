@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 from circleci_sdk._public import Uncopied, public
 
 from ._core.caller import Caller, Reply
+from ._core.checks import MAPPING, check, or_none
 from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import Hook, Network, Options, Timeout, tls_verification
 from ._core.resource import Resource
@@ -274,12 +275,13 @@ class AsyncCircleCI(Uncopied):
         the server rejected them or they were not sent. Raises `InvalidArgumentError` before sending, otherwise the
         errors of any call.
         """
+        check("client.request", query=(query, or_none(MAPPING)), headers=(headers, or_none(MAPPING)))
         try:
-            options = self._options.changed(headers=headers or UNSET)
+            options = self._options.changed(headers=UNSET if headers is None else headers)
         except ConfigError as error:
             raise InvalidArgumentError(f"client.request: {error}") from None
         replies: list[Reply[Any]] = []
-        await Caller(self._session, options, replies).anything(method, path, query or {}, json)
+        await Caller(self._session, options, replies).anything(method, path, {} if query is None else query, json)
         return replies[0]
 
     async def aclose(self) -> None:

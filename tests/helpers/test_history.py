@@ -251,7 +251,7 @@ async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> 
     [
         ({"project_slug": "acme/web"}, r"project_slug: .*ProjectSlug\.parse"),
         ({"project_slug": None}, "project_slug: expected str or ProjectSlug, got None"),
-        ({"branch": None}, "branch: expected str, got None. Leave it out, or pass UNSET, for no filter"),
+        ({"branch": None}, "branch: expected a non-empty str, got None. Leave it out, or pass UNSET, for no filter"),
         ({"since": None}, "since: expected a datetime with a time zone, got None"),
         ({"since": START.replace(tzinfo=None)}, "since: expected a datetime with a time zone, got one without"),
         ({"since": "2026-06-01"}, "since: expected a datetime with a time zone, got str"),
@@ -260,7 +260,7 @@ async def test_the_page_of_an_old_cursor_may_be_gone(server: ScriptedServer) -> 
         ({"include": None}, "include: expected a collection of workflows, jobs, tests, got None"),
         ({"concurrency": 0}, "concurrency: expected an int of at least 1, got 0"),
         ({"timeout": -1}, "timeout: expected seconds above 0 or None, got -1"),
-        ({"cursor": 7}, "cursor: expected str, got int"),
+        ({"cursor": 7}, "cursor: expected a non-empty str, got 7"),
         ({"cursor": "nonsense"}, r"cursor: expected a value of Records\.cursor"),
         ({"cursor": "[]"}, r"cursor: expected a value of Records\.cursor"),
         ({"cursor": '{"page": 3, "below": "x"}'}, r"cursor: expected a value of Records\.cursor"),

@@ -109,7 +109,7 @@ def test_password_of_a_remote_is_not_quoted() -> None:
     "parts", [("", "a", "b"), ("gh", "", "b"), ("gh", "a", ".."), ("gh", "a/b", "c"), ("gh", "a", "\n")]
 )
 def test_invalid_parts(parts: tuple[str, str, str]) -> None:
-    with pytest.raises(InvalidArgumentError, match="project_slug"):
+    with pytest.raises(InvalidArgumentError, match="ProjectSlug: "):
         ProjectSlug(*parts)
 
 

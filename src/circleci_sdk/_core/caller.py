@@ -149,9 +149,9 @@ class Caller(Uncopied):
 
     def _prepare(self, operation: Operation[Any], arguments: Arguments) -> Prepared:
         def encode() -> Prepared:
-            check_rules(operation, arguments)
             path, query = encode_path(operation, arguments), encode_query(operation, arguments)
             content = encode_body(operation, arguments)
+            check_rules(operation, arguments)  # last: of an argument of a wrong type the type is the news
             secrets = sent_secrets(operation, arguments) if content else ()
             return self._request(operation, path, query, content, secrets)
 

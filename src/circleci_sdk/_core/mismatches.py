@@ -6,16 +6,17 @@ import logging
 import threading  # noqa: TID251  # nothing is awaited while the lock is held
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from inspect import iscoroutinefunction
 from typing import Final, Literal
 
 from circleci_sdk._public import public
 
-from .errors import ConfigError, FieldUnavailableError
+from .checks import PLAIN_FUNCTION, Accepted, check_configuration, or_none
+from .errors import FieldUnavailableError
 from .logs import logger_named
 from .printable import printable
 
 logger: Final[logging.Logger] = logger_named("circleci_sdk.drift")
+_ON_DRIFT: Final = Accepted("a plain function, which takes a Drift,", PLAIN_FUNCTION.admits)
 _REMEMBERED: Final = 1000
 _UNKNOWN: Final = 500
 """The number of unknown fields and values among them."""
@@ -85,17 +86,11 @@ class Drift:
     count: int = 1
 
 
-def is_plain_function(value: object) -> bool:
-    """Whether it can be called without `await`, at run time too."""
-    return callable(value) and not iscoroutinefunction(value) and not iscoroutinefunction(type(value).__call__)
-
-
 class DriftLog:
     """Remembers and logs drift; calls `on_drift` with each kind of it at its first sight."""
 
     def __init__(self, on_drift: Callable[[Drift], object] | None = None) -> None:
-        if on_drift is not None and not is_plain_function(on_drift):
-            raise ConfigError("on_drift: expected a plain function, which takes a Drift.")
+        check_configuration(on_drift=(on_drift, or_none(_ON_DRIFT)))
         self._on_drift = on_drift
         self._seen: dict[tuple[str, str, str], Drift] = {}
         self._lock = threading.Lock()

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from circleci_sdk._public import public
 
+from .checks import (
+    ASYNC_FUNCTION,
+    MAPPING,
+    STR,
+    TIMEOUT,
+    at_least,
+    check_configuration,
+    is_text,
+    methods,
+    number,
+    or_none,
+)
+from .checks import is_count as is_count
 from .errors import ConfigError
 from .unset import UNSET, Unset
 
@@ -21,16 +33,6 @@ if TYPE_CHECKING:
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Hook = Callable[[Any], Awaitable[None]]
 """An async callable that is awaited with the `httpx.Request` or the `httpx.Response` of each attempt."""
-
-
-def is_count(value: object, *, least: int) -> bool:
-    """Whether it is an integer (not a bool) from `least` up, at run time too."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def is_text(value: object) -> bool:
-    """Whether it is a string, at run time too."""
-    return isinstance(value, str)
 
 
 @public("circleci_sdk")
@@ -47,10 +49,8 @@ class Timeout:
     write: float | None = 30.0
 
     def __post_init__(self) -> None:
-        for name in ("total", "connect", "read", "write"):
-            value = getattr(self, name)
-            if value is not None and not (_is_finite(value) and value > 0):
-                raise ConfigError(f"timeout: {name}: expected seconds above 0 or None, got {value!r}.")
+        parts = {f"timeout: {name}": getattr(self, name) for name in ("total", "connect", "read", "write")}
+        check_configuration(**{place: (value, TIMEOUT) for place, value in parts.items()})
 
     @classmethod
     def of(cls, value: float | Timeout | None) -> Timeout:
@@ -62,8 +62,9 @@ class Timeout:
         return cls(total=value)
 
 
-def _is_finite(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+_HTTP_CLIENT: Final = methods("an httpx.AsyncClient", "send", "aclose")
+_TRANSPORT: Final = methods("an httpx.AsyncBaseTransport", "handle_async_request")
+"""By their methods: httpx is loaded with the first connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +80,18 @@ class Network:
     on_response: Hook | None = None
 
     def __post_init__(self) -> None:
+        check_configuration(
+            http_client=(self.http_client, or_none(_HTTP_CLIENT)),
+            transport=(self.transport, or_none(_TRANSPORT)),
+            proxy=(self.proxy, or_none(STR)),
+            max_concurrency=(self.max_concurrency, at_least(1)),
+            on_request=(self.on_request, or_none(ASYNC_FUNCTION)),
+            on_response=(self.on_response, or_none(ASYNC_FUNCTION)),
+        )
         if self.http_client is not None and self.transport is not None:
             raise ConfigError("Give http_client= or transport=, not both.")
         if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
             raise ConfigError("proxy: expected a URL such as http://proxy.example.com:3128.")
-        if not is_count(self.max_concurrency, least=1):
-            raise ConfigError(f"max_concurrency: expected an integer from 1 up, got {self.max_concurrency!r}.")
 
 
 def tls_verification(value: object) -> bool | ssl.SSLContext:
@@ -124,10 +131,10 @@ class Options:
     query: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if not is_count(self.max_retries, least=0):
-            raise ConfigError(f"max_retries: expected an integer from 0 up, got {self.max_retries!r}.")
-        if not _is_finite(self.max_retry_after) or self.max_retry_after < 0:
-            raise ConfigError(f"max_retry_after: expected seconds from 0 up, got {self.max_retry_after!r}.")
+        check_configuration(
+            max_retries=(self.max_retries, at_least(0)),
+            max_retry_after=(self.max_retry_after, number(least=0, noun="seconds from 0 up")),
+        )
 
     def changed(
         self,
@@ -155,6 +162,7 @@ _OWN_HEADERS = frozenset(
 
 
 def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    check_configuration(headers=(extra, MAPPING))
     for name, value in extra.items():
         if not is_text(name) or not is_text(value):
             raise ConfigError(f"headers: {name}: expected str, got {type(value).__name__}.")
@@ -171,6 +179,7 @@ def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -
 
 
 def _checked_query(extra: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    check_configuration(query=(extra, MAPPING))
     for name, value in extra.items():
         if not is_text(name) or not is_text(value) or any("\ud800" <= char <= "\udfff" for char in name + value):
             raise ConfigError(f"query: {name!r}: expected str without lone surrogates, as name and as value.")

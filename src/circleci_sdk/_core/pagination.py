@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from circleci_sdk._public import Uncopied, public
 
-from .errors import CallError, InvalidArgumentError, PaginationError
+from .checks import at_least, check
+from .errors import CallError, PaginationError
 from .mismatches import Mismatch, unavailable
-from .options import is_count
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -155,7 +155,7 @@ class AsyncPager(Uncopied, Generic[T_co]):
 
     async def take(self, count: int) -> list[T_co]:
         """The first `count` items, or all if there are fewer. Reads no page that it does not need."""
-        self._check_count("take", "count", count, least=0)
+        check(f"{self._label}: take", count=(count, at_least(0)))
         items: list[T_co] = []
         if count == 0:
             return items
@@ -174,14 +174,8 @@ class AsyncPager(Uncopied, Generic[T_co]):
 
         Reading ahead ends with the block. `next` of this pager follows the items that were handed out.
         """
-        self._check_count("prefetch", "pages", pages, least=1)
+        check(f"{self._label}: prefetch", pages=(pages, at_least(1)))
         return Prefetch(self._pages(lambda page: None), pages, self._note)
-
-    def _check_count(self, method: str, name: str, count: int, *, least: int) -> None:
-        if not is_count(count, least=least):
-            raise InvalidArgumentError(
-                f"{self._label}: {method}: {name}: expected an integer from {least} up, got {count!r}."
-            )
 
     def _note(self, page: Page[T_co]) -> None:
         self._last = page

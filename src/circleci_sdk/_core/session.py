@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 from circleci_sdk._public import Uncopied
 from circleci_sdk._version import __version__
 
+from .checks import BOOL, STR, check_configuration, methods, or_none
 from .clock import SystemClock
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
+_RATE_LIMITER: Final = methods("a rate limiter with async methods acquire and observe", "acquire", "observe")
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
 
 
@@ -66,6 +68,12 @@ class Session(Uncopied):
         strict: bool,
         on_drift: Callable[[Drift], object] | None,
     ) -> None:
+        check_configuration(
+            base_url=(base_url, or_none(STR)),
+            allow_http=(allow_http, BOOL),
+            rate_limiter=(rate_limiter, or_none(_RATE_LIMITER)),
+            strict=(strict, BOOL),
+        )
         self._loops: WeakKeyDictionary[object, LoopResources] = WeakKeyDictionary()
         self.credential: Final = credential
         self.network = network

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from circleci_sdk._core.cancellation import as_failure, finish, is_failure
+from circleci_sdk._core.checks import is_text
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.limiter import LocalRateLimiter
-from circleci_sdk._core.options import is_text
 from circleci_sdk._public import Uncopied, public
 
 from .batches import Entry, SharedLimit

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
 from circleci_sdk._core.cancellation import FINISH_SECONDS, finish, is_failure
+from circleci_sdk._core.checks import is_count
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
 from circleci_sdk._core.logs import logger
-from circleci_sdk._core.options import is_count
 from circleci_sdk._public import public
 
 from .errors import SignatureError

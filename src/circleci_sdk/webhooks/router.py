@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, ov
 from weakref import WeakSet
 
 from circleci_sdk._core.cancellation import finish, is_failure
+from circleci_sdk._core.checks import is_count
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.logs import logger
-from circleci_sdk._core.options import is_count
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 

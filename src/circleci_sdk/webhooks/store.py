@@ -6,8 +6,8 @@ import inspect
 from sys import getsizeof
 from typing import Any, Final, Protocol
 
+from circleci_sdk._core.checks import is_count
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.options import is_count
 from circleci_sdk._public import public
 
 MAX_BYTES: Final = 32 * 1024 * 1024

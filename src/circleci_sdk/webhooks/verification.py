@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from circleci_sdk._core.checks import is_count
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.options import is_count
 
 from .errors import SignatureError
 

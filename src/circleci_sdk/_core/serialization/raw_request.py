@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
+from circleci_sdk._core.checks import is_text
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.operation import BOOLEAN, NUMBER, STRING, Api, Operation
-from circleci_sdk._core.options import is_text
 
 from .arguments import checked, json_key
 from .encode import as_text

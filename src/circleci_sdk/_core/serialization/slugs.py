@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from circleci_sdk._core.checks import STR, check, got, is_text
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.options import is_text
 from circleci_sdk._public import public
 
 _LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
@@ -36,12 +36,12 @@ class ProjectSlug:
     project: str
 
     def __post_init__(self) -> None:
-        for part in (self.vcs, self.organization, self.project):
-            check_segment(part, "project_slug")
+        for name in ("vcs", "organization", "project"):
+            part = getattr(self, name)
+            check("ProjectSlug", **{name: (part, STR)})
+            check_segment(part, f"ProjectSlug: {name}")
             if "/" in part:
-                raise InvalidArgumentError(
-                    f"project_slug: expected a part of a slug without a slash, got {_quote(part)}."
-                )
+                raise InvalidArgumentError(f"ProjectSlug: {name}: expected no slash, got {_quote(part)}.")
 
     def __str__(self) -> str:
         return f"{self.vcs}/{self.organization}/{self.project}"
@@ -55,7 +55,7 @@ class ProjectSlug:
         remote is refused because such projects go by ids that the remote does not hold.
         """
         if not is_text(text):
-            raise InvalidArgumentError(f"ProjectSlug.parse: expected str, got {type(text).__name__}.")
+            raise InvalidArgumentError(f"ProjectSlug.parse: text: expected str, got {got(text)}.")
         parts = _slug_parts(text.strip())
         if parts is None:
             raise InvalidArgumentError(

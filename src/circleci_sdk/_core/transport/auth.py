@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final, Literal
 from urllib.parse import unquote
 
+from circleci_sdk._core.checks import Accepted, check_configuration, got, is_async, is_text, one_of
 from circleci_sdk._core.errors import ConfigError
-from circleci_sdk._core.options import is_text
 from circleci_sdk._core.redaction import Secrets
 
 AuthScheme = Literal["circle-token", "bearer", "basic", "none"]
@@ -19,6 +19,7 @@ TokenSource = Callable[[], Awaitable[str]]
 
 TOKEN_VARIABLES: Final = ("CIRCLECI_TOKEN", "CIRCLE_TOKEN")
 _SCHEMES: Final = ("circle-token", "bearer", "basic", "none")
+_AUTH: Final = f"one of {', '.join(_SCHEMES)}, or an async function that returns a token"
 _SENDABLE: Final = re.compile(r"[\x21-\x7e]+")
 _BEARER_ONLY: Final = frozenset({"v3"})
 """The versions of the API whose documentation knows no `Circle-Token`, as in the path after `/api/`."""
@@ -31,7 +32,9 @@ class Token:
 
     def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
         if not is_text(value):
-            raise ConfigError(f"The token from {source} is not a string.")
+            shown = got(value)
+            del value
+            raise ConfigError(f"The token from {source}: expected str, got {shown}.")
         if not _SENDABLE.fullmatch(value):
             del value  # tracebacks show locals
             raise ConfigError(
@@ -82,6 +85,7 @@ class Credential:
         self._fixed: Token | None = None
         self._source: TokenSource | None = None
         if callable(auth):
+            check_configuration(auth=(auth, Accepted(_AUTH, is_async)))
             if token is not None:
                 raise ConfigError("Give token= or a callable as auth=, not both.")
             self._source = auth
@@ -112,8 +116,7 @@ def version_of(path: str) -> str:
 
 
 def _fixed_token(token: str | None, scheme: AuthScheme) -> Token | None:
-    if scheme not in _SCHEMES:
-        raise ConfigError(f"auth must be one of {', '.join(_SCHEMES)}, or an async callable that returns a token.")
+    check_configuration(auth=(scheme, Accepted(_AUTH, one_of(*_SCHEMES).admits)))
     if scheme == "none":
         if token is not None:
             raise ConfigError('auth="none" sends no token; leave token= out.')

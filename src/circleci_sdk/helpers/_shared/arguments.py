@@ -5,59 +5,59 @@ Each error begins with the public method and the parameter: `runs.start: branch:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from typing import Final, cast
 from uuid import UUID
 
+from circleci_sdk._core.checks import (
+    FILTER,
+    PLAIN_FUNCTION,
+    TEXT,
+    TIMEOUT,
+    Accepted,
+    at_least,
+    check,
+    got,
+    or_none,
+)
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.options import is_count
 from circleci_sdk._core.serialization.slugs import ProjectSlug, slug_segments
-from circleci_sdk._core.unset import UNSET
 
 _VCS: Final = re.compile("gh|github|bb|bitbucket|circleci", re.IGNORECASE)
 
 
-def got(value: object) -> str:
-    """The type of a rejected value, for an error text. The value itself may be a secret."""
-    return "None" if value is None else type(value).__name__
+PATH: Final = Accepted("a non-empty str or os.PathLike", lambda value: _is_path(value))
+ID: Final = Accepted("str or UUID", lambda value: isinstance(value, UUID) or TEXT.admits(value))
+PROJECT: Final = Accepted("str or ProjectSlug", lambda value: isinstance(value, ProjectSlug) or ID.admits(value))
+CALLBACK: Final = or_none(PLAIN_FUNCTION)
+
+
+def _is_path(value: object) -> bool:
+    text = os.fspath(cast("os.PathLike[str]", value)) if isinstance(value, str | os.PathLike) else None
+    return isinstance(text, str) and text != "" and "\0" not in text
 
 
 def check_text(method: str, name: str, value: object, remedy: str = "") -> str:
     """A string that is not empty."""
-    if not isinstance(value, str):
-        raise InvalidArgumentError(f"{method}: {name}: expected str, got {got(value)}.{remedy}")
-    if not value:
-        raise InvalidArgumentError(f"{method}: {name}: expected a non-empty str.{remedy}")
-    return value
+    check(method, **{name: (value, Accepted(TEXT.noun, TEXT.admits, remedy))})
+    return cast("str", value)
 
 
 def check_filter(method: str, name: str, value: object) -> None:
     """A string that is not empty, or UNSET for no filter."""
-    if value is not UNSET:
-        check_text(method, name, value, " Leave it out, or pass UNSET, for no filter.")
+    check(method, **{name: (value, FILTER)})
 
 
 def check_count(method: str, name: str, value: object, *, least: int = 1, optional: bool = False) -> None:
     """An integer from `least` up; with `optional` also None."""
-    if is_count(value, least=least) or (optional and value is None):
-        return
-    expected = f"an int of at least {least}{' or None' if optional else ''}"
-    shown = repr(value) if isinstance(value, int) else got(value)
-    raise InvalidArgumentError(f"{method}: {name}: expected {expected}, got {shown}.")
+    check(method, **{name: (value, or_none(at_least(least)) if optional else at_least(least))})
 
 
 def check_timeout(method: str, value: object) -> None:
     """A number of seconds above 0, or None for no limit."""
-    if value is None:
-        return
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        if value > 0:
-            return
-        shown = repr(value)
-    else:
-        shown = got(value)
-    raise InvalidArgumentError(f"{method}: timeout: expected seconds above 0 or None, got {shown}.")
+    check(method, timeout=(value, TIMEOUT))
 
 
 def is_id(value: object) -> bool:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.checks import at_least, check
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
-from circleci_sdk.helpers._shared.arguments import check_count, check_filter, check_project_slug, check_timeout, got
+from circleci_sdk.helpers._shared.arguments import (
+    CALLBACK,
+    PATH,
+    check_count,
+    check_filter,
+    check_project_slug,
+    check_timeout,
+)
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.skipped import SkipLog
 from circleci_sdk.v2._client import V2
 
 from .latest import LIST, Wanted, find_latest, list_artifacts
 from .report import DownloadReport, LatestArtifacts
-from .selection import Listed, Match, selected
-from .work import OnFile, Options, Overwrite, download_all, identity
+from .selection import MATCH, STATUS, Listed, Match, selected
+from .work import OVERWRITE, OnFile, Options, Overwrite, download_all, identity
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
@@ -92,7 +99,8 @@ class Artifacts(Uncopied):
         """
         method = "artifacts.download"
         slug = check_project_slug(method, project_slug)
-        options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
+        check(method, job_number=(job_number, at_least(1)))
+        options = _check_options(method, dest, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
         of_job = identity(self._caller.session.origin, slug, job_number)
         log = SkipLog(caller)
@@ -150,7 +158,7 @@ class Artifacts(Uncopied):
         method = "artifacts.download_latest"
         slug = check_project_slug(method, project_slug)
         _check_filters(method, branch, workflow, job, status, max_pipelines)
-        options = _check_options(method, match, concurrency, overwrite, timeout, on_file)
+        options = _check_options(method, dest, match, concurrency, overwrite, timeout, on_file)
         caller = TimedCaller(self._caller, timeout)
         wanted = Wanted(branch, workflow, job, status, max_pipelines)
         found = await find_latest(method, caller, slug, wanted)
@@ -209,18 +217,16 @@ class Artifacts(Uncopied):
 
 def _check_options(
     method: str,
+    dest: object,
     match: object,
     concurrency: int,
     overwrite: Overwrite,
     timeout: float | None,
     on_file: OnFile | None,
 ) -> Options:
-    if not (match is UNSET or callable(match) or isinstance(match, str | Sequence)):
-        raise InvalidArgumentError(
-            f"{method}: match: expected a pattern, several, or a function, got {got(match)}. Leave it out for all."
-        )
-    if overwrite not in (True, False, "skip"):
-        raise InvalidArgumentError(f"{method}: overwrite: expected True, False or 'skip', got {overwrite!r}.")
+    check(
+        method, dest=(dest, PATH), match=(match, MATCH), overwrite=(overwrite, OVERWRITE), on_file=(on_file, CALLBACK)
+    )
     check_count(method, "concurrency", concurrency)
     check_timeout(method, timeout)
     return Options(method, concurrency, overwrite, on_file)
@@ -229,8 +235,9 @@ def _check_options(
 def _check_filters(
     method: str, branch: object, workflow: object, job: object, status: object, max_pipelines: int
 ) -> None:
-    for name, value in (("branch", branch), ("workflow", workflow), ("job", job), ("status", status)):
+    for name, value in (("branch", branch), ("workflow", workflow), ("job", job)):
         check_filter(method, name, value)
+    check(method, status=(status, STATUS))
     check_count(method, "max_pipelines", max_pipelines)
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, get_args
 
+from circleci_sdk._core.checks import PLAIN_FUNCTION, STR, Accepted, is_text, several
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.names import Limits, on_disk, safe_parts
@@ -19,6 +20,27 @@ if TYPE_CHECKING:
 
 Match: TypeAlias = str | Sequence[str] | Callable[["Artifact"], bool]
 """Which artifacts: a pattern, several patterns, or a function."""
+MATCH: Final = Accepted(
+    "a pattern, several, or a function",
+    lambda value: value is UNSET or is_text(value) or PLAIN_FUNCTION.admits(value) or several("", STR).admits(value),
+    " Leave it out for all.",
+)
+
+
+def _is_status(value: object) -> bool:
+    from circleci_sdk._core.serialization.model import UnknownStr
+    from circleci_sdk.v2.models import JobStatus, WorkflowStatus
+
+    known = {text for alias in (JobStatus, WorkflowStatus) for text in get_args(get_args(alias.__value__)[0])}
+    return value is UNSET or type(value) is UnknownStr or (is_text(value) and value in known)
+
+
+STATUS: Final = Accepted(
+    "a status of a workflow or job",
+    _is_status,
+    " Leave it out for `success`. Wrap a value that is missing here in UnknownStr(...).",
+    quotes=True,
+)
 
 
 _USUAL: Final = Limits()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from anyio.to_thread import run_sync
 
+from circleci_sdk._core.checks import Accepted, one_of
 from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
@@ -32,6 +33,9 @@ Overwrite: TypeAlias = bool | Literal["skip"]
 are known to be the same artifact."""
 OnFile: TypeAlias = Callable[[DownloadedArtifact], None]
 """Called after each file."""
+OVERWRITE: Final = Accepted(
+    "True, False or 'skip'", lambda value: isinstance(value, bool) or one_of("skip").admits(value), quotes=True
+)
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC, errno.EROFS)
 _LONG: Final = {"github": "gh", "bitbucket": "bb"}

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from circleci_sdk._core.checks import check, instance, several
 from circleci_sdk._core.errors import (
     BadRequestError,
     CallError,
     CallFacts,
     CircleCIError,
     FieldUnavailableError,
-    InvalidArgumentError,
     NotFoundError,
     PaginationError,
     RequestTimeoutError,
@@ -35,10 +35,8 @@ from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import (
     check_count,
     check_filter,
-    check_list,
     check_project_slug,
     check_timeout,
-    got,
 )
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.retrying import retry_reads
@@ -346,7 +344,5 @@ class History(Uncopied):
         check_include(method, include)
         check_count(method, "concurrency", concurrency)
         check_timeout(method, timeout)
-        for one in check_list(method, "skipped", skipped):
-            if not isinstance(one, Skipped):
-                raise InvalidArgumentError(f"{method}: skipped: expected Records.skipped, got {got(one)}.")
+        check(method, skipped=(skipped, several("Records.skipped", instance("Skipped", Skipped), in_order=False)))
         return _Retry(self._caller, Query(slug, None, UNSET, frozenset(include), concurrency, timeout), skipped)

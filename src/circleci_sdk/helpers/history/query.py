@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, cast
 
+from circleci_sdk._core.checks import AWARE, Accepted, check, one_of, several
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk.helpers._shared.arguments import check_text, got
+from circleci_sdk.helpers._shared.arguments import check_text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from circleci_sdk._core.unset import Unset
 
 Include: TypeAlias = Literal["workflows", "jobs", "tests"]
@@ -36,7 +38,7 @@ class Position:
         try:
             data = json.loads(cursor)
             page, below = data["page"], data["below"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             raise InvalidArgumentError("history.records: cursor: expected a value of Records.cursor.") from None
         if not isinstance(page, str | None) or not isinstance(below, int | None):
             raise InvalidArgumentError("history.records: cursor: expected a value of Records.cursor.")
@@ -57,16 +59,12 @@ class Query:
 
 def check_since(method: str, since: object) -> None:
     """Raise for what is no datetime with a time zone."""
-    if not isinstance(since, datetime) or since.utcoffset() is None:
-        shown = "one without" if isinstance(since, datetime) else got(since)
-        raise InvalidArgumentError(f"{method}: since: expected a datetime with a time zone, got {shown}.")
+    check(method, since=(since, AWARE))
 
 
 def check_include(method: str, include: object) -> None:
     """Raise for what is no collection of kinds."""
-    expected = f"{method}: include: expected a collection of {', '.join(_KINDS)}"
-    if isinstance(include, str) or not isinstance(include, Collection):
-        raise InvalidArgumentError(f"{expected}, got {got(include)}.")
+    noun = f"a collection of {', '.join(_KINDS)}"
+    check(method, include=(include, several(noun, Accepted("anything", lambda value: True), in_order=False)))
     for kind in cast("Collection[object]", include):
-        if kind not in _KINDS:
-            raise InvalidArgumentError(f"{expected}, got {kind!r}.")
+        check(method, include=(kind, Accepted(noun, one_of(*_KINDS).admits, quotes=True)))

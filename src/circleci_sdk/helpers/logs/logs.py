@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
+from circleci_sdk._core.checks import at_least, check, instance
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.download import download_of
@@ -161,6 +162,7 @@ class Logs(Uncopied):
             NotFoundError: the job does not exist, is an approval, or is hidden from this token.
         """
         slug = check_project_slug("logs.steps", project_slug)
+        check("logs.steps", job_number=(job_number, at_least(1)))
         return steps_of(await self._build(slug, job_number), slug, job_number)
 
     async def failed(
@@ -192,6 +194,7 @@ class Logs(Uncopied):
         check_count("logs.failed", "concurrency", concurrency)
         check_timeout("logs.failed", timeout)
         slug = check_project_slug("logs.failed", project_slug)
+        check("logs.failed", job_number=(job_number, at_least(1)))
         failed = [step for step in steps_of(await self._build(slug, job_number), slug, job_number) if step.is_failed]
         return await map_concurrently(partial(self._try_to_read, tail, timeout), failed, limit=concurrency)
 
@@ -202,6 +205,7 @@ class Logs(Uncopied):
         """
         check_count("logs.read", "tail", tail, least=0, optional=True)
         check_timeout("logs.read", timeout)
+        check("logs.read", step=(step, instance("a Step", Step)))
         kept = Tail(tail)
         async with self.open(step, timeout=timeout) as output:
             async for text in output:
@@ -218,6 +222,7 @@ class Logs(Uncopied):
         token; one more call to v1.1 if the link has expired.
         """
         check_timeout("logs.open", timeout)
+        check("logs.open", step=(step, instance("a Step", Step)))
         if step.url is None:
             return Output(None)
         download = download_of(

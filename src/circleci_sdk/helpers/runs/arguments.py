@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
+from circleci_sdk._core.checks import BOOL, check, got
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text, got
+from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 
@@ -105,6 +106,7 @@ def check_rerun(
     jobs: Sequence[str | UUID] | Unset, workflow: str | UUID | Unset, *, from_failed: bool, ssh: bool, sparse_tree: bool
 ) -> tuple[str, ...] | None:
     """The requested jobs, or None for no selection. Rejects combinations that the API rejects."""
+    check("run.rerun", from_failed=(from_failed, BOOL), ssh=(ssh, BOOL), sparse_tree=(sparse_tree, BOOL))
     if workflow is not UNSET:
         check_id("run.rerun", "workflow", workflow, "an id or name")
     if jobs is UNSET:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.checks import at_least, check, or_none
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
@@ -117,6 +118,7 @@ class Explanation(Value):
 
         It has at most `limit` characters: output is shortened, and finally left out, until it fits. None for no limit.
         """
+        check("Explanation.markdown", limit=(limit, or_none(at_least(0))))
         lines = max((log.text.count("\n") + 1 for job in self.jobs for log in job.logs), default=0)
         text = self._format(lines)
         while limit is not None and len(text) > limit and lines:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
 
+from circleci_sdk._core.checks import check, instance, one_of
 from circleci_sdk._core.errors import ConflictError, FieldUnavailableError, InvalidArgumentError, NotFoundError
 from circleci_sdk._core.printable import printable
 from circleci_sdk._core.serialization.slugs import pipeline_url
@@ -115,8 +116,7 @@ class Run(Uncopied):
         Each poll makes one call, two until there are workflows; at the end one for each workflow that has failed. With
         `on_hold` other than `"wait"` one more for each workflow that may be on hold.
         """
-        if on_hold not in _ON_HOLD:
-            raise InvalidArgumentError(f"run.wait: on_hold: expected one of {', '.join(_ON_HOLD)}, got {on_hold!r}.")
+        check("run.wait", on_hold=(on_hold, one_of(*_ON_HOLD)))
         watcher = self._watcher("run.wait", timeout, every_job=False, approvals=on_hold != "wait")
         try:
             while True:
@@ -172,6 +172,7 @@ class Run(Uncopied):
         Raises:
             InvalidArgumentError: an argument is invalid, or the result is that of another run.
         """
+        check("run.explain", result=(result, instance("a RunResult", RunResult)))
         if result.pipeline_id != self.id:
             raise InvalidArgumentError(
                 f"run.explain: result: expected a result of run {self.id}, got one of {result.pipeline_id}."

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
+from circleci_sdk._core.checks import BOOL, check, instance
 from circleci_sdk._core.errors import CallFacts, ConfigError, DecodeError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
@@ -207,6 +208,7 @@ class Runs(Uncopied):
         Raises:
             InvalidArgumentError: an argument is invalid.
         """
+        check("runs.explain", result=(result, instance("a RunResult", RunResult)))
         return await explain(self._caller, result, "runs.explain", tail=tail, concurrency=concurrency, timeout=timeout)
 
     async def cancel_redundant(
@@ -248,6 +250,7 @@ class Runs(Uncopied):
         check_text(method, "branch", branch)
         kept = check_id(method, "keep", keep)
         check_count(method, "max_pipelines", max_pipelines)
+        check(method, dry_run=(dry_run, BOOL))
         found = await retry_reads(
             self._caller, lambda: pipelines.list_for_project(slug, branch=branch).take(max_pipelines)
         )

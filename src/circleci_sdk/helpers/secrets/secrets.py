@@ -7,14 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from circleci_sdk._core.checks import BOOL, MAPPING, check
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
-from circleci_sdk.helpers._shared.arguments import check_count, check_list, check_org, check_timeout
+from circleci_sdk.helpers._shared.arguments import CALLBACK, check_count, check_org, check_timeout
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 
 from .audit import SecretAudit
-from .targets import check_name, check_value
+from .targets import check_name, check_targets, check_value
 from .work import OnResult, SecretJob, SecretWork, Variables
 
 if TYPE_CHECKING:
@@ -75,7 +76,9 @@ class Secrets(Uncopied):
         `list_env_vars` once per target and page; context names require `v2.contexts.list`.
         """
         method = "secrets.set_many"
-        hidden = {check_name(method, name): check_value(method, name, value) for name, value in values.items()}
+        check(method, values=(values, MAPPING), dry_run=(dry_run, BOOL), on_result=(on_result, CALLBACK))
+        names = [check_name(method, name, "values") for name in values]
+        hidden = {name: check_value(method, name, values[name]) for name in names}
         work = self._work(method, concurrency, timeout)
         targets = await work.targets(contexts, projects, _checked_org(method, org))
         if not hidden or not targets:
@@ -126,6 +129,7 @@ class Secrets(Uncopied):
         Calls `list_env_vars` of each target, then `set_env_var` of those that have the variable.
         """
         method = "secrets.rotate"
+        check(method, dry_run=(dry_run, BOOL), on_result=(on_result, CALLBACK))
         hidden = {check_name(method, name): check_value(method, name, value)}
         owner = _checked_org(method, org)
         work = self._work(method, concurrency, timeout)
@@ -178,9 +182,8 @@ class Secrets(Uncopied):
         """
         method = "secrets.audit"
         owner = check_org(method, org)
-        for name, given in (("projects", projects), ("contexts", contexts)):
-            if given is not UNSET:
-                check_list(method, name, given)
+        check_targets(method, () if contexts is UNSET else contexts, () if projects is UNSET else projects)
+        check(method, on_error=(on_error, CALLBACK))
         work = SecretWork(TimedCaller(self._caller, None), method)
         return SecretAudit(work, partial(work.all_targets, owner, projects, contexts), on_error)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.checks import Accepted, check, is_text, several
 from circleci_sdk._core.errors import InvalidArgumentError
-from circleci_sdk._core.options import is_text
+from circleci_sdk.helpers._shared.arguments import ID, PROJECT
 from circleci_sdk.helpers._shared.available import if_available
 
 if TYPE_CHECKING:
@@ -15,15 +16,28 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import Project
 
 _NAME: Final = re.compile(r"[^\s=\0]+")
+_VARIABLE: Final = Accepted(
+    "the name of a variable (no white space, no =)",
+    lambda value: is_text(value) and _NAME.fullmatch(value) is not None,
+    quotes=True,
+)
 _HOSTS: Final = {"github": "gh", "bitbucket": "bb", "circleci": "circleci"}
 _STANDALONE: Final = re.compile(r"(?:https?:)?//circleci\.com/([^/]+)/([^/]+)/?")
 
 
-def check_name(method: str, name: str) -> str:
+def check_name(method: str, name: str, argument: str = "name") -> str:
     """A name that a variable may have."""
-    if not is_text(name) or not _NAME.fullmatch(name):
-        raise InvalidArgumentError(f"{method}: expected the name of a variable (no white space, no =), got {name!r}.")
+    check(method, **{argument: (name, _VARIABLE)})
     return name
+
+
+def check_targets(method: str, contexts: object, projects: object) -> None:
+    """Lists of targets; a string would be read character by character."""
+    check(
+        method,
+        contexts=(contexts, several("a list of str or UUID", ID)),
+        projects=(projects, several("a list of str or ProjectSlug", PROJECT)),
+    )
 
 
 def check_value(method: str, name: str, value: str | SecretStr) -> SecretStr:

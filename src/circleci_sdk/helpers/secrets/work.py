@@ -19,7 +19,7 @@ from circleci_sdk._core.errors import (
 )
 from circleci_sdk._core.logs import logger
 from circleci_sdk._core.unset import UNSET, Unset
-from circleci_sdk.helpers._shared.arguments import check_list, check_project_slug, is_id
+from circleci_sdk.helpers._shared.arguments import check_project_slug, is_id
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.organizations import org_id_of, org_slug_of
@@ -30,7 +30,7 @@ from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
 from .report import SecretInfo, SecretReport, SecretResult, SecretTarget
-from .targets import belongs, slug_of
+from .targets import belongs, check_targets, slug_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -101,8 +101,7 @@ class SecretWork:
     ) -> list[SecretTarget]:
         """The targets, each once. Raises `InvalidArgumentError` for a context that is unknown and for invalid slugs."""
         method = self._method
-        check_list(method, "contexts", contexts)
-        check_list(method, "projects", projects)
+        check_targets(method, contexts, projects)
         projects_given = [self._project(slug) for slug in projects]
         names = [str(one) for one in contexts if not is_id(one)]
         known: dict[str, Context] = {}

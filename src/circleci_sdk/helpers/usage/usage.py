@@ -15,11 +15,12 @@ from typing import IO, TYPE_CHECKING, Final, Self
 from anyio.to_thread import run_sync
 
 from circleci_sdk._core.cancellation import finish
+from circleci_sdk._core.checks import BOOL, check
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
-from circleci_sdk.helpers._shared.arguments import check_count, check_org, check_orgs, check_timeout
+from circleci_sdk.helpers._shared.arguments import CALLBACK, PATH, check_count, check_org, check_orgs, check_timeout
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
 from .exports import ExportRequest, Exports, OnProgress
@@ -131,6 +132,7 @@ class Usage(Uncopied):
 
         Raises the other errors of `rows` too, and makes the same calls.
         """
+        check("usage.download", dest=(dest, PATH), overwrite=(overwrite, BOOL))
         request = _request("usage.download", org, shared_orgs, timeout, concurrency, on_progress)
         planned = windows(start, end, "usage.download")
         folder = Path(dest)
@@ -172,6 +174,7 @@ def _request(
     shared = check_orgs(method, "shared_orgs", shared_orgs)
     check_timeout(method, timeout)
     check_count(method, "concurrency", concurrency)
+    check(method, on_progress=(on_progress, CALLBACK))
     return ExportRequest(method, checked, shared, timeout, concurrency, on_progress)
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from circleci_sdk._core.checks import got
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.arguments import got
 from circleci_sdk.helpers._shared.values import Value
 
 LONGEST_WINDOW: Final = timedelta(days=31)
