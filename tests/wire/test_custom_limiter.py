@@ -79,6 +79,7 @@ WAITS: Final[dict[str, Callable[[], Any]]] = {
     "bool": returning(True),
     "nan": returning(float("nan")),
     "negative": returning(-1.0),
+    "larger than a float": returning(10**400),
 }
 
 

@@ -94,7 +94,8 @@ class GuardedLimiter:
             try:
                 wait = await self.custom.acquire(key, max_wait, max_total)
                 if not _is_wait(wait):
-                    raise TypeError(f"expected None or seconds from 0 up, got {wait!r}")
+                    raise TypeError(f"expected None or seconds from 0 up, got {repr(wait)[:50]}")
+                wait = None if wait is None else float(wait)
             except BaseException as error:
                 if is_failure(error):
                     self._warn("acquire", f"{type(error).__name__}: {error}")
