@@ -62,7 +62,8 @@ class RedisRateLimiter(Uncopied):
         prefix: the first part of the names of all keys.
         credential: the name of the token. Needed to share the limit of a token that an `auth=` callable returns; other
             tokens have a digest.
-        time_limit: the longest time in seconds for one decision. A cancelled call may end so much later.
+        time_limit: the longest time in seconds for one decision. A cancelled call may end so much later. Below one
+            second, because that is the time that a client has for a rate limiter after a response.
         retry_interval: seconds between attempts while Redis is not available.
 
     Raises:
