@@ -224,7 +224,7 @@ ROWS: Final = [
     Row("3600 on 429", get, [after("3600", 429)], 1, RateLimitError, "retry_after_too_long", "rejected", []),
     # No wait, but a point in time, for instance: ignored.
     *(
-        Row(f"{value} on {status}", get, [after(value, status), reply(json=USER)], 2, slept=[0.25])
+        Row(f"{status}, {value}", get, [after(value, status), GOOD[get]], 2, slept=[HALF])
         for value in ("3601", "1700000000", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT")
         for status in (429, 503)
     ),
