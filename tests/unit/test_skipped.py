@@ -62,7 +62,7 @@ def test_its_text_says_what_and_why() -> None:
 @pytest.mark.parametrize("seconds", [0.5, 60.0], ids=["at once", "hangs"])
 async def test_one_dead_item_takes_a_limited_time(seconds: float) -> None:
     clock, log = FakeClock(chance=1.0), SkipLog()
-    caller = cast("Caller", SimpleNamespace(clock=clock))
+    caller = cast("Caller", SimpleNamespace(clock=clock, session=SimpleNamespace(sleep=clock.sleep)))
 
     async def read() -> None:
         clock.now += seconds
@@ -82,7 +82,7 @@ async def test_one_dead_item_takes_a_limited_time(seconds: float) -> None:
 async def test_the_rate_limit_is_waited_for() -> None:
     """It concerns all items, so none is given up for it."""
     clock, log = FakeClock(), SkipLog()
-    caller = cast("Caller", SimpleNamespace(clock=clock))
+    caller = cast("Caller", SimpleNamespace(clock=clock, session=SimpleNamespace(sleep=clock.sleep)))
     left = [RateLimitError(), RateLimitError()]
     for one in left:
         one.retry_after = 900.0
