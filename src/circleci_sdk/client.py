@@ -13,7 +13,7 @@ from circleci_sdk._public import Uncopied, public
 from ._core.caller import Caller, Reply
 from ._core.checks import MAPPING, check, or_none
 from ._core.errors import ConfigError, InvalidArgumentError
-from ._core.options import Hook, Network, Options, Timeout, tls_verification
+from ._core.options import MAX_RESPONSE_BYTES, Hook, Network, Options, Timeout, tls_verification
 from ._core.resource import Resource
 from ._core.session import Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
@@ -60,6 +60,9 @@ class AsyncCircleCI(Uncopied):
             when that is harmless.
         max_retry_after: the longest wait in seconds that the server may ask for; a longer one raises at once. More than
             3,600 is taken for no wait, but for a point in time, for instance: it is ignored, with one warning.
+        max_response_bytes: the largest response body that is read, after decompression; a larger one raises
+            `DecodeError`, and of an error response the rest is left out (never more than 1 MiB of it is kept). None
+            means no limit. Downloads are streamed and have none.
         max_concurrency: requests in flight at once in each event loop; further ones wait.
         rate_limiter: a custom rate limiter, for instance one that several processes share. If it fails or hangs, the
             one of this process decides in its place, with a warning.
@@ -95,6 +98,7 @@ class AsyncCircleCI(Uncopied):
         timeout: float | Timeout | None = 60,
         max_retries: int = 2,
         max_retry_after: float = 60.0,
+        max_response_bytes: int | None = MAX_RESPONSE_BYTES,
         max_concurrency: int = 50,
         rate_limiter: RateLimiter | None = None,
         http_client: httpx.AsyncClient | None = None,
@@ -113,7 +117,7 @@ class AsyncCircleCI(Uncopied):
             raise error.with_traceback(None) from None
         finally:
             del token  # no frame of ours holds a token while an error passes through it
-        options = Options(Timeout.of(timeout), max_retries, max_retry_after)
+        options = Options(Timeout.of(timeout), max_retries, max_retry_after, max_response_bytes)
         network = Network(
             http_client, transport, tls_verification(verify), proxy, max_concurrency, on_request, on_response
         )
@@ -223,6 +227,7 @@ class AsyncCircleCI(Uncopied):
         timeout: float | Timeout | None | Unset = UNSET,
         max_retries: int | Unset = UNSET,
         max_retry_after: float | Unset = UNSET,
+        max_response_bytes: int | None | Unset = UNSET,
         headers: Mapping[str, str] | Unset = UNSET,
         query: Mapping[str, str] | Unset = UNSET,
     ) -> AsyncCircleCI:
@@ -231,7 +236,12 @@ class AsyncCircleCI(Uncopied):
         `headers` and `query` are added to each request. Raises `ConfigError` for invalid values.
         """
         options = self._options.changed(
-            timeout=timeout, max_retries=max_retries, max_retry_after=max_retry_after, headers=headers, query=query
+            timeout=timeout,
+            max_retries=max_retries,
+            max_retry_after=max_retry_after,
+            max_response_bytes=max_response_bytes,
+            headers=headers,
+            query=query,
         )
         copy = object.__new__(AsyncCircleCI)
         copy._attach(self._session, options, owner=False)

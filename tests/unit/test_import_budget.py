@@ -36,9 +36,9 @@ def loaded(code: str, before: str = "") -> set[str]:
     ("code", "budget"),
     [
         ("import circleci_sdk", 3),
-        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 36),
-        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 41),
-        (CALL, 51),
+        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 37),
+        ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 42),
+        (CALL, 53),
     ],
     ids=["the package", "a client", "a resource", "a call"],
 )

@@ -1,3 +1,4 @@
+# pyright: basic
 """Downloads are complete, without repetition, and send the token only to allowed hosts; on asyncio and trio."""
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from circleci_sdk import (
     StatusError,
     Timeout,
 )
+from circleci_sdk._core.transport.inflate import Inflater
 from circleci_sdk.helpers._downloads.addresses import check_url, may_hold_token, origin_of
 from circleci_sdk.helpers._downloads.download import Download, download_of
-from circleci_sdk.helpers._downloads.inflate import Inflater, encodings_of_file, is_packed
+from circleci_sdk.helpers._downloads.inflate import encodings_of_file, is_packed
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply

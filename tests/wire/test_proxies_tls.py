@@ -1,3 +1,4 @@
+# pyright: basic
 """Proxies and certificates: as in plain httpx, on our own transports too."""
 
 from __future__ import annotations
@@ -161,9 +162,8 @@ async def test_unknown_ca_receives_no_request(secure: ScriptedServer) -> None:
 
 async def test_unreadable_certificates(secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
-    async with client_on(secure, verify=True) as client:
-        with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
-            await get(client)
+    with pytest.raises(ConfigError, match="SSL_CERT_FILE"):
+        client_on(secure, verify=True)
 
 
 # Proxies.
@@ -253,7 +253,5 @@ async def test_invalid_proxy_in_the_environment(
     secure: ScriptedServer, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    async with client_on(secure, max_concurrency=1) as client:
-        for _ in range(2):
-            with pytest.raises(ConfigError, match="The proxy cannot be used"):
-                await get(client)
+    with pytest.raises(ConfigError, match="HTTPS_PROXY: "):
+        client_on(secure)

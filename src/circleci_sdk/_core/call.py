@@ -120,7 +120,7 @@ class Call:
         while True:
             exchange = await self._prepare(prepared, self._session.credential, progress)
             try:
-                outcome = await exchange.whole()
+                outcome = await exchange.whole(self._options.max_response_bytes)
             finally:
                 self._admission.release()
             await exchange.show()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from circleci_sdk._public import public
 
@@ -22,6 +21,7 @@ from .checks import (
     or_none,
 )
 from .checks import is_count as is_count
+from .environment import check_proxy
 from .errors import ConfigError
 from .unset import UNSET, Unset
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import httpx
 
 Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+MAX_RESPONSE_BYTES: Final = 64 * 1024 * 1024
+"""The default limit of a response that is read as a whole."""
 Hook = Callable[[Any], Awaitable[None]]
 """An async callable that is awaited with the `httpx.Request` or the `httpx.Response` of each attempt."""
 
@@ -90,8 +92,8 @@ class Network:
         )
         if self.http_client is not None and self.transport is not None:
             raise ConfigError("Give http_client= or transport=, not both.")
-        if self.proxy is not None and urlsplit(self.proxy).scheme not in ("http", "https", "socks5", "socks5h"):
-            raise ConfigError("proxy: expected a URL such as http://proxy.example.com:3128.")
+        if self.proxy is not None:
+            check_proxy(self.proxy, "proxy")
 
 
 def tls_verification(value: object) -> bool | ssl.SSLContext:
@@ -127,6 +129,7 @@ class Options:
     timeout: Timeout
     max_retries: int
     max_retry_after: float
+    max_response_bytes: int | None = MAX_RESPONSE_BYTES
     headers: tuple[tuple[str, str], ...] = ()
     query: tuple[tuple[str, str], ...] = ()
 
@@ -134,6 +137,7 @@ class Options:
         check_configuration(
             max_retries=(self.max_retries, at_least(0)),
             max_retry_after=(self.max_retry_after, number(least=0, noun="seconds from 0 up")),
+            max_response_bytes=(self.max_response_bytes, or_none(at_least(1))),
         )
 
     def changed(
@@ -142,6 +146,7 @@ class Options:
         timeout: float | Timeout | None | Unset = UNSET,
         max_retries: int | Unset = UNSET,
         max_retry_after: float | Unset = UNSET,
+        max_response_bytes: int | None | Unset = UNSET,
         headers: Mapping[str, str] | Unset = UNSET,
         query: Mapping[str, str] | Unset = UNSET,
     ) -> Options:
@@ -151,6 +156,7 @@ class Options:
             timeout=self.timeout if timeout is UNSET else Timeout.of(timeout),
             max_retries=self.max_retries if max_retries is UNSET else max_retries,
             max_retry_after=self.max_retry_after if max_retry_after is UNSET else max_retry_after,
+            max_response_bytes=self.max_response_bytes if max_response_bytes is UNSET else max_response_bytes,
             headers=self.headers if headers is UNSET else _with_headers(self.headers, headers),
             query=self.query if query is UNSET else (*self.query, *_checked_query(query)),
         )

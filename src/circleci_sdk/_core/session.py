@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 import warnings
 import weakref
@@ -19,6 +20,7 @@ from circleci_sdk._version import __version__
 
 from .checks import BOOL, STR, check_configuration, methods, or_none
 from .clock import SystemClock
+from .environment import check_environment
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .logs import logger as logger
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
 _RATE_LIMITER: Final = methods("a rate limiter with async methods acquire and observe", "acquire", "observe")
+_USUAL_HOST: Final = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?")
+_LONGEST_HOST: Final = 253
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
 
 
@@ -79,6 +83,9 @@ class Session(Uncopied):
         self.network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
+        if network.http_client is None and network.transport is None:
+            is_secure = self.origin.startswith("https:")
+            check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
         self.clock: Clock = SystemClock()
         # Sets, not numbers: threads would lose counts.
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
@@ -218,22 +225,37 @@ def find_origin(base_url: str | None, *, allow_http: bool) -> str:
         port = url.port
     except ValueError:
         raise ConfigError(f"{source}: expected a host or a URL, got {text!r}.") from None
-    if url.scheme not in ("http", "https") or not url.hostname or not _is_host(url.hostname):
+    host = url.hostname or ""
+    is_bracketed = "[" in url.netloc and ":" not in host  # an address that is not of IPv6
+    if url.scheme not in ("http", "https") or port == 0 or is_bracketed or not _is_host(host):
         raise ConfigError(f"{source}: expected a URL such as https://circleci.example.com, got {text!r}.")
     if url.query or url.fragment:
         raise ConfigError(f"{source}: expected a host without query or fragment; the token goes into token=.")
     if url.path.rstrip("/") not in _API_PATHS:
         raise ConfigError(f"{source}: expected a host or the path of an API, got the path {url.path!r}.")
-    if url.scheme == "http" and not allow_http and not is_loopback(url.hostname):
+    if url.scheme == "http" and not allow_http and not is_loopback(host):
         raise ConfigError(
             f"{source}: expected https, because http sends the token unencrypted; allow_http=True permits it."
         )
-    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
-    return f"{url.scheme}://{host}" + (f":{port}" if port is not None else "")
+    shown = f"[{host}]" if ":" in host else host
+    return f"{url.scheme}://{shown}" + (f":{port}" if port is not None else "")
 
 
 def _is_host(host: str) -> bool:
-    return not any(char.isspace() or char in "\\^|`<>{}%" for char in host)
+    """Whether requests can be sent to it. Only unusual hosts need the HTTP library, which takes long to import."""
+    if not host or any(char.isspace() or char in "\\^|`<>{}%" for char in host):
+        return False
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return True
+    if _USUAL_HOST.fullmatch(host) and len(host) <= _LONGEST_HOST and "xn--" not in host:
+        return True
+    from .transport.request import is_sendable
+
+    return is_sendable(host)
 
 
 def is_loopback(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -104,8 +103,10 @@ def decode_anything(operation: Operation[Any], response: Received, facts: CallFa
     if not response.content.strip():
         return None
     if "json" in response.headers.get("content-type", "json").lower():
+        from .parsing import parsed_deep
+
         try:
-            return json.loads(response.content)
+            return parsed_deep(response.content)
         except (ValueError, RecursionError):
             pass  # this error holds the whole body: ours is not raised on top of it
         raise _decode_error(operation, response, facts, _not_json(operation, response))

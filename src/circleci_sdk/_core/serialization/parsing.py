@@ -9,19 +9,34 @@ from pydantic_core import from_json, to_json
 
 
 def parsed(content: bytes) -> object:
-    """JSON as data. Raises `ValueError` for anything else.
-
-    Half of a surrogate pair, such as an emoji that was cut in two, becomes U+FFFD. A byte order mark is skipped.
-    """
+    """JSON as data, nested no deeper than models can be. Raises `ValueError` for anything else; see `parsed_deep`."""
     try:
         return from_json(content)
     except ValueError:
         pass
+    # Parsed once more: what is nested too deep to be read is refused here.
+    return from_json(to_json(parsed_deep(content)))
+
+
+def parsed_deep(content: bytes) -> object:
+    """JSON as data. Raises `ValueError` for anything else.
+
+    Half of a surrogate pair, such as an emoji that was cut in two, and bytes that are no UTF-8 become U+FFFD. A byte
+    order mark is skipped.
+    """
     try:
-        # Parsed once more: what is nested too deep to be read is refused here.
-        return from_json(to_json(_without_halves(json.loads(content))))
+        try:
+            data: object = json.loads(content)
+        except UnicodeDecodeError:
+            data = json.loads(content.decode("utf-8-sig", "replace"))
+        return _without_halves(data) if _may_have_halves(content) else data
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def _may_have_halves(content: bytes) -> bool:
+    """Whether strings of it may have halves of pairs: by an escape, or in an encoding other than ASCII."""
+    return b"\\ud" in content or b"\\uD" in content or b"\0" in content or b"\xed" in content
 
 
 def _without_halves(value: object) -> object:

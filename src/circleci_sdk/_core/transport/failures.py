@@ -38,6 +38,16 @@ class UnusableBodyError(Exception):
     """The body of a response cannot be used: it is too large, or not compressed as its headers say."""
 
 
+class TooLargeError(UnusableBodyError):
+    """It is larger than the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"the response has more than {limit:,} bytes, the limit of max_response_bytes. "
+            "with_options(max_response_bytes=...) sets another limit, and None removes it"
+        )
+
+
 def failed(error: Exception, request: httpx.Request, progress: Progress) -> Failed:
     """What is known after `error` ended a request. What `error` holds of the request is cut to what may be shown."""
     if isinstance(error, UnusableBodyError):

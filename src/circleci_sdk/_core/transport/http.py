@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 
@@ -15,8 +15,9 @@ from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Rec
 from circleci_sdk._core.redaction import NO_SECRETS
 
 from .auth import Token
+from .body import Body, read_body, shown_with
 from .connections import open_transport
-from .failures import UnusableBodyError, failed
+from .failures import failed
 from .request import build_request
 from .tracebacks import strip_traceback
 
@@ -53,8 +54,17 @@ class Http:
         self.is_own: Final = network.http_client is None and network.transport is None
         if network.http_client is not None:
             self.transport: httpx.AsyncBaseTransport = _Borrowed(network.http_client)
+        elif network.transport is not None:
+            self.transport = network.transport
         else:
-            self.transport = network.transport or open_transport(network)
+            self.transport = open_transport(network)
+        given = cast("object", network.http_client or network.transport)
+        if given is not None and not isinstance(given, httpx.AsyncClient | httpx.AsyncBaseTransport):
+            from .foreign import Translated, library_of
+
+            library = library_of(given)
+            if library is not None:
+                self.transport = Translated(library, self.transport.handle_async_request)
         self.holds_connections: bool = False
 
     async def prepare(
@@ -121,9 +131,9 @@ class Exchange:
         """What no text of the server may repeat."""
         return self._progress.secrets
 
-    async def whole(self) -> Received | Failed:
-        """Send the request and read the response to its end."""
-        fetched = await self._guarded(self._fetch())
+    async def whole(self, limit: int | None = None) -> Received | Failed:
+        """Send the request and read the response to its end, or to the limit in bytes."""
+        fetched = await self._guarded(self._fetch(limit))
         if isinstance(fetched, Failed):
             return fetched
         self._shown, content = fetched
@@ -152,7 +162,7 @@ class Exchange:
         hook = self._http.network.on_response
         if hook is None:
             return
-        shown = self._shown if self._response is None else _with_body(self._response, b"")
+        shown = self._shown if self._response is None else shown_with(self._response, Body(b"", 0, False))
         if shown is not None:
             await hook(shown)
 
@@ -219,24 +229,25 @@ class Exchange:
         self._pieces = aiter(_stream(response))
         return response
 
-    async def _fetch(self) -> tuple[httpx.Response, bytes]:
-        response = await self._send()
+    async def _fetch(self, limit: int | None) -> tuple[httpx.Response, bytes]:
+        response = await self._begin()
+        body = Body(b"", 0, False)
         try:
-            content = b"".join([piece async for piece in _stream(response)])
-            if self._http.network.on_response is not None or "content-encoding" in response.headers:
-                whole = _with_body(response, content)
-                return whole, whole.content
-        except httpx.DecodingError as error:
-            if response.is_success:
-                raise UnusableBodyError(f"The response's compression is broken: {error}") from None
-            return _with_body(response, b""), b""
+            body = await read_body(response, self._pieces, limit)
         except Exception:
+            await self.aclose()
             if response.is_success:
                 raise
-            return _with_body(response, b""), b""  # the status says enough
+            # The status says enough.
         finally:
-            await _close(response)
-        return response, content
+            if body.is_complete or self._response is None:
+                self._response = None
+                await _close(response)
+            else:
+                await self.aclose()
+        if self._http.network.on_response is not None:
+            response = shown_with(response, body)
+        return response, body.content
 
     async def _next(self) -> bytes:
         piece: bytes | None = b""
@@ -277,14 +288,6 @@ async def _close(response: httpx.Response) -> None:
     """What a response is, and why it failed, is known by now: an error of its end changes neither."""
     with suppress(Exception):
         await response.aclose()
-
-
-def _with_body(response: httpx.Response, content: bytes) -> httpx.Response:
-    """Raises `DecodingError` where the content is not compressed as the headers say."""
-    kept = {name: value for name, value in response.extensions.items() if name in ("http_version", "reason_phrase")}
-    return httpx.Response(
-        response.status_code, headers=response.headers, content=content, request=response.request, extensions=kept
-    )
 
 
 class _Borrowed(httpx.AsyncBaseTransport):

@@ -37,6 +37,18 @@ def without_query(request: httpx.Request) -> httpx.Request:
     return httpx.Request(request.method, url, headers=[(b"Host", url.netloc)])
 
 
+def is_sendable(host: str) -> bool:
+    """Whether a host is one that requests can be sent to: it can be encoded, and has no part that is empty or long."""
+    try:
+        url = httpx.URL(f"https://{host}/")
+        labels = url.raw_host.decode("ascii").removesuffix(".").split(".")
+        return (
+            bool(url.host) and sum(map(len, labels)) + len(labels) <= 254 and all(0 < len(one) < 64 for one in labels)
+        )
+    except (httpx.InvalidURL, ValueError):  # of idna too
+        return False
+
+
 class _Content(httpx.AsyncByteStream):
     """The body of a request. No generator: trio warns of one that a cancellation leaves unfinished."""
 

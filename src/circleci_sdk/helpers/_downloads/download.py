@@ -24,9 +24,10 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
+from circleci_sdk._core.transport.inflate import Inflater
 
 from .addresses import check_url, may_hold_token, origin_of, redirect_of, site_of
-from .inflate import Inflater, is_packed
+from .inflate import is_packed
 from .ranges import continues, range_headers, size_without_range, whole_size
 
 if TYPE_CHECKING:
@@ -167,7 +168,11 @@ class Download(Call):
             except ValueError as error:
                 self._raise_broken(error)
             if piece is not None:
-                return piece
+                if self._inflater is not None:
+                    await anyio.lowlevel.checkpoint()  # many pieces may come of one that was read
+                if piece:
+                    return piece
+                continue
             if self._ended:
                 raise StopAsyncIteration
             data = await self._fresh()
