@@ -16,7 +16,17 @@ from tests.support.clients import client_on
 from tests.support.every_argument import Target, admits, is_refusal, outcome, targets, wrong_values
 from tests.support.scripted_server import ScriptedServer
 
-AREAS: Final = ("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "v1.", "v2.", "helpers.")
+AREAS: Final = (
+    "AsyncCircleCI",
+    "AsyncPager",
+    "ProjectSlug",
+    "Timeout",
+    "v1.",
+    "v2.",
+    "helpers.",
+    "webhooks.re",
+    "webhooks.un",
+)
 LIMIT: Final = 5.0
 """Seconds for a call that should have been refused."""
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from types import MethodType
+from typing import TYPE_CHECKING, Final, cast
 
+from circleci_sdk._core.checks import BOOL, TEXT, check, got, instance, one_of, several
 from circleci_sdk._core.errors import CallError, InvalidArgumentError, NotFoundError
+from circleci_sdk.helpers._shared.arguments import PROJECT
 from circleci_sdk.helpers._shared.available import if_available
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Webhook, WebhookEvent
 
 BOTH_EVENTS: Final[Sequence[WebhookEvent]] = ("workflow-completed", "job-completed")
+EVENTS: Final = several("a list of workflow-completed and job-completed", one_of(*BOTH_EVENTS))
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -64,6 +68,8 @@ async def register(
     Raises:
         InvalidArgumentError: the secret is empty. No request was sent.
     """
+    _check_target("register", circleci, project, url)
+    check("register", name=(name, TEXT), events=(events, EVENTS), verify_tls=(verify_tls, BOOL))
     _check_secret(secret)
     scope_id = await _project_id(circleci, project)
     webhook = await _only_one(circleci, scope_id, url)
@@ -103,6 +109,7 @@ async def rotate_secret(
     Raises:
         InvalidArgumentError: the secret is empty, or no webhook of the project has this `url`.
     """
+    _check_target("rotate_secret", circleci, project, url)
     _check_secret(secret)
     scope_id = await _project_id(circleci, project)
     webhook = await _only_one(circleci, scope_id, url)
@@ -115,6 +122,7 @@ async def rotate_secret(
 
 async def unregister(circleci: AsyncCircleCI, project: str | ProjectSlug | UUID, *, url: str) -> bool:
     """Delete the webhooks of a project for a URL. True if there was one."""
+    _check_target("unregister", circleci, project, url)
     scope_id = await _project_id(circleci, project)
     webhooks = await _at(circleci, scope_id, url)
     for webhook in webhooks:
@@ -152,8 +160,26 @@ async def _project_id(circleci: AsyncCircleCI, project: str | ProjectSlug | UUID
     return name if _UUID.fullmatch(name) else (await circleci.v2.projects.get(name)).id
 
 
-def _check_secret(secret: str | SecretStr) -> None:
-    if not (secret if isinstance(secret, str) else secret.get_secret_value()):
+def _check_target(method: str, circleci: object, project: object, url: object) -> None:
+    check_client(method, circleci)
+    check(method, project=(project, PROJECT), url=(url, TEXT))
+
+
+def check_client(method: str, circleci: object) -> None:
+    """Refuse what is no client."""
+    from circleci_sdk.client import AsyncCircleCI
+
+    check(method, circleci=(circleci, instance("an AsyncCircleCI", AsyncCircleCI)))
+
+
+def _check_secret(secret: object) -> None:
+    fits = isinstance(secret, str) or isinstance(getattr(secret, "get_secret_value", None), MethodType)
+    kind = "" if fits else got(secret)
+    is_empty = fits and not (secret if isinstance(secret, str) else cast("SecretStr", secret).get_secret_value())
+    del secret  # tracebacks show locals
+    if kind:
+        raise InvalidArgumentError(f"secret: expected str or SecretStr, got {kind}.")
+    if is_empty:
         raise InvalidArgumentError(
             "secret: expected a secret, got an empty one; deliveries without a signature are unauthenticated."
         )

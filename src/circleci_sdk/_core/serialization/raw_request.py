@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import unquote
 
-from circleci_sdk._core.checks import is_text
+from circleci_sdk._core.checks import check, got, is_text, one_of
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.operation import BOOLEAN, NUMBER, STRING, Api, Operation
 
@@ -25,11 +25,12 @@ _API: Final = Api(name="client", base="", models="")
 
 def raw_operation(method: str, path: str) -> Operation[Any]:
     """An operation for one request to a path that the user wrote out."""
-    if method not in _METHODS:
-        raise InvalidArgumentError(f"client.request: method: expected one of {', '.join(_METHODS)}, got {method!r}.")
+    check("client.request", method=(method, one_of(*_METHODS)))
     place = "client.request: path"
     if not is_text(path) or not path.startswith("/api/"):
-        raise InvalidArgumentError(f"{place}: expected a path such as /api/v2/me, without a host, got {path!r}.")
+        raise InvalidArgumentError(
+            f"{place}: expected a path such as /api/v2/me, without a host, got {got(path, quotes=True)}."
+        )
     if not _ESCAPED.fullmatch(path):
         raise InvalidArgumentError(f"{place}: expected an escaped path, with its parameters in query=.")
     for segment in path.removesuffix("/").split("/")[1:]:
