@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import random
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Final
 
@@ -114,8 +114,9 @@ def _redis() -> RedisServer:
     place = tempfile.TemporaryDirectory()
     server = RedisServer(Path(place.name))
     server.start()
-    atexit.register(place.cleanup)
-    atexit.register(server.kill)
+    # Unlike those of atexit, these run in the processes of a pool too.
+    Finalize(None, server.kill, exitpriority=2)
+    Finalize(None, place.cleanup, exitpriority=1)
     return server
 
 
