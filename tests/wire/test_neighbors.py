@@ -205,6 +205,9 @@ def other_library() -> types.ModuleType:
             assert (stream, auth, follow_redirects) == (True, None, False)
             return await self.transport.handle_async_request(request)
 
+        async def aclose(self) -> None:
+            raise AssertionError("a borrowed client is not closed")
+
     class TransportError(Exception):
         request: Any = None
 
