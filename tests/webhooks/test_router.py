@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import logging
@@ -11,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
@@ -286,3 +288,21 @@ async def test_a_subscription_gets_all_events_and_ends_with_its_reader() -> None
     del subscribe, small
     gc.collect()
     assert [one() for one in held] == [None, None]
+
+
+@pytest.mark.parametrize("other", ["asyncio", "trio"])
+async def test_a_subscription_gets_the_events_of_another_thread(other: str, anyio_backend_name: str) -> None:
+    if anyio_backend_name == "asyncio":
+        asyncio.get_running_loop().set_debug(True)  # refuses to be woken in a way that is unsafe
+    router = Router()
+    subscription = router.subscribe()
+
+    async def deliver() -> None:
+        await router.dispatch(read(deliveries.ping()))
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(subscription.filled)
+            await anyio.wait_all_tasks_blocked()
+            await anyio.to_thread.run_sync(partial(anyio.run, deliver, backend=other))
+    assert isinstance(subscription.take(), Ping)

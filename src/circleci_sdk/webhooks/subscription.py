@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from circleci_sdk._core.sleepers import call_soon
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:
-    from anyio import Event as Signal
-
     from .event_types import Event
 
 
 @public("circleci_sdk.webhooks")
 class Subscription:
-    """A bounded queue of events. Made by `Router.subscribe`; the router holds it by a weak reference."""
+    """A bounded queue of events. Made by `Router.subscribe`; the router holds it by a weak reference.
 
-    __slots__ = ("__weakref__", "_events", "_signal", "_size", "lost")
+    It has one reader. The router may receive deliveries in the event loop of another thread.
+    """
+
+    __slots__ = ("__weakref__", "_events", "_size", "_wake", "lost")
 
     def __init__(self, size: int, /) -> None:
         self._size = size
         self._events: deque[Event] = deque()
-        self._signal: Signal | None = None
+        self._wake: Callable[[], object] | None = None
         self.lost: int = 0
         """Number of events that were dropped because the queue was full."""
 
@@ -32,8 +36,8 @@ class Subscription:
             self.lost += 1
             return
         self._events.append(event)
-        if self._signal is not None:
-            self._signal.set()
+        if self._wake is not None:
+            self._wake()
 
     def take(self) -> Event | None:
         """The next event, or None."""
@@ -41,8 +45,11 @@ class Subscription:
 
     async def filled(self) -> None:
         """Wait until there is an event."""
-        import anyio
+        from anyio import Event
+        from anyio.lowlevel import current_token
 
         while not self._events:
-            self._signal = anyio.Event()
-            await self._signal.wait()
+            is_filled = Event()
+            self._wake = partial(call_soon, current_token().native_token, is_filled.set)
+            if not self._events:  # another thread may have put one before it could wake this reader
+                await is_filled.wait()
