@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
@@ -97,10 +97,10 @@ class Custom:
         self.rng = rng
         self.values: tuple[object, ...] = (None, 0.0, 0.5, -1.0, True, "3", float("nan"), float("inf"), 10**400, b"")
 
-    def acquire(self, key: RateKey, max_wait: float, max_total: float) -> Any:
+    def acquire(self, key: RateKey, max_wait: float, max_total: float) -> Awaitable[Any]:
         return self._fail(True)
 
-    def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> Any:
+    def observe(self, key: RateKey, rate_limit: RateLimit | None, retry_after: float | None) -> Awaitable[Any]:
         return self._fail(False)
 
     def _fail(self, waits: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
 import anyio
@@ -419,6 +419,32 @@ async def test_exceptions_of_hooks_propagate(server: ScriptedServer, which: str,
             await things(client).get("a")
     assert caught.value is error
     assert len(server.requests) == (which == "on_response")
+
+
+@pytest.mark.parametrize("which", ["auth", "on_request", "on_response"])
+async def test_functions_that_return_awaitables(server: ScriptedServer, which: str) -> None:
+    """Only a call can tell what a lambda returns; a plain function without such an annotation is refused at once."""
+    server.otherwise(reply(json={"id": "1"}))
+
+    async def given(*_: object) -> str:
+        return TOKEN
+
+    def annotated(*_: object) -> Awaitable[str]:
+        return given()
+
+    def plain(*_: object) -> str:
+        return TOKEN
+
+    token = {} if which == "auth" else {"token": TOKEN}
+    for right in (lambda *_: given(), annotated, functools.partial(given)):
+        options: dict[str, Any] = {which: right, **token}
+        async with AsyncCircleCI(base_url=server.url, **options) as client:
+            await things(client).get("a")
+    with pytest.raises(ConfigError, match=rf"{which}: expected .* an? .*async function.*, got a plain function"):
+        AsyncCircleCI(base_url=server.url, **{which: plain, **token})  # type: ignore[arg-type]
+    async with AsyncCircleCI(base_url=server.url, **{which: lambda *_: TOKEN, **token}) as client:  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=f"{which}: expected an async function, got one that returned str"):
+            await things(client).get("a")
 
 
 async def test_hook_changes_the_request(server: ScriptedServer) -> None:

@@ -11,15 +11,17 @@ Nothing is read by its truth, and nothing is converted: `"false"` from a file of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from inspect import iscoroutinefunction, unwrap
+from inspect import isawaitable, iscoroutinefunction, isfunction, unwrap
 from math import inf, isfinite
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 from .errors import CircleCIError, ConfigError, InvalidArgumentError
 from .unset import UNSET
+
+T = TypeVar("T")
 
 
 class Accepted:
@@ -95,6 +97,24 @@ def is_async(value: object) -> bool:
     return any(map(iscoroutinefunction, (value, unwrap(value), type(value).__call__)))
 
 
+def may_be_async(value: object) -> bool:
+    """Whether it is an async function, or may return an awaitable: a lambda, or a function that is annotated so."""
+    if is_async(value):
+        return True
+    function = getattr(value, "__func__", value)
+    if not callable(value) or not isfunction(function):
+        return False
+    returns = str(function.__annotations__.get("return", ""))
+    return function.__name__ == "<lambda>" or any(name in returns for name in ("Awaitable", "Coroutine", "Future"))
+
+
+def awaitable(name: str, value: Awaitable[T]) -> Awaitable[T]:
+    """What a function of the user has returned, to be awaited; `ConfigError` for a lambda that returns a value."""
+    if not isawaitable(value):
+        raise ConfigError(f"{name}: expected an async function, got one that returned {type(value).__name__}.")
+    return value
+
+
 BOOL: Final = Accepted("True or False", lambda value: isinstance(value, bool))
 STR: Final = Accepted("str", is_text)
 TEXT: Final = Accepted("a non-empty str", lambda value: is_text(value) and value != "")
@@ -105,7 +125,7 @@ FILTER: Final = Accepted(
 )
 TIMEOUT: Final = Accepted("seconds above 0 or None", lambda value: value is None or (is_number(value) and value > 0))
 MAPPING: Final = Accepted("a mapping", lambda value: isinstance(value, Mapping))
-ASYNC_FUNCTION: Final = Accepted("an async function", is_async)
+ASYNC_FUNCTION: Final = Accepted("an async function", may_be_async)
 PLAIN_FUNCTION: Final = Accepted("a plain function", lambda value: callable(value) and not is_async(value))
 AWARE: Final = Accepted(
     "a datetime with a time zone", lambda value: isinstance(value, datetime) and value.utcoffset() is not None
@@ -149,7 +169,7 @@ def methods(noun: str, *names: str) -> Accepted:
     """An object with these async methods."""
     return Accepted(
         noun,
-        lambda value: not isinstance(value, type) and all(is_async(getattr(value, name, None)) for name in names),
+        lambda value: not isinstance(value, type) and all(may_be_async(getattr(value, name, None)) for name in names),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Final, Literal
 from urllib.parse import unquote
 
-from circleci_sdk._core.checks import Accepted, check_configuration, got, is_async, is_text, one_of
+from circleci_sdk._core.checks import Accepted, awaitable, check_configuration, got, is_text, may_be_async, one_of
 from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.redaction import Secrets
 
@@ -85,7 +85,7 @@ class Credential:
         self._fixed: Token | None = None
         self._source: TokenSource | None = None
         if callable(auth):
-            check_configuration(auth=(auth, Accepted(_AUTH, is_async)))
+            check_configuration(auth=(auth, Accepted(_AUTH, may_be_async)))
             if token is not None:
                 raise ConfigError("Give token= or a callable as auth=, not both.")
             self._source = auth
@@ -105,7 +105,9 @@ class Credential:
 
     async def token(self) -> Token | None:
         """The token for one attempt, or None when nothing is sent."""
-        return self._fixed if self._source is None else Token(await self._source(), "the auth callable")
+        if self._source is None:
+            return self._fixed
+        return Token(await awaitable("auth", self._source()), "the auth callable")
 
 
 def version_of(path: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import httpx
 
 from circleci_sdk._core.cancellation import as_failure, finish, is_failure
+from circleci_sdk._core.checks import awaitable
 from circleci_sdk._core.errors import ConfigError, ConnectionFailedError
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 from circleci_sdk._core.redaction import NO_SECRETS
@@ -85,7 +86,7 @@ class Http:
         except (httpx.InvalidURL, ValueError) as error:  # a server named this address
             return Exchange(self, httpx.Request(prepared.method, ""), None, progress, unsendable=error)
         if self.network.on_request is not None:
-            await self.network.on_request(request)
+            await awaitable("on_request", self.network.on_request(request))
         token = None if credential is None else await credential.token()
         if token is None or prepared.secrets is not NO_SECRETS:
             progress.secrets = prepared.secrets if token is None else prepared.secrets | token.secrets
@@ -164,7 +165,7 @@ class Exchange:
             return
         shown = self._shown if self._response is None else shown_with(self._response, Body(b"", 0, False))
         if shown is not None:
-            await hook(shown)
+            await awaitable("on_response", hook(shown))
 
     def redirect_target(self) -> str | None:
         """Where the response redirects to, if it is to be followed: GET and HEAD, to the same scheme, host and port."""
