@@ -98,14 +98,16 @@ def is_async(value: object) -> bool:
 
 
 def may_be_async(value: object) -> bool:
-    """Whether it is an async function, or may return an awaitable: a lambda, or a function that is annotated so."""
+    """Whether it is an async function, or may return an awaitable: a lambda, or by its annotation."""
     if is_async(value):
         return True
     function = getattr(value, "__func__", value)
     if not callable(value) or not isfunction(function):
         return False
     returns = str(function.__annotations__.get("return", ""))
-    return function.__name__ == "<lambda>" or any(name in returns for name in ("Awaitable", "Coroutine", "Future"))
+    return function.__name__ == "<lambda>" or any(
+        name in returns for name in ("Awaitable", "Coroutine", "Future", "Any")
+    )
 
 
 def awaitable(name: str, value: Awaitable[T]) -> Awaitable[T]:
