@@ -22,7 +22,9 @@ from tests.attack.kinds import Broken, Kind, what_happened
 from tests.support.clients import client_on
 from tests.support.every_argument import Target, admits, nothing, outcome, plain, targets
 
-PREFIXES: Final = ("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "v1.", "v2.", "helpers.")
+PREFIXES: Final = (
+    *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "v1.", "v2.", "helpers.", "webhooks.", "limiters."),
+)
 
 
 def value_of_any_type(rng: random.Random, depth: int = 0) -> Any:

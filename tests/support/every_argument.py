@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI, ConfigError, InvalidArgumentError, helpers, testing, webhooks
+from circleci_sdk.limiters import RedisRateLimiter
 from circleci_sdk.testing import FakeCircleCI
 from tests.support.clients import ID, SLUG
 
@@ -214,11 +215,11 @@ INPUTS: Final = frozenset(
 """Classes that users construct. All others are made by the package."""
 
 PACKAGES: Final = ("", "helpers", "webhooks", "testing", "limiters")
-_NOT_CHECKED: Final = frozenset({"raw_response", "resume", "contains", "put"})
-"""Takes the arguments of another method; takes any cursor, which is checked when it is sent; made for the package."""
+_NOT_CHECKED: Final = frozenset({"raw_response", "resume", "contains", "put", "acquire", "observe"})
+"""Takes the arguments of another method; takes any cursor, which is checked when it is sent; called by the package."""
 _STARTS: Final = frozenset({"page_token", "offset", "page"})
 """The start of a list: None is the first page."""
-_PROTOCOLS: Final = frozenset({"RateLimiter", "DeliveryStore"})
+_PROTOCOLS: Final = frozenset({"RateLimiter", "DeliveryStore", "RedisClient"})
 
 
 def classes_and_functions() -> Iterator[tuple[str, Any]]:
@@ -282,7 +283,7 @@ def targets(client: AsyncCircleCI, folder: Path, prefix: str = "") -> Iterator[T
             yield from _targets(path, value)
         elif not issubclass(value, BaseException):
             short = path.rpartition(".")[2]
-            if (short in INPUTS and path != "helpers.Step") or path.startswith("limiters."):
+            if (short in INPUTS and path != "helpers.Step") or path == "limiters.RedisRateLimiter":
                 yield from _constructor(path, value)
             if path in receivers:
                 yield from methods_of(receivers[path], path)
@@ -315,6 +316,13 @@ def _client(cls: Callable[..., Any], **given: Any) -> Any:
     return cls(**{"token": "token", **given})
 
 
+class _Redis:
+    """A client of Redis that is not asked for anything."""
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+
 _CONTEXT: Final[dict[str, Any]] = {}
 _STEP: Final = helpers.Step(
     *("Test", 101, 0, "failed", True, 1, False, False, False, None, None, None, True, SLUG, 7),
@@ -341,6 +349,7 @@ def _receivers(client: AsyncCircleCI, fake: FakeCircleCI) -> Iterator[tuple[str,
     yield "webhooks.WebhookApp", webhooks.WebhookApp(router, secret="secret")
     yield "webhooks.MemoryStore", webhooks.MemoryStore()
     yield "webhooks.Subscription", router.subscribe()
+    yield "limiters.RedisRateLimiter", RedisRateLimiter(_Redis())
     yield "testing.FakeCircleCI", fake
     yield "testing.FakeClock", fake.clock
     yield "testing.FakeProject", project
@@ -368,7 +377,8 @@ def sample(label: str, name: str, annotation: Any) -> Any:
         "values": {"NAME": "value"},
         "path": "/api/v2/me" if "request" in label else "/circleci",
         "method": "GET",
-        "url": "https://bot.example.com/circleci",
+        "url": "redis://localhost:6379/0" if label.startswith("limiters.") else "https://bot.example.com/circleci",
+        "client": _Redis(),
         "revision": "0123456789abcdef",
         "headers_or_signature": None,
         "body": b"{}",

@@ -400,7 +400,7 @@ def test_progress_is_saved_and_read() -> None:
 
 @pytest.mark.parametrize("attempts", [0, -1, True, 1.5, None])
 def test_max_attempts_is_a_count(attempts: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="max_attempts: expected an integer of at least 1"):
+    with pytest.raises(InvalidArgumentError, match="max_attempts: expected an int of at least 1"):
         Router(max_attempts=attempts)
 
 

@@ -24,8 +24,8 @@ AREAS: Final = (
     "v1.",
     "v2.",
     "helpers.",
-    "webhooks.re",
-    "webhooks.un",
+    "webhooks.",
+    "limiters.",
 )
 LIMIT: Final = 5.0
 """Seconds for a call that should have been refused."""

@@ -467,6 +467,7 @@ def test_wrong_urls(url: Any) -> None:
         {"credential": 3},
         {"time_limit": 0},
         {"time_limit": True},
+        {"time_limit": 10**400},
         {"time_limit": float("nan")},
         {"time_limit": "1"},
         {"retry_interval": None},

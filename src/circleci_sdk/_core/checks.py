@@ -41,9 +41,9 @@ def check(method: str, /, **arguments: tuple[object, Accepted]) -> None:
     _check(InvalidArgumentError, f"{method}: ", arguments)
 
 
-def check_configuration(**arguments: tuple[object, Accepted]) -> None:
+def check_configuration(place: str = "", /, **arguments: tuple[object, Accepted]) -> None:
     """Raise `ConfigError` for the first argument that is not accepted."""
-    _check(ConfigError, "", arguments)
+    _check(ConfigError, f"{place}: " if place else "", arguments)
 
 
 def _check(error: type[CircleCIError], place: str, arguments: Mapping[str, tuple[object, Accepted]]) -> None:
@@ -125,7 +125,8 @@ FILTER: Final = Accepted(
     lambda value: value is UNSET or TEXT.admits(value),
     " Leave it out, or pass UNSET, for no filter.",
 )
-TIMEOUT: Final = Accepted("seconds above 0 or None", lambda value: value is None or (is_number(value) and value > 0))
+SECONDS: Final = Accepted("seconds above 0", lambda value: is_number(value) and value > 0)
+TIMEOUT: Final = Accepted("seconds above 0 or None", lambda value: value is None or SECONDS.admits(value))
 MAPPING: Final = Accepted("a mapping", lambda value: isinstance(value, Mapping))
 ASYNC_FUNCTION: Final = Accepted("an async function", may_be_async)
 PLAIN_FUNCTION: Final = Accepted("a plain function", lambda value: callable(value) and not is_async(value))

@@ -70,7 +70,7 @@ class Scripts:
             _check(url)
         elif not callable(getattr(client, "execute_command", None)):
             raise ConfigError(
-                f"RedisRateLimiter: expected a client of redis-py, got {type(client).__name__}; "
+                f"RedisRateLimiter: client: expected a client of redis-py, got {type(client).__name__}; "
                 "RedisRateLimiter.from_url takes a URL."
             )
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Final, Self
 from uuid import uuid4
 
 from circleci_sdk._core.cancellation import as_failure, finish, is_failure
-from circleci_sdk._core.checks import is_text
+from circleci_sdk._core.checks import SECONDS, TEXT, check_configuration, or_none
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.limiter import LocalRateLimiter
@@ -20,8 +19,6 @@ from .script import Asked, Seen, question, read_reply
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from typing_extensions import TypeIs
 
     from circleci_sdk._core.clock import Clock
     from circleci_sdk._core.policy.rate_limit import RateKey, RateLimit
@@ -231,13 +228,10 @@ class RedisRateLimiter(Uncopied):
 
 
 def _check(prefix: object, credential: object, time_limit: object, retry_interval: object) -> None:
-    for name, text in (("prefix", prefix), ("credential", credential)):
-        if not (text is None and name == "credential") and not (is_text(text) and text):
-            raise ConfigError(f"RedisRateLimiter: {name}: expected a str that is not empty, got {type(text).__name__}.")
-    for name, seconds in (("time_limit", time_limit), ("retry_interval", retry_interval)):
-        if not _is_number(seconds) or seconds <= 0:
-            raise ConfigError(f"RedisRateLimiter: {name}: expected seconds above 0, got {seconds!r}.")
-
-
-def _is_number(value: object) -> TypeIs[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    check_configuration(
+        "RedisRateLimiter",
+        prefix=(prefix, TEXT),
+        credential=(credential, or_none(TEXT)),
+        time_limit=(time_limit, SECONDS),
+        retry_interval=(retry_interval, SECONDS),
+    )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
 from circleci_sdk._core.cancellation import FINISH_SECONDS, finish, is_failure
-from circleci_sdk._core.checks import is_count
+from circleci_sdk._core.checks import at_least, check, got, instance
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import ConfigError, DecodeError, InvalidArgumentError
 from circleci_sdk._core.logs import logger
@@ -17,6 +17,7 @@ from circleci_sdk._public import public
 from .errors import SignatureError
 from .event_fields import delivery_id
 from .pressure import Pressure
+from .router import Router
 from .seconds import check_seconds
 from .verification import MAX_BODY, header, parse, verify
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .claims import Claims
     from .event_types import Event
     from .handling import Progress, Running
-    from .router import Router
     from .types import Secret
 
 
@@ -103,9 +103,8 @@ class WebhookApp:
     ) -> None:
         if secret is not None:
             _check_secret(secret)
-        for name, count in (("max_body", max_body), ("max_running", max_running)):
-            if not is_count(count, least=1):
-                raise InvalidArgumentError(f"WebhookApp: {name}: expected an integer of at least 1, got {count!r}.")
+        check("WebhookApp", router=(router, instance("a Router", Router)))
+        check("WebhookApp", max_body=(max_body, at_least(1)), max_running=(max_running, at_least(1)))
         check_seconds("WebhookApp", "shutdown_timeout", shutdown_timeout, least=0)
         check_seconds("WebhookApp", "read_timeout", read_timeout)
         check_seconds("WebhookApp", "handler_timeout", handler_timeout, optional=True)
@@ -142,7 +141,7 @@ class WebhookApp:
         """
         if not isinstance(cast("object", path), str) or not path.startswith("/") or "?" in path or "#" in path:
             raise InvalidArgumentError(
-                f"WebhookApp.routes: path: expected the path of a URL, such as /circleci, got {path!r}."
+                f"WebhookApp.routes: path: expected the path of a URL, such as /circleci, got {got(path, quotes=True)}."
             )
         try:
             from starlette.routing import Route

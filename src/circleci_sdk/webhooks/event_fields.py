@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic_core import to_json
 
+from circleci_sdk._core.checks import Accepted, check
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.v2.models import JobCompleted, Ping, WorkflowCompleted
 
@@ -20,12 +21,24 @@ _MAX_ID: Final = 200
 _SHORT: Final = {"github": "gh", "bitbucket": "bb"}
 
 
+def _is_event(value: object) -> bool:
+    if isinstance(value, WorkflowCompleted | JobCompleted | Ping | UnknownEvent):
+        return True
+    from circleci_sdk.v1.models import Build
+
+    return isinstance(value, Build)
+
+
+EVENT: Final = Accepted("an event, as `parse` returns it", _is_event)
+
+
 def delivery_id(event: Event) -> str:
     """The id of a delivery, of at most 200 characters in ASCII.
 
     A hash of the id if it is no such string, which stores may not be able to keep; a hash of the event if it has no id,
     or none that is readable. CircleCI may send the same delivery more than once, always with the same id and body.
     """
+    check("delivery_id", event=(event, EVENT))
     given = getattr(event, "id", None)
     if isinstance(given, str) and given:
         if len(given) <= _MAX_ID and given.isascii() and given.isprintable():
@@ -59,6 +72,7 @@ def tag_of(event: Event) -> str | None:
 
 def status_of(event: Event) -> str | None:
     """The final status of the workflow, the job or the build; None for pings and unknown events."""
+    check("status_of", event=(event, EVENT))
     match event:
         case UnknownEvent() | Ping():
             return None
@@ -72,6 +86,7 @@ def status_of(event: Event) -> str | None:
 
 def project_slug_of(event: Event) -> str | None:
     """The slug of the project in the format of API v2 (`gh/acme/web`); None for pings and unknown events."""
+    check("project_slug_of", event=(event, EVENT))
     match event:
         case UnknownEvent() | Ping():
             return None
@@ -101,6 +116,7 @@ def _host(url: str) -> str:
 
 
 def _from_code(event: Event, what: Literal["branch", "tag"]) -> str | None:
+    check(f"{what}_of", event=(event, EVENT))
     match event:
         case UnknownEvent() | Ping():
             return None

@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from uuid import UUID
 
+from circleci_sdk._core.checks import TEXT, check, got
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
 from circleci_sdk._core.unset import UNSET, Unset
+from circleci_sdk.helpers._shared.arguments import PROJECT
 
 from .event_fields import branch_of, project_id_of, project_slug_of, status_of
 
@@ -40,9 +42,9 @@ class Filter:
         """The filter of arguments. Raises `InvalidArgumentError` for one that no event can pass."""
         from .event_types import EVENT_STATUSES
 
-        if kind not in EVENT_STATUSES:
+        if not isinstance(kind, type) or kind not in EVENT_STATUSES:  # pyright: ignore[reportUnnecessaryIsInstance]
             names = ", ".join(known.__name__ for known in EVENT_STATUSES)
-            raise InvalidArgumentError(f"Router.on: kind: expected a class of events ({names}), got {kind!r}.")
+            raise InvalidArgumentError(f"Router.on: kind: expected a class of events ({names}), got {got(kind)}.")
         if EVENT_STATUSES[kind] is None and not project is branch is status is UNSET:
             raise InvalidArgumentError(f"Router.on: {kind.__name__} has no project, branch or status to filter by.")
         chosen = None if status is UNSET else frozenset(_strings("status", status))
@@ -95,8 +97,9 @@ def _check_statuses(kind: type[Any], statuses: Collection[str], known: Collectio
 
 def _strings(argument: str, value: Strings) -> list[str]:
     strings = [value] if isinstance(value, str) else list(_collection(argument, "a string or several", value))
-    if not strings or not all(strings):
-        raise InvalidArgumentError(f"Router.on: {argument}: expected a string or several, got {value!r}.")
+    if not strings or not all(map(TEXT.admits, strings)):
+        shown = ", ".join(got(one, quotes=True) for one in strings) or "none"
+        raise InvalidArgumentError(f"Router.on: {argument}: expected a string or several, got {shown}.")
     return strings
 
 
@@ -106,14 +109,17 @@ def _projects(value: Projects) -> list[str | ProjectSlug | UUID]:
     projects = list(_collection("project", "a project or several", value))
     if not projects:
         raise InvalidArgumentError("Router.on: project: expected a project or several, got an empty collection.")
+    for project in projects:
+        check("Router.on", project=(project, PROJECT))
     return projects
 
 
 def _collection(argument: str, expected: str, value: Collection[_T]) -> Collection[_T]:
     if isinstance(cast("object", value), Collection):
         return value
+    shown = got(value, quotes=True)
     raise InvalidArgumentError(
-        f"Router.on: {argument}: expected {expected}, got {value!r}. Leave it out, or pass UNSET, for no filter."
+        f"Router.on: {argument}: expected {expected}, got {shown}. Leave it out, or pass UNSET, for no filter."
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from circleci_sdk._core.checks import FILTER, TIMEOUT, check, instance, or_none
 from circleci_sdk._core.errors import (
     AuthenticationError,
     CircleCIError,
@@ -17,6 +18,7 @@ from circleci_sdk._core.logs import logger
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
+from circleci_sdk.helpers._shared.arguments import check_project_slug
 from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, asked_wait, may_pass
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
 
@@ -25,6 +27,8 @@ from .event_fields import branch_of
 from .merging import JOBS, WORKFLOWS, Merge, kind_of, next_poll, workflow_id_of
 from .polled_events import EventBuilder
 from .project_poller import ProjectPoller
+from .registration import EVENTS, check_client
+from .router import Router
 from .unread import Unread
 from .whole_failure import RETRY_DELAY, WholeFailure
 
@@ -35,7 +39,6 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.skipped import Skipped
     from circleci_sdk.v2.models import WebhookEvent
 
-    from .router import Router
     from .subscription import Subscription
     from .types import FollowedEvent
 
@@ -105,18 +108,16 @@ def follow(
     Raises:
         InvalidArgumentError: neither deliveries nor polling, or an invalid `poll`, `events` or `branch`.
     """
+    check_client("follow", circleci)
+    slug = check_project_slug("follow", project_slug)
+    check("follow", webhooks=(webhooks, or_none(instance("a Router", Router))), poll=(poll, TIMEOUT))
+    check("follow", events=(events, EVENTS), branch=(branch, FILTER))
     if webhooks is None and poll is None:
         raise InvalidArgumentError("follow: expected webhooks or poll, got neither.")
-    if poll is not None and not poll > 0:
-        raise InvalidArgumentError(f"follow: poll: expected seconds above 0, got {poll!r}.")
-    chosen = frozenset(map(str, events))
-    if not chosen or not chosen <= {JOBS, WORKFLOWS}:
-        raise InvalidArgumentError(f"follow: events: expected {WORKFLOWS} or {JOBS}, got {events!r}.")
-    if branch is not UNSET and (not isinstance(cast("object", branch), str) or not branch):
-        raise InvalidArgumentError(
-            f"follow: branch: expected a non-empty str, got {branch!r}. Leave it out, or pass UNSET, for no filter."
-        )
-    return Follow(circleci, str(project_slug), webhooks.subscribe() if webhooks else None, poll, chosen, branch)
+    if not events:
+        raise InvalidArgumentError(f"follow: events: expected {WORKFLOWS} or {JOBS}, got none.")
+    subscription = None if webhooks is None else webhooks.subscribe()
+    return Follow(circleci, slug, subscription, poll, frozenset(map(str, events)), branch)
 
 
 @public("circleci_sdk.webhooks")

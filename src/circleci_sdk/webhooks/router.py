@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, ov
 from weakref import WeakSet
 
 from circleci_sdk._core.cancellation import finish, is_failure
-from circleci_sdk._core.checks import is_count
+from circleci_sdk._core.checks import ASYNC_FUNCTION, at_least, check, or_none
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.logs import logger
@@ -19,7 +18,7 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
 from .claims import Claims
-from .event_fields import delivery_id
+from .event_fields import EVENT, delivery_id
 from .filters import Filter
 from .handling import HandleResult, HandlerFailure, Progress, Running, stable_name
 from .seconds import check_seconds
@@ -101,10 +100,7 @@ class Router:
         on_error: Callable[[HandlerFailure], Awaitable[object]] | None = None,
         store_timeout: float = 8.0,
     ) -> None:
-        if not is_count(max_attempts, least=1):
-            raise InvalidArgumentError(
-                f"Router: max_attempts: expected an integer of at least 1, got {max_attempts!r}."
-            )
+        check("Router", max_attempts=(max_attempts, at_least(1)), on_error=(on_error, or_none(ASYNC_FUNCTION)))
         check_seconds("Router", "store_timeout", store_timeout)
         if store is not None:
             check_store(store)
@@ -174,7 +170,7 @@ class Router:
         filter_ = Filter.of(kind, project, branch, status)
 
         def register(handler: Handler[Any]) -> Handler[Any]:
-            if not _is_async(handler):
+            if not ASYNC_FUNCTION.admits(handler):
                 raise InvalidArgumentError(
                     f"Router.on: handler: expected an async function, got {stable_name(handler)}."
                 )
@@ -192,10 +188,12 @@ class Router:
             Exception: an error of the store, or a `TimeoutError`. If the store has the id all the same, the next claim
                 of it releases it.
         """
+        check("Router.claim", event=(event, EVENT))
         return await self._claims.claim(delivery_id(event))
 
     async def release(self, event: Event) -> None:
         """Remove the id of a delivery that this router has claimed and that cannot be handled."""
+        check("Router.release", event=(event, EVENT))
         await self._claims.release(delivery_id(event))
 
     async def handle(self, event: Event) -> HandleResult:
@@ -213,11 +211,13 @@ class Router:
         Raises:
             Exception: an error of the store. The id is released if that is possible.
         """
+        check("Router.handle", event=(event, EVENT))
         progress = await self._begin(event, inf)
         return HandleResult("duplicate") if progress is None else await self._handle(event, progress, None)
 
     async def handle_claimed(self, event: Event) -> HandleResult:
         """Call the handlers of an event that `claim` of this router returned True for, as `handle` does."""
+        check("Router.handle_claimed", event=(event, EVENT))
         try:
             progress = await self._load(event)
         except BaseException:
@@ -264,6 +264,7 @@ class Router:
 
     async def dispatch(self, event: Event) -> HandleResult:
         """Call all handlers of an event and wait for them, without the store: no check for duplicates, no memory."""
+        check("Router.dispatch", event=(event, EVENT))
         return await self._dispatch(event, Progress(), {}, None)
 
     async def _dispatch(
@@ -305,6 +306,7 @@ class Router:
 
     def subscribe(self, size: int = 10_000) -> Subscription:
         """A queue of all further events, in addition to the handlers. It ends with its last reference."""
+        check("Router.subscribe", size=(size, at_least(1)))
         subscription = Subscription(size)
         self._subscriptions.add(subscription)
         return subscription
@@ -356,8 +358,3 @@ class Router:
 
 def _succeeded(outcomes: _Outcomes) -> set[str]:
     return {name for name, failure in outcomes.items() if failure is None}
-
-
-def _is_async(handler: object) -> bool:
-    call = getattr(type(handler), "__call__", None)  # noqa: B004  # the type matters, not whether it is callable
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)

@@ -6,7 +6,7 @@ import inspect
 from sys import getsizeof
 from typing import Any, Final, Protocol
 
-from circleci_sdk._core.checks import is_count
+from circleci_sdk._core.checks import STR, at_least, check
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
 
@@ -88,9 +88,7 @@ class MemoryStore:
     """
 
     def __init__(self, size: int = 100_000, *, max_bytes: int = MAX_BYTES) -> None:
-        for name, value in (("size", size), ("max_bytes", max_bytes)):
-            if not is_count(value, least=1):
-                raise InvalidArgumentError(f"MemoryStore: {name}: expected an integer of at least 1, got {value!r}.")
+        check("MemoryStore", size=(size, at_least(1)), max_bytes=(max_bytes, at_least(1)))
         self._size = size
         self._ids = _Newest(size, max_bytes)
         self._running: dict[str, str] = {}
@@ -104,6 +102,7 @@ class MemoryStore:
 
     async def claim(self, delivery_id: str, owner: str = "") -> bool:
         """Claim the id; True if it was not claimed, or by this owner. An empty owner is another one in each call."""
+        check("MemoryStore.claim", delivery_id=(delivery_id, STR), owner=(owner, STR))
         holder = self._running.get(delivery_id, self._ids.values.get(delivery_id))
         if holder is not None:
             return holder == owner != ""
@@ -112,6 +111,7 @@ class MemoryStore:
 
     async def release(self, delivery_id: str, owner: str = "") -> None:
         """End the claim of an id if it is by this owner; with an empty owner by any."""
+        check("MemoryStore.release", delivery_id=(delivery_id, STR), owner=(owner, STR))
         holder = self._running.get(delivery_id, self._ids.values.get(delivery_id))
         if owner in ("", holder):
             self._running.pop(delivery_id, None)
@@ -119,20 +119,24 @@ class MemoryStore:
 
     async def load(self, delivery_id: str) -> str | None:
         """The progress that was saved last for the id."""
+        check("MemoryStore.load", delivery_id=(delivery_id, STR))
         return self._progress.values.get(delivery_id)
 
     async def save(self, delivery_id: str, progress: str) -> None:
         """Save the progress of an id."""
+        check("MemoryStore.save", delivery_id=(delivery_id, STR), progress=(progress, STR))
         self._progress.put(delivery_id, progress)
 
     def begin(self, delivery_id: str) -> None:
         """Keep a claimed id until `end`: its delivery is being handled."""
+        check("MemoryStore.begin", delivery_id=(delivery_id, STR))
         owner = self._ids.pop(delivery_id)
         if owner is not None:
             self._running[delivery_id] = owner
 
     def end(self, delivery_id: str) -> None:
         """The delivery is not being handled any more: its id is the newest of those that may be replaced."""
+        check("MemoryStore.end", delivery_id=(delivery_id, STR))
         owner = self._running.pop(delivery_id, None)
         if owner is not None:
             self._ids.put(delivery_id, owner)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from circleci_sdk._core.checks import is_count
+from circleci_sdk._core.checks import Accepted, at_least, check, is_text
 from circleci_sdk._core.errors import InvalidArgumentError
 
 from .errors import SignatureError
@@ -26,6 +26,15 @@ _VERSION: Final = "v1="
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _MAX_SIGNATURE: Final = 16 * 1024
 """Limit of `circleci-signature` in characters. One signature has 67."""
+_NOUN: Final = "a mapping of str, or pairs of str or bytes"
+_HEADERS: Final = Accepted(
+    f"{_NOUN}, or None",
+    lambda value: (
+        value is None
+        or (isinstance(value, Iterable) and not isinstance(value, type | str | bytes | bytearray | memoryview))
+    ),
+)
+_SIGNATURE: Final = Accepted(f"circleci-signature, {_NOUN}", lambda value: is_text(value) or _HEADERS.admits(value))
 _SPACE: Final = " \t\r\n"
 
 
@@ -51,10 +60,11 @@ def verify(
     """
     content = _content(body, max_body)
     _check_secret(secret)
+    check("verify", headers_or_signature=(headers_or_signature, _SIGNATURE))
     if headers_or_signature is None or isinstance(headers_or_signature, str):
         signature = headers_or_signature
     else:
-        signature = header(headers_or_signature, SIGNATURE_HEADER)
+        signature = header(headers_or_signature, SIGNATURE_HEADER, "headers_or_signature")
     if not signature:
         raise SignatureError(
             "The delivery has no circleci-signature: the webhook has no signing secret, or the sender is not CircleCI."
@@ -85,22 +95,26 @@ def parse(
         DecodeError: the body is not a JSON object.
         InvalidArgumentError: the body is not bytes, or the secret is empty.
     """
+    check("parse", headers=(headers, _HEADERS))
+    given = headers
+    if isinstance(cast("object", headers), Iterator):
+        given = tuple(cast("Iterator[tuple[str, str]]", headers))  # read twice
     if secret is not None:
-        verify(body, headers, secret, max_body=max_body)
+        verify(body, given, secret, max_body=max_body)
     content = _content(body, max_body)
     from .reading import read_event
 
-    return read_event(content, header(headers, EVENT_HEADER) if headers is not None else None)
+    return read_event(content, header(given, EVENT_HEADER) if given is not None else None)
 
 
-def header(headers: RequestHeaders, name: str) -> str | None:
+def header(headers: RequestHeaders, name: str, argument: str = "headers") -> str | None:
     """The value of a header; several values are joined by commas. None without one."""
     pairs: Iterable[tuple[Any, Any]]
     pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
     try:
         values = [_string(value) for key, value in pairs if _string(key).lower() == name]
     except (TypeError, ValueError):
-        raise InvalidArgumentError("headers: expected a mapping of str, or pairs of str or bytes.") from None
+        raise InvalidArgumentError(f"{argument}: expected {_NOUN}.") from None
     return ", ".join(values) if values else None
 
 
@@ -117,8 +131,7 @@ def _content(body: object, max_body: int) -> bytes:
         raise InvalidArgumentError(
             f"body: expected the raw bytes of the request, which are signed, got {type(body).__name__}."
         )
-    if not is_count(max_body, least=1):
-        raise InvalidArgumentError(f"max_body: expected an integer of at least 1, got {max_body!r}.")
+    check("webhooks", max_body=(max_body, at_least(1)))
     try:
         size = memoryview(cast("bytes", body)).nbytes
         if size > max_body:
