@@ -42,7 +42,7 @@ class Filter:
         """The filter of arguments. Raises `InvalidArgumentError` for one that no event can pass."""
         from .event_types import EVENT_STATUSES
 
-        if not isinstance(kind, type) or kind not in EVENT_STATUSES:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(cast("object", kind), type) or kind not in EVENT_STATUSES:
             names = ", ".join(known.__name__ for known in EVENT_STATUSES)
             raise InvalidArgumentError(f"Router.on: kind: expected a class of events ({names}), got {got(kind)}.")
         if EVENT_STATUSES[kind] is None and not project is branch is status is UNSET:
