@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, ov
 from weakref import WeakSet
 
 from circleci_sdk._core.cancellation import finish, is_failure
-from circleci_sdk._core.checks import ASYNC_FUNCTION, at_least, check, or_none
+from circleci_sdk._core.checks import ASYNC_FUNCTION, at_least, check, is_async, or_none
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.logs import logger
@@ -170,7 +170,7 @@ class Router:
         filter_ = Filter.of(kind, project, branch, status)
 
         def register(handler: Handler[Any]) -> Handler[Any]:
-            if not ASYNC_FUNCTION.admits(handler):
+            if not is_async(handler):
                 raise InvalidArgumentError(
                     f"Router.on: handler: expected an async function, got {stable_name(handler)}."
                 )
