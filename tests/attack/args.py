@@ -24,7 +24,18 @@ from tests.support.clients import client_on
 from tests.support.every_argument import Target, admits, nothing, outcome, plain, targets
 
 PREFIXES: Final = (
-    *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "v1.", "v2.", "helpers.", "webhooks.", "limiters."),
+    *(
+        "AsyncCircleCI",
+        "AsyncPager",
+        "ProjectSlug",
+        "Timeout",
+        "v1.",
+        "v2.",
+        "helpers.",
+        "webhooks.",
+        "limiters.",
+        "testing.",
+    ),
 )
 
 

@@ -227,7 +227,7 @@ def test_invalid_plans_are_rejected(web: FakeProject) -> None:
         Workflow("build", Job("a", requires=["b"]))
     with pytest.raises(ValueError, match="same name"):
         Workflow("build", Job("a"), Job("a"))
-    with pytest.raises(TypeError, match="list of names"):
+    with pytest.raises(ValueError, match="list of names"):
         Job("a", requires="b")
     with pytest.raises(ValueError, match="outcome"):
         Job("a", outcome=[])

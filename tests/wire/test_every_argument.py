@@ -26,6 +26,7 @@ AREAS: Final = (
     "helpers.",
     "webhooks.",
     "limiters.",
+    "testing.",
 )
 LIMIT: Final = 5.0
 """Seconds for a call that should have been refused."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, Self
 
+from circleci_sdk._core.checks import BOOL, STR, at_least, check, instance, one_of, or_none
+from circleci_sdk._core.errors import InvalidArgumentError
+from circleci_sdk._core.serialization.slugs import ProjectSlug
 from circleci_sdk._public import public
 
 from ._demo import add_webhook_and_schedule
 from ._fault_methods import FaultMethods
 from ._protocol.app import App
 from ._servers.webhooks import Webhooks
+from ._store.arguments import ID, INT, MOMENT, NUMBER, PROJECT, mapping_of
 from ._store.clock import START, FakeClock
 from ._store.scenarios import SCENARIOS, SECONDS
 from ._store.store import API_DATE, Store
@@ -25,7 +29,6 @@ if TYPE_CHECKING:
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Hook, Timeout
-    from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.client import AsyncCircleCI
 
@@ -79,6 +82,7 @@ class FakeCircleCI(FaultMethods):
         page_size: int = 20,
         api_date: date = API_DATE,
     ) -> None:
+        check("FakeCircleCI", token=(token, STR), seed=(seed, INT), start=(start, MOMENT), speed=(speed, NUMBER))
         clock = FakeClock(start, speed=speed)
         self._store: Final = Store(clock, seed=seed, token=token)
         super().__init__(clock, App(self._store, seed))
@@ -111,6 +115,7 @@ class FakeCircleCI(FaultMethods):
 
         Raises `ValueError` for another name and for a `start` without a time zone.
         """
+        check("FakeCircleCI.scenario", name=(name, STR), start=(start, or_none(MOMENT)), speed=(speed, NUMBER))
         if name not in SCENARIOS:
             raise ValueError(
                 f"FakeCircleCI.scenario: name: expected one of {', '.join(sorted(SCENARIOS))}, got {name!r}."
@@ -142,6 +147,7 @@ class FakeCircleCI(FaultMethods):
 
     @page_size.setter
     def page_size(self, size: int) -> None:
+        check("FakeCircleCI", page_size=(size, INT))
         if size < 1:
             raise ValueError(f"FakeCircleCI.page_size: expected at least 1, got {size!r}.")
         self._store.page_size = size
@@ -155,7 +161,7 @@ class FakeCircleCI(FaultMethods):
     def api_date(self, day: date) -> None:
         # At run time anything may come, though the type allows nothing else.
         if isinstance(day, datetime) or not isinstance(day, date):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"FakeCircleCI.api_date: expected date, got {type(day).__name__}.")
+            raise InvalidArgumentError(f"FakeCircleCI.api_date: expected date, got {type(day).__name__}.")
         self._store.api_date = day
 
     @property
@@ -165,6 +171,7 @@ class FakeCircleCI(FaultMethods):
 
     @usage_export_files.setter
     def usage_export_files(self, count: int) -> None:
+        check("FakeCircleCI", usage_export_files=(count, INT))
         if count < 0:
             raise ValueError(f"FakeCircleCI.usage_export_files: expected at least 0, got {count!r}.")
         self._store.usage_export_files = count
@@ -176,6 +183,7 @@ class FakeCircleCI(FaultMethods):
 
     @usage_export_fails.setter
     def usage_export_fails(self, fails: bool) -> None:
+        check("FakeCircleCI", usage_export_fails=(fails, BOOL))
         self._store.usage_export_fails = fails
 
     def add_project(
@@ -186,11 +194,14 @@ class FakeCircleCI(FaultMethods):
         The token has no access to a `hidden` project: requests for it get 404, as for a missing one. Raises
         `ValueError` for a slug of another form than `gh/acme/web`, and for an existing project.
         """
+        check("add_project", slug=(slug, instance("str or ProjectSlug", str, ProjectSlug)), hidden=(hidden, BOOL))
+        check("add_project", default_branch=(default_branch, STR))
         with self.clock.lock:
             return self._store.add_project(str(slug), default_branch=default_branch, hidden=hidden)
 
     def add_organization(self, slug: str, *, name: str | None = None, hidden: bool = False) -> FakeOrganization:
         """Add an organization such as `gh/acme`; `hidden` as for a project. Raises `ValueError` for another form."""
+        check("add_organization", slug=(slug, STR), name=(name, or_none(STR)), hidden=(hidden, BOOL))
         with self.clock.lock:
             return self._store.add_organization(slug, name=name, hidden=hidden)
 
@@ -198,22 +209,27 @@ class FakeCircleCI(FaultMethods):
         self, name: str, *, organization: str | UUID, env_vars: Mapping[str, str] | None = None
     ) -> FakeContext:
         """Add a context to the organization of that slug or id. Raises `LookupError` for an unknown organization."""
+        check("add_context", name=(name, STR), organization=(organization, ID))
+        check("add_context", env_vars=(env_vars, or_none(mapping_of(STR))))
         with self.clock.lock:
             return self._store.add_context(self.organization(organization), name, env_vars or {})
 
     def add_user(self, login: str, name: str | None = None, *, token: str | None = None) -> FakeUser:
         """Add a user. With a token the user can make requests."""
+        check("add_user", login=(login, STR), name=(name, or_none(STR)), token=(token, or_none(STR)))
         with self.clock.lock:
             return self._store.add_user(login, name, token=token)
 
     def project(self, slug: str | ProjectSlug | UUID) -> FakeProject:
         """The project of that slug or id. Raises `LookupError` for an unknown one."""
+        check("FakeCircleCI.project", slug=(slug, PROJECT))
         if (found := self._store.project(str(slug))) is None:
             raise LookupError(f"FakeCircleCI.project: no project {str(slug)!r}; add it with add_project.")
         return found
 
     def organization(self, slug: str | UUID) -> FakeOrganization:
         """The organization of that slug or id. Raises `LookupError` for an unknown one."""
+        check("FakeCircleCI.organization", slug=(slug, ID))
         if (found := self._store.organization(str(slug))) is None:
             raise LookupError(
                 f"FakeCircleCI.organization: no organization {str(slug)!r}; add it with add_organization."
@@ -222,6 +238,7 @@ class FakeCircleCI(FaultMethods):
 
     def context(self, name: str) -> FakeContext:
         """The context of that name, in any organization. Raises `LookupError` for an unknown one."""
+        check("FakeCircleCI.context", name=(name, STR))
         for organization in self._store.organizations.values():
             for context in organization.contexts.values():
                 if context.name == name:
@@ -264,6 +281,7 @@ class FakeCircleCI(FaultMethods):
         """
         from ._servers.clients import new_client
 
+        check("FakeCircleCI.client", wait=(wait, one_of("fake", "real")), base_url=(base_url, STR))
         if token is None and auth != "none" and not callable(auth):
             token = self.token
         return new_client(
@@ -297,6 +315,7 @@ class FakeCircleCI(FaultMethods):
 
         Works on asyncio, on trio and without an event loop. Raises `MissingExtraError` without the `testing` extra.
         """
+        check("FakeCircleCI.serve", host=(host, STR), port=(port, at_least(0, 65_535)))
         from ._servers.server import ServedFake
 
         return ServedFake(self._app, self.webhooks, host, port)

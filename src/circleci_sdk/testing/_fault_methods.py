@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from circleci_sdk._core.checks import BOOL, STR, check, one_of, or_none
 
 from ._misbehave import MisbehaveMethod
 from ._protocol.faults import ChaosFault, DropPoint, Fault, labels_of
 from ._protocol.limits import Limit, RateLimitFamily
+from ._store.arguments import INT, NUMBER, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,12 +52,24 @@ class FaultMethods(MisbehaveMethod):
 
         The options can be combined. Raises `ValueError` for an unknown name, and without any fault.
         """
+        check(
+            "fail_next",
+            status=(status, or_none(INT)),
+            headers=(headers, or_none(mapping_of(STR))),
+            drop=(drop, or_none(one_of(*get_args(DropPoint)))),
+            delay=(delay, NUMBER),
+            truncate=(truncate, BOOL),
+            expired=(expired, BOOL),
+            processed=(processed, BOOL),
+            times=(times, INT),
+        )
+        labels = labels_of(operation, "fail_next")
         if status is None and drop is None and not delay and not truncate and not expired:
             raise ValueError("fail_next: expected a fault: status=, drop=, delay=, truncate= or expired=.")
         if times < 1:
             raise ValueError(f"fail_next: times: expected at least 1, got {times!r}.")
         fault = Fault(
-            labels_of(operation, "fail_next"),
+            labels,
             times,
             status=status,
             body=body,
@@ -83,6 +98,13 @@ class FaultMethods(MisbehaveMethod):
         have the rate limit headers of the family `headers`; a response 429 has `Retry-After` too, unless
         `retry_after` is false. Names of operations as in `fail_next`. Each call adds a limit.
         """
+        check(
+            "limit_rate",
+            requests=(requests, INT),
+            window=(window, NUMBER),
+            headers=(headers, one_of(*get_args(RateLimitFamily))),
+            retry_after=(retry_after, BOOL),
+        )
         if requests < 0 or window <= 0:
             raise ValueError("limit_rate: expected requests of at least 0 and a window above 0.")
         with self.clock.lock:
@@ -94,6 +116,8 @@ class FaultMethods(MisbehaveMethod):
         `fake.chaos({"503": 0.1, "drop": 0.05, "429": 0.05})`. The RNG has the seed of the fake. A failing call may be
         processed or not; with 429 it is not.
         """
+        kind = one_of(*get_args(ChaosFault))
+        check("chaos", probabilities=(probabilities, or_none(mapping_of(NUMBER, kind))))
         chosen: dict[str, float] = {str(kind): each for kind, each in (probabilities or {}).items()}
         if any(not 0 <= each <= 1 for each in chosen.values()):
             raise ValueError("chaos: expected probabilities from 0 to 1.")
@@ -106,6 +130,7 @@ class FaultMethods(MisbehaveMethod):
         Until then requests for one get 404, and lists lack it. A trigger and a rerun return the new id at once. The
         seconds are those of the clock of the fake. Raises `ValueError` below 0.
         """
+        check("lag", seconds=(seconds, NUMBER))
         if seconds < 0:
             raise ValueError(f"lag: seconds: expected at least 0, got {seconds!r}.")
         with self.clock.lock:

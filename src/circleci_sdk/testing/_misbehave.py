@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from circleci_sdk._core.checks import STR, Accepted, check, one_of, or_none, several
+
 from ._protocol.faults import labels_of
 from ._protocol.misbehaviour import KINDS, WEBHOOK, Misbehaviour, MisbehaviourKind, Place, steps_of
 from ._protocol.places import problem_of
+from ._store.arguments import INT, NUMBER, PLACES, mapping_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from ._protocol.app import App
     from ._store.clock import FakeClock
 
+_ANYTHING: Final = Accepted("anything", lambda _: True)
 _FILES = ("artifact", "usage")
 
 
@@ -62,6 +66,17 @@ class MisbehaveMethod:
         read as in production. Raises `ValueError` for an unknown name, a place that no response has, two changes of
         one place, and without any change.
         """
+        check(
+            "misbehave",
+            operation=(operation, STR),
+            drop=(drop, PLACES),
+            null=(null, PLACES),
+            rename=(rename, or_none(mapping_of(STR))),
+            replace=(replace, or_none(mapping_of(_ANYTHING))),
+            probability=(probability, NUMBER),
+            kinds=(kinds, several(f"some of {', '.join(KINDS)}", one_of(*KINDS), in_order=False)),
+            seed=(seed, or_none(INT)),
+        )
         labels = _labels_of(operation)
         places = [
             *_places("drop", dict.fromkeys([drop] if isinstance(drop, str) else drop)),

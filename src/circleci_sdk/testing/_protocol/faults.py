@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from circleci_sdk._core.checks import STR, check
 from circleci_sdk.testing._handlers.storage import expired_link
 from circleci_sdk.testing._wire.messages import JSON, TEXT, Response, Transmission
 
@@ -75,6 +76,7 @@ def labels_of(name: str, method: str) -> frozenset[str]:
 
     Raises `ValueError` for an unknown name, with the public `method` in front.
     """
+    check(method, operation=(name, STR))
     if name == "*":
         return frozenset()
     if name in STORAGE:

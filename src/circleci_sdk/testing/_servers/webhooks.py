@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from circleci_sdk._core.checks import ASYNC_FUNCTION, BOOL, STR, check, methods, or_none
 from circleci_sdk._public import public
 from circleci_sdk.testing._handlers.events import event_of, show_event, show_ping
 from circleci_sdk.testing._protocol.misbehaviour import WEBHOOK
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from circleci_sdk.testing._store.runs import FakeWorkflow
     from circleci_sdk.testing._store.store import Store
 
+_TRANSPORT: Final = methods("a transport of httpx", "handle_async_request")
 RECEIVE_TIMEOUT: Final = 10.0
 """Seconds until a receiver must respond."""
 
@@ -96,6 +98,7 @@ class Webhooks:
 
     @update_drops_secret.setter
     def update_drops_secret(self, drops: bool) -> None:
+        check("webhooks", update_drops_secret=(drops, BOOL))
         self._store.webhook_update_drops_secret = drops
 
     @property
@@ -112,6 +115,7 @@ class Webhooks:
             app: an ASGI application that receives all messages in this process, whatever their URL.
             transport: an httpx transport for the messages.
         """
+        check("webhooks.deliver", app=(app, or_none(ASYNC_FUNCTION)), transport=(transport, or_none(_TRANSPORT)))
         if app is not None:
             from .app_transport import AppTransport
 
@@ -128,6 +132,7 @@ class Webhooks:
 
         Raises `LookupError` for an unknown webhook.
         """
+        check("webhooks.ping", name=(name, STR))
         for project in self._store.projects.values():
             for webhook in project.webhooks.values():
                 if name in (webhook.id, webhook.shown["name"]):

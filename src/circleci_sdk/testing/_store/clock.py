@@ -8,7 +8,10 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from circleci_sdk._core.checks import AWARE, BOOL, PLAIN_FUNCTION, check
 from circleci_sdk._public import public
+
+from .arguments import MOMENT, NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +29,7 @@ class FakeClock:
     """
 
     def __init__(self, start: datetime = START, *, speed: float = 0.0) -> None:
-        if start.tzinfo is None:
-            raise ValueError("FakeClock: start: expected a datetime with a time zone.")
+        check("FakeClock", start=(start, MOMENT), speed=(speed, NUMBER))
         self.lock: Final = threading.RLock()
         self._now = start.astimezone(UTC)
         self._speed = self._synced = 0.0
@@ -49,6 +51,7 @@ class FakeClock:
 
     def run(self, speed: float = 1.0) -> None:
         """Set the speed of the clock; 0 stops it. Raises `ValueError` below 0."""
+        check("FakeClock.run", speed=(speed, NUMBER))
         if speed < 0:
             raise ValueError(f"FakeClock.run: speed: expected at least 0, got {speed!r}.")
         with self.lock:
@@ -58,6 +61,7 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         """Move forward by a number of seconds and run all due events. Raises `ValueError` below 0."""
+        check("FakeClock.advance", seconds=(seconds, NUMBER))
         if seconds < 0:
             raise ValueError(f"FakeClock.advance: seconds: expected at least 0, got {seconds!r}.")
         with self.lock:
@@ -66,6 +70,7 @@ class FakeClock:
 
     def advance_to(self, moment: datetime) -> None:
         """Move forward to a time and run all due events. A past time changes nothing."""
+        check("FakeClock.advance_to", moment=(moment, AWARE))
         with self.lock:
             while self._events and self._events[0][0] <= moment:
                 due, _, counts, action = heapq.heappop(self._events)
@@ -79,6 +84,7 @@ class FakeClock:
 
         Afterwards all runs have ended or are on hold. Recurring events, such as schedules, do not count.
         """
+        check("FakeClock.run_until_idle", limit=(limit, NUMBER))
         with self.lock:
             self.sync()
             end = self._now + timedelta(seconds=limit)
@@ -90,6 +96,8 @@ class FakeClock:
 
         `run_until_idle` does not wait for `recurring` events.
         """
+        check("FakeClock.call_later", seconds=(seconds, NUMBER), action=(action, PLAIN_FUNCTION))
+        check("FakeClock.call_later", recurring=(recurring, BOOL))
         with self.lock:
             if seconds <= 0:
                 action()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from circleci_sdk._core.checks import STR, check, one_of
 from circleci_sdk._public import public
 
 from .records import (
@@ -75,6 +76,12 @@ class FakeOrganization:
 
     def will_decide(self, status: DecisionStatus, *, rule: str = "", reason: str = "") -> None:
         """Set the result of further policy decisions. It takes effect with a policy bundle."""
+        check(
+            "FakeOrganization.will_decide",
+            status=(status, one_of(*get_args(DecisionStatus))),
+            rule=(rule, STR),
+            reason=(reason, STR),
+        )
         self.policies.decision = (status, rule, reason)
 
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
+from circleci_sdk._core.checks import BOOL, PLAIN_FUNCTION, STR, Accepted, check, instance, one_of, or_none, several
 from circleci_sdk._public import public
+
+from .arguments import INT, NAMES, NUMBER, REQUIRES, mapping_of
 
 Outcome: TypeAlias = Literal[
     "success",
@@ -43,6 +46,17 @@ ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission"
 FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized", "terminated-unknown"})
 NEVER_STARTED: Final = frozenset({"skipped", "not_run"})
 MOST_AUTO_RERUNS: Final = 5
+_OUTCOME: Final = one_of(*get_args(Outcome))
+_OUTCOMES: Final = Accepted(
+    f"{_OUTCOME.noun}, or a list of those",
+    lambda value: _OUTCOME.admits(value) or several("", _OUTCOME).admits(value),
+    quotes=True,
+)
+_TESTS: Final = Accepted(
+    "a list of JobTest or a plain function",
+    lambda value: PLAIN_FUNCTION.admits(value) or several("", instance("", JobTest)).admits(value),
+)
+_CONTENT: Final = Accepted("str or bytes", lambda value: isinstance(value, str | bytes))
 
 
 @public("circleci_sdk.testing")
@@ -61,6 +75,11 @@ class JobTest:
     seconds: float = 0.1
     result: str | None = None
 
+    def __post_init__(self) -> None:
+        check("JobTest", name=(self.name, STR), failure=(self.failure, or_none(STR)), classname=(self.classname, STR))
+        check("JobTest", file=(self.file, or_none(STR)), seconds=(self.seconds, NUMBER))
+        check("JobTest", result=(self.result, or_none(STR)))
+
     @property
     def status(self) -> str:
         """Its result as the API returns it: `success`, `failure` or the given `result`."""
@@ -75,6 +94,9 @@ class Step:
     name: str
     output: str = ""
     exit_code: int = 0
+
+    def __post_init__(self) -> None:
+        check("Step", name=(self.name, STR), output=(self.output, STR), exit_code=(self.exit_code, INT))
 
 
 @public("circleci_sdk.testing")
@@ -118,13 +140,29 @@ class Job:
     serial_group: str | None = None
 
     def __post_init__(self) -> None:
+        check(
+            "Job",
+            name=(self.name, STR),
+            seconds=(self.seconds, NUMBER),
+            outcome=(self.outcome, _OUTCOMES),
+            output=(self.output, STR),
+            steps=(self.steps, several("a list of Step", instance("a Step", Step))),
+            tests=(self.tests, _TESTS),
+            artifacts=(self.artifacts, mapping_of(_CONTENT)),
+            parallelism=(self.parallelism, INT),
+            contexts=(self.contexts, NAMES),
+            resource_class=(self.resource_class, STR),
+            executor=(self.executor, STR),
+            queue_seconds=(self.queue_seconds, NUMBER),
+            serial_group=(self.serial_group, or_none(STR)),
+        )
         if self.seconds < 0 or self.queue_seconds < 0:
             raise ValueError("Job: seconds and queue_seconds: expected at least 0.")
         if self.parallelism < 1:
             raise ValueError("Job: parallelism: expected at least 1.")
         if not self.outcome:
             raise ValueError("Job: outcome: expected at least one outcome, got none.")
-        _check_requires(self.requires)
+        check("Job", requires=(self.requires, REQUIRES))
 
     @property
     def needs(self) -> Mapping[str, Sequence[str]]:
@@ -133,15 +171,18 @@ class Job:
 
     def outcome_of(self, attempt: int) -> Outcome:
         """The outcome of an attempt, counted from 0."""
+        check("Job.outcome_of", attempt=(attempt, INT))
         outcomes: Sequence[Outcome] = (self.outcome,) if isinstance(self.outcome, str) else self.outcome
         return outcomes[min(attempt, len(outcomes) - 1)]
 
     def tests_of(self, attempt: int) -> Sequence[JobTest]:
         """The test results of an attempt, counted from 0."""
+        check("Job.tests_of", attempt=(attempt, INT))
         return self.tests(attempt) if callable(self.tests) else self.tests
 
     def steps_of(self, outcome: str) -> tuple[Step, ...]:
         """Its steps with that outcome. The last one has `output`, and fails if the job fails."""
+        check("Job.steps_of", outcome=(outcome, STR))
         steps = tuple(self.steps) or (Step("Checkout code", "Cloning into '.'...\n"), Step("Run command"))
         last = steps[-1]
         fails = outcome == "failed" and not any(step.exit_code for step in steps)
@@ -158,7 +199,7 @@ class Approval:
     requires: Requires = ()
 
     def __post_init__(self) -> None:
-        _check_requires(self.requires)
+        check("Approval", name=(self.name, STR), requires=(self.requires, REQUIRES))
 
     @property
     def needs(self) -> Mapping[str, Sequence[str]]:
@@ -205,6 +246,17 @@ class Workflow:
         outcome: WorkflowOutcome | None = None,
         max_auto_reruns: int = 0,
     ) -> None:
+        for job in jobs:
+            check("Workflow", jobs=(job, instance("a Job or an Approval", Job, Approval)))
+        check(
+            "Workflow",
+            name=(name, STR),
+            setup=(setup, BOOL),
+            continues=(continues, BOOL),
+            delay=(delay, NUMBER),
+            outcome=(outcome, or_none(one_of(*get_args(WorkflowOutcome)))),
+            max_auto_reruns=(max_auto_reruns, INT),
+        )
         if not 0 <= max_auto_reruns <= MOST_AUTO_RERUNS:
             raise ValueError(f"Workflow: max_auto_reruns: expected 0 to {MOST_AUTO_RERUNS}, got {max_auto_reruns!r}.")
         if not continues and not setup:
@@ -222,11 +274,6 @@ class Workflow:
         object.__setattr__(self, "delay", float(delay))
         object.__setattr__(self, "outcome", outcome)
         object.__setattr__(self, "max_auto_reruns", max_auto_reruns)
-
-
-def _check_requires(requires: Requires) -> None:
-    if isinstance(requires, str):
-        raise TypeError("Job: requires: expected a list of names, got str.")
 
 
 def _needs(requires: Requires) -> Mapping[str, Sequence[str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, get_args
 
+from circleci_sdk._core.checks import BOOL, PLAIN_FUNCTION, STR, Accepted, check, instance, one_of, or_none
 from circleci_sdk._public import public
 
+from .arguments import INT
 from .entities import ProjectState
 from .plans import ErrorKind, Job, Workflow
 from .records import FakeEnvVar, FakeUser
@@ -16,6 +18,11 @@ from .runs import FakeJob, FakePipeline, FakeWorkflow
 
 if TYPE_CHECKING:
     from .clock import FakeClock
+
+WORKFLOW: Final = instance("a Workflow", Workflow)
+_WORKFLOW_OR_FUNCTION: Final = Accepted(
+    "a Workflow or a plain function", lambda value: WORKFLOW.admits(value) or PLAIN_FUNCTION.admits(value)
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,9 @@ class FakeProject(ProjectState):
 
         A later call takes precedence. Raises `TypeError` when functions and workflows are mixed.
         """
+        _check_plan("FakeProject.will_run", branch, once=once)
+        for each in workflows:
+            check("FakeProject.will_run", workflows=(each, _WORKFLOW_OR_FUNCTION))
         functions = [each for each in workflows if callable(each)]
         fixed = [each for each in workflows if isinstance(each, Workflow)]
         if functions and (fixed or len(functions) > 1):
@@ -123,6 +133,10 @@ class FakeProject(ProjectState):
             branch: only for pipelines of this branch.
             once: only for the next pipeline.
         """
+        _check_plan("FakeProject.will_error", branch, once=once)
+        check("FakeProject.will_error", message=(message, STR), kind=(kind, one_of(*get_args(ErrorKind))))
+        for each in workflows:
+            check("FakeProject.will_error", workflows=(each, WORKFLOW))
         self._actions.add_plan(self, Plan(workflows, errors=((kind, message),), branch=branch, once=once))
 
     def will_skip(
@@ -133,6 +147,8 @@ class FakeProject(ProjectState):
         once: bool = False,
     ) -> None:
         """Let further triggers start nothing: the API returns 200 with this message."""
+        _check_plan("FakeProject.will_skip", branch, once=once)
+        check("FakeProject.will_skip", message=(message, STR))
         self._actions.add_plan(self, Plan(skipped=message, branch=branch, once=once))
 
     def push(
@@ -154,12 +170,23 @@ class FakeProject(ProjectState):
             revision: commit id. Default: a generated one.
             actor: who pushes. Default: the user of the token.
         """
+        for each in workflows:
+            check("FakeProject.push", workflows=(each, WORKFLOW))
+        check(
+            "FakeProject.push",
+            branch=(branch, or_none(STR)),
+            tag=(tag, or_none(STR)),
+            subject=(subject, STR),
+            revision=(revision, or_none(STR)),
+            actor=(actor, or_none(instance("a FakeUser", FakeUser))),
+        )
         return self._actions.push(
             self, workflows, branch=branch, tag=tag, subject=subject, revision=revision, actor=actor
         )
 
     def set_env_var(self, name: str, value: str) -> None:
         """Create or replace one of its environment variables."""
+        check("FakeProject.set_env_var", name=(name, STR), value=(value, STR))
         clock = self._actions.clock
         with clock.lock:
             self.env_vars[name] = FakeEnvVar(name, value, clock.now, clock.now)
@@ -168,22 +195,31 @@ class FakeProject(ProjectState):
         self, component: str, version: str, *, environment: str = "production", namespace: str = "default"
     ) -> None:
         """Deploy a version of a component to an environment. Missing components and environments are created."""
+        check("FakeProject.deploy", component=(component, STR), version=(version, STR))
+        check("FakeProject.deploy", environment=(environment, STR), namespace=(namespace, STR))
         self._actions.add_deployment(self, component, version, environment, namespace)
 
     def job(self, number: int) -> FakeJob | None:
         """The job of that number, which may be an approval."""
+        check("FakeProject.job", number=(number, INT))
         return self.numbered[number - 1] if 1 <= number <= len(self.numbered) else None
 
     def pipeline(self, number: int) -> FakePipeline | None:
         """The pipeline of that number."""
+        check("FakeProject.pipeline", number=(number, INT))
         return self.pipelines[number - 1] if 1 <= number <= len(self.pipelines) else None
 
     def job_before(self, job: FakeJob) -> FakeJob | None:
         """The previous job on the same branch."""
+        check("FakeProject.job_before", job=(job, instance("a FakeJob", FakeJob)))
         branch = job.workflow.pipeline.branch
         same = self.jobs_by_branch.get(branch, []) if branch is not None else []
         at = bisect_left(same, job.number or 0, key=lambda each: each.number or 0)
         return same[at - 1] if at else None
+
+
+def _check_plan(method: str, branch: object, *, once: object) -> None:
+    check(method, branch=(branch, or_none(STR)), once=(once, BOOL))
 
 
 DEFAULT_PLAN: Final = Plan((Workflow("build", Job("build", 30.0)),))

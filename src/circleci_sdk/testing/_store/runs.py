@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
+from circleci_sdk._core.checks import STR, check
 from circleci_sdk._public import public
 
 from .plans import FAILURES, NEVER_STARTED, Approval, Job, JobTest, Step, Workflow
@@ -184,6 +185,7 @@ class FakeWorkflow:
 
     def job(self, name: str) -> FakeJob:
         """Its job of that name. Raises `LookupError` when there is none."""
+        check("FakeWorkflow.job", name=(name, STR))
         for job in self.jobs:
             if job.name == name:
                 return job
@@ -227,6 +229,7 @@ class FakePipeline:
 
     def workflow(self, name: str) -> FakeWorkflow:
         """Its newest workflow of that name. Raises `LookupError` when there is none."""
+        check("FakePipeline.workflow", name=(name, STR))
         for workflow in reversed(self.workflows):
             if workflow.name == name:
                 return workflow
@@ -237,6 +240,7 @@ class FakePipeline:
 
     def job(self, name: str) -> FakeJob:
         """Its newest job of that name, in any workflow. Raises `LookupError` when there is none."""
+        check("FakePipeline.job", name=(name, STR))
         for workflow in reversed(self.workflows):
             for job in workflow.jobs:
                 if job.name == name:
