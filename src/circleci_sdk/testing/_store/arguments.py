@@ -14,7 +14,10 @@ _LONGEST: Final = 1e10
 """Seconds, about 300 years. The clock ends with the year 9999."""
 
 NUMBER: Final = Accepted("a number", lambda value: is_number(value) and abs(value) <= _LONGEST)
-INT: Final = Accepted("an int", lambda value: isinstance(value, int) and not isinstance(value, bool))
+INT: Final = Accepted(
+    "an int",  # of so few digits that each message can show it
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**1000,
+)
 ID: Final = Accepted("str or UUID", lambda value: isinstance(value, str | UUID))
 PROJECT: Final = Accepted("str, ProjectSlug or UUID", lambda value: isinstance(value, str | ProjectSlug | UUID))
 MOMENT: Final = Accepted(
