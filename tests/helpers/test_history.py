@@ -405,6 +405,7 @@ class PastTransport(httpx.AsyncBaseTransport):
         return httpx.Response(status, headers={"content-type": "application/json"}, content=content)
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("anyio_backend", ["asyncio"], indirect=True)
 async def test_ten_thousand_pipelines_in_bounded_memory(anyio_backend: str) -> None:
     """Live blocks of memory, counted by the interpreter after each 500 pipelines, do not grow with what was read."""

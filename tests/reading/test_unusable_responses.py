@@ -22,7 +22,7 @@ NO_JSON: Final = {
     "half a body": b'{"id": "1',
     "an empty body": b"",
     "blanks": b" \n",
-    "no UTF-8": b'{"id": "\xff"}',
+    "no UTF-8 outside of a string": b'{"id": \xff}',
     "nested too deep": b"[" * 100_000,
 }
 OTHER_TYPES: Final = (b"null", b"true", b"7", b'"text"')

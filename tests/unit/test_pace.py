@@ -30,6 +30,8 @@ from circleci_sdk._core.policy.pace import (
 )
 from circleci_sdk._core.policy.rate_limit import LONGEST_SPACING, RateKey
 
+pytestmark = pytest.mark.load
+
 LATENCY = 0.06
 
 

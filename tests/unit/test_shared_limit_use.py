@@ -12,6 +12,8 @@ pytest.importorskip("redis")
 
 from tests.support.fleet import Bucket, Windows, simulate
 
+pytestmark = pytest.mark.load
+
 
 @pytest.fixture(scope="module")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:

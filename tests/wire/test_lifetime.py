@@ -360,6 +360,7 @@ async def test_unclosed_client_without_connections_emits_no_warning(
     assert said == []
 
 
+@pytest.mark.load
 async def test_a_thousand_clients_leave_no_resources(server: ScriptedServer) -> None:
     server.otherwise(reply(json=USER))
     left: list[weakref.ref[object]] = []

@@ -398,6 +398,7 @@ def endless(first_items: int, pages: int) -> Callable[[httpx.Request], httpx.Res
     return response
 
 
+@pytest.mark.load
 async def test_ten_thousand_pages_without_recursion_or_leak() -> None:
     alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
     count = 0

@@ -146,7 +146,7 @@ async def test_message_beside_an_object(
         (b"<HTML><title>Sign\n in</title>", "unknown", "expected JSON, got an HTML page titled 'Sign in'."),
         (b"Sign in", "unknown", "expected JSON, got application/json, 7 bytes."),
         (b'{"id": "1"', "unknown", "got 10 bytes of broken JSON ("),
-        (b'{"id": "\xff"}', "unknown", "expected JSON"),
+        (b'{"id": \xff}', "unknown", "expected JSON"),
         (b"\x00\x01", "unknown", "expected JSON"),
         (b'{"id": "1"}{"id": "2"}', "unknown", "expected JSON"),
         (b'{"labels":' * 5_000, "unknown", "expected JSON"),
