@@ -120,6 +120,8 @@ def interrupt(_number: int, _frame: object) -> None:
 
 
 if __name__ == "__main__":
+    # A shell lets the programs that it starts in the background ignore Ctrl+C, which `interrupt` uses.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, interrupt)
     try:
         anyio.run(main)

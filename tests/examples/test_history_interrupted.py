@@ -29,6 +29,8 @@ def test_what_was_read_is_kept(tmp_path: Path, number: signal.Signals) -> None:
         web.push(Workflow("build", Job("test", 1, tests=[JobTest("a"), JobTest("b")])))
         fake.clock.advance(60)
     file = tmp_path / "ci.sqlite"
+    # As a shell starts a program in the background.
+    in_background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     command = [sys.executable, str(ROOT / "examples" / "history_to_sqlite.py"), SLUG, str(file)]
     with fake.serve() as served:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CIRCLE")}
@@ -36,7 +38,9 @@ def test_what_was_read_is_kept(tmp_path: Path, number: signal.Signals) -> None:
         fake.fail_next("v2.workflows.list_jobs", status=403)
         fake.fail_next("v2.pipelines.list_for_project", delay=0.001, times=2)  # as usual, and then:
         fake.fail_next("v2.pipelines.list_for_project", status=503, headers={"Retry-After": "50"}, times=100)
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [*in_background, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         while len(fake.requests.of("v2.pipelines.list_for_project")) < 3 and process.poll() is None:
             time.sleep(0.01)  # the fake has its own thread
         process.send_signal(number)
