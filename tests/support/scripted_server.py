@@ -347,7 +347,8 @@ class ScriptedServer:
         except asyncio.CancelledError:
             pass
         finally:
-            with suppress(ConnectionError):
+            # A task that ends as cancelled is an error of the event loop before Python 3.12.
+            with suppress(ConnectionError, asyncio.CancelledError):
                 writer.close()
                 await writer.wait_closed()
             self._writers.discard(writer)
