@@ -13,9 +13,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
-from tests.attack.kinds import Kind, all_kinds
+from tests.attack.kinds import chosen
 from tests.attack.table import PAGE, rendered
-from tests.attack.tries import Seen, make_tries, one_try
+from tests.attack.tries import Seen, one_try, tries_of
 
 BACKENDS: Final = ("asyncio", "trio")
 
@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the page of the docs")
     parser.add_argument("--only", type=int, metavar="INDEX", help="make this one try of each kind, on asyncio and trio")
     options = parser.parse_args()
-    kinds = _chosen(options.words)
+    kinds = chosen(options.words)
     if options.only is not None:
         for kind in kinds:
             for backend in BACKENDS:
@@ -39,7 +39,7 @@ def main() -> int:
     # The clock is the one of the machine, so that the processes stop together.
     until = time.monotonic() + options.minutes * 60
     with ProcessPoolExecutor(len(BACKENDS), multiprocessing.get_context("spawn")) as pool:
-        work = [pool.submit(_on, options.words, backend, options.seed, until) for backend in BACKENDS]
+        work = [pool.submit(tries_of, options.words, backend, options.seed, until) for backend in BACKENDS]
         for part in (one.result() for one in work):
             for fault, one in part.items():
                 seen[fault].add(one)
@@ -52,14 +52,6 @@ def main() -> int:
     if options.write and not broken:
         PAGE.write_text(page, encoding="utf-8")
     return int(bool(broken))
-
-
-def _on(words: list[str], backend: str, seed: int, until: float) -> dict[str, Seen]:
-    return make_tries(_chosen(words), backend, seed, until)
-
-
-def _chosen(words: list[str]) -> list[Kind]:
-    return [kind for kind in all_kinds() if any(word in kind.fault for word in words or [""])]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pickle
 import pkgutil
 import random
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,11 @@ def no_token(text: str, place: str) -> None:
 def all_kinds() -> list[Kind]:
     """The kinds of every module beside this one, in the order of their names."""
     return [kind for module in _modules() for kind in importlib.import_module(f"tests.attack.{module}").KINDS]
+
+
+def chosen(words: Sequence[str]) -> list[Kind]:
+    """The kinds whose names contain one of these words; all without words."""
+    return [kind for kind in all_kinds() if any(word in kind.fault for word in words or [""])]
 
 
 def _modules() -> Iterator[str]:

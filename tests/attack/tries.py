@@ -13,7 +13,7 @@ from typing import Final
 
 import anyio
 
-from tests.attack.kinds import Broken, Kind, no_token
+from tests.attack.kinds import Broken, Kind, chosen, no_token
 
 PARTS: Final = 50
 """The tries of a kind are made in this many parts, so that each kind got its share when time is over."""
@@ -73,6 +73,11 @@ def make_tries(kinds: Sequence[Kind], backend: str, seed: int, until: float) -> 
                 else:
                     seen[kind.fault].outcomes[outcome] += 1
     return seen
+
+
+def tries_of(words: Sequence[str], backend: str, seed: int, until: float) -> dict[str, Seen]:
+    """The same for the kinds of these words, in a process of its own: kinds hold functions, which no pickle holds."""
+    return make_tries(chosen(words), backend, seed, until)
 
 
 class _Records(logging.Handler):
