@@ -400,3 +400,29 @@ async def test_client_certificate(
     async with client_on(mutual, verify=trusting(issuer=AUTHORITY, newest=newest)) as client:
         assert (await get(client), bool(await trigger(client))) == ("ada", True)
     assert len(mutual.requests) == 2
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, socket.gaierror])
+@pytest.mark.parametrize("place", ["transport", "hook"])
+async def test_a_failure_after_the_request_proves_nothing(
+    server: ScriptedServer, place: str, error: type[Exception]
+) -> None:
+    """Code of a user may call another service, which cannot be reached, when the request is done."""
+    server.on("POST", f"/api/v2/project/{SLUG}/pipeline", reply(201, json=CREATED))
+
+    class Reporting(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            response = await super().handle_async_request(request)
+            await response.aclose()
+            raise error("below")
+
+    async def report(response: httpx.Response) -> None:
+        raise error("below")
+
+    async with Reporting() as transport, httpx.AsyncClient(event_hooks={"response": [report]}) as http:
+        given: dict[str, Any] = {"transport": transport} if place == "transport" else {"http_client": http}
+        async with client_on(server, FakeClock(), **given) as client:
+            with pytest.raises(TransportError) as caught:
+                await client.v2.pipelines.trigger(SLUG, branch="main")
+    assert (caught.value.request_outcome, caught.value.attempts) == ("unknown", 1)
+    assert len(server.requests) == 1

@@ -121,10 +121,12 @@ class Failed:
 class Progress:
     """How far an attempt got, in case it is cut short, and its secrets.
 
-    `connecting` is a connection that is not in use yet.
+    `sent` is also True where nothing reports it, as in most transports of users; `written` says that httpcore has
+    begun to send. `connecting` is a connection that is not in use yet.
     """
 
     sent: bool = False
+    written: bool = False
     status: int | None = None
     connecting: Any = None
     secrets: Secrets = field(default=NO_SECRETS, repr=False)
@@ -144,7 +146,7 @@ class Progress:
         if event.endswith("connect_tcp.complete"):
             self.connecting = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.sent, self.connecting = True, None
+            self.sent, self.written, self.connecting = True, True, None
             if not any(logger.isEnabledFor(logging.DEBUG) for logger in _HTTPCORE):
                 # Later events are of no use, and each one costs as much as a header.
                 info["request"].extensions.pop("trace", None)

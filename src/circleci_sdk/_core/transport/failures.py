@@ -64,8 +64,10 @@ def failed(error: Exception, request: httpx.Request, progress: Progress) -> Fail
     except Exception:  # noqa: BLE001  # it has no text, so nothing is known of what it would show
         cause, reason = None, ""
     text = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-    # Without a response these failures prove it; with one they are of the body.
-    outcome = "not_sent" if unsent and progress.status is None else progress.outcome
+    # These failures prove it, unless they are of something else: of the body, or of what a transport of a user, or a
+    # hook of a borrowed client, does after the request.
+    proves = unsent and progress.status is None and not progress.written
+    outcome = "not_sent" if proves else progress.outcome
     return Failed(raises, outcome, retryable, text, cause)
 
 

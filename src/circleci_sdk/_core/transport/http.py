@@ -78,9 +78,8 @@ class Http:
         extensions: dict[str, Any] = {
             "timeout": {"connect": limits.connect, "read": limits.read, "write": limits.write, "pool": limits.connect}
         }
-        if self.is_own:  # a foreign transport does not report when the request is sent
-            extensions["trace"] = progress.trace
-        progress.sent, progress.status = False, None
+        extensions["trace"] = progress.trace  # one of a user that is built on httpcore reports there too
+        progress.sent, progress.written, progress.status = False, False, None
         try:
             request = build_request(prepared, extensions)
         except (httpx.InvalidURL, ValueError) as error:  # a server named this address
