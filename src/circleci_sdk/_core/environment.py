@@ -40,7 +40,7 @@ def check_environment(*, proxies: bool, certificates: bool) -> None:
     if file:
         if not os.path.isfile(file) or not os.access(file, os.R_OK):  # noqa: PTH113  # pathlib takes long to import
             raise ConfigError(f"SSL_CERT_FILE: the certificates cannot be read: {file!r} is no file, or not readable.")
-    elif folders and not any(os.path.isdir(folder) for folder in folders.split(os.pathsep)):  # noqa: PTH112
+    elif folders and not any(os.path.isdir(folder) for folder in folders.split(os.pathsep)):  # noqa: PTH112  # the same
         raise ConfigError(f"SSL_CERT_DIR: the certificates cannot be read: {folders!r} is no directory.")
 
 
