@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import anyio
@@ -28,7 +27,8 @@ from circleci_sdk._core.transport.inflate import Inflater
 
 from .addresses import check_url, may_hold_token, origin_of, redirect_of, site_of
 from .inflate import is_packed
-from .ranges import continues, range_headers, size_without_range, whole_size
+from .position import Position
+from .ranges import size_without_range
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -83,22 +83,17 @@ class Download(Call):
     __slots__ = (
         "_asked_at",
         "_attempts_before",
-        "_digest",
         "_ended",
-        "_etag",
         "_inflater",
         "_is_ranged",
         "_is_whole",
         "_keep",
         "_opened",
         "_pieces",
+        "_position",
         "_renew",
         "_response",
-        "_seen",
-        "_skip",
         "_trusted",
-        "received",
-        "size",
     )
 
     def __init__(
@@ -127,16 +122,11 @@ class Download(Call):
         )
         headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", user_agent()))
         super().__init__(session, options, operation, Prepared("GET", url, headers))
-        self.received: int = 0
-        self.size: int | None = None
+        self._position = Position()
         self._renew = renew
         self._keep = keep
         self._opened: Exchange | None = None
         self._response = Received(0, Headers([]), b"")
-        self._etag = ""
-        self._digest = sha256()
-        self._seen = sha256()
-        self._skip = 0
         self._attempts_before = 0
         self._asked_at: int | None = None
         self._is_ranged = False
@@ -144,6 +134,14 @@ class Download(Call):
         self._inflater: Inflater | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._ended = False
+
+    @property
+    def received(self) -> int:
+        return self._position.received
+
+    @property
+    def size(self) -> int | None:
+        return self._position.size
 
     async def __aenter__(self) -> Self:
         try:
@@ -193,12 +191,10 @@ class Download(Call):
         while True:
             outcome = await self._read() if self._opened is not None else b""
             is_end_unknown = not outcome and self._opened is not None and self._opened.ends_with_connection
-            if not outcome and self._skip and not is_end_unknown:
+            if not outcome and self._position.is_repeating and not is_end_unknown:
                 self._raise_changed()
-            if not outcome and (self._skip or (self.size is not None and self.received < self.size)):
-                reached, size = self.received - self._skip, "an unknown number" if self.size is None else self.size
-                text = f"the response ended after {reached} of {size} bytes"
-                outcome = Failed(ConnectionFailedError, "processed", True, text)
+            if not outcome and (missing := self._position.missing):
+                outcome = Failed(ConnectionFailedError, "processed", True, missing)
             elif is_end_unknown and self.size is None and not self._is_unpacked:
                 await self._close()
                 await self._ask_for_more()
@@ -211,10 +207,11 @@ class Download(Call):
             if not outcome:
                 await self._close()
                 return b""
-            data = self._past(outcome)
+            try:
+                data = self._position.take(outcome)
+            except ValueError:
+                self._raise_changed()
             if data:
-                self.received += len(data)
-                self._digest.update(data)
                 self._attempts_before = self._attempts - 1  # there was progress: the next failure counts as the first
                 return data
 
@@ -247,38 +244,23 @@ class Download(Call):
             self._raise_failed(Failed(RequestTimeoutError, "processed", False, text), "deadline")
         return outcome
 
-    def _past(self, data: bytes) -> bytes:
-        """What of these bytes is new. Those that were given before must be the same again."""
-        old, new = data[: self._skip], data[self._skip :]
-        if old:
-            self._seen.update(old)
-            self._skip -= len(old)
-            if not self._skip and self._seen.digest() != self._digest.digest():
-                self._raise_changed()
-        return new
-
     async def _start(self) -> None:
         """Open the file at the place that was reached."""
+        position = self._position
         is_asked = self._asked_at == self.received
-        self._is_ranged = self.received > 0 and not self._skip and (is_asked or bool(self._etag))
+        self._is_ranged = self.received > 0 and not position.is_repeating and (is_asked or position.has_tag)
         await self.run()
         if self._is_whole:
-            self._skip = 0
+            position.end()
             return
-        headers = self._response.headers
         if self.received and self._response.status == 206:
-            if continues(headers, self.received, self._etag):
-                self.size = whole_size(headers) or self.size
+            if position.resume(self._response.headers):
                 return
             await self._close()
-            self._etag = ""  # this server does not keep to ranges
             self._is_ranged = False
             await self.run()
-            headers = self._response.headers
-        self._skip, self._seen = self.received, sha256()
-        self._etag = "" if headers.get("etag", "W/").startswith("W/") else headers["etag"]
-        length = headers.get("content-length", "")
-        self.size = int(length) if length.isdecimal() else None
+        headers = self._response.headers
+        position.restart(headers)
         try:
             packed = is_packed(headers.get("content-encoding", ""), self._keep)
         except ValueError as error:
@@ -290,8 +272,7 @@ class Download(Call):
         """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""
         prepared = self._prepared
         if self._is_ranged:
-            ranged = range_headers(self.received, self._etag)
-            prepared = replace(prepared, headers=(*prepared.headers, *ranged))
+            prepared = replace(prepared, headers=(*prepared.headers, *self._position.range_headers()))
         credential = self._session.credential if self._trusted else None
         redirects = 0
         while True:
