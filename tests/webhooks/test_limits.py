@@ -100,7 +100,7 @@ async def test_warnings_name_what_runs_longest(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.WARNING)
     router, app, _ = receiver(max_running=4)
     clock, release = FakeClock(), anyio.Event()
-    app._clock, router._monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]
+    app._clock, router._calls._monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]
 
     @router.on(Ping)
     async def waits(event: Ping) -> None:

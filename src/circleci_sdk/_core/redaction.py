@@ -79,7 +79,9 @@ class Secrets:
 
     def are_in_error(self, error: BaseException) -> bool:
         """Whether an exception, or one that it was raised from, repeats one of them."""
-        return any(self.are_in(text) for text in _texts_of(error))
+        from .causes import with_causes  # not for a client that is only created
+
+        return any(self.are_in(f"{one!s} {one!r} {one.args!r} {vars(one)!r}") for one in with_causes(error))
 
     def are_in_bytes(self, text: bytes) -> bool:
         """As `are_in`; called for each response."""
@@ -137,16 +139,3 @@ def _character(match: re.Match[bytes]) -> bytes:
         return _LETTERS.get(letter, letter)
     code = int(html) if html else int(braced or html_hex, 16)
     return chr(code).encode("utf-8", "replace") if code < 0x110000 else b""
-
-
-def _texts_of(error: BaseException) -> Iterator[str]:
-    """What an exception and all those below it may show."""
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield f"{one!s} {one!r} {one.args!r} {vars(one)!r}"
-        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]

@@ -289,7 +289,7 @@ class WebhookApp:
         return self._router._claims  # pyright: ignore[reportPrivateUsage]  # the router and its app
 
     def _longest(self) -> Running | None:
-        running = self._router._running  # pyright: ignore[reportPrivateUsage]  # the router and its app
+        running = self._router._calls.running  # pyright: ignore[reportPrivateUsage]  # the router and its app
         return next(iter(running.values()), None)
 
     def _finished(self) -> None:

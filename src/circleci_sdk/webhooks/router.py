@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
-from functools import partial
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 from weakref import WeakSet
 
-from circleci_sdk._core.cancellation import finish, is_failure
 from circleci_sdk._core.checks import ASYNC_FUNCTION, at_least, check, is_async, or_none
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.errors import InvalidArgumentError
@@ -17,10 +14,11 @@ from circleci_sdk._core.logs import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
 
+from .calls import HandlerCalls
 from .claims import Claims
 from .event_fields import EVENT, delivery_id
 from .filters import Filter
-from .handling import HandleResult, HandlerFailure, Progress, Running, stable_name
+from .handling import HandleResult, Progress, stable_name
 from .seconds import check_seconds
 from .store import DeliveryStore, MemoryStore, check_store
 from .subscription import Subscription
@@ -35,7 +33,9 @@ if TYPE_CHECKING:
         WorkflowCompleted,
     )
 
+    from .calls import Outcomes
     from .event_types import Event
+    from .handling import HandlerFailure
     from .types import Handler, Projects, Strings
     from .unknown_event import UnknownEvent
 
@@ -47,12 +47,6 @@ PingHandler = TypeVar("PingHandler", bound="Handler[Ping]")
 UnknownHandler = TypeVar("UnknownHandler", bound="Handler[UnknownEvent]")
 _RELEASE_SECONDS: Final = 1.5
 """Seconds for the release after a claim has failed, at least."""
-_REPORT_SECONDS: Final = 5.0
-"""Seconds for the report of a handler that was cancelled."""
-
-
-_Outcomes: TypeAlias = "dict[str, HandlerFailure | None]"
-"""The failure of each handler that has ended, by the name of its route; None if it succeeded."""
 
 
 class _Route(NamedTuple):
@@ -107,9 +101,7 @@ class Router:
         self._max_attempts = max_attempts
         self._store = store if store is not None else MemoryStore()
         self._claims = Claims(self._store, store_timeout)
-        self._running: dict[object, Running] = {}
-        self._monotonic: Callable[[], float] = SystemClock.monotonic
-        self._on_error = on_error
+        self._calls = HandlerCalls(on_error, SystemClock.monotonic)
         self._routes: list[_Route] = []
         self._subscriptions: WeakSet[Subscription] = WeakSet()
 
@@ -247,7 +239,7 @@ class Router:
 
     async def _handle(self, event: Event, progress: Progress, timeout: float | None) -> HandleResult:
         """Call the handlers of a claimed event, each for a number of seconds at most."""
-        outcomes: _Outcomes = {}
+        outcomes: Outcomes = {}
         try:
             result = await self._dispatch(event, progress, outcomes, timeout)
         except BaseException:
@@ -268,7 +260,7 @@ class Router:
         return await self._dispatch(event, Progress(), {}, None)
 
     async def _dispatch(
-        self, event: Event, progress: Progress, outcomes: _Outcomes, timeout: float | None
+        self, event: Event, progress: Progress, outcomes: Outcomes, timeout: float | None
     ) -> HandleResult:
         """Call the handlers that have not succeeded. `outcomes` has their outcomes also after a cancellation."""
         if not progress.attempts:
@@ -277,16 +269,9 @@ class Router:
         routes = [route for route in self._routes if route.filter.accepts(event)]
         if not routes:
             logger.debug("webhooks: no handler for %s %s", type(event).__name__, delivery_id(event))
-        due = [route for route in routes if route.name not in progress.succeeded]
-        if len(due) == 1:
-            await self._run(due[0], event, outcomes, timeout)
-        elif due:
-            from anyio import create_task_group
-
-            async with create_task_group() as tasks:
-                for route in due:
-                    tasks.start_soon(self._run_child, route, event, outcomes, timeout)
-        failures = tuple(failure for route in due if (failure := outcomes[route.name]) is not None)
+        due = {route.name: route.handler for route in routes if route.name not in progress.succeeded}
+        await self._calls.call_all(event, due, outcomes, timeout)
+        failures = tuple(failure for name in due if (failure := outcomes[name]) is not None)
         return HandleResult("failed" if failures else "handled", failures)
 
     async def _failed(self, event: Event, progress: Progress) -> None:
@@ -311,50 +296,6 @@ class Router:
         self._subscriptions.add(subscription)
         return subscription
 
-    async def _run_child(self, route: _Route, event: Event, outcomes: _Outcomes, timeout: float | None) -> None:
-        """Call a handler in a task of its own. If others cancel that task, only this handler has failed."""
-        try:
-            await self._run(route, event, outcomes, timeout)
-        except BaseException as error:
-            if not is_failure(error, in_child=True):
-                raise
-            outcomes[route.name] = HandlerFailure(event, route.handler, error, cancelled=True)
 
-    async def _run(self, route: _Route, event: Event, outcomes: _Outcomes, timeout: float | None) -> None:
-        from anyio import get_cancelled_exc_class, move_on_after
-
-        key = object()
-        self._running[key] = Running(stable_name(route.handler), delivery_id(event), self._monotonic())
-        try:
-            with move_on_after(timeout) as limit:
-                await route.handler(event)
-            if limit.cancel_called:
-                raise TimeoutError(f"The handler did not end within {timeout} s, the handler_timeout.")
-        except BaseException as error:
-            if is_failure(error):  # isolated: one handler must not affect others
-                failure = outcomes[route.name] = HandlerFailure(event, route.handler, error)
-                await self._report(failure)
-                return
-            failure = HandlerFailure(event, route.handler, error, cancelled=True)
-            if isinstance(error, get_cancelled_exc_class() | BaseExceptionGroup):
-                with suppress(TimeoutError):
-                    await finish(partial(self._report, failure), seconds=_REPORT_SECONDS)
-            raise
-        finally:
-            del self._running[key]
-        outcomes[route.name] = None
-
-    async def _report(self, failure: HandlerFailure) -> None:
-        if self._on_error is None:
-            logger.error("webhooks: %s", failure, exc_info=None if failure.cancelled else failure.error)
-            return
-        try:
-            await self._on_error(failure)
-        except BaseException as error:
-            if not is_failure(error):
-                raise
-            logger.exception("webhooks: on_error failed for: %s", failure)
-
-
-def _succeeded(outcomes: _Outcomes) -> set[str]:
+def _succeeded(outcomes: Outcomes) -> set[str]:
     return {name for name, failure in outcomes.items() if failure is None}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final
 
+from circleci_sdk._core.causes import with_causes
+
 _OURS: Final = f"{__package__}."
 _BELOW: Final = frozenset(
     {
@@ -19,16 +21,8 @@ def strip_traceback(error: BaseException, handled: BaseException | None) -> None
 
     `handled` is an exception that the caller was handling already; it is left unchanged, with its own causes.
     """
-    seen = {id(handled)}
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
+    for one in with_causes(error, handled):
         one.__traceback__ = _kept(one.__traceback__)
-        todo += getattr(one, "exceptions", ())
-        todo += [one.__cause__, one.__context__]
 
 
 def _kept(traceback: TracebackType | None) -> TracebackType | None:
