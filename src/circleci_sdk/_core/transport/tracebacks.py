@@ -5,8 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Final
 
-from circleci_sdk._core.causes import with_causes
-
 _OURS: Final = f"{__package__}."
 _BELOW: Final = frozenset(
     {
@@ -21,6 +19,8 @@ def strip_traceback(error: BaseException, handled: BaseException | None) -> None
 
     `handled` is an exception that the caller was handling already; it is left unchanged, with its own causes.
     """
+    from circleci_sdk._core.causes import with_causes  # not for a call that succeeds
+
     for one in with_causes(error, handled):
         one.__traceback__ = _kept(one.__traceback__)
 
