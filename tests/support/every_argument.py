@@ -31,6 +31,8 @@ from circleci_sdk.testing import FakeCircleCI
 from tests.support.clients import ID, SLUG
 
 UTC: Final = datetime_module.UTC
+UNPRINTABLE: Final = 10**5000
+"""An int that no parameter takes: the interpreter converts none of more than 4,300 digits to a string."""
 DAY: Final = datetime_module.datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -109,9 +111,9 @@ def admits(annotation: Any, value: object) -> bool:
     if origin is Literal:
         return any(type(value) is type(one) and value == one for one in arguments)
     if annotation is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return isinstance(value, int | float) and not isinstance(value, bool) and value != UNPRINTABLE
     if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and value != UNPRINTABLE
     if annotation is datetime_module.date:
         return isinstance(value, datetime_module.date) and not isinstance(value, datetime_module.datetime)
     if "Callable" in str(origin):
@@ -157,6 +159,7 @@ def wrong_values() -> dict[str, Any]:
         "-1": -1,
         "5": 5,
         "2.5": 2.5,
+        "unprintable int": UNPRINTABLE,
         "nan": float("nan"),
         "text": "false",
         "bytes": b"bytes",
@@ -165,6 +168,7 @@ def wrong_values() -> dict[str, Any]:
         "list of None": [None],
         "mapping": {"key": "value"},
         "mapping of int": {5: 5},
+        "mapping of unprintable int": {UNPRINTABLE: UNPRINTABLE},
         "object": object(),
         "path": Path("path"),
         "uuid": uuid.UUID(ID),
@@ -237,7 +241,7 @@ def classes_and_functions() -> Iterator[tuple[str, Any]]:
 
 
 def methods_of(receiver: Any, prefix: str) -> Iterator[Target]:
-    """The public methods of an object that take arguments."""
+    """The public methods of an object that take arguments, and the attributes that users may set."""
     cls: Any = receiver.__class__
     for name in dir(cls):
         found: Any = inspect.getattr_static(cls, name)
@@ -245,6 +249,15 @@ def methods_of(receiver: Any, prefix: str) -> Iterator[Target]:
         is_own = inspect.isfunction(function) and function.__module__.startswith("circleci_sdk")
         if is_own and not name.startswith("_") and name not in _NOT_CHECKED:
             yield from _targets(f"{prefix}.{name}", getattr(receiver, name))
+        setter: Any = getattr(found, "fset", None)
+        if setter is not None and not name.startswith("_"):
+            hint = next(iter(hints_of(setter).values()))
+            yield Target(f"{prefix}.{name}", partial(_set, receiver), {name: hint})
+
+
+def _set(receiver: Any, **given: Any) -> None:
+    for name, value in given.items():
+        setattr(receiver, name, value)
 
 
 def _targets(label: str, call: Callable[..., Any], hints: Mapping[str, Any] | None = None) -> Iterator[Target]:

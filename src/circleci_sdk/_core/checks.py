@@ -22,6 +22,10 @@ from .errors import CircleCIError, ConfigError, InvalidArgumentError
 from .unset import UNSET
 
 T = TypeVar("T")
+MOST: Final = 2**63 - 1
+"""The largest count: collections of the interpreter take no larger one as their size."""
+_PRINTABLE: Final = 10**640
+"""The least int that a Python may refuse to convert to a string, by `sys.set_int_max_str_digits`."""
 
 
 class Accepted:
@@ -58,7 +62,7 @@ def got(value: object, *, quotes: bool = False) -> str:
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int):
-        return repr(int(value)) if abs(value) < 10**20 else "a huge int"  # a long one has no `repr`
+        return repr(int(value)) if abs(value) <= MOST else "a huge int"  # a long one has no `repr`
     if isinstance(value, str):
         return ascii(value[:80]) if quotes else "str" if value else "an empty str"
     if isinstance(value, datetime) and value.utcoffset() is None:
@@ -84,8 +88,13 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def is_count(value: object, *, least: int) -> TypeGuard[int]:
-    """Whether it is an integer (not a bool) from `least` up, at run time too."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    """Whether it is an integer (not a bool) from `least` up to `MOST`, at run time too."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MOST
+
+
+def is_printable(value: int) -> bool:
+    """Whether each Python converts this int to a string."""
+    return abs(value) < _PRINTABLE
 
 
 def is_async(value: object) -> bool:
@@ -146,7 +155,7 @@ def or_none(accepted: Accepted) -> Accepted:
 
 
 def at_least(least: int, most: int | None = None) -> Accepted:
-    """An integer from `least` up, or up to `most`."""
+    """An integer from `least` up to `MOST`, or up to `most`."""
     noun = f"an int of at least {least}" if most is None else f"an int from {least} to {most}"
     return Accepted(noun, lambda value: is_count(value, least=least) and (most is None or value <= most))
 

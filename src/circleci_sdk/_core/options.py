@@ -15,6 +15,7 @@ from .checks import (
     TIMEOUT,
     at_least,
     check_configuration,
+    got,
     is_text,
     methods,
     number,
@@ -170,7 +171,9 @@ _OWN_HEADERS = frozenset(
 def _with_headers(have: tuple[tuple[str, str], ...], extra: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     check_configuration(headers=(extra, MAPPING))
     for name, value in extra.items():
-        if not is_text(name) or not is_text(value):
+        if not is_text(name):
+            raise ConfigError(f"headers: expected str as name, got {got(name)}.")
+        if not is_text(value):
             raise ConfigError(f"headers: {name}: expected str, got {type(value).__name__}.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigError(
@@ -188,5 +191,6 @@ def _checked_query(extra: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     check_configuration(query=(extra, MAPPING))
     for name, value in extra.items():
         if not is_text(name) or not is_text(value) or any("\ud800" <= char <= "\udfff" for char in name + value):
-            raise ConfigError(f"query: {name!r}: expected str without lone surrogates, as name and as value.")
+            shown = repr(name) if is_text(name) else got(name)
+            raise ConfigError(f"query: {shown}: expected str without lone surrogates, as name and as value.")
     return extra.items()

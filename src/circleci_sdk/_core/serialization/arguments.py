@@ -11,6 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from uuid import UUID
 
+from circleci_sdk._core.checks import is_printable
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.operation import ANY
 from circleci_sdk._core.unset import UNSET
@@ -85,6 +86,8 @@ def _boolean(expected: ParameterType, value: bool, place: str) -> bool:
 
 
 def _integer(expected: ParameterType, value: int, place: str) -> int:
+    if not is_printable(value):
+        raise InvalidArgumentError(f"{place}: expected an int with fewer digits, got a huge int.")
     if expected.minimum is not None and value < expected.minimum:
         raise InvalidArgumentError(f"{place}: expected at least {expected.minimum}, got {value}.")
     if expected.maximum is not None and value > expected.maximum:
@@ -94,7 +97,7 @@ def _integer(expected: ParameterType, value: int, place: str) -> int:
 
 def _number(expected: ParameterType, value: int | float, place: str) -> int | float:
     if isinstance(value, int):
-        return int(value)
+        return _integer(expected, value, place)
     if not isfinite(value):
         raise InvalidArgumentError(f"{place}: expected a finite number, got {value}.")
     return float(value)
@@ -184,7 +187,7 @@ def _fields_of_model(model: Any, expected: ObjectType) -> Mapping[Any, object]:
 def _fields(expected: ObjectType, values: Mapping[Any, object], place: str) -> dict[str, Any]:
     given: dict[str, object] = {}
     for key, value in values.items():
-        field = expected.spellings.get(key)
+        field = expected.spellings.get(json_key(key, place))
         if field is None:
             names = ", ".join(field.name for field in expected.fields)
             raise InvalidArgumentError(f"{place}: {expected.name} has no key {key!r}. It has {names}.")

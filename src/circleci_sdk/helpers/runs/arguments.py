@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from uuid import UUID
 
-from circleci_sdk._core.checks import BOOL, check, got
+from circleci_sdk._core.checks import BOOL, check, got, is_printable
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_text
@@ -52,7 +52,7 @@ def check_parameters(parameters: object) -> None:
 
 def _check_parameter(name: object, value: object) -> None:
     if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"runs.start: parameters: expected non-empty str names, got {name!r}.")
+        raise InvalidArgumentError(f"runs.start: parameters: expected non-empty str names, got {got(name)}.")
     if len(name) > MAX_NAME_LENGTH:
         raise InvalidArgumentError(
             f"runs.start: parameters: a name has at most {MAX_NAME_LENGTH} characters; {name[:20]!r}... has "
@@ -60,6 +60,8 @@ def _check_parameter(name: object, value: object) -> None:
         )
     if not isinstance(value, str | int):
         raise InvalidArgumentError(f"runs.start: parameters: {name!r}: expected str, int or bool, got {got(value)}.")
+    if isinstance(value, int) and not is_printable(value):
+        raise InvalidArgumentError(f"runs.start: parameters: {name!r}: expected fewer digits, got a huge int.")
     if len(str(value)) > MAX_VALUE_LENGTH:
         raise InvalidArgumentError(
             f"runs.start: parameters: a value has at most {MAX_VALUE_LENGTH} characters; that of {name!r} has "

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, cast
 from uuid import UUID
 
-from circleci_sdk._core.checks import AWARE, STR, Accepted, is_number, is_text, several
+from circleci_sdk._core.checks import AWARE, STR, Accepted, is_number, is_printable, is_text, several
 from circleci_sdk._core.serialization.slugs import ProjectSlug
 
 _LONGEST: Final = 1e10
@@ -15,8 +15,8 @@ _LONGEST: Final = 1e10
 
 NUMBER: Final = Accepted("a number", lambda value: is_number(value) and abs(value) <= _LONGEST)
 INT: Final = Accepted(
-    "an int",  # of so few digits that each message can show it
-    lambda value: isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**1000,
+    "an int",  # each message can show it
+    lambda value: isinstance(value, int) and not isinstance(value, bool) and is_printable(value),
 )
 ID: Final = Accepted("str or UUID", lambda value: isinstance(value, str | UUID))
 PROJECT: Final = Accepted("str, ProjectSlug or UUID", lambda value: isinstance(value, str | ProjectSlug | UUID))
