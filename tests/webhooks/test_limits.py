@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import tracemalloc
+from collections.abc import Coroutine
 from typing import Any
+from unittest.mock import AsyncMock
 
 import anyio
 import pytest
@@ -235,6 +237,23 @@ def test_stores_of_an_older_form_are_refused() -> None:
     for wrong in (object(), MemoryStore, "redis"):
         with pytest.raises(InvalidArgumentError, match="store"):
             Router(store=wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["claim", "release", "load", "save"])
+def test_stores_with_plain_methods_are_refused(name: str) -> None:
+    def plain(*args: str) -> bool:
+        return True
+
+    def coroutine(*args: str) -> Coroutine[Any, Any, bool]:
+        raise NotImplementedError
+
+    store: Any = MemoryStore()
+    setattr(store, name, plain)
+    with pytest.raises(InvalidArgumentError, match=f"store: {name}: expected an async method, got a plain function"):
+        Router(store=store)
+    for possible in (coroutine, lambda *args: plain(*args), AsyncMock()):
+        setattr(store, name, possible)
+        Router(store=store)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import inspect
 from sys import getsizeof
 from typing import Any, Final, Protocol
 
-from circleci_sdk._core.checks import STR, at_least, check
+from circleci_sdk._core.checks import STR, at_least, check, got, may_be_async
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._public import public
 
@@ -175,6 +175,8 @@ def check_store(store: Any) -> None:
         method = getattr(store, name, None)
         if not callable(method):
             raise InvalidArgumentError(f"Router: store: expected a DeliveryStore, got one without {name}().")
+        if not may_be_async(method):
+            raise InvalidArgumentError(f"Router: store: {name}: expected an async method, got {got(method)}.")
         try:
             inspect.signature(method).bind(*arguments.split())
         except TypeError:
