@@ -1,14 +1,26 @@
-"""Arguments of the right type at the edges: huge numbers, and headers that can be read only once."""
+"""Arguments of the right type at the edges: huge numbers, headers that can be read only once or hold odd values."""
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final
 
 import pytest
 
 from circleci_sdk import InvalidArgumentError
-from circleci_sdk.webhooks import MemoryStore, Ping, Router, WebhookApp, WorkflowCompleted, parse, verify
+from circleci_sdk.webhooks import (
+    MemoryStore,
+    Ping,
+    Router,
+    SignatureError,
+    UnknownEvent,
+    WebhookApp,
+    WorkflowCompleted,
+    parse,
+    verify,
+)
 
 HUGE = 10**5000
 """An int without a `repr`, and above all floats."""
@@ -47,3 +59,68 @@ def test_headers_that_can_be_read_once_suffice() -> None:
 
     assert isinstance(parse(body, headers(), secret="secret"), Ping)
     verify(body, headers(), "secret")
+
+
+class _Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+    __str__ = __repr__
+
+
+ODD: Final[dict[str, Any]] = {
+    "None": None,
+    "int": 5,
+    "huge int": HUGE,
+    "bool": True,
+    "bytes": b"\xff",
+    "bytearray": bytearray(b"x"),
+    "list": ["x"],
+    "unprintable": _Unprintable(),
+}
+"""What headers hold in programs that made them of something else."""
+
+
+def _signed(body: bytes) -> dict[Any, Any]:
+    return {
+        "circleci-signature": "v1=" + hmac.digest(b"secret", body, "sha256").hex(),
+        "circleci-event-type": "ping",
+    }
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("as_pairs", [False, True])
+def test_odd_values_of_headers_that_are_not_read_are_passed_over(odd: Any, as_pairs: bool) -> None:
+    body = b'{"id": "1"}'
+    headers: Any = {"x-other": odd, **_signed(body), "x-another": odd}
+    assert isinstance(parse(body, list(headers.items()) if as_pairs else headers, secret="secret"), Ping)
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("name", ["circleci-signature", "circleci-event-type", None])
+def test_odd_headers_have_no_other_than_documented_errors(odd: Any, name: str | None) -> None:
+    """As the value of a header that is read, or in place of a pair or of its name."""
+    body = b'{"id": "1"}'
+    pairs = [*_signed(body).items()]
+    several: list[Any] = [
+        [(key, odd if key == name else value) for key, value in pairs],
+        [*pairs, (odd, "x")],
+        [*pairs, odd],
+        [*pairs, (odd,)],
+        [*pairs, (odd, odd, odd)],
+    ]
+    for headers in several if name is None else several[:1]:
+        for secret in ("secret", None):
+            with suppress(InvalidArgumentError, SignatureError):
+                parse(body, headers, secret=secret)
+        with suppress(InvalidArgumentError, SignatureError):
+            verify(body, headers, "secret")
+
+
+def test_none_is_a_missing_header() -> None:
+    body = b'{"id": "1"}'
+    headers = {**_signed(body), "circleci-event-type": None}
+    assert isinstance(parse(body, headers, secret="secret"), UnknownEvent)
+    headers["circleci-signature"] = None
+    with pytest.raises(SignatureError, match="has no circleci-signature"):
+        parse(body, headers, secret="secret")

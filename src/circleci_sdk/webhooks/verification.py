@@ -56,7 +56,7 @@ def verify(
     Raises:
         SignatureError: the signature is missing, malformed, wrong or longer than 16384 characters, or the body is
             larger than `max_body`.
-        InvalidArgumentError: the body is not bytes, or the secret is empty.
+        InvalidArgumentError: the body is not bytes, the headers are no mapping and no pairs, or the secret is empty.
     """
     content = _content(body, max_body)
     _check_secret(secret)
@@ -80,7 +80,7 @@ def parse(
 
     Args:
         body: the unchanged body of the request.
-        headers: the headers of the request.
+        headers: the headers of the request. Their values are read of `circleci-signature` and `circleci-event-type`.
         secret: as for `verify`. None decodes an unauthenticated delivery.
         max_body: limit of the body in bytes.
 
@@ -93,7 +93,7 @@ def parse(
     Raises:
         SignatureError: the signature is missing, malformed or wrong, or the body is larger than `max_body`.
         DecodeError: the body is not a JSON object.
-        InvalidArgumentError: the body is not bytes, or the secret is empty.
+        InvalidArgumentError: the body is not bytes, the headers are no mapping and no pairs, or the secret is empty.
     """
     check("parse", headers=(headers, _HEADERS))
     given = headers
@@ -108,11 +108,11 @@ def parse(
 
 
 def header(headers: RequestHeaders, name: str, argument: str = "headers") -> str | None:
-    """The value of a header; several values are joined by commas. None without one."""
+    """The value of a header; several values are joined by commas. None without one. A value of None is none."""
     pairs: Iterable[tuple[Any, Any]]
     pairs = cast("Mapping[str, str]", headers).items() if isinstance(headers, Mapping) else headers
     try:
-        values = [_string(value) for key, value in pairs if _string(key).lower() == name]
+        values = [_string(value) for key, value in pairs if _string(key).lower() == name and value is not None]
     except (TypeError, ValueError):
         raise InvalidArgumentError(f"{argument}: expected {_NOUN}.") from None
     return ", ".join(values) if values else None
