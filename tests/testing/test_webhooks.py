@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import pytest
 
+from circleci_sdk import InvalidArgumentError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, Workflow
 
 SECRET = "hunter123"
@@ -144,3 +145,14 @@ async def test_a_served_fake_sends_deliveries_by_itself(
         while len(messages) < 2 and time.monotonic() < until:  # noqa: ASYNC110  # the messages come from another thread
             await anyio.sleep(0.01)
     assert [json.loads(body)["type"] for body in messages] == ["job-completed", "workflow-completed"]
+
+
+@pytest.mark.parametrize("name", ["retries", "duplicates"])
+def test_numbers_of_attempts_and_copies_are_checked(name: str) -> None:
+    webhooks = FakeCircleCI().webhooks
+    before = webhooks.retries, webhooks.duplicates
+    wrong: tuple[object, ...] = (True, -1, 2.5, "3", None, 10**5000)
+    for value in wrong:
+        with pytest.raises(InvalidArgumentError, match=f"webhooks: {name}: expected an int "):
+            setattr(webhooks, name, value)
+    assert (webhooks.retries, webhooks.duplicates) == before

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.checks import ASYNC_FUNCTION, BOOL, STR, check, methods, or_none
+from circleci_sdk._core.checks import ASYNC_FUNCTION, BOOL, STR, at_least, check, methods, or_none
 from circleci_sdk._public import public
 from circleci_sdk.testing._handlers.events import event_of, show_event, show_ping
 from circleci_sdk.testing._protocol.misbehaviour import WEBHOOK
@@ -88,8 +88,28 @@ class Webhooks:
         self._pending: list[Delivery] = []
         self.deliveries: Final[list[Delivery]] = []
         self.dropped: int = 0
-        self.retries: int = 3
-        self.duplicates: int = 0
+        self._retries = 3
+        self._duplicates = 0
+
+    @property
+    def retries(self) -> int:
+        """Number of further attempts without a status 2xx. Default: 3."""
+        return self._retries
+
+    @retries.setter
+    def retries(self, count: int) -> None:
+        check("webhooks", retries=(count, at_least(0)))
+        self._retries = count
+
+    @property
+    def duplicates(self) -> int:
+        """Number of copies of each message. Default: 0."""
+        return self._duplicates
+
+    @duplicates.setter
+    def duplicates(self, count: int) -> None:
+        check("webhooks", duplicates=(count, at_least(0, MAX_DELIVERIES)))
+        self._duplicates = count
 
     @property
     def update_drops_secret(self) -> bool:
