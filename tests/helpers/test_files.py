@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -239,7 +239,7 @@ async def test_two_downloads_of_the_same_files_agree(
 
 KILLED: Final = """
 import sys, anyio
-from datetime import date
+from datetime import date, timedelta
 from circleci_sdk import AsyncCircleCI
 
 async def main(url, what, dest, overwrite):
@@ -419,6 +419,27 @@ async def test_a_period_that_overlaps_in_part_is_refused(
     await client.usage.download(ORG, date(2026, 2, 1), date(2026, 2, 2), tmp_path, overwrite=overwrite)
     await client.usage.download(ORG, date(2025, 12, 31), date(2026, 1, 1), tmp_path, overwrite=overwrite)
     assert len(tree(tmp_path)) == 3
+
+
+async def test_a_moving_window_names_what_to_do_instead(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """The last days, downloaded each day. Both remedies of the message work."""
+    today = [date(2026, 1, 10), date(2026, 1, 11), date(2026, 1, 12)]
+    week, day = timedelta(days=7), timedelta(days=1)
+    export(server, b"1")
+    await client.usage.download(ORG, today[0] - week, today[0], tmp_path / "one")
+    for overwrite in (False, True):
+        with pytest.raises(FileExistsError, match=r"a folder for each period, or download each day on its own"):
+            await client.usage.download(ORG, today[1] - week, today[1], tmp_path / "one", overwrite=overwrite)
+    for end in today:
+        await client.usage.download(ORG, end - week, end, tmp_path / "each" / f"{end}")
+        for age in (2, 1):  # the newest two days, again
+            await client.usage.download(ORG, end - age * day, end - age * day + day, tmp_path / "days", overwrite=True)
+    assert len(tree(tmp_path / "each")) == len(today)
+    assert sorted(tree(tmp_path / "days")) == [
+        f"usage-202601{number:02}-202601{number:02}-0.csv.gz" for number in (8, 9, 10, 11)
+    ]
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

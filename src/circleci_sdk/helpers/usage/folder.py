@@ -89,7 +89,8 @@ def _files_to_replace(folder: Path, window: UsageWindow, *, overwrite: bool) -> 
         if not one.is_within(window):
             raise FileExistsError(
                 f"{one.path} has a part of the period from {window.start:%Y-%m-%d} to {window.last:%Y-%m-%d}, which "
-                "would be in the folder twice; use another folder, or remove it."
+                "would be in the folder twice. For a window that moves, use a folder for each period, or download each "
+                "day on its own; or remove the file."
             )
         if not overwrite and not _marker(folder, one.stem).exists():
             raise FileExistsError(f"{one.path} exists; pass overwrite=True to replace the files of these windows.")

@@ -125,6 +125,11 @@ class Usage(Uncopied):
         are none, the rest of the new ones is there, with the hidden file `.usage-<first day>-<last day>.incomplete`,
         which a killed program leaves too. The next download replaces what it marks, also without `overwrite`.
 
+        A window that moves, such as the last 30 days on each day, overlaps older files in part. They have days outside
+        the window, which `overwrite` does not remove either. Use a folder for each period, or download each new day on
+        its own: `download(org, day, day + timedelta(days=1), dest, overwrite=True)`. A window that only grows, such as
+        the month until today, replaces its older files with `overwrite`.
+
         Raises:
             FileExistsError: Files of a window exist and `overwrite` is False, or the period of a file overlaps a window
                 in part; no export was requested. Or another download has brought them meanwhile.
