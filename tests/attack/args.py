@@ -21,22 +21,7 @@ from circleci_sdk import AsyncCircleCI, ConfigError, InvalidArgumentError
 from circleci_sdk.webhooks import SignatureError
 from tests.attack.kinds import Broken, Kind, what_happened
 from tests.support.clients import client_on
-from tests.support.every_argument import Target, admits, nothing, outcome, plain, targets
-
-PREFIXES: Final = (
-    *(
-        "AsyncCircleCI",
-        "AsyncPager",
-        "ProjectSlug",
-        "Timeout",
-        "v1.",
-        "v2.",
-        "helpers.",
-        "webhooks.",
-        "limiters.",
-        "testing.",
-    ),
-)
+from tests.support.every_argument import AREAS, Target, admits, nothing, outcome, plain, targets
 
 
 def value_of_any_type(rng: random.Random, depth: int = 0) -> Any:
@@ -75,7 +60,7 @@ def _targets() -> tuple[Target, ...]:
     url = f"http://127.0.0.1:{_listener().getsockname()[1]}"
     with TemporaryDirectory() as folder:
         client = client_on(url, max_retries=0)
-        return tuple(one for prefix in PREFIXES for one in targets(client, Path(folder) / "none", prefix))
+        return tuple(one for area in AREAS for one in targets(client, Path(folder) / "none", area))
 
 
 async def wrong_argument(rng: random.Random) -> str:

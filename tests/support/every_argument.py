@@ -209,6 +209,12 @@ def is_refusal(error: object, name: str) -> bool:
 
 # ---- what there is ----
 
+AREAS: Final = (
+    *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout"),
+    *("v1.", "v2.", "helpers.", "webhooks.", "limiters.", "testing."),
+)
+"""Beginnings of the paths of what users call with arguments of their own."""
+
 INPUTS: Final = frozenset(
     {
         *("AsyncCircleCI", "Timeout", "ProjectSlug"),

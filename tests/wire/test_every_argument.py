@@ -13,21 +13,9 @@ import anyio
 import pytest
 
 from tests.support.clients import client_on
-from tests.support.every_argument import Target, admits, is_refusal, outcome, targets, wrong_values
+from tests.support.every_argument import AREAS, Target, admits, is_refusal, outcome, targets, wrong_values
 from tests.support.scripted_server import ScriptedServer
 
-AREAS: Final = (
-    "AsyncCircleCI",
-    "AsyncPager",
-    "ProjectSlug",
-    "Timeout",
-    "v1.",
-    "v2.",
-    "helpers.",
-    "webhooks.",
-    "limiters.",
-    "testing.",
-)
 LIMIT: Final = 5.0
 """Seconds for a call that should have been refused."""
 
