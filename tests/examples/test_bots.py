@@ -9,9 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlencode
 
 import httpx
@@ -20,8 +19,8 @@ import pytest
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.support.places import ROOT
 from tests.support.scripted_server import ScriptedServer, reply
+from tests.support.watched import TIMEOUT, Lines, changes_of
 
-TIMEOUT = 20.0
 SLUG = "gh/acme/web"
 SECRET = "of the webhook"
 CHAT_SECRET = "of the chat"
@@ -43,13 +42,13 @@ class Bot:
         self.url = url
         self._chat = chat
         self._heard = 0
+        self._changes = changes_of(fake)
         chat.on("POST", "/chat", reply(text="ok"))
 
     def says(self) -> str:
         """The next thing that it says in the chat."""
         self._heard += 1
-        until(lambda: len(self._chat.requests) >= self._heard)
-        text: str = self._chat.requests[self._heard - 1].json["text"]
+        text: str = self._chat.wait_for_requests(self._heard, TIMEOUT)[-1].json["text"]
         return text
 
     @property
@@ -58,20 +57,11 @@ class Bot:
 
     def wait_for_deliveries(self, count: int) -> None:
         """Wait until so many deliveries were taken, each with a 2xx response."""
-        until(lambda: sum(delivery.delivered for delivery in self.fake.webhooks.deliveries) >= count)
+        self.until(lambda: sum(delivery.delivered for delivery in self.fake.webhooks.deliveries) >= count)
 
-
-def until(true: Any) -> None:
-    """Wait for another process, by asking often."""
-    end = time.monotonic() + TIMEOUT
-    while not true():
-        assert time.monotonic() < end, "the bot did not do it in time"
-        time.sleep(0.02)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as attempt:
-        return attempt.connect_ex(("127.0.0.1", port)) == 0
+    def until(self, true: Callable[[], bool]) -> None:
+        """Wait until this holds of the requests or deliveries of the fake."""
+        self._changes.until(true, "the bot did nothing")
 
 
 @contextmanager
@@ -97,12 +87,13 @@ def running(program: str, fake: FakeCircleCI, path: str = "/", **settings: str) 
             stderr=subprocess.PIPE,
             text=True,
         )
+        lines = Lines(process, process.stderr)
         try:
-            until(lambda: listens(port) or process.poll() is not None)
+            lines.until_written("Uvicorn running on")
             yield bot
         finally:
             process.terminate()
-            errors = process.communicate(timeout=TIMEOUT)[1]
+            errors = lines.to_the_end()
             print(errors)
         assert "Application shutdown complete" in errors
         assert "Traceback" not in errors, errors
@@ -174,14 +165,14 @@ async def test_flaky_failures_are_run_again_once() -> None:
     with running("bot_rerun_flaky.py", fake) as bot:
         passes = web.push(Workflow("build", job_with("test_upload", "failed", "success")))
         fake.clock.run_until_idle()
-        until(lambda: reruns() == 1)
+        bot.until(lambda: reruns() == 1)
         fake.clock.run_until_idle()
         assert [workflow.state for workflow in passes.workflows] == ["failed", "success"]
         bot.wait_for_deliveries(2)
 
         stubborn = web.push(Workflow("build", job_with("test_upload", "failed")))
         fake.clock.run_until_idle()
-        until(lambda: reruns() == 2)
+        bot.until(lambda: reruns() == 2)
         fake.clock.run_until_idle()
         other = web.push(Workflow("build", job_with("test_login", "failed")))
         fake.clock.run_until_idle()

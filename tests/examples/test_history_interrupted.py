@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 
 from circleci_sdk.testing import FakeCircleCI, Job, JobTest, Workflow
 from tests.support.places import ROOT
+from tests.support.watched import changes_of
 
 SLUG = "gh/acme/web"
 
@@ -28,6 +28,7 @@ def test_what_was_read_is_kept(tmp_path: Path, number: signal.Signals) -> None:
     for _ in range(7):
         web.push(Workflow("build", Job("test", 1, tests=[JobTest("a"), JobTest("b")])))
         fake.clock.advance(60)
+    changes = changes_of(fake)
     file = tmp_path / "ci.sqlite"
     # As a shell starts a program in the background.
     in_background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]
@@ -41,8 +42,7 @@ def test_what_was_read_is_kept(tmp_path: Path, number: signal.Signals) -> None:
         process = subprocess.Popen(
             [*in_background, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        while len(fake.requests.of("v2.pipelines.list_for_project")) < 3 and process.poll() is None:
-            time.sleep(0.01)  # the fake has its own thread
+        changes.until(lambda: len(fake.requests.of("v2.pipelines.list_for_project")) == 3, "a third page was asked for")
         process.send_signal(number)
         printed = process.communicate(timeout=60)
         if number is signal.SIGKILL:

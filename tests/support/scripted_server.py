@@ -295,16 +295,22 @@ class ScriptedServer:
         await self._until(lambda: len(self.requests), count, "requests")
         return self.requests[:count]
 
+    def wait_for_requests(self, count: int, timeout: float = TIMEOUT) -> Sequence[Request]:
+        """The same, without an event loop."""
+        self._wait(lambda: len(self.requests), count, "requests", timeout)
+        return self.requests[:count]
+
     async def disconnected(self, count: int) -> None:
         """Wait until so many connections are closed, by either side."""
         await self._until(lambda: self.ended, count, "connections end")
 
     async def _until(self, counted: Callable[[], int], count: int, what: str) -> None:
-        def wait() -> bool:
-            with self._changed:
-                return self._changed.wait_for(lambda: counted() >= count, timeout=TIMEOUT)
+        await anyio.to_thread.run_sync(self._wait, counted, count, what, TIMEOUT)
 
-        if not await anyio.to_thread.run_sync(wait):
+    def _wait(self, counted: Callable[[], int], count: int, what: str, timeout: float) -> None:
+        with self._changed:
+            is_enough = self._changed.wait_for(lambda: counted() >= count, timeout)
+        if not is_enough:
             raise AssertionError(f"the server saw {counted()} {what}, not {count}")
 
     def __enter__(self) -> Self:
