@@ -11,7 +11,7 @@ import pytest
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI
 from tests.support.scripted_server import ScriptedServer, reply
-from tests.test_readme import run
+from tests.test_readme import README, run
 
 PAGES = {
     path.name: re.findall(r"^```python\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
@@ -37,6 +37,10 @@ JOB = {
     "queued_at": "2026-01-02T03:04:05Z",
     "stopped_at": "2026-01-02T03:05:05Z",
 }
+
+
+def test_the_readme_links_every_page() -> None:
+    assert [page for page in PAGES if f"(docs/{page})" not in README] == []
 
 
 @pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])

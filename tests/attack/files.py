@@ -352,9 +352,9 @@ async def killed(rng: random.Random) -> str:
 
 
 KINDS: Final = (
-    Kind("files: bodies that are cut off, with and without a length", cut_bodies, tries=1000, samples=8),
-    Kind("files: paths that exclude each other or are too long", odd_paths, tries=600, samples=8),
-    Kind("files: usage exports one after another, cancelled at any request", exports_in_turn, tries=600, samples=6),
-    Kind("files: a disk that is full at any byte", full_disk, tries=300, samples=6),
-    Kind("files: a program that is killed at any request", killed, tries=40, samples=1),
+    Kind("Bodies that are cut off, with and without a length", cut_bodies, tries=1000, samples=8),
+    Kind("Paths that exclude each other or are too long", odd_paths, tries=600, samples=8),
+    Kind("Usage exports one after another, cancelled at any request", exports_in_turn, tries=600, samples=6),
+    Kind("A disk that is full at any byte", full_disk, tries=300, samples=6),
+    Kind("A program that is killed at any request", killed, tries=40, samples=1),
 )

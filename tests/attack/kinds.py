@@ -83,8 +83,8 @@ def all_kinds() -> list[Kind]:
 
 
 def chosen(words: Sequence[str]) -> list[Kind]:
-    """The kinds whose names contain one of these words; all without words."""
-    return [kind for kind in all_kinds() if any(word in kind.fault for word in words or [""])]
+    """The kinds whose names contain one of these words, in upper or lower case; all without words."""
+    return [kind for kind in all_kinds() if any(word.lower() in kind.fault.lower() for word in words or [""])]
 
 
 def _modules() -> Iterator[str]:

@@ -196,7 +196,7 @@ def _run(main: Callable[[], Any], backend: str, client: AsyncCircleCI) -> None:
 
 
 KINDS: Final = (
-    Kind("odd numbers and dates in rate limit headers", odd_waits, tries=4000, samples=12),
-    Kind("a custom rate limiter that fails", failing_limiter, tries=2000, samples=12),
-    Kind("a client of several threads, with refusals", several_threads, tries=500, samples=3),
+    Kind("Odd numbers and dates in rate limit headers", odd_waits, tries=4000, samples=12),
+    Kind("A custom rate limiter that fails", failing_limiter, tries=2000, samples=12),
+    Kind("A client of several threads, with refusals", several_threads, tries=500, samples=3),
 )

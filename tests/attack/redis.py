@@ -22,6 +22,8 @@ from tests.support.clients import TOKEN
 from tests.support.redis_server import RedisServer, program
 
 TIME_LIMIT: Final = 0.1
+NO_REDIS: Final = "no Redis"
+"""What happens in a try that needs a server, on a platform without one."""
 ERRORS: Final = (
     *("OOM command not allowed", "READONLY replica", "NOAUTH Authentication required.", "LOADING", "BUSY script"),
     *("WRONGTYPE Operation", "ERR unknown command", "NOSCRIPT", "MOVED 1 127.0.0.1:1", "MASTERDOWN", "CLUSTERDOWN"),
@@ -123,7 +125,7 @@ def _redis() -> RedisServer:
 async def cancelled_calls_of_a_shared_limit(rng: random.Random) -> str:
     """Calls that are cancelled while they ask or wait take no place: later calls do not wait for them."""
     if program() is None:
-        return "no Redis"
+        return NO_REDIS
     key = RateKey(f"cancelled-{rng.getrandbits(64):x}", "https://circleci.com", "v2.users")
     async with RedisRateLimiter.from_url(_redis().url, time_limit=5.0) as limiter:
         await limiter.observe(key, RateLimit(limit=2, remaining=0, reset=30.0, window=1.0), 30.0)

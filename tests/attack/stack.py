@@ -238,8 +238,8 @@ async def odd_json(rng: random.Random) -> str:
 
 
 KINDS: Final = (
-    Kind("an exception out of the HTTP stack", exceptions_from_below, tries=2_000, samples=8),
-    Kind("a compressed or large response", compressed, tries=1_000, samples=8),
-    Kind("a configuration that no request can use", configuration, tries=4_000, samples=20),
+    Kind("An exception out of the HTTP stack", exceptions_from_below, tries=2_000, samples=8),
+    Kind("A compressed or large response", compressed, tries=1_000, samples=8),
+    Kind("A configuration that no request can use", configuration, tries=4_000, samples=20),
     Kind("JSON with broken strings", odd_json, tries=1_000, samples=8),
 )

@@ -33,7 +33,18 @@ def rendered(seen: Mapping[str, Seen], seed: int) -> str:
 def listed() -> dict[str, set[str]]:
     """What the page says that happens, by fault."""
     rows = re.findall(r"^\| (.*) \| [\d,]+ \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    return {fault: {re.sub(r" \([\d,]+\)$", "", outcome) for outcome in text.split("; ")} for fault, text in rows}
+    return {
+        fault: {part for outcome in text.split("; ") for part in parts_of(re.sub(r" \([\d,]+\)$", "", outcome))}
+        for fault, text in rows
+    }
+
+
+def parts_of(outcome: str) -> set[str]:
+    """What happened to each of the calls of a try.
+
+    Which of them succeed together depends on the order of events on the network, so that a combination may be new.
+    """
+    return set(outcome.split(", "))
 
 
 def _outcomes(seen: Seen) -> str:

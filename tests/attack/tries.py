@@ -16,7 +16,10 @@ import anyio
 from tests.attack.kinds import Broken, Kind, chosen, no_token
 
 PARTS: Final = 50
-"""The tries of a kind are made in this many parts, so that each kind got its share when time is over."""
+"""The tries of a kind are made in this many parts, so that each kind got its share when time is over.
+
+The parts follow one another: the tries that the tests make are among the first.
+"""
 LONGEST: Final = 120
 """Seconds after which a try counts as hanging."""
 
@@ -63,7 +66,7 @@ def make_tries(kinds: Sequence[Kind], backend: str, seed: int, until: float) -> 
     seen = {kind.fault: Seen() for kind in kinds}
     for part in range(PARTS):
         for kind in kinds:
-            for index in range(part, kind.tries, PARTS):
+            for index in range(part * kind.tries // PARTS, (part + 1) * kind.tries // PARTS):
                 if time.monotonic() > until:
                     return seen
                 try:
