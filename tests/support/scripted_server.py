@@ -336,6 +336,11 @@ class ScriptedServer:
         return port
 
     async def _stop(self) -> None:
+        # asyncio loses the socket of a connection whose task has not begun when the server is closed.
+        with suppress(NotImplementedError):
+            for listener in self._server.sockets:
+                self._loop.remove_reader(listener)
+        await _few_iterations()
         self._server.close()
         await end_all(self._writers)
 
@@ -418,8 +423,13 @@ async def end_all(writers: Iterable[asyncio.StreamWriter]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     for writer in writers:
         writer.transport.abort()
+    await _few_iterations()
+
+
+async def _few_iterations() -> None:
+    """The first and the last callbacks of a connection run in later iterations of the loop."""
     for _ in range(3):
-        await asyncio.sleep(0)  # the last callbacks of a connection run in later iterations of the loop
+        await asyncio.sleep(0)
 
 
 @contextmanager

@@ -1,10 +1,15 @@
+# pyright: reportPrivateUsage=false
 """The server of the wire tests, tested with a plain HTTP client and with raw sockets."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import anyio
 import httpx
@@ -385,3 +390,27 @@ async def test_closed_port_refuses_connections() -> None:
         async with httpx.AsyncClient() as client:
             with pytest.raises(httpx.ConnectError):
                 await client.get(url)
+
+
+def test_connection_that_arrives_as_the_server_stops_is_closed() -> None:
+    """asyncio loses the socket of a connection whose task is cancelled before its first step."""
+    with ScriptedServer() as server:
+        loop, stopped = server._loop, threading.Event()
+        connections: list[socket.socket] = []
+
+        def connect() -> None:
+            connections.append(socket.create_connection(server._server.sockets[0].getsockname()))
+            loop.call_soon(stop)  # in the iteration in which the loop accepts it
+
+        def stop() -> None:
+            stopping.append(loop.create_task(server._stop()))
+            stopping[0].add_done_callback(lambda _: stopped.set())
+
+        stopping: list[asyncio.Task[None]] = []
+        loop.call_soon_threadsafe(connect)
+        assert stopped.wait(5)
+        with connections[0] as connection:
+            connection.settimeout(5)
+            with suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
+    gc.collect()  # a socket that is left open is an error of the test
