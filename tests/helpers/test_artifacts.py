@@ -737,7 +737,7 @@ def test_good_names(name: str, parts: tuple[str, ...]) -> None:
     [
         *("", "/", ".", "./", "a/", "/a", "//server/share/a", "..", "../a", "a/..", "a/../b", "a/b/../../../c"),
         *("\\a", "a\\b", "..\\a", "\\\\server\\share", "C:a", "c:/a", "C:\\a", "z:", "./C:a", "a/z:", "a/C:b"),
-        *("a\0b", "a\nb", "\x7f", "a\x9fb", "\ud800"),
+        *("a\0b", "a\nb", "a\x1fb", "\x7f", "\x80", "a\x9fb", "\ud800", "\udfff"),
     ],
 )
 @pytest.mark.parametrize("windows", [False, True])

@@ -320,6 +320,19 @@ def test_a_stage_in_use_is_not_stale(tmp_path: Path) -> None:
         stage.create()
 
 
+def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path) -> None:
+    free = os.dup(0)
+    os.close(free)
+    stage = Stage(tmp_path / "dest")
+    file, _ = stage.create()
+    file.close()
+    stage.close()
+    again = os.dup(0)
+    os.close(again)
+    assert again == free
+    assert not (tmp_path / "dest").exists()
+
+
 def test_without_locks_only_old_stages_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError

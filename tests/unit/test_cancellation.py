@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from circleci_sdk import CircleCIError
-from circleci_sdk._core.cancellation import as_failure, finish, is_failure
+from circleci_sdk._core.cancellation import _abandoned, as_failure, finish, is_failure
 from tests.support.clock import run_until_idle
 from tests.support.foreign import foreign_cancellation
 
@@ -216,5 +216,8 @@ async def test_work_that_ignores_its_cancellation_is_left_behind() -> None:
     with anyio.fail_after(5):
         with pytest.raises(TimeoutError):
             await finish(stubborn, seconds=0.01)
+        assert len(_abandoned) == 1
         release.set()
         await ended.wait()
+        await run_until_idle()
+        assert not _abandoned

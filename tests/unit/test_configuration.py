@@ -108,6 +108,18 @@ def test_proxy(monkeypatch: pytest.MonkeyPatch, address: str, variable: str | No
         AsyncCircleCI("token")
 
 
+@pytest.mark.parametrize(("variable", "is_read"), [("HTTP_PROXY", False), ("http_proxy", True), ("HTTPS_PROXY", True)])
+def test_proxies_in_cgi(monkeypatch: pytest.MonkeyPatch, variable: str, is_read: bool) -> None:
+    """There `HTTP_PROXY` is a header of the client."""
+    monkeypatch.setenv("REQUEST_METHOD", "GET")
+    monkeypatch.setenv(variable, "ftp://p:1")
+    if is_read:
+        with pytest.raises(ConfigError, match=variable.upper()):
+            AsyncCircleCI("token")
+    else:
+        AsyncCircleCI("token")
+
+
 @pytest.mark.parametrize("address", ["p:1", "http://p", "http://u:p@p:1", "https://p:1", "http://[::1]:1"])
 def test_usable_proxy(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)

@@ -9,6 +9,7 @@ import pytest
 
 from circleci_sdk._core.clock import SystemClock
 from circleci_sdk._core.limiter import LocalRateLimiter
+from circleci_sdk._core.sleepers import Sleepers
 from tests.support.clock import FakeClock, run_until_idle
 from tests.unit.test_ratelimit import FOREVER, KEY, OTHER, THIRD, Queue
 
@@ -53,6 +54,14 @@ async def test_reset_forgets_refusals_and_their_pace() -> None:
         assert queue.proceeded == [("a", 0.0), ("b", 0.0), ("c", 0.0)]
     assert not limiter.is_paused(THIRD)
     assert await limiter.acquire(KEY, 0, 0) is None
+
+
+async def test_tasks_that_sleep_no_more_are_forgotten() -> None:
+    sleepers = Sleepers()
+    await sleepers.sleep(FakeClock(), 1.0)
+    with anyio.move_on_after(0):
+        await sleepers.sleep(FakeClock(held=True), 1.0)
+    assert not sleepers._sleeping  # pyright: ignore[reportPrivateUsage]
 
 
 def test_loops_that_ended_are_not_woken() -> None:

@@ -61,6 +61,7 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
         ("RateLimit-Remaining:  2  | RateLimit-Reset: 0.5", RateLimit(None, 2, 0.5, None)),
         # Invalid values are ignored, each separately.
         ("RateLimit-Limit: many | RateLimit-Remaining: 3", RateLimit(None, 3, None, None)),
+        ("RateLimit-Remaining: 3 | RateLimit-Remaining: many", RateLimit(None, 3, None, None)),
         ("RateLimit-Remaining: -1 | RateLimit-Limit: 5", RateLimit(5, None, None, 1.0)),
         ("RateLimit-Remaining: nan", None),
         ("RateLimit-Remaining: inf", None),

@@ -68,6 +68,11 @@ def test_each_line_of_a_secret(line: str) -> None:
     assert Secrets([secret]).are_in(f"cannot read {line.strip()!r}")
 
 
+def test_a_secret_with_escapes_is_found_without_them() -> None:
+    assert Secrets(["%41bcdefgh"]).are_in("ABCDEFGH")
+    assert not Secrets(["%41bcdefg"]).are_in("ABCDEFG")  # too short
+
+
 @pytest.mark.parametrize("short", ["", "1", "on", "prod", "staging", "{}", "p@ss!", "to do"])
 def test_short_secrets_are_not_looked_for(short: str) -> None:
     assert not Secrets([short]).are_in(f"Changes on 'production' need staging rights: 1 {{}} p@ss! to do {short}")
@@ -114,6 +119,13 @@ def test_secrets_in_what_an_exception_was_raised_from(chain: list[str]) -> None:
             error.__context__ = below
     assert Secrets(["CCIPAT_secret"]).are_in_error(error)
     assert not Secrets(["CCIPAT_other"]).are_in_error(error)
+
+
+@pytest.mark.parametrize("secret", ["CCIPAT_secret", "CCIPAT_other"])
+def test_exceptions_in_a_circle(secret: str) -> None:
+    one, two = ValueError("plain"), OSError("CCIPAT_secret")
+    one.__cause__, two.__cause__ = two, one
+    assert Secrets([secret]).are_in_error(one) is (secret == "CCIPAT_secret")
 
 
 def test_secrets_in_notes_and_attributes_of_an_exception() -> None:

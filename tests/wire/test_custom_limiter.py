@@ -12,9 +12,12 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI, RateLimitError
 from circleci_sdk._core import guarded_limiter
+from circleci_sdk._core.guarded_limiter import GuardedLimiter
+from circleci_sdk._core.limiter import LocalRateLimiter
 from tests.support.clients import MESSAGE, SLUG, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import ScriptedServer, reply
+from tests.unit.test_ratelimit import KEY
 
 ME: Final = "/api/v2/me"
 JOB: Final = f"/api/v2/project/{SLUG}/job/1/cancel"
@@ -184,7 +187,9 @@ async def test_hanging_acquire_is_replaced_until_it_responds(
     assert "The custom rate limiter responds again." in caplog.text
 
 
-async def test_slow_queue_does_not_hang(api: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_queue_does_not_hang(
+    api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls that a limiter lets proceed one by one show that it works."""
     monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.3)
     monkeypatch.setattr(guarded_limiter, "_BUMP", 0.0)
@@ -203,6 +208,44 @@ async def test_slow_queue_does_not_hang(api: ScriptedServer, monkeypatch: pytest
         for _ in range(20):
             tasks.start_soon(client.v2.users.me)
     assert custom.asked == 20
+    assert not warnings(caplog)
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "other_returned", "hangs"), [(10.0, False, True), (1.0, False, False), (10.0, True, False)]
+)
+async def test_deadline_of_a_call_before_the_end_of_the_silence(
+    elapsed: float, other_returned: bool, hangs: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A limiter hangs that no call returned from in all the time that one waited."""
+    clock = FakeClock()
+    custom = Custom()
+    guarded = GuardedLimiter(custom, LocalRateLimiter(clock), clock)
+    with anyio.CancelScope() as deadline:
+
+        async def wait() -> None:
+            clock.now += elapsed
+            if other_returned:
+                custom.functions["acquire"] = None
+                assert await guarded.acquire(KEY, 60.0, 60.0) is None
+            deadline.cancel()
+            await anyio.lowlevel.checkpoint()
+
+        custom.functions["acquire"] = wait
+        await guarded.acquire(KEY, 60.0, 5.0)
+    assert deadline.cancelled_caught
+    assert len(warnings(caplog)) == hangs
+
+
+async def test_pauses_count_while_the_limiter_is_replaced() -> None:
+    clock = FakeClock()
+    custom = Custom()
+    guarded = GuardedLimiter(custom, LocalRateLimiter(clock), clock)
+    await guarded.observe(KEY, None, 30.0)
+    for function, is_paused in ((None, False), (broken, True), (None, False)):
+        custom.functions["acquire"] = function
+        await guarded.acquire(KEY, 0.0, 0.0)
+        assert guarded.is_paused(KEY) is is_paused
 
 
 async def test_infinite_wait_of_a_limiter(api: ScriptedServer) -> None:

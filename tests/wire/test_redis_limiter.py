@@ -7,6 +7,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -359,6 +360,20 @@ async def test_borrowed_clients(
     else:
         assert told is None
         assert "does not work on trio; a redis.Redis or from_url does" in warnings_in(caplog)[0]
+
+
+async def test_a_blocking_client_that_hangs_delays_no_call(caplog: pytest.LogCaptureFixture) -> None:
+    release = threading.Event()
+
+    class Hanging:
+        def execute_command(self, *_: object, **__: object) -> None:
+            release.wait(8)
+
+    with anyio.fail_after(5):
+        limiter = RedisRateLimiter(Hanging(), time_limit=0.02)
+        assert await limiter.acquire(KEY, 1.0, 1.0) is None
+    release.set()
+    assert "Redis is not available" in warnings_in(caplog)[0]
 
 
 def test_two_loops_one_after_the_other(redis_server: RedisServer, anyio_backend_name: str) -> None:

@@ -50,7 +50,6 @@ class Claims:
         """Claim an id; True if it is new. `until` limits the time in addition, by the clock of the event loop."""
         owner = uuid4().hex
         is_suspect = delivery_id in self._unreleased
-        new = False
         try:
             if is_suspect:
                 await self._release_suspects(delivery_id, until)
