@@ -140,6 +140,11 @@ def test_the_units_of_a_length(unit: str, name: str, fits: bool) -> None:
         limits.check(Path(name), (name,))
 
 
+def test_a_name_that_the_system_cannot_encode() -> None:
+    with pytest.raises(ValueError, match="cannot encode"):
+        Limits().check(Path("\ud800"), ("\ud800",))
+
+
 def test_the_limits_of_a_folder_that_will_be_made(tmp_path: Path) -> None:
     assert limits_of(tmp_path / "new" / "deep") == limits_of(tmp_path)
     assert limits_of(tmp_path).name >= 143
@@ -320,12 +325,16 @@ def test_a_stage_in_use_is_not_stale(tmp_path: Path) -> None:
         stage.create()
 
 
-def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_removed", [False, True])
+def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path, is_removed: bool) -> None:
     free = os.dup(0)
     os.close(free)
     stage = Stage(tmp_path / "dest")
-    file, _ = stage.create()
+    file, part = stage.create()
     file.close()
+    if is_removed:
+        part.unlink()
+        part.parent.rmdir()
     stage.close()
     again = os.dup(0)
     os.close(again)

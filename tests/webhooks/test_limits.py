@@ -170,6 +170,8 @@ async def test_the_memory_of_ids_is_bounded_in_bytes() -> None:
     assert await store.claim(f"{999:050}", "owner")
     assert await store.load(f"{0:050}") is None
     assert await store.load(f"{999:050}") == "x" * 100
+    await store.save("long", "x" * 9600)
+    assert await store.load(f"{999:050}") is None
     for wrong in (0, None, 1.5):
         with pytest.raises(InvalidArgumentError, match="max_bytes"):
             MemoryStore(max_bytes=wrong)  # type: ignore[arg-type]

@@ -165,6 +165,10 @@ def test_a_large_body_is_rejected_before_it_is_hashed() -> None:
     for big in (body, bytearray(body), memoryview(body)):
         with pytest.raises(SignatureError, match="11 bytes, more than the limit of 10"):
             verify(big, signature(body), "a secret of tests", max_body=10)
+    most = b"x" * 1024 * 1024
+    verify(most, signature(most), "a secret of tests")
+    with pytest.raises(SignatureError, match="more than the limit of 1048576"):
+        verify(most + b"x", signature(body), "a secret of tests")
     wide = memoryview(body + b"x").cast("H")
     assert len(wide) == 6
     with pytest.raises(SignatureError, match="12 bytes"):

@@ -137,12 +137,19 @@ async def test_hanging_observe_is_suspended(
     api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guarded_limiter, "OBSERVE_SECONDS", 0.02)
-    custom = Custom(observe=anyio.sleep_forever)
+    observed = 0
+
+    async def hanging() -> None:
+        nonlocal observed
+        observed += 1
+        await anyio.sleep_forever()
+
+    custom = Custom(observe=hanging)
     async with client_on(api, rate_limiter=custom) as client:
         with anyio.fail_after(5):
             for _ in range(20):
                 await client.v2.users.me()
-    assert custom.asked == 1
+    assert (custom.asked, observed) == (1, 1)
     assert len(warnings(caplog)) == 1
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
+from circleci_sdk.limiters.outage import Outage
 from examples.shared_rate_limit import count_jobs
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
@@ -65,6 +66,11 @@ async def slept(clock: FakeClock, count: int) -> None:
     with anyio.fail_after(5):
         while len(clock.slept) < count:  # noqa: ASYNC110  # the calls come out of Redis
             await anyio.sleep(0.001)
+
+
+def is_connected(connection: Any) -> bool:
+    """Of the client of asyncio, or of the blocking one."""
+    return any(getattr(connection, name, None) is not None for name in ("_writer", "_sock"))
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -298,6 +304,20 @@ async def test_each_failure_is_an_outage_with_an_end(
     assert len(warnings_in(caplog)) == 1
 
 
+def test_in_an_outage_one_call_asks_in_each_interval() -> None:
+    outage = Outage(clock := FakeClock(), 5.0)
+    assert (outage.may_ask(), outage.is_over_or_tried) == (True, True)
+    outage.begin(ConnectionError())
+    for _ in range(2):
+        assert (outage.may_ask(), outage.is_over_or_tried) == (False, False)
+        clock.now += 5.0
+        assert (outage.may_ask(), outage.is_over_or_tried) == (True, True)
+        assert not outage.may_ask()
+        outage.begin(ConnectionError())
+    outage.end()
+    assert (outage.may_ask(), outage.is_over_or_tried) == (True, True)
+
+
 async def test_refused_and_mistyped_connections(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
     """Redis that never was there: the limit of the process holds."""
     server.on("GET", "/api/v2/me", reply(json=USER))
@@ -441,8 +461,12 @@ async def test_closed_limiter_keeps_the_limit_of_the_process(
 ) -> None:
     limiter = RedisRateLimiter.from_url(redis_server.url)
     assert await limiter.acquire(KEY, 1.0, 1.0) is None
+    client: Any = limiter._scripts._connection().client
+    pool = client.connection_pool
+    assert [one for one in pool._available_connections if is_connected(one)]
     await limiter.aclose()
     await limiter.aclose()
+    assert not [one for one in pool._available_connections if is_connected(one)]
     assert await limiter.acquire(KEY, 1.0, 1.0) is None
     await limiter.observe(KEY, None, 30.0)
     assert await limiter.acquire(KEY, 1.0, 1.0) is not None

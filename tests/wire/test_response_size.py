@@ -42,6 +42,7 @@ ENCODED: Final[dict[str, tuple[str, Callable[[bytes], bytes]]]] = {
     "x-gzip": ("X-GZIP", gzip.compress),
     "zlib": ("deflate", zlib.compress),
     "deflate without a header": ("deflate", deflated),
+    "gzip as deflate": ("deflate", gzip.compress),
     "twice": ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
     "two kinds": ("deflate, gzip", lambda data: gzip.compress(deflated(data))),
     "identity and gzip": ("identity,gzip", gzip.compress),

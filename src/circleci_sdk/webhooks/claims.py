@@ -110,8 +110,9 @@ class Claims:
                 failure = error
         if failure is not None:
             logger.warning(
-                "webhooks: the store failed; %d deliveries may stay claimed that were not handled: %r",
+                "webhooks: the store failed; %d deliveries may stay claimed that were not handled: %s: %s",
                 len(self._unreleased),
+                type(failure).__name__,
                 failure,
             )
 
