@@ -101,7 +101,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def httpx2(session: nox.Session) -> None:
     """The tests of the core with httpx2 instead of httpx."""
-    session.install("-e", ".[testing,redis]", *TEST, *[requirement for requirement in BENCH if "httpx2" in requirement])
+    session.install("-e", ".[testing,redis]", *TEST)
     plugin = ("-p", "tests.support.on_httpx2")
     session.run(
         "python", "-m", "pytest", *plugin, *PARALLEL, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs

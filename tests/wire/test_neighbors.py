@@ -7,6 +7,7 @@ import gzip
 import sys
 import types
 from collections.abc import AsyncIterator
+from importlib import import_module
 from typing import Any, Final
 
 import httpx
@@ -83,6 +84,8 @@ RESPONSES: Final = {
     "chunked": (reply(json=USER, framing="chunked", headers=[("X-A", "1"), ("x-a", "2")]), None),
     "no length": (reply(json=USER, framing="close"), None),
     "gzip": (reply(body=gzip.compress(ME), headers={"Content-Encoding": "gzip", "Date": "x"}), ME),
+    "br": (reply(body=import_module("brotli").compress(ME), headers={"Content-Encoding": "br"}), ME),
+    "zstd": (reply(body=import_module("zstandard").compress(ME), headers={"Content-Encoding": "zstd"}), ME),
     "latin": (reply(body=b'{"login": "x"}', content_type="application/json; charset=latin-1"), None),
     "refusal": (reply(404, text="No.", reason="Nope"), None),
 }
@@ -259,17 +262,22 @@ async def test_other_library(library: Any, borrowed: bool) -> None:
     assert all(response.is_closed for response in responses)
 
 
+HTTPX2: Final[Any] = import_module("httpx2")
+
+
 async def test_httpx2(server: ScriptedServer) -> None:
-    httpx2: Any = pytest.importorskip("httpx2")
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", reply(201, json=CREATED))
     for kind in ("http_client", "transport"):
-        given = httpx2.AsyncClient() if kind == "http_client" else httpx2.AsyncHTTPTransport()
+        given = HTTPX2.AsyncClient() if kind == "http_client" else HTTPX2.AsyncHTTPTransport()
         async with given, AsyncCircleCI(TOKEN, base_url=server.url, max_concurrency=1, **{kind: given}) as client:
             for _ in range(2):
                 assert (await client.v2.users.me()).login == "ada"
             await client.v2.pipelines.trigger(SLUG, branch="main")
             assert server.requests[-1].headers["circle-token"] == TOKEN
+            server.script([RESPONSES[encoding][0] for encoding in ("gzip", "br", "zstd")])
+            for _ in range(3):
+                assert (await client.v2.users.me()).login == "ada"
             server.script([reply(json=USER).cut()])
             with pytest.raises(ConnectionFailedError):
                 await client.with_options(max_retries=0).v2.users.me()
@@ -279,7 +287,7 @@ async def test_httpx2(server: ScriptedServer) -> None:
                     await client.v2.users.me()
             assert caught.value.request_outcome == "not_sent"
     with closed_port() as url:
-        async with httpx2.AsyncClient() as http, client_on(url, FakeClock(), http_client=http) as client:
+        async with HTTPX2.AsyncClient() as http, client_on(url, FakeClock(), http_client=http) as client:
             with pytest.raises(ConnectionFailedError) as failed:
                 await client.v2.pipelines.trigger(SLUG, branch="main")
     assert (failed.value.request_outcome, failed.value.attempts) == ("not_sent", 3)

@@ -5,9 +5,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any, Final
 
 import anyio
@@ -24,6 +30,9 @@ from tests.support.scripted_server import ScriptedServer, redirect, reply
 
 MIB: Final = 1 << 20
 LIMIT: Final = MIB
+BROTLI: Final[Any] = import_module("brotli")
+ZSTANDARD: Final[Any] = import_module("zstandard")
+LIBRARIES: Final = {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard",)}
 ME: Final = json.dumps(USER).encode()
 
 
@@ -33,8 +42,14 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def members(data: bytes) -> bytes:
-    return b"".join(gzip.compress(data[at : at + 7]) for at in range(0, len(data), 7))
+def zstd(data: bytes) -> bytes:
+    compressed: bytes = ZSTANDARD.ZstdCompressor().compress(data)
+    return compressed
+
+
+def in_parts(encode: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """Concatenated members or frames."""
+    return lambda data: b"".join(encode(data[at : at + 7]) for at in range(0, len(data), 7))
 
 
 ENCODED: Final[dict[str, tuple[str, Callable[[bytes], bytes]]]] = {
@@ -47,12 +62,32 @@ ENCODED: Final[dict[str, tuple[str, Callable[[bytes], bytes]]]] = {
     "two kinds": ("deflate, gzip", lambda data: gzip.compress(deflated(data))),
     "identity and gzip": ("identity,gzip", gzip.compress),
     "gzip and something else": ("gzip, utf-8", gzip.compress),
-    "many members": ("gzip", members),
+    "many members": ("gzip", in_parts(gzip.compress)),
+    "br": ("br", BROTLI.compress),
+    "zstd": ("ZSTD", zstd),
+    "many frames": ("zstd", in_parts(zstd)),
+    "br and zstd": ("br, zstd", lambda data: zstd(BROTLI.compress(data))),
 }
 
 
 def large(size: int) -> bytes:
     return b'{"login": "' + b"a" * size + b'", "id": "1", "name": "x"}'
+
+
+@asynccontextmanager
+async def others_running() -> AsyncGenerator[Counter[str]]:
+    """Another task meanwhile, and how often it ran."""
+    runs: Counter[str] = Counter()
+
+    async def run() -> None:
+        while True:
+            runs["other"] += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run)
+        yield runs
+        tasks.cancel_scope.cancel()
 
 
 async def get(client: AsyncCircleCI) -> object:
@@ -70,7 +105,7 @@ async def test_encodings(server: ScriptedServer, kind: str) -> None:
     assert server.connections == 1
 
 
-@pytest.mark.parametrize("kind", [kind for kind in ENCODED if kind != "many members"])
+@pytest.mark.parametrize("kind", [kind for kind in ENCODED if not kind.startswith("many")])
 async def test_compressed_response_above_the_limit(server: ScriptedServer, kind: str) -> None:
     name, encode = ENCODED[kind]
     server.otherwise(reply(body=encode(large(8 * LIMIT)), headers={"Content-Encoding": name}))
@@ -102,20 +137,21 @@ async def test_plain_response_above_the_limit(server: ScriptedServer, framing: A
         assert await get(client) == "a" * 1000
 
 
-async def test_default_limit_and_memory(server: ScriptedServer) -> None:
+BOMBS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "gzip, gzip": lambda data: gzip.compress(gzip.compress(data, 9), 9),
+    "br": partial(BROTLI.compress, quality=5),
+    "br, br": lambda data: BROTLI.compress(BROTLI.compress(data, quality=5)),
+    "zstd": zstd,
+    "zstd, br": lambda data: BROTLI.compress(zstd(data)),
+}
+
+
+@pytest.mark.parametrize("encodings", BOMBS)
+async def test_default_limit_and_memory(server: ScriptedServer, encodings: str) -> None:
     """Two KiB that would become two GiB take no more memory than the limit, and other tasks run meanwhile."""
-    bomb = gzip.compress(gzip.compress(b"\0" * (256 * MIB), 9), 9)
-    server.otherwise(reply(body=bomb, headers={"Content-Encoding": "gzip, gzip"}))
-    ticks = 0
-
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await anyio.lowlevel.checkpoint()
-
-    async with client_on(server) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(tick)
+    bomb = BOMBS[encodings](b"\0" * (256 * MIB))
+    server.otherwise(reply(body=bomb, headers={"Content-Encoding": encodings}))
+    async with client_on(server) as client, others_running() as runs:
         tracemalloc.start()
         try:
             with pytest.raises(DecodeError, match=r"67,108,864 bytes, the limit of max_response_bytes"):
@@ -123,9 +159,8 @@ async def test_default_limit_and_memory(server: ScriptedServer) -> None:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        tasks.cancel_scope.cancel()
     assert peak < 80 * MIB
-    assert ticks > 200
+    assert runs["other"] > 100
 
 
 @pytest.mark.parametrize("kind", ["plain", "gzip", "twice", "deflate without a header"])
@@ -175,8 +210,14 @@ async def test_nothing_is_nothing(server: ScriptedServer, status: int) -> None:
         (gzip.compress(ME) + b"noise", "gzip"),
         (gzip.compress(ME), "gzip, gzip"),
         (gzip.compress(ME), ", ".join(["gzip"] * 1000)),
+        *((noise, name) for name in LIBRARIES for noise in (b"not compressed", b"\0")),
+        *((BROTLI.compress(ME)[:size], "br") for size in (1, 9, -1)),
+        *((zstd(ME)[:size], "zstd") for size in (1, 9, -1)),
+        *((encode(ME) + b"noise", name) for name, encode in (("br", BROTLI.compress), ("zstd", zstd))),
+        (zstd(ME) + zstd(ME)[:-1], "zstd"),
+        (zstd(ME), "br, zstd"),
     ],
-    ids=range(8),
+    ids=range(22),
 )
 async def test_broken_compression(server: ScriptedServer, body: bytes, encoding: str) -> None:
     server.script([reply(status, body=body, headers={"Content-Encoding": encoding}) for status in (200, 404)])
@@ -194,23 +235,63 @@ async def test_unknown_encoding_is_left_as_it_is(server: ScriptedServer, encodin
         assert await get(client) == "ada"
 
 
-async def test_empty_members_and_padding_give_way(server: ScriptedServer) -> None:
-    """Thousands of members without content are work without output."""
-    body = gzip.compress(b"") * 20_000 + gzip.compress(ME) + b"\0" * 10_000
-    server.otherwise(reply(body=body, headers={"Content-Encoding": "gzip"}))
-    ticks = 0
-
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await anyio.lowlevel.checkpoint()
-
-    async with client_on(server) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(tick)
+@pytest.mark.parametrize("name", LIBRARIES)
+async def test_encoding_of_a_library_that_is_not_installed(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for library in LIBRARIES[name]:
+        monkeypatch.setitem(sys.modules, library, None)
+    headers = {"Content-Encoding": name}
+    server.script([reply(body=ME, headers=headers), reply(body=ENCODED[name][1](ME), headers=headers)])
+    async with client_on(server) as client:
         assert await get(client) == "ada"
-        tasks.cancel_scope.cancel()
-    assert ticks > 1000
+        with pytest.raises(DecodeError, match="JSON"):
+            await get(client)
+
+
+class OlderBrotli:
+    """A decompressor of brotlicffi, or of a brotli before 1.2."""
+
+    def __init__(self) -> None:
+        inner = BROTLI.Decompressor()
+        self.is_finished = inner.is_finished
+        self.decompress = lambda data: inner.process(data)
+
+
+async def test_other_library_of_an_encoding(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "brotlicffi", SimpleNamespace(Decompressor=OlderBrotli))
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    headers = {"Content-Encoding": "br"}
+    server.script([reply(body=BROTLI.compress(content), headers=headers) for content in (ME, large(2 * MIB))])
+    async with client_on(server, max_response_bytes=LIMIT) as client:
+        assert await get(client) == "ada"
+        with pytest.raises(DecodeError, match="max_response_bytes"):
+            await get(client)
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+@pytest.mark.parametrize("borrowed", [True, False])
+async def test_no_encoding_is_asked_for(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, borrowed: bool, is_installed: bool
+) -> None:
+    """What is sent does not depend on what is installed."""
+    for library in [name for names in LIBRARIES.values() for name in names if not is_installed]:
+        monkeypatch.setitem(sys.modules, library, None)
+    server.otherwise(reply(json=USER))
+    async with httpx.AsyncClient() as http, client_on(server, http_client=http if borrowed else None) as client:
+        await get(client)
+    assert "accept-encoding" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("inner", ["identity", "gzip", "br", "zstd"])
+async def test_empty_members_and_padding_give_way(server: ScriptedServer, inner: str) -> None:
+    """Thousands of members without content are work without output."""
+    content = ENCODED[inner][1](ME) if inner in ENCODED else ME
+    body = gzip.compress(b"") * 20_000 + gzip.compress(content) + b"\0" * 10_000
+    server.otherwise(reply(body=body, headers={"Content-Encoding": f"{inner}, gzip"}))
+    async with client_on(server) as client, others_running() as runs:
+        assert await get(client) == "ada"
+    assert runs["other"] > 1000
 
 
 async def test_body_that_a_transport_has_read() -> None:
@@ -241,24 +322,14 @@ def test_invalid_limits(value: Any) -> None:
 
 async def test_downloads_have_no_limit_and_give_way(server: ScriptedServer) -> None:
     server.otherwise(reply(body=gzip.compress(b"\0" * (40 * MIB)), headers={"Content-Encoding": "gzip"}))
-    ticks = 0
-
-    async def tick() -> None:
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await anyio.lowlevel.checkpoint()
-
-    async with client_on(server, max_response_bytes=10) as client, anyio.create_task_group() as tasks:
-        tasks.start_soon(tick)
+    async with client_on(server, max_response_bytes=10) as client, others_running() as runs:
         size = 0
         async with download_of(client._caller, f"{server.url}/f", label="logs.x", timeout=None) as file:
             async for piece in file:
                 assert 0 < len(piece) <= MIB // 4
                 size += len(piece)
-        tasks.cancel_scope.cancel()
     assert size == 40 * MIB
-    assert ticks > 100
+    assert runs["other"] > 100
 
 
 @settings(max_examples=60, derandomize=True, deadline=None, database=None)

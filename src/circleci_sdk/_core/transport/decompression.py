@@ -18,6 +18,9 @@ _LIBRARIES: Final = {"br": ("brotli", "brotlicffi"), "zstd": ("zstandard",)}
 """The libraries that httpx uses too, if they are installed. Other encodings are left as they are."""
 _SLICE: Final = 16
 """Bytes that are given at once to a decoder without a limit of its own."""
+_LARGEST: Final = 1 << 18
+"""About the size of the pieces of a decoder with a limit."""
+_TOO_EARLY: Final = "the compressed data ends too early"
 
 
 async def decompressed(raw: bytes, header: str, limit: int | None, *, is_cut: bool) -> bytes:
@@ -62,7 +65,7 @@ def _unpacked(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
         if name in _ZLIB:
             yield from _inflated(Inflater(headerless=name == "deflate"), pieces)
         else:
-            yield from _by_library(name, pieces)
+            yield from (_by_brotli if name == "br" else _by_zstandard)(pieces)
     except UnusableBodyError:
         raise
     except Exception as error:  # noqa: BLE001  # of zlib, or of a library with classes of its own
@@ -76,22 +79,39 @@ def _inflated(inflater: Inflater, pieces: Iterator[bytes]) -> Iterator[bytes]:
     inflater.finish()
 
 
-def _by_library(name: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    library = _library(name)
-    make: Any = library.Decompressor if name == "br" else lambda: library.ZstdDecompressor().decompressobj()
+def _by_brotli(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    decoder = _library("br").Decompressor()
+    # The versions before 1.2 have no limit.
+    options = {"output_buffer_limit": _LARGEST} if hasattr(decoder, "can_accept_more_data") else {}
+    unpack: Any = getattr(decoder, "process", None) or decoder.decompress
+    for data in _slices(pieces, _LARGEST if options else _SLICE):
+        yield (found := unpack(data, **options))
+        while options and (found or not decoder.can_accept_more_data()):
+            yield (found := unpack(b"", **options))
+    if not decoder.is_finished():
+        raise ValueError(_TOO_EARLY)
+
+
+def _by_zstandard(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    make: Any = _library("zstd").ZstdDecompressor().decompressobj
     decoder = make()
-    for piece in pieces:
-        for place in range(0, len(piece), _SLICE):
-            data = piece[place : place + _SLICE]
-            while data:
-                if getattr(decoder, "eof", False):  # another frame of zstd
-                    decoder = make()
-                unpack = getattr(decoder, "process", None) or decoder.decompress
-                yield unpack(data)
-                data = decoder.unused_data if getattr(decoder, "eof", False) else b""
+    for data in _slices(pieces, _SLICE):
+        rest = data
+        while rest:
+            if decoder.eof:  # another frame
+                decoder = make()
+            yield decoder.decompress(rest)
+            rest = decoder.unused_data if decoder.eof else b""
         yield b""
-    if not (decoder.eof if name == "zstd" else decoder.is_finished()):
-        raise ValueError("the compressed data ends too early")
+    if not decoder.eof:
+        raise ValueError(_TOO_EARLY)
+
+
+def _slices(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """All of the pieces; those that are empty too, after which the caller can pause."""
+    for piece in pieces:
+        for place in range(0, len(piece) or 1, size):
+            yield piece[place : place + size]
 
 
 def _library(name: str) -> Any:
