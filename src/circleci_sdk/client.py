@@ -295,7 +295,11 @@ class AsyncCircleCI(Uncopied):
         return replies[0]
 
     async def aclose(self) -> None:
-        """Close the connections that this client opened. On a copy it does nothing. Safe to call twice."""
+        """Close the connections that this client opened. On a copy it does nothing. Safe to call twice.
+
+        Calls in flight finish normally, and their connections are closed then. Those of other event loops are closed
+        soon: a loop that runs in another thread does it itself, and `aclose` does not wait for it.
+        """
         if self._owner:
             await self._session.aclose()
 

@@ -24,6 +24,7 @@ from .environment import check_environment
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .logs import logger as logger
+from .loops import has_ended, start_soon
 from .mismatches import DriftLog
 from .policy.rate_limit import LONGEST_PAUSE
 from .policy.retry import parse_date
@@ -155,9 +156,9 @@ class Session(Uncopied):
         resources = self._loops.get(loop)
         if resources is None:
             # The connections of an asyncio loop refer to it, so that a closed loop would be kept for ever.
-            for other in [reference() for reference in self._loops.keyrefs()]:
-                if getattr(other, "is_closed", bool)():
-                    self._loops.pop(other, None)
+            for other in self._known_loops():
+                if has_ended(other):
+                    self._close_in(other)
             self._check_loop(loop)
             resources = self._loops[loop] = self._open()
         return resources
@@ -192,9 +193,19 @@ class Session(Uncopied):
 
         self._closed = True
         resources = self._loops.pop(current_token().native_token, None)
-        self._loops.clear()  # the connections of other loops ended with them
+        for other in self._known_loops():
+            self._close_in(other)
         if resources is not None:
             await resources.http.aclose()
+
+    def _known_loops(self) -> list[object]:
+        return [loop for reference in self._loops.keyrefs() if (loop := reference()) is not None]
+
+    def _close_in(self, loop: object) -> None:
+        """Close the connections of another event loop: there if it runs, else from here."""
+        resources = self._loops.pop(loop, None)
+        if resources is not None and not start_soon(loop, resources.http.aclose):
+            resources.http.shut_down()
 
     def __del__(self) -> None:
         loops = getattr(self, "_loops", None)  # none if its constructor never ran

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .loops import call_soon
 
 if TYPE_CHECKING:
     import anyio
@@ -37,10 +37,3 @@ class Sleepers:
         """Wake all tasks that sleep now. Safe to call from any thread, with or without an event loop."""
         for loop, scope in list(self._sleeping):
             call_soon(loop, scope.cancel)
-
-
-def call_soon(loop: Any, function: Callable[[], object]) -> None:
-    """Call a function soon in an event loop of asyncio or trio, given by its native token, from any thread."""
-    schedule = getattr(loop, "call_soon_threadsafe", None) or loop.run_sync_soon
-    with suppress(RuntimeError):  # the loop has ended, and its tasks with it
-        schedule(function)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from circleci_sdk._core.sleepers import call_soon
+from circleci_sdk._core.loops import call_soon
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:

@@ -8,13 +8,14 @@ a pool of httpx, and a connection whose call did not end cleanly is closed.
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -38,12 +39,18 @@ class Route(NamedTuple):
 
 
 class _Connection:
-    __slots__ = ("idle_since", "route", "transport")
+    __slots__ = ("idle_since", "route", "stream", "transport")
 
     def __init__(self, transport: httpx.AsyncBaseTransport, route: Route) -> None:
         self.transport = transport
         self.route = route
         self.idle_since = 0.0
+        self.stream: Any = None
+
+    def shut_down(self) -> None:
+        """End the TCP connection without the event loop that it belongs to; the collector closes its socket."""
+        with suppress(Exception):  # it has ended already, or its loop gives no access to it
+            self.stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
 
 class _Body(httpx.AsyncByteStream):
@@ -97,6 +104,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             await self.release(connection, clean=False)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
+        connection.stream = response.extensions.get("network_stream")
         response.stream = _Body(response.stream, connection, self)
         return response
 
@@ -134,6 +142,14 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._dead.update(self._idle)
         self._idle.clear()
         await self._close_dead()
+
+    def shut_down(self) -> None:
+        """The same from outside of the event loop, which does not run."""
+        self._closed = True
+        for connection in (*self._idle, *self._dead):
+            connection.shut_down()
+        self._idle.clear()
+        self._dead.clear()
 
 
 def open_transport(network: Network) -> httpx.AsyncBaseTransport:

@@ -17,7 +17,7 @@ from circleci_sdk._core.redaction import NO_SECRETS
 
 from .auth import Token
 from .body import Body, read_body, shown_with
-from .connections import open_transport
+from .connections import ConnectionPool, open_transport
 from .failures import failed
 from .request import build_request
 from .tracebacks import strip_traceback
@@ -98,6 +98,12 @@ class Http:
         if self.is_own:
             self.holds_connections = False
             await self.transport.aclose()
+
+    def shut_down(self) -> None:
+        """The same from outside of the event loop, which does not run."""
+        if isinstance(self.transport, ConnectionPool):
+            self.holds_connections = False
+            self.transport.shut_down()
 
 
 class Exchange:
