@@ -244,7 +244,7 @@ async def test_two_downloads_of_the_same_files_agree(
 
 KILLED: Final = """
 import sys, anyio
-from datetime import date, timedelta
+from datetime import date
 from circleci_sdk import AsyncCircleCI
 
 async def main(url, what, dest, overwrite):

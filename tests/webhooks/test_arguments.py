@@ -81,7 +81,7 @@ ODD: Final[dict[str, Any]] = {
 """What headers hold in programs that made them of something else."""
 
 
-def _signed(body: bytes) -> dict[Any, Any]:
+def _signed(body: bytes) -> dict[str, str]:
     return {
         "circleci-signature": "v1=" + hmac.digest(b"secret", body, "sha256").hex(),
         "circleci-event-type": "ping",
@@ -119,7 +119,7 @@ def test_odd_headers_have_no_other_than_documented_errors(odd: Any, name: str | 
 
 def test_none_is_a_missing_header() -> None:
     body = b'{"id": "1"}'
-    headers = {**_signed(body), "circleci-event-type": None}
+    headers: dict[str, Any] = {**_signed(body), "circleci-event-type": None}
     assert isinstance(parse(body, headers, secret="secret"), UnknownEvent)
     headers["circleci-signature"] = None
     with pytest.raises(SignatureError, match="has no circleci-signature"):
