@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-import anyio
 import pytest
 
 from circleci_sdk import InvalidArgumentError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeProject, Job, Workflow
+from tests.support.scripted_server import ScriptedServer, reply
 
 SECRET = "hunter123"
 
@@ -111,40 +107,16 @@ async def test_duplicates_and_pings(fake: FakeCircleCI, web: FakeProject, anyio_
         fake.webhooks.ping("none")
 
 
-@pytest.fixture
-def receiver_on_a_port() -> Iterator[tuple[str, list[bytes]]]:
-    """A receiver on a real port."""
-    messages: list[bytes] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            messages.append(self.rfile.read(int(self.headers["content-length"])))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", messages
-    server.shutdown()
-    server.server_close()
-
-
 async def test_a_served_fake_sends_deliveries_by_itself(
-    fake: FakeCircleCI, web: FakeProject, receiver_on_a_port: tuple[str, list[bytes]], anyio_backend: str
+    fake: FakeCircleCI, web: FakeProject, server: ScriptedServer, anyio_backend: str
 ) -> None:
-    url, messages = receiver_on_a_port
-    await register(fake, web, url)
+    server.otherwise(reply(204))
+    await register(fake, web, server.url)
     with fake.serve():
         web.push(Workflow("build", Job("test", 5)))
         fake.clock.advance(5)
-        until = time.monotonic() + 5
-        while len(messages) < 2 and time.monotonic() < until:  # noqa: ASYNC110  # the messages come from another thread
-            await anyio.sleep(0.01)
-    assert [json.loads(body)["type"] for body in messages] == ["job-completed", "workflow-completed"]
+        messages = await server.seen(2)
+    assert [message.json["type"] for message in messages] == ["job-completed", "workflow-completed"]
 
 
 @pytest.mark.parametrize("name", ["retries", "duplicates"])

@@ -198,7 +198,7 @@ async def test_slow_queue_does_not_hang(
     api: ScriptedServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Calls that a limiter lets proceed one by one show that it works."""
-    monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.3)
+    monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.6)  # less than all together, much more than each
     monkeypatch.setattr(guarded_limiter, "_BUMP", 0.0)
     lock = anyio.Lock()
 
