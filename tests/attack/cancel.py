@@ -118,7 +118,7 @@ async def _usable(client: AsyncCircleCI, slots: int) -> None:
         await client.v2.users.me()
     if limit.cancelled_caught:
         raise Broken("hang", "the next call did not end")
-    free = client._session.resources().slots.value  # pyright: ignore[reportPrivateUsage]
+    free = client._session.resources().slots.value  # pyright: ignore[reportPrivateUsage]  # slots have no public name
     if free != slots:
         raise Broken("lost slot", f"{free} of {slots} are free")
 
@@ -163,8 +163,8 @@ async def faulty_store(rng: random.Random) -> str:
     store = FaultyStore(rng, rng.uniform(0.1, 0.6), FAULTS if on_asyncio else FAULTS[:2])
     router = Router(store=store, store_timeout=0.02)
     app = WebhookApp(router, secret=deliveries.SECRET)
-    app._clock = clock = FakeClock()  # pyright: ignore[reportPrivateUsage]
-    router._claims.monotonic = clock.monotonic  # pyright: ignore[reportPrivateUsage]
+    app._clock = clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    router._claims.monotonic = clock.monotonic  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     handled: list[str] = []
 
     @router.on(Ping)

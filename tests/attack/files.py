@@ -77,7 +77,7 @@ def _hostile(rng: random.Random, content: bytes) -> Callable[[Request], Response
             headers["Content-Encoding"] = "gzip"
         elif way == 4:
             return rng.choice([reply(404), reply(503), drop(), drop(reset=True), redirect(request.target), reply(403)])
-        response = reply(status, body=body, headers=headers, framing=framing)  # type: ignore[arg-type]
+        response = reply(status, body=body, headers=headers, framing=framing)  # type: ignore[arg-type]  # `choice` gives any str
         if rng.random() < 0.5:
             response = response.cut(keep=rng.random(), reset=rng.random() < 0.3)
         return response
@@ -237,8 +237,8 @@ class _Disk:
 
         limit: Any = mock.Mock(wraps=file)
         limit.write = limited
-        limit.__enter__ = lambda _: limit  # type: ignore[misc]
-        limit.__exit__ = lambda *_: file.close()  # type: ignore[misc]
+        limit.__enter__ = lambda _: limit  # type: ignore[misc]  # of a mock
+        limit.__exit__ = lambda *_: file.close()  # type: ignore[misc]  # of a mock
         return limit, part
 
 

@@ -84,7 +84,7 @@ async def odd_waits(rng: random.Random) -> str:
 
 
 async def slots_are_free(client: AsyncCircleCI) -> None:
-    session: Any = getattr(client, "_session")  # noqa: B009
+    session = client._session  # pyright: ignore[reportPrivateUsage]  # its state has no public name
     slots = session.resources().slots
     if slots.value != slots.max_value or any(session.in_flight.values()):
         raise Broken("lost slot", f"{slots.value} of {slots.max_value} slots are free")
@@ -189,7 +189,7 @@ async def several_threads(rng: random.Random) -> str:
 def _run(main: Callable[[], Any], backend: str, client: AsyncCircleCI) -> None:
     async def closing() -> None:
         await main()
-        session: Any = getattr(client, "_session")  # noqa: B009
+        session = client._session  # pyright: ignore[reportPrivateUsage]  # its state has no public name
         await session.resources().http.aclose()
 
     anyio.run(closing, backend=backend)

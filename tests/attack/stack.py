@@ -52,7 +52,7 @@ class _Body(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self.place == "body":
             raise self.error
-        async for piece in self.response.stream:  # type: ignore[union-attr]
+        async for piece in self.response.stream:  # type: ignore[union-attr]  # that of an async response
             yield piece
         if self.place == "end":
             raise self.error

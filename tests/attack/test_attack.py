@@ -82,7 +82,7 @@ async def never_awaited(rng: random.Random) -> str:
     ],
 )
 def test_a_broken_promise_is_found(attempt: object, promise: str) -> None:
-    kind = Kind("a fault", attempt, tries=1, samples=1)  # pyright: ignore[reportArgumentType]
+    kind = Kind("a fault", attempt, tries=1, samples=1)  # pyright: ignore[reportArgumentType]  # parameters of a test are objects
     with pytest.raises(Broken, match=promise) as caught:
         one_try(kind, "asyncio", SEED, 0)
     assert caught.value.promise == promise

@@ -138,7 +138,7 @@ def job_with(name: str, *outcomes: str) -> Job:
     return Job(
         "test",
         30,
-        outcome=outcomes,  # type: ignore[arg-type]
+        outcome=outcomes,  # type: ignore[arg-type]  # any str
         tests=lambda attempt: [JobTest(name, "timed out" if fails(attempt) else None)],
     )
 

@@ -392,7 +392,9 @@ async def test_names_that_differ_in_case_alone_where_case_is_ignored(
     assert tree(tmp_path / "b") == {"0/Read": b"1", "0/b": b"2"}
     record = Manifest(tmp_path / "b")
     record.read()
-    assert record.known(tmp_path / "b/0/READ") == record.known(tmp_path / "b/0/Read") != None  # noqa: E711
+    known = record.known(tmp_path / "b/0/READ")
+    assert known is not None
+    assert known == record.known(tmp_path / "b/0/Read")
 
 
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EROFS])

@@ -70,9 +70,9 @@ def test_results_stay_frozen_dataclasses() -> None:
     assert dataclasses.replace(whole, id="2") == SecretTarget("context", "2", "name")
     assert dataclasses.asdict(whole) == {"kind": "context", "id": "1", "name": "name"}
     with pytest.raises(dataclasses.FrozenInstanceError):
-        whole.id = "2"  # type: ignore[misc]
+        whole.id = "2"  # type: ignore[misc]  # meant to be wrong
     with pytest.raises(AttributeError, match="'SecretTarget' object has no attribute 'nmae'"):
-        print(whole.nmae)  # type: ignore[attr-defined]
+        print(whole.nmae)  # type: ignore[attr-defined]  # meant to be wrong
 
 
 def test_an_unavailable_value_of_an_open_set_is_an_unknown_one() -> None:

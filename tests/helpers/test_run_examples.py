@@ -38,7 +38,7 @@ async def address(fake: FakeCircleCI, monkeypatch: pytest.MonkeyPatch) -> AsyncI
 
 @pytest.mark.parametrize(("outcome", "code"), [("success", 0), ("failed", 1)])
 async def test_release_and_wait(web: FakeProject, capsys: pytest.CaptureFixture[str], outcome: str, code: int) -> None:
-    web.will_run(Workflow("build", Job("test", 100, outcome=outcome)))  # type: ignore[arg-type]
+    web.will_run(Workflow("build", Job("test", 100, outcome=outcome)))  # type: ignore[arg-type]  # any str
     words = [SLUG, "--parameter", "deploy=true", "--parameter", "count=3", "--parameter", "who=ada"]
     assert await example("release_and_wait").main(words) == code
     assert web.pipelines[0].parameters == {"deploy": True, "count": 3, "who": "ada"}

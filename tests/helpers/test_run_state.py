@@ -54,7 +54,7 @@ def test_all_statuses_of_the_models_are_known(documented: Any, known: frozenset[
 
 
 def pipeline(state: str = "created", *errors: str) -> RunPipeline:
-    return RunPipeline("p", 7, "gh/acme/web", state, errors, "https://app/7", None, None)  # type: ignore[arg-type]
+    return RunPipeline("p", 7, "gh/acme/web", state, errors, "https://app/7", None, None)  # type: ignore[arg-type]  # any str
 
 
 def workflow(name: str, status: str, at: int = 0, **more: Any) -> RunWorkflow:
@@ -251,7 +251,7 @@ def test_each_change_is_told_once() -> None:
 @pytest.mark.parametrize("older", ["running", "on_hold", "failed"])
 def test_what_has_ended_stays_ended(older: str) -> None:
     seen = state(pipeline(), build, jobs=(job("test", "success", build),))
-    assert see_workflows(seen, [replace(build, status=older)]) == (seen, [])  # type: ignore[arg-type]
+    assert see_workflows(seen, [replace(build, status=older)]) == (seen, [])  # type: ignore[arg-type]  # any str
     again, events = see_jobs(seen, build, [job("test", older, build)])
     assert (again.jobs, events) == (seen.jobs, [])
 

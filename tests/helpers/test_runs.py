@@ -235,9 +235,9 @@ async def test_the_largest_parameters_are_taken(server: ScriptedServer) -> None:
 
 
 async def test_start_takes_the_only_definition(server: ScriptedServer) -> None:
-    project = {"slug": APP_SLUG, "name": "web", "id": uuid(1), "organization_name": "acme"}
+    project: dict[str, Any] = {"slug": APP_SLUG, "name": "web", "id": uuid(1), "organization_name": "acme"}
     project |= {"organization_slug": "circleci/43G3lM5RtfFE7v5sa4nWAU", "organization_id": uuid(2)}
-    project["vcs_info"] = {"vcs_url": "https://x", "provider": "CircleCI", "default_branch": "main"}  # type: ignore[assignment]
+    project["vcs_info"] = {"vcs_url": "https://x", "provider": "CircleCI", "default_branch": "main"}
     server.on("GET", f"/api/v2/project/{APP_SLUG}", reply(json=project))
     definitions = f"/api/v2/projects/{uuid(1)}/pipeline-definitions"
     server.on("GET", definitions, reply(json={"items": [{"id": uuid(3), "name": "main"}]}))
@@ -1266,7 +1266,7 @@ async def test_nothing_is_canceled_for_an_unavailable_order(server: ScriptedServ
     assert asked(server) == [f"GET /project/{SLUG}/pipeline"]
 
 
-@pytest.mark.parametrize("odd", [PAGE, reply(502), items(token=5)], ids=["page", "502", "token"])  # type: ignore[arg-type]
+@pytest.mark.parametrize("odd", [PAGE, reply(502), items(token=5)], ids=["page", "502", "token"])  # type: ignore[arg-type]  # a mix of responses and pages
 @pytest.mark.parametrize("seen_before", [True, False])
 async def test_half_a_list_of_workflows_is_no_end(server: ScriptedServer, seen_before: bool, odd: Response) -> None:
     """The timeout comes while the second page cannot be read."""

@@ -316,8 +316,8 @@ async def test_a_variable_that_may_be_there_is_not_missing(
 
 
 async def test_an_audit_names_what_it_could_not_read(server: ScriptedServer, client: AsyncCircleCI) -> None:
-    contexts = [{"id": ONE, "name": "one", "created_at": "2026-01-01T00:00:00Z"}]
-    contexts.append({**contexts[0], "id": None, "name": "two"})  # type: ignore[dict-item]
+    contexts: list[dict[str, Any]] = [{"id": ONE, "name": "one", "created_at": "2026-01-01T00:00:00Z"}]
+    contexts.append({**contexts[0], "id": None, "name": "two"})
     server.on("GET", "/api/v2/context", reply(json={"items": contexts, "next_page_token": None}))
     server.on("GET", variables_of(ONE), listed_variables("A", None))
     missed: list[tuple[str, str]] = []

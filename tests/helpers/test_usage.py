@@ -193,7 +193,7 @@ async def test_every_call_may_fail_once(server: ScriptedServer, client: AsyncCir
     exports = Exports(server, [fault, reply(body=table(("a", "1")))])
     look = exports.look
     faults = [fault]
-    exports.look = lambda export: faults.pop() if faults else look(export)  # type: ignore[method-assign]
+    exports.look = lambda export: faults.pop() if faults else look(export)  # type: ignore[method-assign]  # replaced for this test
     assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
     assert len(exports.orders) == 1
 
@@ -202,7 +202,7 @@ async def test_a_longer_outage_while_it_waits(server: ScriptedServer, client: As
     exports = Exports(server, table(("a", "1")))
     look = exports.look
     faults = [reply(502)] * 5  # more than a single call tries
-    exports.look = lambda export: faults.pop() if faults else look(export)  # type: ignore[method-assign]
+    exports.look = lambda export: faults.pop() if faults else look(export)  # type: ignore[method-assign]  # replaced for this test
     assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
     assert len(exports.orders) == 1
     faults += [reply(502)] * 100
@@ -279,7 +279,7 @@ async def test_an_expired_link_is_asked_for_again(server: ScriptedServer, client
         exports.links = [server.url + "/fresh"] if exports.fetched() else exports.links
         return look(export) if exports.fetched() else response
 
-    exports.look = fresh  # type: ignore[method-assign]
+    exports.look = fresh  # type: ignore[method-assign]  # replaced for this test
     assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
 
 
@@ -396,7 +396,7 @@ async def test_an_odd_response_is_read_again_at_the_next_poll(server: ScriptedSe
     exports = Exports(server, table(("a", "1")))
     waiting = [odd, odd]
     look = exports.look
-    exports.look = lambda export: waiting.pop() if waiting else look(export)  # type: ignore[method-assign]
+    exports.look = lambda export: waiting.pop() if waiting else look(export)  # type: ignore[method-assign]  # replaced for this test
     states: list[str] = []
     async with client_on(server, FakeClock()) as client:
         rows = client.usage.rows(
@@ -413,7 +413,7 @@ async def test_an_odd_response_is_read_again_at_the_next_poll(server: ScriptedSe
 
 async def test_polls_that_are_always_odd_end_the_wait(server: ScriptedServer) -> None:
     exports = Exports(server, table(("a", "1")))
-    exports.look = lambda export: reply(text="<html></html>")  # type: ignore[method-assign]
+    exports.look = lambda export: reply(text="<html></html>")  # type: ignore[method-assign]  # replaced for this test
     async with client_on(server, FakeClock()) as client:
         with pytest.raises(DecodeError, match="HTML"):
             await names(client.usage.rows(ORG, date(2026, 1, 1), date(2026, 1, 2)))
@@ -468,8 +468,8 @@ async def test_a_failed_file_leaves_nothing(server: ScriptedServer, client: Asyn
     Exports(server, reply(body=table(("a", "1"))).cut(keep=0))
     with pytest.raises(ConnectionFailedError) as caught:
         await client.usage.download(ORG, *JANUARY, tmp_path)
-    assert not list(tmp_path.rglob("*.gz"))  # noqa: ASYNC240
-    assert not list(tmp_path.rglob("*.part"))  # noqa: ASYNC240
+    assert not list(tmp_path.rglob("*.gz"))  # noqa: ASYNC240  # nothing else runs
+    assert not list(tmp_path.rglob("*.part"))  # noqa: ASYNC240  # nothing else runs
     assert caught.value.next == "2026-01-01T00:00:00+00:00"
 
 

@@ -66,7 +66,7 @@ def period(place: int) -> str:
 
 
 ORDER_FAILURES: Final[dict[str, Callable[[Organization, int], None]]] = {
-    name: lambda org, place, failure=failure: org.orders.__setitem__(place, failure.response)  # type: ignore[misc]
+    name: lambda org, place, failure=failure: org.orders.__setitem__(place, failure.response)  # type: ignore[misc]  # bound for each item
     for name, failure in FAILURES.items()
     if "null" not in name and "token" not in name
 }

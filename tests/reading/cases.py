@@ -149,7 +149,7 @@ RESPONSES: Final = [
     for folder, recording in _RECORDINGS
     if not recording.is_delivery
     and not recording.is_error
-    and (operation := _OPERATIONS.get((recording.version, recording.route)))  # type: ignore[arg-type]
+    and (operation := _OPERATIONS.get((recording.version, recording.route)))  # type: ignore[arg-type]  # no recording without a route is an operation's
 ]
 DELIVERIES: Final = [Case(folder, recording) for folder, recording in _RECORDINGS if recording.is_delivery]
 

@@ -290,7 +290,7 @@ def request_of(operation: Operation, call: Call, **changes: object) -> Request:
         connection=1,
         at=0.0,
     )
-    return replace(good, **changes)  # type: ignore[arg-type]
+    return replace(good, **changes)  # type: ignore[arg-type]  # any field
 
 
 @pytest.mark.parametrize(

@@ -375,8 +375,8 @@ async def test_proxy_request(server: ScriptedServer) -> None:
 async def test_tls() -> None:
     authority = trustme.CA()
     for_server, for_client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    authority.issue_cert("localhost").configure_cert(for_server)  # pyright: ignore[reportUnknownMemberType]
-    authority.configure_trust(for_client)  # pyright: ignore[reportUnknownMemberType]
+    authority.issue_cert("localhost").configure_cert(for_server)  # pyright: ignore[reportUnknownMemberType]  # trustme has no types for pyOpenSSL
+    authority.configure_trust(for_client)  # pyright: ignore[reportUnknownMemberType]  # trustme has no types for pyOpenSSL
 
     with ScriptedServer(tls=for_server) as server:
         server.otherwise(reply(text="sealed"))

@@ -56,7 +56,7 @@ def scripted(fake: FakeCircleCI, row: Row) -> FakePipeline:
     forced = state != "novel" and pipeline.state != state
     assert forced == (str(row) in CONTRADICTIONS), (pipeline.state, str(row))
     if forced:
-        pipeline.state = state  # type: ignore[assignment]
+        pipeline.state = state  # type: ignore[assignment]  # statuses that the fake itself does not have too
     misbehave(fake, row)
     return pipeline
 
@@ -89,7 +89,7 @@ def job_of(index: int, words: str) -> Job | Approval:
         return Approval(f"job-{index}")
     if status == "running":
         return Job(f"job-{index}", LONG)
-    return Job(f"job-{index}", 0, outcome="success" if status == "novel" else status)  # type: ignore[arg-type]
+    return Job(f"job-{index}", 0, outcome="success" if status == "novel" else status)  # type: ignore[arg-type]  # any str
 
 
 def misbehave(fake: FakeCircleCI, row: Row) -> None:

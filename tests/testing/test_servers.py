@@ -293,7 +293,7 @@ async def test_an_incomplete_request_has_no_effect(fake: FakeCircleCI, web: Fake
 
     path = "/api/v2/project/gh/acme/web/pipeline"
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [], "root_path": ""}
-    await fake.app(scope, receive, send)  # type: ignore[arg-type]
+    await fake.app(scope, receive, send)  # type: ignore[arg-type]  # `receive` gives plain dicts
     assert sent == []
     assert len(fake.requests) == 0
 

@@ -73,7 +73,7 @@ async def test_request_equals_the_one_created_by_httpx(method: str, content: byt
         theirs.extensions,
     )
     for _ in range(2):  # a transport may send it twice
-        assert b"".join([piece async for piece in ours.stream]) == theirs.content  # type: ignore[union-attr]
+        assert b"".join([piece async for piece in ours.stream]) == theirs.content  # type: ignore[union-attr]  # an async one
 
 
 def test_error_contains_the_path_but_not_the_query() -> None:

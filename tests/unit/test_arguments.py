@@ -371,7 +371,7 @@ def test_missing_required_argument(place: str) -> None:
     operation = replace(CREATE, query_parameters=(), body=())
     encode = encode_query if place == "query_parameters" else encode_body
     with pytest.raises(InvalidArgumentError, match="name: expected str, got nothing"):
-        encode(replace(operation, **{place: required}), {})  # type: ignore[operator]
+        encode(replace(operation, **{place: required}), {})  # type: ignore[operator]  # either of two functions
     listed = replace(operation, query_parameters=(Parameter("names", "names", many(STRING), required=True),))
     with pytest.raises(InvalidArgumentError, match="names: expected at least one item, got none"):
         encode_query(listed, {"names": []})

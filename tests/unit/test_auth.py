@@ -162,5 +162,5 @@ def test_token_is_not_in_repr() -> None:
 
 
 def test_keys_distinguish_tokens() -> None:
-    keys = {Credential(token, scheme).key for token in ("a", "b") for scheme in ("circle-token", "bearer")}  # type: ignore[arg-type]
+    keys = {Credential(token, scheme).key for token in ("a", "b") for scheme in ("circle-token", "bearer")}  # type: ignore[arg-type]  # the loop gives any str
     assert len(keys) == 2

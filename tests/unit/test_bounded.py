@@ -83,7 +83,7 @@ def test_counts_of_misbehaviour(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(COUNT):
         one.changed({"a": 1}, str(number))
         one.changed({"a": 1}, "often")
-    counts: dict[str, int] = one._counts  # pyright: ignore[reportPrivateUsage]
+    counts: dict[str, int] = one._counts  # pyright: ignore[reportPrivateUsage]  # its size is the test
     assert len(counts) == 10
     assert counts["often"] == COUNT
 
@@ -130,6 +130,6 @@ async def test_organizations_of_usage(server: ScriptedServer, monkeypatch: pytes
             server.on("POST", f"/api/v2/organizations/{org}/usage_export_job", reply(201, json=done))
             assert [row async for row in client.usage.rows(org, start, end)] == []
             await clock.sleep(600)
-        exports: Exports = client.usage._exports  # pyright: ignore[reportPrivateUsage]
+        exports: Exports = client.usage._exports  # pyright: ignore[reportPrivateUsage]  # its size is the test
     assert len(vars(exports)["_org_ids"]) <= 10
     assert len(vars(exports)["_requested"]) <= 7

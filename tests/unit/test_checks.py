@@ -86,7 +86,7 @@ def wrapper() -> object:
 
 NOW: Final = datetime(2026, 1, 1)  # noqa: DTZ001  # refused
 AT_SEA: Final = datetime(2026, 1, 1, tzinfo=WithoutOffset())
-LAMBDA: Final = lambda: function()  # noqa: E731
+LAMBDA: Final = lambda: function()  # noqa: E731  # a lambda is refused
 ASYNC: Final = [function, partial(function), partial(partial(function)), Called(), wrapper]
 
 KINDS: Final[list[tuple[str, Accepted, list[Any], list[Any]]]] = [

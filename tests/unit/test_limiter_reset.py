@@ -61,7 +61,7 @@ async def test_tasks_that_sleep_no_more_are_forgotten() -> None:
     await sleepers.sleep(FakeClock(), 1.0)
     with anyio.move_on_after(0):
         await sleepers.sleep(FakeClock(held=True), 1.0)
-    assert not sleepers._sleeping  # pyright: ignore[reportPrivateUsage]
+    assert not sleepers._sleeping  # pyright: ignore[reportPrivateUsage]  # what is kept is the test
 
 
 def test_loops_that_ended_are_not_woken() -> None:

@@ -85,7 +85,7 @@ def crawl(limit: Windows, calls: int, count: int = TASKS) -> float:
 
     async def main() -> float:
         todo = calls
-        with clock_of(VirtualClock()):  # type: ignore[arg-type]
+        with clock_of(VirtualClock()):  # type: ignore[arg-type]  # a clock of trio
             client = AsyncCircleCI("token", transport=httpx.MockTransport(response), timeout=None)
 
         async def work() -> None:

@@ -105,4 +105,4 @@ def test_origin_is_normalized(pasted: str) -> None:
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "3", None])
 def test_max_concurrency(count: object) -> None:
     with pytest.raises(ConfigError, match="max_concurrency"):
-        AsyncCircleCI("token", max_concurrency=count)  # type: ignore[arg-type]
+        AsyncCircleCI("token", max_concurrency=count)  # type: ignore[arg-type]  # what is refused

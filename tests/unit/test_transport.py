@@ -24,7 +24,7 @@ class Body(httpx.AsyncByteStream):
         self.pieces = [b"two", b"one"]
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self  # type: ignore[return-value]
+        return self  # type: ignore[return-value]  # its own iterator
 
     async def __anext__(self) -> bytes:
         if not self.pieces:
@@ -83,17 +83,17 @@ class PoolHarness:
             return
         try:
             if outcome == "half":
-                pieces = aiter(response.stream)  # type: ignore[arg-type]
+                pieces = aiter(response.stream)  # type: ignore[arg-type]  # an async stream
                 await anext(pieces)
-                await pieces.aclose()  # type: ignore[attr-defined]
+                await pieces.aclose()  # type: ignore[attr-defined]  # an async stream
             elif outcome != "unread":
-                async for _ in response.stream:  # type: ignore[union-attr]
+                async for _ in response.stream:  # type: ignore[union-attr]  # an async stream
                     pass
         except httpx.ReadError:
             pass
         finally:
             try:
-                await response.stream.aclose()  # type: ignore[union-attr]
+                await response.stream.aclose()  # type: ignore[union-attr]  # an async stream
             except httpx.ReadError:
                 assert outcome == "broken end"
             await response.stream.aclose()  # type: ignore[union-attr]  # a second time: no effect
@@ -126,9 +126,9 @@ async def test_last_used_connection_is_used_first() -> None:
     pool = PoolHarness()
     first, second = await pool.send(), await pool.send()
     for response in (first, second):
-        async for _ in response.stream:  # type: ignore[union-attr]
+        async for _ in response.stream:  # type: ignore[union-attr]  # an async stream
             pass
-        await response.stream.aclose()  # type: ignore[union-attr]
+        await response.stream.aclose()  # type: ignore[union-attr]  # an async stream
     for _ in range(3):
         await pool.call()
     assert [connection.calls for connection in pool.connections] == [1, 4]
@@ -161,9 +161,9 @@ async def test_expired_idle_connections_are_closed_by_the_next_call(monkeypatch:
     pool = PoolHarness()
     responses = [await pool.send() for _ in range(3)]
     for response in responses:
-        async for _ in response.stream:  # type: ignore[union-attr]
+        async for _ in response.stream:  # type: ignore[union-attr]  # an async stream
             pass
-        await response.stream.aclose()  # type: ignore[union-attr]
+        await response.stream.aclose()  # type: ignore[union-attr]  # an async stream
     now[0] = KEEPALIVE + 1
     await pool.call()  # finds the first expired connection; the next call closes it
     await pool.call()

@@ -87,7 +87,7 @@ def test_half_made_objects_end_in_silence(monkeypatch: pytest.MonkeyPatch) -> No
             del made
         for options in ({"token": ""}, {"base_url": "ftp://x"}, {"timeout": -1}):
             with pytest.raises(CircleCIError):
-                AsyncCircleCI(**{"token": TOKEN, **options})  # pyright: ignore[reportArgumentType]
+                AsyncCircleCI(**{"token": TOKEN, **options})  # pyright: ignore[reportArgumentType]  # what is refused
         for refused in COPIES.values():
             with pytest.raises(TypeError):
                 refused(AsyncCircleCI(TOKEN))

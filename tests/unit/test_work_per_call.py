@@ -17,8 +17,8 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk._core.options import Network
-from circleci_sdk._core.transport.connections import _context  # pyright: ignore[reportPrivateUsage]
-from circleci_sdk._core.transport.request import _Content  # pyright: ignore[reportPrivateUsage]
+from circleci_sdk._core.transport.connections import _context  # pyright: ignore[reportPrivateUsage]  # its work is the test
+from circleci_sdk._core.transport.request import _Content  # pyright: ignore[reportPrivateUsage]  # its work is the test
 
 USER: Final = b'{"id":"5034460f-c7c4-4c43-9457-de07e2029e7b","login":"ada","name":"Ada"}'
 PAGE: Final = b'{"items":[],"next_page_token":null}'

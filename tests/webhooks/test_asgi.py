@@ -154,7 +154,7 @@ async def test_without_a_secret_deliveries_are_unauthenticated_and_secret_is_req
         assert (await post(app, PING, {})).status == 200
     assert received
     with pytest.raises(TypeError, match="secret"):
-        WebhookApp(router)  # type: ignore[call-arg]
+        WebhookApp(router)  # type: ignore[call-arg]  # what is refused
     for empty in ("", [], ["a", ""]):
         with pytest.raises(InvalidArgumentError, match="got an empty one"):
             app_of(router, secret=empty)
@@ -465,7 +465,7 @@ async def served(app: Any) -> AsyncGenerator[str]:
         await begin(*arguments, **named)
         ready.set()
 
-    server.startup = startup  # type: ignore[method-assign]
+    server.startup = startup  # type: ignore[method-assign]  # uvicorn announces its start by no other means
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

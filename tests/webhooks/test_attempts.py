@@ -40,9 +40,9 @@ async def quiet(failure: HandlerFailure) -> None: ...
 class Bot:
     """A router with a handler that succeeds and one that fails a number of times."""
 
-    def __init__(self, failures: int, *, store: Any = None, **options: Any) -> None:
+    def __init__(self, failures: int, **options: Any) -> None:
         self.calls: list[str] = []
-        self.router = Router(store=store, on_error=quiet, **options)
+        self.router = Router(**{"on_error": quiet, **options})
         self.failures = failures
 
         @self.router.on(Ping)
@@ -160,12 +160,16 @@ async def leak(*_: object) -> Any:
 @pytest.mark.parametrize("where", ["handler", "on_error", "save", "claim"])
 async def test_a_cancelled_task_of_others_is_a_failure_and_ends_nothing(where: str) -> None:
     store = MemoryStore()
-    bot = Bot(1, store=store)
+    leaked: list[str] = []
+
+    async def on_error(failure: object) -> None:
+        leaked.append("on_error")
+        await leak()
+
+    bot = Bot(1, store=store, **({"on_error": on_error} if where == "on_error" else {}))
     if where == "handler":
         bot.router.on(Ping)(leak)
-    elif where == "on_error":
-        bot.router._on_error = leak  # pyright: ignore[reportPrivateUsage]
-    else:
+    elif where != "on_error":
         setattr(store, where, leak)
     app = WebhookApp(bot.router, secret=deliveries.SECRET)
     with anyio.fail_after(5):
@@ -178,6 +182,7 @@ async def test_a_cancelled_task_of_others_is_a_failure_and_ends_nothing(where: s
             await anyio.wait_all_tasks_blocked()
     assert [first.status, second.status] == [503 if where == "claim" else 200, 200]
     assert bot.calls.count("good") == (1 if where == "claim" else 2)
+    assert leaked == (["on_error"] if where == "on_error" else [])
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])

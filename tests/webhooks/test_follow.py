@@ -59,7 +59,7 @@ class Stage:
     def lose(self) -> Sequence[Any]:
         """Drop the pending deliveries."""
         lost = self.fake.webhooks.pending
-        self.fake.webhooks._pending.clear()  # pyright: ignore[reportPrivateUsage]
+        self.fake.webhooks._pending.clear()  # pyright: ignore[reportPrivateUsage]  # deliveries that are lost
         return lost
 
     def calls(self, operation: str) -> int:
@@ -335,8 +335,8 @@ async def test_deliveries_dropped_by_a_full_queue_are_polled() -> None:
     async with Stage() as stage:
         events = stage.follow(poll=10_000)
         await begin(events)
-        assert events._subscription is not None  # pyright: ignore[reportPrivateUsage]
-        events._subscription._size = 0  # pyright: ignore[reportPrivateUsage]
+        assert events._subscription is not None  # pyright: ignore[reportPrivateUsage]  # it has no public name
+        events._subscription._size = 0  # pyright: ignore[reportPrivateUsage]  # a small size, so that it is soon full
         stage.project.push()
         stage.fake.clock.advance(500)
         began = stage.fake.clock.now

@@ -189,7 +189,7 @@ class Reader:
         self.names = []
         end = self.api.clock.monotonic() + seconds
         with anyio.fail_after(20), anyio.CancelScope() as scope:
-            self.api.clock.sleep = self._until(end, scope)  # type: ignore[method-assign]
+            self.api.clock.sleep = self._until(end, scope)  # type: ignore[method-assign]  # ends the reading at a time of the clock
             while True:
                 self.names.append(name_of(await anext(self.events)))
         return self.names
@@ -481,9 +481,9 @@ async def test_dropped_deliveries_without_polls_are_an_error() -> None:
     router = Router()
     async with api.client:
         events = follow(api.client, SLUG, webhooks=router, poll=None)
-        subscription = events._subscription  # pyright: ignore[reportPrivateUsage]
+        subscription = events._subscription  # pyright: ignore[reportPrivateUsage]  # it has no public name
         assert subscription is not None
-        subscription._size = 2  # pyright: ignore[reportPrivateUsage]
+        subscription._size = 2  # pyright: ignore[reportPrivateUsage]  # a small size, so that it is soon full
         api.ended = True
         for number in (1, 2, 3):
             await router.dispatch(delivery(number, of="workflow"))

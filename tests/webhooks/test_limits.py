@@ -71,7 +71,7 @@ async def test_a_handler_that_catches_its_cancellation_has_failed_too() -> None:
     with anyio.fail_after(10):
         async with app:
             await post(app, ping(1))
-            while not failures:  # noqa: ASYNC110
+            while not failures:  # noqa: ASYNC110  # its report has no event
                 await anyio.sleep(0.001)
     assert isinstance(failures[0].error, LookupError)
 
@@ -102,7 +102,7 @@ async def test_warnings_name_what_runs_longest(caplog: pytest.LogCaptureFixture)
     caplog.set_level(logging.WARNING)
     router, app, _ = receiver(max_running=4)
     clock, release = FakeClock(), anyio.Event()
-    app._clock, router._calls._monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]
+    app._clock, router._calls._monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
 
     @router.on(Ping)
     async def waits(event: Ping) -> None:
@@ -174,7 +174,7 @@ async def test_the_memory_of_ids_is_bounded_in_bytes() -> None:
     assert await store.load(f"{999:050}") is None
     for wrong in (0, None, 1.5):
         with pytest.raises(InvalidArgumentError, match="max_bytes"):
-            MemoryStore(max_bytes=wrong)  # type: ignore[arg-type]
+            MemoryStore(max_bytes=wrong)  # type: ignore[arg-type]  # what is refused
 
 
 async def test_the_limit_in_bytes_is_that_of_the_memory() -> None:
@@ -231,14 +231,14 @@ async def test_the_owner_of_a_claim_alone_releases_it() -> None:
 
 def test_stores_of_an_older_form_are_refused() -> None:
     class Old(MemoryStore):
-        async def claim(self, delivery_id: str) -> bool:  # type: ignore[override]
+        async def claim(self, delivery_id: str) -> bool:  # type: ignore[override]  # the older form
             return True
 
     with pytest.raises(InvalidArgumentError, match=r"store: claim: .*\(delivery_id, owner\)"):
-        Router(store=Old())  # pyright: ignore[reportArgumentType]
+        Router(store=Old())  # pyright: ignore[reportArgumentType]  # what is refused
     for wrong in (object(), MemoryStore, "redis"):
         with pytest.raises(InvalidArgumentError, match="store"):
-            Router(store=wrong)  # type: ignore[arg-type]
+            Router(store=wrong)  # type: ignore[arg-type]  # what is refused
 
 
 @pytest.mark.parametrize("name", ["claim", "release", "load", "save"])

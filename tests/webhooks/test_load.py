@@ -71,7 +71,7 @@ class Receiver:
         raise RuntimeError("affects no other handler")
 
     async def note(self, failure: HandlerFailure) -> None:
-        self.failed[failure.event.id] += 1  # type: ignore[union-attr]
+        self.failed[failure.event.id] += 1  # type: ignore[union-attr]  # every event here has an id
 
     def check(
         self, count: int, responses: Counter[tuple[bool, int]], sent: list[tuple[bytes, dict[str, str], bool]]

@@ -145,7 +145,7 @@ def test_new_secrets_differ() -> None:
 
 
 async def test_both_spellings_are_sent(server: ScriptedServer) -> None:
-    webhook = {
+    webhook: dict[str, Any] = {
         "id": "1",
         "url": URL,
         "name": "bot",
@@ -161,9 +161,9 @@ async def test_both_spellings_are_sent(server: ScriptedServer) -> None:
     server.on("POST", "/api/v2/webhook", reply(201, json=webhook))
     server.on("PUT", "/api/v2/webhook/1", reply(json=webhook))
     async with client_on(server) as client:
-        await register(client, webhook["scope"]["id"], url=URL, secret="s")  # type: ignore[index]
+        await register(client, webhook["scope"]["id"], url=URL, secret="s")
         server.on("GET", "/api/v2/webhook", reply(json={**page, "items": [webhook]}))
-        await rotate_secret(client, webhook["scope"]["id"], url=URL, secret="t")  # type: ignore[index]
+        await rotate_secret(client, webhook["scope"]["id"], url=URL, secret="t")
     bodies = {request.method: json.loads(request.body) for request in server.requests if request.body}
     both = {"verify-tls": True, "verify_tls": True, "signing-secret": "s", "signing_secret": "s"}
     assert both.items() <= bodies["POST"].items()

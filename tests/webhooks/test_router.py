@@ -141,7 +141,7 @@ def test_handlers_are_async_functions() -> None:
     for handler in (Bot(), Bot().hear, partial(Bot().hear, more=1)):
         assert router.on(Ping)(handler) is handler
     with pytest.raises(InvalidArgumentError, match=r"handler: expected an async function, got .*<lambda>\."):
-        router.on(Ping)(lambda event: None)  # type: ignore[arg-type, return-value]
+        router.on(Ping)(lambda event: None)  # type: ignore[arg-type, return-value]  # what is refused
     assert repr(router) == "<Router of 3 handlers>"
 
 
@@ -250,7 +250,7 @@ async def test_the_memory_store_is_bounded() -> None:
     assert await store.claim("d") is True
     for size in (0, -1, True, 1.5):
         with pytest.raises(InvalidArgumentError, match="size"):
-            MemoryStore(size)  # type: ignore[arg-type]
+            MemoryStore(size)  # type: ignore[arg-type]  # what is refused
 
 
 async def test_a_custom_store() -> None:

@@ -33,8 +33,8 @@ class Receiver:
         self.router = Router(store=store, store_timeout=0.03, max_attempts=1000, on_error=self.ignore)
         self.app = WebhookApp(self.router, secret=SECRET)
         clock = FakeClock()
-        self.app._clock = clock  # pyright: ignore[reportPrivateUsage]
-        self.claims = self.router._claims  # pyright: ignore[reportPrivateUsage]
+        self.app._clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+        self.claims = self.router._claims  # pyright: ignore[reportPrivateUsage]  # claims have no public name
         self.claims.monotonic = clock.monotonic
         failed: set[str] = set()
 
@@ -134,7 +134,7 @@ async def test_a_manual_redelivery_runs_what_failed(seed: int, anyio_backend_nam
             async def deliver(number: int) -> None:
                 for _ in range(MOST_SENT):
                     await send(client, number)
-                    await anyio.sleep(0.01)
+                    await anyio.sleep(0.01)  # until it is sent again; what is still running is known already
                     if receiver.handled[deliveries.uuid(number)]:
                         return
                 raise AssertionError("never handled")
@@ -180,7 +180,7 @@ async def test_a_late_claim_is_released_without_a_redelivery() -> None:
     store = Late()
     receiver = Receiver(store)
     clock = FakeClock(held=True)
-    receiver.app._clock, receiver.claims.monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]
+    receiver.app._clock, receiver.claims.monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     with anyio.fail_after(20):
         async with receiver.app:
             content = raw(deliveries.ping(1))
@@ -208,7 +208,7 @@ class Lost(MemoryStore):
 async def test_the_shutdown_tries_to_release() -> None:
     store = Lost()
     receiver = Receiver(store)
-    receiver.app._clock = FakeClock(held=True)  # pyright: ignore[reportPrivateUsage]
+    receiver.app._clock = FakeClock(held=True)  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     with anyio.fail_after(20):
         async with receiver.app:
             assert (await deliveries.post(receiver.app, raw(deliveries.ping(1)))).status == 503

@@ -178,19 +178,19 @@ def test_a_large_body_is_rejected_before_it_is_hashed() -> None:
 @pytest.mark.parametrize("secret", ["", b"", [], (), ["secret", ""], SecretStr(""), 5, None, [None]], ids=repr)
 def test_an_empty_secret_is_rejected(secret: object) -> None:
     with pytest.raises(InvalidArgumentError, match="secret"):
-        verify(b"", "v1=b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", secret)  # type: ignore[arg-type]
+        verify(b"", "v1=b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad", secret)  # type: ignore[arg-type]  # what is refused
 
 
 @pytest.mark.parametrize("body", ["hello world", {"a": 1}, None, 5], ids=repr)
 def test_only_raw_bytes_can_be_verified(body: object) -> None:
     with pytest.raises(InvalidArgumentError, match="raw bytes"):
-        verify(body, f"v1={GOOD}", "secret")  # type: ignore[arg-type]
+        verify(body, f"v1={GOOD}", "secret")  # type: ignore[arg-type]  # what is refused
 
 
 @pytest.mark.parametrize("headers", [5, [1], [("a",)], {"circleci-signature": 5}, [(None, "x")]], ids=repr)
 def test_invalid_headers_are_rejected(headers: object) -> None:
     with pytest.raises(InvalidArgumentError, match="headers"):
-        verify(BODY, headers, "secret")  # type: ignore[arg-type]
+        verify(BODY, headers, "secret")  # type: ignore[arg-type]  # what is refused
 
 
 def test_no_frame_of_the_package_shows_a_hidden_secret() -> None:

@@ -93,7 +93,7 @@ async def test_a_call_fails(api: ScriptedServer, place: str) -> None:
         assert caught.value.request_outcome == PLACES[place]
         assert isinstance(caught.value, TransportError) is (place == "transport")
         assert (await client.v2.users.me()).id == ID  # no slot is lost
-        assert client._session.resources().slots.value == 1  # pyright: ignore[reportPrivateUsage]
+        assert client._session.resources().slots.value == 1  # pyright: ignore[reportPrivateUsage]  # slots have no public name
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -237,4 +237,4 @@ async def test_an_own_cancellation_passes_through(
             assert await way(call, reached)
             assert others == []
             assert (await client.v2.users.me()).id == ID
-        assert client._session.resources().slots.value == 2  # pyright: ignore[reportPrivateUsage]
+        assert client._session.resources().slots.value == 2  # pyright: ignore[reportPrivateUsage]  # slots have no public name

@@ -73,7 +73,7 @@ async def test_raw_response_of_a_list_is_the_first_page(client: AsyncCircleCI, s
 async def test_raw_response_without_content(client: AsyncCircleCI, server: ScriptedServer) -> None:
     server.on("PUT", THING, reply(204))
     found = await client.raw_response(things(client).touch, "a")
-    assert (found.data, found.status) == (None, 204)  # type: ignore[func-returns-value]
+    assert (found.data, found.status) == (None, 204)  # type: ignore[func-returns-value]  # None is the data
 
 
 async def test_raw_response_accepts_all_forms_of_arguments(client: AsyncCircleCI, server: ScriptedServer) -> None:
@@ -120,7 +120,7 @@ async def test_raw_response_raises_the_same_errors(client: AsyncCircleCI, server
     with pytest.raises(InvalidArgumentError):
         await client.raw_response(things(client).get, "..")
     with pytest.raises(TypeError, match="positional argument"):
-        await client.raw_response(things(client).get, "a", "b")  # type: ignore[call-arg]
+        await client.raw_response(things(client).get, "a", "b")  # type: ignore[call-arg]  # what is refused
 
 
 async def test_concurrent_raw_responses(client: AsyncCircleCI, server: ScriptedServer) -> None:
@@ -442,8 +442,8 @@ async def test_functions_that_return_awaitables(server: ScriptedServer, which: s
         async with AsyncCircleCI(base_url=server.url, **options) as client:
             await things(client).get("a")
     with pytest.raises(ConfigError, match=rf"{which}: expected .*an async function.*, got a plain function"):
-        AsyncCircleCI(base_url=server.url, **{which: plain, **token})  # type: ignore[arg-type]
-    async with AsyncCircleCI(base_url=server.url, **{which: lambda *_: TOKEN, **token}) as client:  # type: ignore[arg-type]
+        AsyncCircleCI(base_url=server.url, **{which: plain, **token})  # type: ignore[arg-type]  # what is refused
+    async with AsyncCircleCI(base_url=server.url, **{which: lambda *_: TOKEN, **token}) as client:  # type: ignore[arg-type]  # what is refused
         with pytest.raises(ConfigError, match=f"{which}: expected an async function, got one that returned str"):
             await things(client).get("a")
 

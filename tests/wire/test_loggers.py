@@ -175,7 +175,7 @@ AUTHORITY: Final = trustme.CA()
 @pytest.fixture
 def secure() -> Iterator[ScriptedServer]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    AUTHORITY.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
+    AUTHORITY.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # trustme has no types for pyOpenSSL
     with ScriptedServer(tls=context) as server:
         server.otherwise(reply(400, json={"message": f"{TOKEN} {SENT}"}, headers=ECHO))
         yield server
@@ -186,7 +186,7 @@ def secure() -> Iterator[ScriptedServer]:
 async def test_tls_and_proxies(secure: ScriptedServer, everything: Everything, way: str, trusts: bool) -> None:
     trusting = ssl.create_default_context()
     if trusts:
-        AUTHORITY.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]
+        AUTHORITY.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]  # trustme has no types for pyOpenSSL
     with Proxy() as proxy:
         proxy.refuses = 407 if way == "refusing proxy" else None
         proxy.breaks = way == "breaking proxy"

@@ -111,7 +111,7 @@ async def test_reads_of_a_long_operation(server: ScriptedServer, timeout: float 
     server.script([refused({"Retry-After": EPOCH})])
     server.on("GET", ME, reply(json=USER))
     async with client_on(server, clock, max_retries=0) as client:
-        caller = TimedCaller(client._caller, timeout)  # pyright: ignore[reportPrivateUsage]
+        caller = TimedCaller(client._caller, timeout)  # pyright: ignore[reportPrivateUsage]  # helpers get it from the client
         await retry_reads(caller, client.v2.users.me)
     assert slept in clock.slept
     assert sum(clock.slept) <= slept + 1
@@ -123,7 +123,7 @@ async def test_timeout_of_a_long_operation_is_kept(server: ScriptedServer) -> No
     server.on("GET", ME, refused({"Retry-After": "3000"}))
     async with client_on(server, clock, max_retries=0) as client:
         with pytest.raises(RateLimitError):
-            caller = TimedCaller(client._caller, 60.0)  # pyright: ignore[reportPrivateUsage]
+            caller = TimedCaller(client._caller, 60.0)  # pyright: ignore[reportPrivateUsage]  # helpers get it from the client
             await retry_reads(caller, client.v2.users.me)
     assert clock.slept == []
 

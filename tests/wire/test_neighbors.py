@@ -110,7 +110,7 @@ async def test_hooks(server: ScriptedServer, kind: str, query: dict[str, str]) -
             error: StatusError | None = None
             try:
                 json = {} if call == "GET" else {"json": {"k": "\u00e9"}}
-                await client.request(call, "/api/v2/a%2Fb/%E2%98%83;x=1", query=query, **json)  # type: ignore[arg-type]
+                await client.request(call, "/api/v2/a%2Fb/%E2%98%83;x=1", query=query, **json)  # type: ignore[arg-type]  # either set of arguments
             except StatusError as caught:
                 error = caught
             if kind == "refusal":
@@ -217,7 +217,7 @@ def other_library() -> types.ModuleType:
     class ConnectError(TransportError):
         pass
 
-    class ReadTimeout(TransportError):  # noqa: N818
+    class ReadTimeout(TransportError):  # noqa: N818  # a name of httpx
         pass
 
     for cls in (Request, AsyncByteStream, Response, AsyncBaseTransport, AsyncClient, ConnectError, ReadTimeout):

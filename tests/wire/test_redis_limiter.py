@@ -52,7 +52,7 @@ def redis_server(shared: RedisServer) -> RedisServer:
 
 
 def set_clock(limiter: RedisRateLimiter, clock: FakeClock) -> None:
-    limiter._clock = limiter._outage._clock = limiter._local._clock = clock  # type: ignore[assignment]
+    limiter._clock = limiter._outage._clock = limiter._local._clock = clock  # type: ignore[assignment]  # the clock has no public name
 
 
 @asynccontextmanager

@@ -123,7 +123,7 @@ async def test_message_beside_an_object(
     server.otherwise(reply(201, json={**CREATED, "message": "Created.", **changes}))
     created = await client.v2.pipelines.trigger_run("gh/acme/web")
     assert isinstance(created, PipelineCreation)
-    assert (created.id, created.model_extra["message"]) == ("1", "Created.")  # type: ignore[index]
+    assert (created.id, created.model_extra["message"]) == ("1", "Created.")  # type: ignore[index]  # there are extras
     assert [one.place for one in created.mismatches] == places
 
 
@@ -195,7 +195,7 @@ async def test_a_field_that_does_not_fit(
     assert isinstance(thing, Thing)
     assert thing.mismatches == (mismatch,)
     assert thing.model_dump(mode="json", by_alias=True, exclude_unset=True) == json.loads(body)
-    holder, name = (thing, mismatch.place) if "." not in mismatch.place else (thing.parts[1], "name")  # type: ignore[index]
+    holder, name = (thing, mismatch.place) if "." not in mismatch.place else (thing.parts[1], "name")  # type: ignore[index]  # there are parts
     with pytest.raises(FieldUnavailableError) as caught:
         getattr(holder, name)
     error = caught.value
@@ -345,5 +345,5 @@ async def test_deprecation_warning_as_error_is_raised_before_sending(
 def test_deprecated_methods_are_coroutine_functions() -> None:
     client = AsyncCircleCI("token")
     assert inspect.iscoroutinefunction(client.v1.builds.retry)
-    assert "2027-02-01" in client.v1.builds.retry.__deprecated__  # type: ignore[attr-defined]
+    assert "2027-02-01" in client.v1.builds.retry.__deprecated__  # type: ignore[attr-defined]  # set by the decorator at run time
     assert not inspect.iscoroutinefunction(client.v2.pipelines.list)

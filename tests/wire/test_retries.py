@@ -567,5 +567,5 @@ async def test_every_operation(api: ScriptedServer, operation: Operation) -> Non
             api.clear()
             api.otherwise(reply(status))
             with pytest.raises(StatusError):
-                await method(*call.positional, **call.keywords)  # type: ignore[operator]
+                await method(*call.positional, **call.keywords)  # type: ignore[operator]  # found by its name
             assert len(api.requests) == sent

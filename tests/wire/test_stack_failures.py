@@ -261,7 +261,7 @@ async def test_hook_of_a_borrowed_client_that_refuses_a_status(server: ScriptedS
 async def test_transport_that_returns_something_else(response: Any) -> None:
     class Wrong(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            return response  # type: ignore[no-any-return]
+            return response  # type: ignore[no-any-return]  # what is wrong with it
 
     async with client_on("http://localhost", transport=Wrong(), max_concurrency=1) as client:
         for _ in range(2):
@@ -283,7 +283,7 @@ async def test_exception_that_quotes_the_token() -> None:
 
 
 async def test_exception_that_cannot_be_shown() -> None:
-    class Unspeakable(Exception):  # noqa: N818
+    class Unspeakable(Exception):  # noqa: N818  # no more than a name
         def __str__(self) -> str:
             raise ZeroDivisionError
 

@@ -22,7 +22,7 @@ TIMEOUT: Final = 30.0
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+def _quiet() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]  # pytest uses it
     """asyncio warns about connections of a closed loop when they are collected."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
@@ -92,7 +92,7 @@ def test_refusals_while_three_threads_call(
     assert Counter(in_threads(client, backends)) == {None: 3 * CALLS}
     anyio.run(client.aclose)
     assert len(server.requests) == 3 * CALLS + 4
-    assert not any(client._session.in_flight.values())  # pyright: ignore[reportPrivateUsage]
+    assert not any(client._session.in_flight.values())  # pyright: ignore[reportPrivateUsage]  # slots have no public name
 
 
 @pytest.mark.parametrize("backends", [("asyncio", "asyncio"), ("asyncio", "trio"), ("trio", "asyncio")], ids="-".join)

@@ -100,7 +100,7 @@ def is_printable(value: int) -> bool:
 def is_async(value: object) -> bool:
     """Whether it is an async function, or an object with an async `__call__`; also in a `partial` or a decorator."""
     while isinstance(value, partial):
-        value = value.func  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        value = value.func  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # a partial of anything
     if not callable(value) or isinstance(value, type):
         return False
     return any(map(iscoroutinefunction, (value, unwrap(value), type(value).__call__)))

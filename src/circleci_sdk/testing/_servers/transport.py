@@ -76,4 +76,4 @@ async def _wait(delay: float, request: httpx.Request) -> None:
     if timeout is not None and timeout < delay:
         await anyio.sleep(timeout)  # noqa: TID251  # limits of calls are real time
         raise httpx.ReadTimeout("The read operation timed out", request=request)
-    await anyio.sleep(delay)  # noqa: TID251
+    await anyio.sleep(delay)  # noqa: TID251  # a slow response is slow in real time

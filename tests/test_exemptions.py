@@ -1,0 +1,58 @@
+"""Every exemption from a checker has its reason: `# noqa: X  # reason`, or a comment in the line above."""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.support.places import ROOT
+
+_EXEMPTION: Final = re.compile(
+    r"#\s*(?:noqa\b(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|(?:type|pyright|pyrefly):\s*ignore\b(?:\[[^\]]*\])?|pragma\b[^#]*)"
+)
+_WORD: Final = re.compile(r"[a-z]{2}")
+FOLDERS: Final = ("src", "tests", "codegen", "examples", "benchmarks")
+GENERATED: Final = ("src/circleci_sdk/v1", "src/circleci_sdk/v2", "tests/codegen/golden")
+
+
+def exemptions_without_reason(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        comments = [token for token in tokenize.tokenize(file.readline) if token.type == tokenize.COMMENT]
+    alone = {token.start[0] for token in comments if not token.line[: token.start[1]].strip()}
+    for token in comments:
+        rest, count = _EXEMPTION.subn("", token.string)
+        if count and not _WORD.search(rest) and token.start[0] - 1 not in alone:
+            yield f"{path}:{token.start[0]}: {token.line.strip()}"
+
+
+def test_every_exemption_has_its_reason() -> None:
+    files = [*ROOT.glob("*.py"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))]
+    written = [path for path in sorted(files) if not any(path.is_relative_to(ROOT / one) for one in GENERATED)]
+    assert len(written) > 300
+    assert [one for path in written for one in exemptions_without_reason(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "count"),
+    [
+        ("x = 1  # noqa: E731", 1),
+        ("x = 1  # noqa", 1),
+        ("x = 1  # noqa: E731, B009  # type: ignore[arg-type]", 1),
+        ("x = 1  # pyright: ignore[reportPrivateUsage]", 1),
+        ("x = 1  # pragma: no cover", 1),
+        ("y = 2  # something else\nx = 1  # type: ignore", 1),
+        ("x = 1  # noqa: E731  # the reason", 0),
+        ("x = 1  # noqa: E731 - the reason", 0),
+        ("# The reason.\nx = 1  # type: ignore[misc]", 0),
+        ("x = '# noqa'  # a comment", 0),
+    ],
+)
+def test_reasons_are_found(tmp_path: Path, source: str, count: int) -> None:
+    file = tmp_path / "x.py"
+    file.write_text(source, encoding="utf-8")
+    assert len(list(exemptions_without_reason(file))) == count
