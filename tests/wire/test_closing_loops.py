@@ -22,7 +22,7 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def _without_collector() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+def _without_collector() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]  # pytest uses it
     """The garbage collector would close the connections too, at some time. asyncio warns of those of ended loops."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
