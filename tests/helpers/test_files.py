@@ -140,6 +140,16 @@ def test_the_units_of_a_length(unit: str, name: str, fits: bool) -> None:
         limits.check(Path(name), (name,))
 
 
+@pytest.mark.parametrize(("longest", "fits"), [(8, True), (7, False)])
+def test_the_length_of_a_path(longest: int, fits: bool) -> None:
+    limits = Limits(3, longest)
+    if fits:
+        limits.check(Path("/dir/abc"), ("abc",))
+        return
+    with pytest.raises(ValueError, match="path of 'abc' is too long for the system: 8 bytes, at most 7"):
+        limits.check(Path("/dir/abc"), ("abc",))
+
+
 def test_a_name_that_the_system_cannot_encode() -> None:
     with pytest.raises(ValueError, match="cannot encode"):
         Limits().check(Path("\ud800"), ("\ud800",))

@@ -219,10 +219,11 @@ async def test_slow_queue_does_not_hang(
 
 
 @pytest.mark.parametrize(
-    ("elapsed", "other_returned", "hangs"), [(10.0, False, True), (1.0, False, False), (10.0, True, False)]
+    ("elapsed", "total", "other_returned", "hangs"),
+    [(10.0, 5.0, False, True), (1.0, 5.0, False, False), (10.0, 60.0, False, False), (10.0, 5.0, True, False)],
 )
 async def test_deadline_of_a_call_before_the_end_of_the_silence(
-    elapsed: float, other_returned: bool, hangs: bool, caplog: pytest.LogCaptureFixture
+    elapsed: float, total: float, other_returned: bool, hangs: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A limiter hangs that no call returned from in all the time that one waited."""
     clock = FakeClock()
@@ -239,7 +240,7 @@ async def test_deadline_of_a_call_before_the_end_of_the_silence(
             await anyio.lowlevel.checkpoint()
 
         custom.functions["acquire"] = wait
-        await guarded.acquire(KEY, 60.0, 5.0)
+        await guarded.acquire(KEY, 60.0, total)
     assert deadline.cancelled_caught
     assert len(warnings(caplog)) == hangs
 

@@ -130,7 +130,7 @@ WAYS: Final[dict[str, tuple[Call, list[Response], dict[str, Any]]]] = {
     "reset": (set_env_var, [drop(reset=True)], {}),
     "cut": (set_env_var, [reply(201, json={"name": "A", "value": "x"}).cut()], {}),
     "read timeout": (set_env_var, [hang()], {"timeout": SHORT}),
-    "deadline": (set_env_var, [hang()], {"timeout": 0.1}),
+    "deadline": (set_env_var, [hang()], {"timeout": 0.5}),
     "no HTTP": (set_env_var, [raw(f"SSH {TOKEN} {SENT}\r\n\r\n".encode())], {}),
     "broken header": (set_env_var, [raw(f"HTTP/1.1 200 OK\r\n{TOKEN} {SENT}\r\n\r\n".encode())], {}),
     "broken header, escaped": (

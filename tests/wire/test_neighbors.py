@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sys
 import types
 from collections.abc import AsyncIterator
@@ -263,6 +264,23 @@ async def test_other_library(library: Any, borrowed: bool) -> None:
 
 
 HTTPX2: Final[Any] = import_module("httpx2")
+
+
+async def test_a_body_that_a_transport_of_httpx2_has_read(server: ScriptedServer) -> None:
+    """A transport that logs bodies has read, and decompressed, what it returns."""
+    body = gzip.compress(json.dumps(USER).encode())
+    server.on("GET", "/api/v2/me", reply(body=body, headers={"Content-Encoding": "gzip", "X-Other": "1"}))
+
+    class Logging(HTTPX2.AsyncHTTPTransport):  # type: ignore[misc]  # Any
+        async def handle_async_request(self, request: Any) -> Any:
+            response = await super().handle_async_request(request)
+            await response.aread()
+            return response
+
+    async with Logging() as given, AsyncCircleCI(TOKEN, base_url=server.url, transport=given) as client:
+        response = await client.raw_response(client.v2.users.me)
+    assert response.data.login == "ada"
+    assert response.headers["x-other"] == "1"
 
 
 async def test_httpx2(server: ScriptedServer) -> None:
