@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,9 @@ from circleci_sdk import AsyncCircleCI, CallError
 from circleci_sdk.helpers._downloads.locks import FolderLock
 from circleci_sdk.helpers._downloads.names import Limits, limits_of
 from circleci_sdk.helpers._downloads.staging import Stage, place, remove_stale
-from circleci_sdk.helpers.artifacts.manifest import NAME
+from circleci_sdk.helpers.artifacts.manifest import NAME, Manifest
+from circleci_sdk.helpers.artifacts.places import Places
+from circleci_sdk.helpers.artifacts.selection import Planned
 from tests.support.clients import SLUG, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, reply
@@ -399,6 +401,39 @@ def test_a_folder_on_another_file_system(tmp_path: Path, monkeypatch: pytest.Mon
     assert tree(target.parent) == {"target": b"1"}
 
 
+class Broken(Manifest):
+    """A record that forgets nothing: the disk is full."""
+
+    def forget(self, path: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+def test_a_place_whose_record_cannot_be_changed(
+    tmp_path: Path, replaces: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the record says of a file stays true, or there is no file; the first error is raised."""
+    artifact: Any = None
+    target = tmp_path / "a"
+    if replaces:
+        Manifest(tmp_path).record(target, "old", 1)
+        target.write_bytes(b"1")
+
+    def no_place(*_: object, **__: object) -> None:
+        raise OSError(28, "no place")
+
+    stage = Stage(tmp_path)
+    file, part = stage.create()
+    with file:
+        file.write(b"22")
+    if not replaces:
+        monkeypatch.setattr("circleci_sdk.helpers.artifacts.places.place", no_place)
+    with pytest.raises(OSError, match="No space left" if replaces else "no place"):
+        Places(stage, Broken(tmp_path), replaces=replaces).put(part, Planned(artifact, "", target, "new"), 2)
+    stage.close()
+    assert tree(tmp_path) == ({"a": b"1"} if replaces else {})
+
+
 # Usage.
 
 
@@ -428,6 +463,20 @@ async def test_a_longer_window_replaces_shorter_ones(
     export(server, b"3")
     await client.usage.download(ORG, date(2026, 1, 1), date(2026, 1, 11), tmp_path, overwrite=True)
     assert tree(tmp_path) == {"usage-20260101-20260110-0.csv.gz": b"3"}
+
+
+async def test_windows_of_hours(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    hours = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in (0, 6, 12, 18)]
+    export(server, b"1", reply(404))
+    await client.usage.download(ORG, hours[0], hours[1], tmp_path)
+    export(server, b"2")
+    await client.usage.download(ORG, hours[2], hours[3], tmp_path)
+    with pytest.raises(FileExistsError, match="would be in the folder twice"):
+        await client.usage.download(ORG, hours[2], hours[3] - timedelta(hours=1), tmp_path, overwrite=True)
+    export(server, b"3")
+    await client.usage.download(ORG, hours[2], hours[3], tmp_path, overwrite=True)
+    # The mark of another window stays.
+    assert sorted(tree(tmp_path).values()) == [b"", b"1", b"3"]
 
 
 @pytest.mark.parametrize("overwrite", [True, False])

@@ -214,6 +214,7 @@ async def test_start_sends_again_what_was_refused(server: ScriptedServer) -> Non
         ({"parameters": {f"p{n}": n for n in range(101)}}, "^runs.start: parameters: expected at most 100, got 101"),
         ({"parameters": {"k" * 129: 1}}, "at most 128 characters"),
         ({"parameters": {"k": "v" * 513}}, "at most 512 characters"),
+        ({"parameters": {"k": 10**700}}, "expected fewer digits, got a huge int"),
         ({"parameters": {"k": 1.5}}, "^runs.start: parameters: 'k': expected str, int or bool, got 1.5"),
         ({"parameters": {"k": None}}, "expected str, int or bool, got None"),
     ],

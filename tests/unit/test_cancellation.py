@@ -156,23 +156,23 @@ WAYS: Final = [by_scope, by_task, by_timeout]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("fails", [False, True])
-async def test_work_finishes_and_then_the_cancellation_is_raised(way: Any, fails: bool, anyio_backend: str) -> None:
-    if way is by_scope and fails:
+@pytest.mark.parametrize("end", ["a result", "an error", "a cancellation"])
+async def test_work_finishes_and_then_the_cancellation_is_raised(way: Any, end: str, anyio_backend: str) -> None:
+    if way is by_scope and end != "a result":
         pytest.skip("the error is raised; the scope cancels what comes after it")
     if way is not by_scope and anyio_backend == "trio":
         pytest.skip("trio has scopes only")
     reached, proceed, done = anyio.Event(), anyio.Event(), list[bool]()
 
-    async def work() -> str:
+    async def work() -> Any:
         reached.set()
         await proceed.wait()
         with anyio.fail_after(5):  # limits inside of the work apply
             await anyio.lowlevel.checkpoint()
         done.append(True)
-        if fails:
+        if end == "an error":
             raise LookupError
-        return "a result"
+        return end if end == "a result" else await foreign_cancellation()
 
     with anyio.fail_after(5):
         assert await way(lambda: finish(work), reached, proceed) is True
@@ -203,7 +203,8 @@ async def test_work_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_work_that_ignores_its_cancellation_is_left_behind() -> None:
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_work_that_ignores_its_cancellation_is_left_behind(is_cancelled: bool) -> None:
     release, ended = anyio.Event(), anyio.Event()
 
     async def stubborn() -> None:
@@ -214,8 +215,12 @@ async def test_work_that_ignores_its_cancellation_is_left_behind() -> None:
         raise LookupError
 
     with anyio.fail_after(5):
-        with pytest.raises(TimeoutError):
-            await finish(stubborn, seconds=0.01)
+        task = asyncio.ensure_future(finish(stubborn, seconds=0.01))
+        await run_until_idle()
+        if is_cancelled:
+            task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() if is_cancelled else isinstance(task.exception(), TimeoutError)
         assert len(_abandoned) == 1
         release.set()
         await ended.wait()

@@ -142,6 +142,14 @@ def test_certificates_of_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_pa
     AsyncCircleCI("token")
 
 
+async def test_a_file_without_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    async with AsyncCircleCI("token", base_url="https://localhost:1") as client:
+        with pytest.raises(ConfigError, match="SSL_CERT_FILE or SSL_CERT_DIR: the certificates cannot be read"):
+            await client.v2.users.me()
+
+
 BEYOND: Final[list[Any]] = [float("nan"), float("inf"), -float("inf"), 10**400, -(10**400), 1e400]
 
 

@@ -6,6 +6,7 @@ import anyio
 import pytest
 
 from circleci_sdk.webhooks import MemoryStore
+from circleci_sdk.webhooks import claims as module
 from circleci_sdk.webhooks.claims import Claims
 
 
@@ -56,3 +57,21 @@ async def test_releasing_the_rest_is_bounded_and_logged_once(
     assert [record.getMessage() for record in caplog.records] == [
         "webhooks: the store failed; 3 deliveries may stay claimed that were not handled: ConnectionError: no store"
     ] * warned
+
+
+async def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(module, "_MAX_HELD", 2)
+    monkeypatch.setattr(module, "_MAX_UNRELEASED", 2)
+    store = Asked()
+    claims = Claims(store, 10.0)
+    for number in "1234":
+        assert await claims.claim(number)
+    for number in "1234":  # the first two are not known any more
+        await claims.release(number)
+    assert store.released == 2
+    for number in "567":
+        await claims.claim(number)
+        claims.give_up(number)
+    assert claims.unreleased == 2
+    (warning,) = caplog.records
+    assert "delivery 5 may stay claimed" in warning.getMessage()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import tracemalloc
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -236,6 +237,10 @@ def test_stores_of_an_older_form_are_refused() -> None:
 
     with pytest.raises(InvalidArgumentError, match=r"store: claim: .*\(delivery_id, owner\)"):
         Router(store=Old())  # pyright: ignore[reportArgumentType]  # what is refused
+    bound = MemoryStore()
+    bound.save = partial(bound.save, "id", "progress", "more")  # type: ignore[method-assign]  # what is refused
+    with pytest.raises(InvalidArgumentError, match=r"store: save: .*\(delivery_id, progress\)"):
+        Router(store=bound)
     for wrong in (object(), MemoryStore, "redis"):
         with pytest.raises(InvalidArgumentError, match="store"):
             Router(store=wrong)  # type: ignore[arg-type]  # what is refused

@@ -200,6 +200,75 @@ async def test_a_failing_handler_affects_no_other() -> None:
     assert f"fails raised RuntimeError on Ping {deliveries.uuid(1)}" in str(failures[0]) + str(failures[1])
 
 
+async def test_a_claim_before_the_handlers() -> None:
+    router = Router()
+    received: list[str] = []
+
+    @router.on(Ping)
+    async def handle(event: Ping) -> None:
+        received.append(event.id)
+
+    event = read(deliveries.ping(1))
+    for is_new in (True, False):
+        assert await router.claim(event) is is_new
+    await router.release(event)
+    assert await router.claim(event)
+    assert await router.handle_claimed(event) == HandleResult("handled")
+    assert not await router.claim(event)
+    assert received == [deliveries.uuid(1)]
+
+
+async def test_a_claim_is_released_if_its_progress_cannot_be_loaded() -> None:
+    class Broken(MemoryStore):
+        async def load(self, delivery_id: str) -> str | None:
+            raise ConnectionError("no store")
+
+    router = Router(store=Broken())
+    event = read(deliveries.ping(1))
+    assert await router.claim(event)
+    with pytest.raises(ConnectionError):
+        await router.handle_claimed(event)
+    assert await router.claim(event)
+
+
+async def test_an_interruption_is_reported_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even if the store fails, too: it goes on."""
+
+    class Broken(MemoryStore):
+        async def save(self, delivery_id: str, progress: str) -> None:
+            raise ConnectionError("no store")
+
+    failures: list[HandlerFailure] = []
+
+    async def on_error(failure: HandlerFailure) -> None:
+        failures.append(failure)
+
+    router = Router(store=Broken(), on_error=on_error)
+
+    @router.on(Ping)
+    async def interrupted(event: Ping) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await router.handle(read(deliveries.ping(1)))
+    assert not failures
+    assert "the store failed; a delivery stays claimed" in caplog.text
+
+
+async def test_an_interruption_in_on_error_passes() -> None:
+    async def on_error(failure: HandlerFailure) -> None:
+        raise KeyboardInterrupt
+
+    router = Router(on_error=on_error)
+
+    @router.on(Ping)
+    async def fails(event: Ping) -> None:
+        raise RuntimeError
+
+    with pytest.raises(KeyboardInterrupt):
+        await router.dispatch(read(deliveries.ping(1)))
+
+
 async def test_without_on_error_failures_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     router = Router()
 

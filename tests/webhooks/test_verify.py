@@ -159,6 +159,11 @@ def test_either_secret_is_valid_during_a_rotation() -> None:
         verify(BODY, f"v1={GOOD}", ["new", "newer"])
 
 
+def test_headers_of_another_type() -> None:
+    with pytest.raises(InvalidArgumentError, match=r"expected circleci-signature, a mapping of str, .*, got 5"):
+        verify(b"", 5, "secret")  # type: ignore[arg-type]  # what is refused
+
+
 def test_a_large_body_is_rejected_before_it_is_hashed() -> None:
     body = b"x" * 11
     verify(body, signature(body), "a secret of tests", max_body=11)

@@ -245,6 +245,21 @@ async def test_deadline_of_a_call_before_the_end_of_the_silence(
     assert len(warnings(caplog)) == hangs
 
 
+async def test_reset_asks_the_limiter_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_limiter, "LONGEST_SILENCE", 0.02)
+    clock = FakeClock()
+    custom = Custom(acquire=anyio.sleep_forever)
+    guarded = GuardedLimiter(custom, LocalRateLimiter(clock), clock)
+    await guarded.observe(KEY, None, 30.0)
+    for _ in range(2):  # hangs, and is suspended
+        assert await guarded.acquire(KEY, 0.0, 0.0) == 30.0
+    custom.functions["acquire"] = None
+    guarded.reset()
+    assert not guarded.is_paused(KEY)
+    assert await guarded.acquire(KEY, 0.0, 0.0) is None
+    assert custom.asked == 2
+
+
 async def test_pauses_count_while_the_limiter_is_replaced() -> None:
     clock = FakeClock()
     custom = Custom()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI, CallError, CircleCIError, ConnectionFailedError
+from circleci_sdk import AsyncCircleCI, CallError, CircleCIError, ConnectionFailedError, RateLimitError
 from circleci_sdk.helpers._downloads.download import Download, download_of
 from tests.support.clients import client_on
 from tests.support.clock import FakeClock
@@ -118,6 +118,27 @@ async def test_the_end_of_compressed_data_is_an_end(server: ScriptedServer, clie
     else:
         assert await read(fetch(client, server.url + "/f")) == FILE
         assert len(server.requests) == 1
+
+
+async def test_compressed_data_without_content_at_first(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    packed = gzip.compress(b"") * 9 + gzip.compress(FILE)
+    server.on("GET", "/f", reply(body=packed, headers={"Content-Encoding": "gzip"}))
+    assert await read(fetch(client, server.url + "/f")) == FILE
+
+
+async def test_the_rate_limit_of_a_second_request(server: ScriptedServer, client: AsyncCircleCI) -> None:
+    refusal = reply(429, headers={"Retry-After": "3000"})
+    server.on("GET", "/f", [Closing(FILE, [])(EMPTY), *[refusal] * 9])
+    with pytest.raises(RateLimitError) as caught:
+        await read(fetch(client.with_options(max_retry_after=10), server.url + "/f"))
+    assert caught.value.retry_after == 3000
+
+
+@pytest.mark.parametrize("status", [200, 204])
+async def test_an_empty_file_has_no_end_to_confirm(server: ScriptedServer, client: AsyncCircleCI, status: int) -> None:
+    server.on("GET", "/f", reply(status))
+    assert await read(fetch(client, server.url + "/f")) == b""
+    assert len(server.requests) == 1
 
 
 async def test_a_range_never_follows_bytes_that_were_not_compared(

@@ -89,6 +89,16 @@ async def test_unknown_fields_and_values_are_looked_for_with_debug_only(
     assert "hunter2" not in caplog.text + repr(client.drift)
 
 
+async def test_an_interruption_in_on_drift_passes(server: ScriptedServer) -> None:
+    def interrupt(_: Drift) -> None:
+        raise KeyboardInterrupt
+
+    server.on("GET", THING, reply(json={"id": "1", "created_at": 5}))
+    async with client_on(server, on_drift=interrupt) as client:
+        with pytest.raises(KeyboardInterrupt):
+            await things(client).get("a")
+
+
 async def test_what_on_drift_raises_is_logged(server: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
     def fail(drift: Drift) -> None:
         raise RuntimeError(drift.place)

@@ -283,6 +283,19 @@ async def test_a_body_that_a_transport_of_httpx2_has_read(server: ScriptedServer
     assert response.headers["x-other"] == "1"
 
 
+async def test_a_transport_of_no_library(server: ScriptedServer) -> None:
+    """It has the method of a transport of httpx, and is none."""
+
+    class Alone:
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, json=USER)
+
+        async def aclose(self) -> None: ...
+
+    async with client_on(server, transport=Alone()) as client:
+        assert (await client.v2.users.me()).login == "ada"
+
+
 async def test_httpx2(server: ScriptedServer) -> None:
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.on("POST", f"/api/v2/project/{SLUG}/pipeline", reply(201, json=CREATED))

@@ -19,6 +19,7 @@ import pytest
 from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
 from circleci_sdk.limiters.outage import Outage
+from circleci_sdk.limiters.script import Decision, Seen, read_reply
 from examples.shared_rate_limit import count_jobs
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle
@@ -304,6 +305,20 @@ async def test_each_failure_is_an_outage_with_an_end(
     assert len(warnings_in(caplog)) == 1
 
 
+@pytest.mark.parametrize(
+    ("limit", "facts"),
+    [
+        (None, {}),
+        (RateLimit(remaining=3), {"remaining": 3}),
+        (RateLimit(limit=0, window=1.0), {}),
+        (RateLimit(limit=5), {}),
+    ],
+)
+def test_what_the_script_learns_without_a_rate(limit: RateLimit | None, facts: dict[str, float]) -> None:
+    assert Seen(limit, None).as_dict() == facts
+    assert Seen(limit, 2.0).as_dict() == {**facts, "pause": 2.0}
+
+
 def test_in_an_outage_one_call_asks_in_each_interval() -> None:
     outage = Outage(clock := FakeClock(), 5.0)
     assert (outage.may_ask(), outage.is_over_or_tried) == (True, True)
@@ -394,6 +409,55 @@ async def test_a_blocking_client_that_hangs_delays_no_call(caplog: pytest.LogCap
         assert await limiter.acquire(KEY, 1.0, 1.0) is None
     release.set()
     assert "Redis is not available" in warnings_in(caplog)[0]
+
+
+def test_loops_that_were_closed_are_forgotten(redis_server: RedisServer) -> None:
+    client = redis.Redis(unix_socket_path=str(redis_server.socket))
+    limiter = RedisRateLimiter(client)
+    loops: list[object] = []  # alive, though closed
+
+    async def use() -> None:
+        loops.append(anyio.lowlevel.current_token().native_token)
+        assert await limiter.acquire(KEY, 1.0, 1.0) is None
+
+    for _ in range(3):
+        anyio.run(use)
+    assert len(limiter._scripts._connections) == 1
+    client.close()
+
+
+def test_callables_of_two_processes_share_no_limit() -> None:
+    """The digest of a callable is of one process; a name that all share is given by `credential`."""
+    key = RateKey("callable-1", KEY.origin, KEY.group)
+    one, two, named = (RedisRateLimiter(redis.Redis(), **options) for options in ({}, {}, {"credential": "bot"}))
+    two._process = "another"
+    assert one._names(key) != two._names(key)
+    assert one._names(KEY) == two._names(KEY)
+    assert "bot" in named._names(key)[0]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [[1, 0, 0, 1, 0], [1, 0, 0, 1, 0, 1, 1], [1, 0, 9, 1, 0, 1], [1, 0, -1, 1, 0, 1], [1, 0, 0, 1, -1, 1], ["x"], None],
+    ids=range(7),
+)
+def test_replies_that_the_script_does_not_make(reply: Any) -> None:
+    assert read_reply([1, 0, 0, 1, 0, 1], 1).is_known
+    with pytest.raises((ValueError, TypeError)):
+        read_reply(reply, 1)
+
+
+async def test_a_wait_that_may_shrink_is_checked_half_way(redis_server: RedisServer) -> None:
+    waits = [8.0, 4.0, 0.0]
+
+    async def decide(entry: Any) -> None:
+        entry.decision = Decision("proceed", 1, waits.pop(0), may_shrink=True)
+
+    async with limiter_at(redis_server) as limiter:
+        set_clock(limiter, clock := FakeClock())
+        limiter._limit(KEY).decide = decide  # type: ignore[method-assign]  # decisions of the test
+        assert await limiter.acquire(KEY, 60.0, 60.0) is None
+    assert clock.slept == [4.0, 2.0]
 
 
 def test_two_loops_one_after_the_other(redis_server: RedisServer, anyio_backend_name: str) -> None:

@@ -282,6 +282,20 @@ async def test_exception_that_quotes_the_token() -> None:
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
+async def test_class_of_an_exception_that_quotes_the_token() -> None:
+    """The cause keeps the class of httpx that it is of; a class of the user may take other arguments."""
+
+    class Own(httpx.ReadError):
+        def __init__(self, first: str, second: str) -> None:
+            super().__init__(first + second)
+
+    async with client_on("http://localhost", transport=Failing("call", Own(TOKEN, "!"))) as client:
+        with pytest.raises(TransportError) as caught:
+            await trigger(client)
+    assert type(caught.value.__cause__) is httpx.ReadError
+    assert TOKEN not in f"{caught.value} {caught.value.__cause__!r}"
+
+
 async def test_exception_that_cannot_be_shown() -> None:
     class Unspeakable(Exception):  # noqa: N818  # no more than a name
         def __str__(self) -> str:

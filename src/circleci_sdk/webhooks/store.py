@@ -179,10 +179,8 @@ def check_store(store: Any) -> None:
             raise InvalidArgumentError(f"Router: store: {name}: expected an async method, got {got(method)}.")
         try:
             inspect.signature(method).bind(*arguments.split())
-        except TypeError:
+        except (TypeError, ValueError):  # ValueError: a `partial` with arguments that the method does not have
             given = arguments.replace("id", "delivery_id").replace(" ", ", ")
             raise InvalidArgumentError(
                 f"Router: store: {name}: expected a method with the parameters ({given}), as DeliveryStore describes."
             ) from None
-        except ValueError:  # a function without a signature
-            pass
