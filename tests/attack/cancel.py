@@ -252,5 +252,5 @@ KINDS: Final = (
     Kind("A cancellation of others", cancelled_by_others, tries=4000, samples=10),
     Kind("A call that is cancelled", cancelled, tries=4000, samples=10),
     Kind("A store of deliveries that fails", faulty_store, tries=3000, samples=6),
-    Kind("A fuzzed delivery", fuzzed_delivery, tries=20_000, samples=10),
+    Kind("A fuzzed delivery", fuzzed_delivery, tries=22_000, samples=10),
 )
