@@ -103,7 +103,7 @@ def test_connections_of_an_ended_loop_are_closed_by_the_next_one(
 def test_connections_of_a_loop_that_stands_still_are_closed(
     server: ScriptedServer, client: AsyncCircleCI, own: str, other: str
 ) -> None:
-    """And the loop goes on with other things. On trio a loop that stands still has ended."""
+    """And the loop continues with other things. On trio a loop that stands still has ended."""
     if other == "trio":
         pytest.skip("a loop of trio does not stand still")
     loop = asyncio.new_event_loop()

@@ -74,9 +74,9 @@ class Call:
                 if isinstance(outcome, Received) and 200 <= outcome.status < 300:
                     return CallResult(outcome, self._rate_limit, self._facts("processed", None))
                 await self._after(outcome)
-        except Exception:
+        except Exception:  # an error of any kind is as it is
             raise
-        except BaseException as error:
+        except BaseException as error:  # perhaps a cancellation of others
             from .cancellation import is_failure
 
             if not is_failure(error):

@@ -66,7 +66,7 @@ class GuardedLimiter:
         with anyio.move_on_after(min(OBSERVE_SECONDS, within)) as scope:
             try:
                 await self.custom.observe(key, rate_limit, retry_after)
-            except BaseException as error:
+            except BaseException as error:  # whatever the user's limiter raises
                 if not is_failure(error):
                     raise
                 self._warn("observe", f"{type(error).__name__}: {error}")
@@ -96,7 +96,7 @@ class GuardedLimiter:
                 if not _is_wait(wait):
                     raise TypeError(f"expected None or seconds from 0 up, got {repr(wait)[:50]}")
                 wait = None if wait is None else float(wait)
-            except BaseException as error:
+            except BaseException as error:  # whatever the user's limiter raises
                 if is_failure(error):
                     self._warn("acquire", f"{type(error).__name__}: {error}")
                     return False, None

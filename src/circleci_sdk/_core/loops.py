@@ -42,7 +42,7 @@ def start_soon(loop: Any, work: Callable[[], Awaitable[object]]) -> bool:
     """
 
     async def run() -> None:
-        with suppress(Exception):
+        with suppress(Exception):  # as the docstring says: nothing waits for it
             await work()
 
     is_running: Callable[[], bool] | None = getattr(loop, "is_running", None)

@@ -275,7 +275,7 @@ class Prefetch(Uncopied, Generic[T]):
             try:
                 async for page in self._pages:
                     await send.send(page)
-            except BaseException as error:
+            except BaseException as error:  # raised by the task that reads the items
                 if not is_failure(error, in_child=True):
                     raise
                 self._error = as_failure(error, "prefetch")

@@ -108,7 +108,7 @@ class SharedLimit:
                     await self._send(self, taken)
                 finally:
                     batch.put_back(taken)
-        except BaseException:
+        except BaseException:  # a cancellation too takes no place in the queue
             entry.is_cancelled = True
             if entry.is_done or entry in batch.waiting:  # otherwise its decision is on the way
                 self.give_back(entry)

@@ -79,7 +79,7 @@ class Scripts:
         connection = self._connection()
         try:
             return await connection.command("EVALSHA", DIGEST, str(len(keys)), *keys, *args)
-        except Exception as error:
+        except Exception as error:  # of redis-py, or of a borrowed client with classes of its own
             if "NoScript" not in type(error).__name__ and "NOSCRIPT" not in str(error):
                 raise
         return await connection.command("EVAL", SCRIPT, str(len(keys)), *keys, *args)

@@ -143,7 +143,7 @@ class RedisRateLimiter(Uncopied):
                 wait = min(wait, max(LONGEST_UNCHECKED, wait / 2))
             try:
                 await self._clock.sleep(wait)
-            except BaseException:
+            except BaseException:  # a cancellation too takes no place in the queue
                 limit.give_back(entry)
                 raise
             if decision.kind == "proceed" and wait == decision.wait and self._still_holds(limit, entry):
@@ -199,7 +199,7 @@ class RedisRateLimiter(Uncopied):
         if self._outage.is_over_or_tried:
             try:
                 await finish(lambda: self._ask(limit, entries), seconds=2 * self._time_limit)
-            except BaseException as error:
+            except BaseException as error:  # of redis-py, or of a borrowed client with classes of its own
                 if not is_failure(error):
                     raise
                 self._outage.begin(as_failure(error, "Redis"))  # whatever fails below, no call fails for it

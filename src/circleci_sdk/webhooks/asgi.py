@@ -247,7 +247,7 @@ class WebhookApp:
                 return _NOT_RUNNING
             self._tasks.start_soon(self._dispatch, event, progress)
             started = True
-        except BaseException as error:
+        except BaseException as error:  # whatever the user's store raises
             if not is_failure(error):
                 raise
             logger.exception("webhooks: the store failed on delivery %s", delivery_id(event))
@@ -277,7 +277,7 @@ class WebhookApp:
                 await self._claims.release_rest()
                 await self._clock.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
-        except BaseException as error:
+        except BaseException as error:  # it would end the task group, and with it all deliveries
             if not is_failure(error, in_child=True):
                 raise
             logger.exception("webhooks: deliveries may stay claimed that were not handled.")

@@ -56,7 +56,7 @@ class HandlerCalls:
         """Call a handler in a task of its own. If others cancel that task, only this handler has failed."""
         try:
             await self._call(event, name, handler, outcomes, timeout)
-        except BaseException as error:
+        except BaseException as error:  # perhaps a cancellation of others
             if not is_failure(error, in_child=True):
                 raise
             outcomes[name] = HandlerFailure(event, handler, error, cancelled=True)
@@ -73,7 +73,7 @@ class HandlerCalls:
                 await handler(event)
             if limit.cancel_called:
                 raise TimeoutError(f"The handler did not end within {timeout} s, the handler_timeout.")
-        except BaseException as error:
+        except BaseException as error:  # whatever the user's handler raises
             if is_failure(error):  # isolated: one handler must not affect others
                 failure = outcomes[name] = HandlerFailure(event, handler, error)
                 await self._report(failure)
@@ -93,7 +93,7 @@ class HandlerCalls:
             return
         try:
             await self._on_error(failure)
-        except BaseException as error:
+        except BaseException as error:  # whatever the user's function raises
             if not is_failure(error):
                 raise
             logger.exception("webhooks: on_error failed for: %s", failure)

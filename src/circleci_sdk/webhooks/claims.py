@@ -57,7 +57,7 @@ class Claims:
             if not new and is_suspect:  # an older claim may have arrived only now
                 await self._release_suspects(delivery_id, until)
                 new = await self._ask_claim(delivery_id, owner, until)
-        except BaseException:
+        except BaseException:  # a cancellation too: the store may have it
             self._remember(delivery_id, owner)
             raise
         if new:

@@ -212,7 +212,7 @@ class Router:
         check("Router.handle_claimed", event=(event, EVENT))
         try:
             progress = await self._load(event)
-        except BaseException:
+        except BaseException:  # a cancellation too keeps no claim
             await self._claims.release_rest(delivery_id(event))
             raise
         return await self._handle(event, progress, None)
@@ -225,7 +225,7 @@ class Router:
         try:
             new = await self._claims.claim(delivery_id(event), until)
             return await self._load(event, until) if new else None
-        except BaseException:
+        except BaseException:  # a cancellation too keeps no claim
             # Before the response: the sender may deliver it to another process next.
             await self._claims.release_rest(delivery_id(event), until + _RELEASE_SECONDS)
             raise
@@ -233,7 +233,7 @@ class Router:
     async def _load(self, event: Event, until: float = inf) -> Progress:
         try:
             return Progress.read(await self._claims.load(delivery_id(event), until))
-        except BaseException:
+        except BaseException:  # a cancellation too keeps no claim
             self._claims.give_up(delivery_id(event))
             raise
 
@@ -242,10 +242,10 @@ class Router:
         outcomes: Outcomes = {}
         try:
             result = await self._dispatch(event, progress, outcomes, timeout)
-        except BaseException:
+        except BaseException:  # a cancellation too counts as an attempt
             try:
                 await self._failed(event, progress.after(_succeeded(outcomes)))
-            except Exception:
+            except Exception:  # of the store; what is raised is the first error
                 logger.exception("webhooks: the store failed; a delivery stays claimed that was not handled.")
             raise
         if result.status == "failed":

@@ -100,7 +100,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         connection = self._take(self._route(request.url))
         try:
             response = await connection.transport.handle_async_request(request)
-        except BaseException:
+        except BaseException:  # a cancellation too leaves it in an unknown state
             await self.release(connection, clean=False)
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
@@ -133,7 +133,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
 
     async def _close_all_dead(self) -> None:
         while self._dead:
-            with suppress(Exception):
+            with suppress(Exception):  # the others are to be closed all the same
                 await self._dead.pop().transport.aclose()
 
     async def aclose(self) -> None:

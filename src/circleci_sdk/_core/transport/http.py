@@ -195,7 +195,7 @@ class Exchange:
         response, self._response = self._response, None
         if response is None:
             return
-        with suppress(Exception):
+        with suppress(Exception):  # what the call returns or raises is known by now
             await finish(partial(self._end, response))
 
     async def _end(self, response: httpx.Response) -> None:
@@ -218,7 +218,7 @@ class Exchange:
             if self._token is not None:
                 self._token.put_on(request.headers, request.url.raw_path.decode("latin-1"))
             response = await http.transport.handle_async_request(request)
-        except BaseException:
+        except BaseException:  # a cancellation too
             if progress.connecting is not None:  # httpcore forgets one whose handshake was cancelled
                 with suppress(Exception):  # what is raised is the first error, or the cancellation
                     await finish(progress.connecting.aclose)
@@ -240,7 +240,7 @@ class Exchange:
         body = Body(b"", 0, False)
         try:
             body = await read_body(response, self._pieces, limit)
-        except Exception:
+        except Exception:  # of any transport, or of the body
             await self.aclose()
             if response.is_success:
                 raise
@@ -265,7 +265,7 @@ class Exchange:
         handled = sys.exception()
         try:
             return await step
-        except BaseException as error:
+        except BaseException as error:  # of any transport; what is no failure is raised again
             strip_traceback(error, handled)
             if isinstance(error, Exception):
                 if self._http.is_own and isinstance(error, ConfigError):
@@ -292,7 +292,7 @@ def _stream(response: httpx.Response) -> httpx.AsyncByteStream:
 
 async def _close(response: httpx.Response) -> None:
     """What a response is, and why it failed, is known by now: an error of its end changes neither."""
-    with suppress(Exception):
+    with suppress(Exception):  # of any transport
         await response.aclose()
 
 

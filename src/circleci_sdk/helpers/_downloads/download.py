@@ -146,7 +146,7 @@ class Download(Call):
     async def __aenter__(self) -> Self:
         try:
             await self._start()
-        except BaseException:
+        except BaseException:  # a cancellation too leaves nothing open
             await self._close()
             raise
         return self

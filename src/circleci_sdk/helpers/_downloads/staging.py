@@ -123,7 +123,7 @@ async def save(download: Download, stage: Stage) -> Saved:
                     await run_sync(file.write, bytes(waiting))
                     waiting.clear()
             await run_sync(_finish, file, bytes(waiting))
-        except BaseException:
+        except BaseException:  # a cancellation too leaves no part
             for file, part in opened:
                 _drop(file, part)
             raise
@@ -160,7 +160,7 @@ def place(part: Path, target: Path, *, replace: bool) -> None:
             if error.errno != errno.EXDEV:
                 raise
             _copy(part, target, replace=replace)
-    except BaseException:
+    except BaseException:  # an interrupt too leaves no empty folder
         remove_if_empty(made)
         raise
 

@@ -26,7 +26,7 @@ async def map_concurrently(work: Callable[[T], Awaitable[R]], items: Sequence[T]
         for position, item in remaining:
             try:
                 results[position] = await work(item)
-            except BaseException as error:
+            except BaseException as error:  # perhaps a cancellation of others
                 if not is_failure(error, in_child=True):
                     raise
                 errors.append(as_failure(error, "One of several calls"))  # raised below, when the others have ended

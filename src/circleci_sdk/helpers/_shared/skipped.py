@@ -80,7 +80,7 @@ class SkipLog:
         before = len(self._skipped)
         try:
             yield
-        except BaseException:
+        except BaseException:  # a cancellation too
             del self._skipped[before:]
             self._refusals = 0
             raise

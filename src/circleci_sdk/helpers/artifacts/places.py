@@ -80,7 +80,7 @@ class Places:
         self._record(item, size)
         try:
             place(part, item.path, replace=False)
-        except BaseException:
+        except BaseException:  # an interrupt too: what is recorded is there
             with suppress(OSError):
                 self._manifest.forget(item.path)
             raise

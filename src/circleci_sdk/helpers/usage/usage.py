@@ -252,7 +252,7 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
 
         try:
             self._readers.extend(await self._exports.fetch(self._request, window, store, self._log))
-        except BaseException:
+        except BaseException:  # a cancellation too leaves no file open
             for reader in opened:
                 reader.close()
             raise
