@@ -231,8 +231,8 @@ async def test_a_claim_is_released_if_its_progress_cannot_be_loaded() -> None:
     assert await router.claim(event)
 
 
-async def test_an_interruption_is_reported_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
-    """Not even if the store fails, too: it goes on."""
+async def test_an_interruption_is_not_reported(caplog: pytest.LogCaptureFixture) -> None:
+    """Not even if the store fails, too: it is raised."""
 
     class Broken(MemoryStore):
         async def save(self, delivery_id: str, progress: str) -> None:
