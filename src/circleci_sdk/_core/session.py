@@ -24,7 +24,6 @@ from .environment import check_environment
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .logs import logger as logger
-from .loops import has_ended, start_soon
 from .mismatches import DriftLog
 from .policy.rate_limit import LONGEST_PAUSE
 from .policy.retry import parse_date
@@ -156,9 +155,8 @@ class Session(Uncopied):
         resources = self._loops.get(loop)
         if resources is None:
             # The connections of an asyncio loop refer to it, so that a closed loop would be kept for ever.
-            for other in self._known_loops():
-                if has_ended(other):
-                    self._close_in(other)
+            if self._loops:
+                self._close_ended()
             self._check_loop(loop)
             resources = self._loops[loop] = self._open()
         return resources
@@ -198,11 +196,20 @@ class Session(Uncopied):
         if resources is not None:
             await resources.http.aclose()
 
+    def _close_ended(self) -> None:
+        from .loops import has_ended
+
+        for loop in self._known_loops():
+            if has_ended(loop):
+                self._close_in(loop)
+
     def _known_loops(self) -> list[object]:
         return [loop for reference in self._loops.keyrefs() if (loop := reference()) is not None]
 
     def _close_in(self, loop: object) -> None:
         """Close the connections of another event loop: there if it runs, else from here."""
+        from .loops import start_soon
+
         resources = self._loops.pop(loop, None)
         if resources is not None and not start_soon(loop, resources.http.aclose):
             resources.http.shut_down()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .loops import call_soon
-
 if TYPE_CHECKING:
     import anyio
 
@@ -35,5 +33,7 @@ class Sleepers:
 
     def wake(self) -> None:
         """Wake all tasks that sleep now. Safe to call from any thread, with or without an event loop."""
+        from .loops import call_soon
+
         for loop, scope in list(self._sleeping):
             call_soon(loop, scope.cancel)
