@@ -164,7 +164,7 @@ async def faulty_store(rng: random.Random) -> str:
     router = Router(store=store, store_timeout=0.02)
     app = WebhookApp(router, secret=deliveries.SECRET)
     app._clock = clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
-    router._claims.monotonic = clock.monotonic  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    router._claims.clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     handled: list[str] = []
 
     @router.on(Ping)

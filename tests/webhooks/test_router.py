@@ -29,6 +29,7 @@ from circleci_sdk.webhooks import (
     parse,
 )
 from circleci_sdk.webhooks.filters import Filter
+from circleci_sdk.webhooks.handling import Progress
 from tests.webhooks import deliveries
 from tests.webhooks.test_parse import BUILD
 
@@ -220,14 +221,23 @@ async def test_a_claim_before_the_handlers() -> None:
 
 async def test_a_claim_is_released_if_its_progress_cannot_be_loaded() -> None:
     class Broken(MemoryStore):
-        async def load(self, delivery_id: str) -> str | None:
-            raise ConnectionError("no store")
+        broken = False
 
-    router = Router(store=Broken())
+        async def load(self, delivery_id: str) -> str | None:
+            if self.broken:
+                raise ConnectionError("no store")
+            return await super().load(delivery_id)
+
+    store = Broken()
+    router = Router(store=store)
     event = read(deliveries.ping(1))
     assert await router.claim(event)
+    store.broken = True
     with pytest.raises(ConnectionError):
         await router.handle_claimed(event)
+    with pytest.raises(ConnectionError):
+        await router.claim(event)
+    store.broken = False
     assert await router.claim(event)
 
 
@@ -334,6 +344,9 @@ async def test_a_custom_store() -> None:
 
         async def release(self, delivery_id: str, owner: str = "") -> None:
             self.asked.append(f"-{delivery_id}")
+
+        async def load(self, delivery_id: str) -> str:
+            return Progress().saved(confirmed=True)
 
     store = Never()
     router = Router(store=store)

@@ -13,7 +13,7 @@ import anyio
 import httpx
 import pytest
 
-from circleci_sdk.webhooks import MemoryStore, Ping, Router, WebhookApp
+from circleci_sdk.webhooks import MemoryStore, Ping, Router, WebhookApp, parse
 from tests.support.asgi_server import serving
 from tests.support.clock import FakeClock
 from tests.webhooks import deliveries
@@ -32,10 +32,8 @@ class Receiver:
         self.handled: Counter[str] = Counter()
         self.router = Router(store=store, store_timeout=0.03, max_attempts=1000, on_error=self.ignore)
         self.app = WebhookApp(self.router, secret=SECRET)
-        clock = FakeClock()
-        self.app._clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
         self.claims = self.router._claims  # pyright: ignore[reportPrivateUsage]  # claims have no public name
-        self.claims.monotonic = clock.monotonic
+        self.app._clock = self.claims.clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
         failed: set[str] = set()
 
         @self.router.on(Ping)
@@ -102,8 +100,11 @@ async def test_each_delivery_is_handled_once(seed: int, anyio_backend_name: str)
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_of_two_processes_one_handles_each_delivery(seed: int, anyio_backend_name: str) -> None:
-    """The next one gets a delivery after the first has released it."""
+@pytest.mark.parametrize("after_release", [True, False])
+async def test_of_two_processes_one_handles_each_delivery(
+    seed: int, after_release: bool, anyio_backend_name: str
+) -> None:
+    """The next one gets a delivery after the first has released it, or before."""
     store = FaultyStore(random.Random(seed), 0.3, faults_of(anyio_backend_name))
     receivers = Receiver(store), Receiver(store)
     with anyio.fail_after(60):
@@ -114,7 +115,8 @@ async def test_of_two_processes_one_handles_each_delivery(seed: int, anyio_backe
                     at = (number + attempt) % 2
                     if await send(clients[at], number) == 200:
                         return
-                    await receivers[at].released()
+                    if after_release:
+                        await receivers[at].released()
                 raise AssertionError("never accepted")
 
             for number in range(DELIVERIES):
@@ -180,7 +182,7 @@ async def test_a_late_claim_is_released_without_a_redelivery() -> None:
     store = Late()
     receiver = Receiver(store)
     clock = FakeClock(held=True)
-    receiver.app._clock, receiver.claims.monotonic = clock, clock.monotonic  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    receiver.app._clock = receiver.claims.clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     with anyio.fail_after(20):
         async with receiver.app:
             content = raw(deliveries.ping(1))
@@ -203,6 +205,158 @@ class Lost(MemoryStore):
         if self.broken:
             raise ConnectionError("no store")
         await super().release(delivery_id, owner)
+
+
+class Unheard(FaultyStore):
+    """A connection to a shared store: the response of each claim is lost, and nothing is released while `broken`."""
+
+    broken = True
+
+    async def claim(self, delivery_id: str, owner: str) -> bool:
+        await super().claim(delivery_id, owner)
+        raise ConnectionError("no response")
+
+    async def release(self, delivery_id: str, owner: str) -> None:
+        if self.broken:
+            raise ConnectionError("no store")
+        await super().release(delivery_id, owner)
+
+
+async def test_another_process_takes_no_unconfirmed_claim_for_a_duplicate() -> None:
+    """The claim of the first one is in the store, though it failed, and so did its release."""
+    unheard, shared = Unheard(random.Random(0), 0), FaultyStore(random.Random(0), 0)
+    unheard.store = shared.store
+    first, second = Receiver(unheard), Receiver(shared)
+    first.app._clock = FakeClock(held=True)  # pyright: ignore[reportPrivateUsage]  # no release meanwhile
+    with anyio.fail_after(20):
+        async with served(first, second) as clients:
+            assert await send(clients[0], 1) == 503
+            assert len(shared.store) == 1
+            assert await send(clients[1], 1) == 503
+            assert [claims.unreleased for claims in (first.claims, second.claims)] == [1, 0]
+            unheard.broken = False
+            await first.claims.release_rest()
+            assert [await send(clients[1], 1) for _ in range(2)] == [200, 200]
+    assert (first.handled, second.handled) == ({}, {deliveries.uuid(1): 1})
+
+
+class Bots:
+    """Processes that share a store which does not fail, each with a handler that waits, or fails so many times."""
+
+    def __init__(self, *stores: FaultyStore, failures: int = 0, max_attempts: int = 2) -> None:
+        self.calls = 0
+        self.entered, self.proceed = anyio.Event(), anyio.Event()
+        self._failures = failures
+        self.routers = [Router(store=store, max_attempts=max_attempts) for store in stores]
+        for router in self.routers:
+            router.on(Ping)(self.handle)
+
+    async def handle(self, event: Ping) -> None:
+        self.calls += 1
+        self.entered.set()
+        await self.proceed.wait()
+        if self.calls <= self._failures:
+            raise ValueError("not now")
+
+
+def connections(count: int, shared: MemoryStore) -> list[FaultyStore]:
+    found = [FaultyStore(random.Random(0), 0) for _ in range(count)]
+    for one in found:
+        one.store = shared
+    return found
+
+
+PING = parse(raw(deliveries.ping(1)), secret=None)
+
+
+async def test_a_confirmed_delivery_is_a_duplicate_in_another_process() -> None:
+    """While it is handled, and after that."""
+    bots = Bots(*connections(2, MemoryStore()))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(bots.routers[0].handle, PING)
+        await bots.entered.wait()
+        assert [(await router.handle(PING)).status for router in bots.routers] == ["duplicate"] * 2
+        assert [await router.claim(PING) for router in bots.routers] == [False] * 2
+        bots.proceed.set()
+    assert [(await router.handle(PING)).status for router in bots.routers] == ["duplicate"] * 2
+    assert bots.calls == 1
+
+
+@pytest.mark.parametrize("failures", [1, 2, 5])
+async def test_attempts_in_different_processes(failures: int) -> None:
+    """A failed attempt leaves no confirmation, except the last one."""
+    bots = Bots(*connections(3, MemoryStore()), failures=failures)
+    bots.proceed.set()
+    found = [(await router.handle(PING)).status for router in bots.routers]
+    assert found == (["failed", "handled", "duplicate"] if failures == 1 else ["failed", "failed", "duplicate"])
+
+
+async def test_of_concurrent_deliveries_to_two_processes_one_is_a_duplicate() -> None:
+    for _ in range(20):
+        bots, found = Bots(*connections(2, MemoryStore())), list[str]()
+        bots.proceed.set()
+
+        async def handle(router: Router, found: list[str] = found) -> None:
+            found.append((await router.handle(PING)).status)
+
+        async with anyio.create_task_group() as tasks:
+            for router in bots.routers:
+                tasks.start_soon(handle, router)
+        assert sorted(found) == ["duplicate", "handled"]
+
+
+@pytest.mark.parametrize("method", ["handle", "claim"])
+async def test_a_claim_of_an_ended_process_is_no_duplicate(method: str) -> None:
+    """It ended between its claim and the confirmation."""
+    store = MemoryStore()
+    await store.claim(deliveries.uuid(1), "one that has ended")
+    bots = Bots(*connections(1, store))
+    bots.routers[0]._claims.clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    with pytest.raises(TimeoutError, match="is claimed, and it is not known whether it is handled"):
+        await getattr(bots.routers[0], method)(PING)
+    assert bots.calls == 0
+
+
+async def test_a_lost_confirmation_does_not_stop_the_handlers() -> None:
+    class Full(FaultyStore):
+        async def save(self, delivery_id: str, progress: str) -> None:
+            raise ConnectionError("no response")
+
+    full, other = Full(random.Random(0), 0), FaultyStore(random.Random(0), 0)
+    other.store = full.store
+    bots = Bots(full, other)
+    bots.proceed.set()
+    assert (await bots.routers[0].handle(PING)).status == "handled"
+    bots.routers[1]._claims.clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    with pytest.raises(TimeoutError):
+        await bots.routers[1].handle(PING)
+    assert bots.calls == 1
+
+
+async def test_a_store_without_progress_has_duplicates_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    class Forgetful(FaultyStore):
+        async def save(self, delivery_id: str, progress: str) -> None: ...
+
+    logging.getLogger("circleci_sdk").setLevel(logging.WARNING)
+    bots = Bots(Forgetful(random.Random(0), 0))
+    bots.proceed.set()
+    other = parse(raw(deliveries.ping(2)), secret=None)
+    found = [(await bots.routers[0].handle(event)).status for event in (PING, other, PING, other)]
+    assert found == ["handled", "handled", "duplicate", "duplicate"]
+    assert [record.message for record in caplog.records if "does not return what save() got" in record.message]
+    assert len(caplog.records) == 1
+
+
+async def test_a_confirmation_is_taken_back_by_the_release() -> None:
+    """Else the next claim of the id would look confirmed before it is."""
+    store = MemoryStore()
+    bots = Bots(*connections(2, store))
+    assert await bots.routers[0].claim(PING)
+    await bots.routers[0].release(PING)
+    await store.claim(deliveries.uuid(1), "one without a response")
+    bots.routers[1]._claims.clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    with pytest.raises(TimeoutError):
+        await bots.routers[1].handle(PING)
 
 
 async def test_the_shutdown_tries_to_release() -> None:

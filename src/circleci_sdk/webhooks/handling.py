@@ -114,9 +114,18 @@ class Progress(NamedTuple):
         """After one more failed attempt, in which these handlers succeeded."""
         return Progress(self.attempts + 1, self.succeeded.union(succeeded))
 
-    def saved(self) -> str:
-        """The string for a store."""
-        return json.dumps({"attempts": self.attempts, "succeeded": sorted(self.succeeded)})
+    def saved(self, *, confirmed: bool = False) -> str:
+        """The string for a store. `confirmed` says that the one who claimed the delivery knows it."""
+        data: dict[str, object] = {"attempts": self.attempts, "succeeded": sorted(self.succeeded)}
+        return json.dumps({**data, "confirmed": True} if confirmed else data)
+
+
+def is_confirmed(saved: str | bytes | None) -> bool:
+    """Whether the string in a store says that its claim is known to the one who made it."""
+    try:
+        return json.loads(saved or "")["confirmed"] is True
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def stable_name(handler: object) -> str:

@@ -177,11 +177,12 @@ class Router:
         """Store the id of a delivery. True if it is new.
 
         Raises:
-            Exception: an error of the store, or a `TimeoutError`. If the store has the id all the same, the next claim
-                of it releases it.
+            Exception: an error of the store, or a `TimeoutError`; also if the id is claimed, and it is not known
+                whether it is handled. If the store has the id all the same, it is released, or the next claim
+                releases it.
         """
         check("Router.claim", event=(event, EVENT))
-        return await self._claims.claim(delivery_id(event))
+        return await self._begin(event, inf) is not None
 
     async def release(self, event: Event) -> None:
         """Remove the id of a delivery that this router has claimed and that cannot be handled."""
@@ -201,7 +202,7 @@ class Router:
         concurrent deliveries of one id, one is handled and the others are duplicates.
 
         Raises:
-            Exception: an error of the store. The id is released if that is possible.
+            Exception: an error of the store, as with `claim`. The id is released if that is possible.
         """
         check("Router.handle", event=(event, EVENT))
         progress = await self._begin(event, inf)
@@ -232,10 +233,12 @@ class Router:
 
     async def _load(self, event: Event, until: float = inf) -> Progress:
         try:
-            return Progress.read(await self._claims.load(delivery_id(event), until))
+            progress = Progress.read(await self._claims.load(delivery_id(event), until))
+            await self._claims.confirm(delivery_id(event), progress, until)
         except BaseException:  # a cancellation too keeps no claim
             self._claims.give_up(delivery_id(event))
             raise
+        return progress
 
     async def _handle(self, event: Event, progress: Progress, timeout: float | None) -> HandleResult:
         """Call the handlers of a claimed event, each for a number of seconds at most."""
@@ -276,10 +279,11 @@ class Router:
 
     async def _failed(self, event: Event, progress: Progress) -> None:
         """Save the progress before the release: the next attempt begins with it."""
+        is_last = progress.attempts >= self._max_attempts
         try:
-            await self._claims.save(delivery_id(event), progress.saved())
+            await self._claims.save(delivery_id(event), progress, is_last=is_last)
         finally:
-            if progress.attempts < self._max_attempts:
+            if not is_last:
                 await self.release(event)
             else:
                 self._claims.end(delivery_id(event))

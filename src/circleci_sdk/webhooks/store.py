@@ -47,7 +47,10 @@ class DeliveryStore(Protocol):
 
     A store is a remote service, which may fail. Each call is limited to `Router(store_timeout=...)`. A claim without a
     response may have been stored all the same. It is released then, until the store confirms it, and each claim has
-    an owner of its own, so that this release ends no other claim. An id has at most 200 characters, in ASCII.
+    an owner of its own, so that this release ends no other claim. Until then no other process takes the delivery for a
+    duplicate: the progress says whether the outcome of the claim is known to its owner, and without that the delivery
+    is rejected, so that CircleCI sends it again. With a store whose `load` does not return what was saved, each
+    claimed id is a duplicate. An id has at most 200 characters, in ASCII.
     """
 
     async def claim(self, delivery_id: str, owner: str) -> bool:
@@ -71,7 +74,10 @@ class DeliveryStore(Protocol):
         ...
 
     async def save(self, delivery_id: str, progress: str) -> None:
-        """Save the progress of an id, in place of an older one. Called after each failed attempt, before `release`."""
+        """Save the progress of an id, in place of an older one.
+
+        Called after `claim` has returned True, and after each failed attempt, before `release`.
+        """
         ...
 
 
