@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from ._core.options import Hook, Method, Timeout
     from ._core.pagination import AsyncPager, Cursor, Page
     from ._core.policy.rate_limit import RateKey, RateLimit
-    from ._core.printable import printable
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
+    from ._core.terminal import printable
     from ._core.transport.auth import AuthScheme, TokenSource
     from ._core.unset import UNSET, Unset
     from ._preload import preload
@@ -75,10 +75,10 @@ else:
             "._core.pagination": "AsyncPager Cursor Page",
             "._core.limiter": "RateLimiter",
             "._core.policy.rate_limit": "RateKey RateLimit",
-            "._core.printable": "printable",
             "._core.serialization.model": "UnknownStr",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",
+            "._core.terminal": "printable",
             "._core.unset": "UNSET Unset",
             "._preload": "preload",
             ".client": "AsyncCircleCI",

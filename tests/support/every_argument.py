@@ -210,7 +210,7 @@ def is_refusal(error: object, name: str) -> bool:
 # ---- what there is ----
 
 AREAS: Final = (
-    *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout"),
+    *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "printable"),
     *("v1.", "v2.", "helpers.", "webhooks.", "limiters.", "testing."),
 )
 """Beginnings of the paths of what users call with arguments of their own."""

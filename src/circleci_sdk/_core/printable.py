@@ -15,12 +15,7 @@ _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    r"""Text on one line, with control characters as visible escapes such as `\x1b`.
-
-    For text of a server, such as names of jobs and branches, before it goes to a terminal or a log. Covered are all
-    control characters, those that change the direction of writing, and lone surrogates. `lines` keeps line ends and
-    tabs. Other characters, backslashes too, stay as they are.
-    """
+    r"""Text with control characters as visible escapes such as `\x1b`; `lines` keeps line ends and tabs."""
     if text.isprintable():
         return text
     return re.sub(_STEERING_IN_LINES if lines else _STEERING, _escape, text)
