@@ -1,4 +1,4 @@
-"""The checks of the project. `nox` runs all but `attack`, `bench` and `slow`; `nox -l` lists them."""
+"""The checks of the project. `nox` runs all but `attack`, `bench`, `coverage` and `slow`; `nox -l` lists them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ DEV = nox.project.dependency_groups(PROJECT, "dev")
 TEST = nox.project.dependency_groups(PROJECT, "test")
 LINT = nox.project.dependency_groups(PROJECT, "lint")
 TYPES = nox.project.dependency_groups(PROJECT, "types")
+COVERAGE = nox.project.dependency_groups(PROJECT, "coverage")
 GENERATE = nox.project.dependency_groups(PROJECT, "generate")
 BENCH = nox.project.dependency_groups(PROJECT, "bench")
 # pycircleci-async asks for an httpx of 2022, which the other clients do not accept; it works with the current one.
 PEERS = [["httpx-aiohttp"], ["openai"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
 PARALLEL = ("-n", "logical")
+LEAST_COVERAGE = 98
+"""Percent of lines and branches. Code in processes that tests start is not measured."""
 # These need the generator and the checkers, which the sessions with the package and its tests alone do not have.
 WITHOUT_DEV = [
     f"--ignore=tests/{name}"
@@ -115,6 +118,17 @@ def slow(session: nox.Session) -> None:
     plugin = ("-p", "tests.support.on_a_slow_machine")
     directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The lines and branches that the tests leave out in all layers below the clients. Arguments go to pytest."""
+    session.install("-e", ".[testing,redis]", *TEST, *COVERAGE)
+    packages = [f"--cov=circleci_sdk.{name}" for name in ("_core", "helpers", "limiters", "webhooks")]
+    report = ("--cov-branch", "--cov-report=term-missing:skip-covered", f"--cov-fail-under={LEAST_COVERAGE}")
+    # Not those of the examples and of the fake server, which take long.
+    directories = [f"tests/{name}" for name in ("unit", "wire", "helpers", "webhooks", "reading")]
+    session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *packages, *report, *directories, *session.posargs)
 
 
 @nox.session
