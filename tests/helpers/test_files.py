@@ -354,6 +354,19 @@ def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path, is_removed: bool) 
     assert not (tmp_path / "dest").exists()
 
 
+def test_a_folder_that_is_removed_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A download takes the new stage of another one for one that is stale."""
+
+    def is_of(self: FolderLock, folder: Path) -> bool:
+        folder.rmdir()
+        return False
+
+    monkeypatch.setattr(FolderLock, "is_of", is_of)
+    with pytest.raises(FileNotFoundError, match="again and again"):
+        Stage(tmp_path).create()
+    assert not any(tmp_path.iterdir())
+
+
 def test_without_locks_only_old_stages_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError

@@ -18,7 +18,7 @@ from circleci_sdk import UNSET, InvalidArgumentError, ProjectSlug, UnknownStr
 from circleci_sdk._core.messages import build_url
 from circleci_sdk._core.operation import ANY, LONG_ORG_SLUG, LONG_PROJECT_SLUG, Api, Operation, Parameter, Rule
 from circleci_sdk._core.serialization.arguments import checked
-from circleci_sdk._core.serialization.encode import check_rules, encode_body, encode_path, encode_query
+from circleci_sdk._core.serialization.encode import check_rules, encode_body, encode_path, encode_query, sent_secrets
 from tests.support.handmade import CREATE, FIND
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -428,3 +428,7 @@ def test_any_mapping_is_accepted() -> None:
             return 1
 
     assert body(parameters=Own()) == {"parameters": {"a": 1}}
+
+
+def test_arguments_that_are_left_out_hold_no_secret() -> None:
+    assert list(sent_secrets(CREATE, {})) == []

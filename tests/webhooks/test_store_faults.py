@@ -15,7 +15,7 @@ import pytest
 
 from circleci_sdk.webhooks import MemoryStore, Ping, Router, WebhookApp, parse
 from tests.support.asgi_server import serving
-from tests.support.clock import FakeClock
+from tests.support.clock import FakeClock, run_until_idle
 from tests.webhooks import deliveries
 from tests.webhooks.deliveries import SECRET, headers, raw
 from tests.webhooks.faulty_store import FAULTS, FaultyStore
@@ -369,3 +369,17 @@ async def test_the_shutdown_tries_to_release() -> None:
             assert len(store) == 1
             store.broken = False
         assert len(store) == 0
+
+
+async def test_releasing_that_breaks_off_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(FakeClock):
+        async def sleep(self, seconds: float) -> None:
+            raise RuntimeError("no clock")
+
+    receiver = Receiver(Lost())
+    receiver.app._clock = Broken()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    with caplog.at_level(logging.ERROR, "circleci_sdk"), anyio.fail_after(20):
+        async with receiver.app:
+            assert (await deliveries.post(receiver.app, raw(deliveries.ping(1)))).status == 503
+            await run_until_idle()
+    assert "deliveries may stay claimed that were not handled" in caplog.text
