@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 import anyio
@@ -158,31 +159,41 @@ async def cancelled(rng: random.Random) -> str:
 
 
 async def faulty_store(rng: random.Random) -> str:
-    """A delivery is sent until it is accepted, and was handled once then."""
+    """A delivery is sent until it is accepted, to one of two processes each time, and was handled once then."""
     on_asyncio = sniffio.current_async_library() == "asyncio"
     store = FaultyStore(rng, rng.uniform(0.1, 0.6), FAULTS if on_asyncio else FAULTS[:2])
-    router = Router(store=store, store_timeout=0.02)
-    app = WebhookApp(router, secret=deliveries.SECRET)
-    app._clock = clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
-    router._claims.clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
     handled: list[str] = []
 
-    @router.on(Ping)
     async def handle(event: Ping) -> None:
         await anyio.lowlevel.checkpoint()
         handled.append(event.id)
 
     content = deliveries.raw(deliveries.ping(1))
     sent = status = 0
-    async with app, serving(app) as url, httpx.AsyncClient(base_url=url, timeout=SECONDS, verify=False) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=SECONDS, verify=False))
+        urls = [await stack.enter_async_context(_process(store, handle)) for _ in range(2)]
         while status != 200 and sent < 100:
             sent += 1
-            status = (await client.post("/", content=content, headers=deliveries.headers(content))).status_code
+            url = rng.choice(urls)
+            status = (await client.post(url, content=content, headers=deliveries.headers(content))).status_code
             if status not in (200, 503):
                 raise Broken("raw exception", f"status {status}")
     if len(handled) != 1:
         raise Broken("lost delivery", f"handled {len(handled)} times: {store.seen}")
     return "handled at once" if sent == 1 else "handled after a redelivery"
+
+
+@asynccontextmanager
+async def _process(store: FaultyStore, handle: Callable[[Ping], Awaitable[None]]) -> AsyncGenerator[str]:
+    """The URL of a receiver with a router of its own."""
+    router = Router(store=store, store_timeout=0.02)
+    router.on(Ping)(handle)
+    app = WebhookApp(router, secret=deliveries.SECRET)
+    app._clock = clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    router._claims.clock = clock  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+    async with app, serving(app) as url:
+        yield url
 
 
 _ODD: Final = (
