@@ -317,6 +317,33 @@ async def test_a_claim_of_an_ended_process_is_no_duplicate(method: str) -> None:
     assert bots.calls == 0
 
 
+async def test_the_release_of_an_older_claim_leaves_the_confirmation_of_a_newer_one() -> None:
+    class LosesOne(FaultyStore):
+        lost = False
+
+        async def claim(self, delivery_id: str, owner: str) -> bool:
+            is_new = await super().claim(delivery_id, owner)
+            if self.lost:
+                return is_new
+            self.lost = True
+            raise ConnectionError("no response")
+
+    loses, other = LosesOne(random.Random(0), 0), FaultyStore(random.Random(0), 0)
+    other.store = loses.store
+    bots = Bots(loses, other)
+    first, second = bots.routers
+    with pytest.raises(ConnectionError):
+        await first.handle(PING)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(first.handle, PING)
+        await bots.entered.wait()
+        await first._claims.release_rest()  # pyright: ignore[reportPrivateUsage]  # claims have no public name
+        second._claims.clock = FakeClock()  # pyright: ignore[reportPrivateUsage]  # the clock has no public name
+        assert (await second.handle(PING)).status == "duplicate"
+        bots.proceed.set()
+    assert bots.calls == 1
+
+
 async def test_a_lost_confirmation_does_not_stop_the_handlers() -> None:
     class Full(FaultyStore):
         async def save(self, delivery_id: str, progress: str) -> None:

@@ -75,7 +75,9 @@ class Claims:
             await self.clock.sleep(pause)
         self._held[delivery_id] = owner
         if len(self._held) > _MAX_HELD:
-            del self._held[next(iter(self._held))]
+            oldest = next(iter(self._held))
+            del self._held[oldest]
+            self._confirmed.pop(oldest, None)
         if self._memory is not None:
             self._memory.begin(delivery_id)
         return True
@@ -167,6 +169,8 @@ class Claims:
 
     async def _unconfirm(self, delivery_id: str, until: float = inf) -> None:
         """Before the release of an id: the next claim of it is not confirmed yet."""
+        if delivery_id in self._held:  # a newer claim, which is confirmed
+            return
         progress = self._confirmed.pop(delivery_id, None)
         if progress is not None:
             with suppress(Exception):  # of the store
@@ -188,6 +192,7 @@ class Claims:
         if len(self._unreleased) > _MAX_UNRELEASED:
             oldest = next(iter(self._unreleased))
             del self._unreleased[oldest]
+            self._confirmed.pop(oldest, None)
             logger.warning("webhooks: the store failed; delivery %s may stay claimed that was not handled.", oldest)
 
     def _forget(self, delivery_id: str, owner: str) -> None:
