@@ -10,7 +10,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from circleci_sdk import AsyncCircleCI, RateLimitError
+from circleci_sdk import AsyncCircleCI, ConfigError, RateLimitError
 from circleci_sdk._core import guarded_limiter
 from circleci_sdk._core.guarded_limiter import GuardedLimiter
 from circleci_sdk._core.limiter import LocalRateLimiter
@@ -276,3 +276,13 @@ async def test_infinite_wait_of_a_limiter(api: ScriptedServer) -> None:
         with pytest.raises(RateLimitError) as caught:
             await client.v2.users.me()
     assert caught.value.retry_after == 3600
+
+
+@pytest.mark.parametrize("name", ["acquire", "observe"])
+def test_limiters_with_plain_methods_are_refused(name: str) -> None:
+    def plain(*args: object) -> None: ...
+
+    limiter: Any = Custom()
+    setattr(limiter, name, plain)
+    with pytest.raises(ConfigError, match="rate_limiter: expected a rate limiter with async methods"):
+        AsyncCircleCI("token", rate_limiter=limiter)
