@@ -21,6 +21,7 @@ from circleci_sdk import (
     StatusError,
     TransportError,
 )
+from circleci_sdk._core.transport.foreign import library_of
 from tests.support.clients import CREATED, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Request, Response, ScriptedServer, closed_port, reply
@@ -281,6 +282,15 @@ async def test_a_body_that_a_transport_of_httpx2_has_read(server: ScriptedServer
         response = await client.raw_response(client.v2.users.me)
     assert response.data.login == "ada"
     assert response.headers["x-other"] == "1"
+
+
+def test_a_module_with_some_names_of_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = type("AsyncClient", (), {"__module__": "wrappers.http"})
+    module = types.SimpleNamespace(AsyncClient=client, AsyncBaseTransport=object, Request=object)
+    monkeypatch.setitem(sys.modules, "wrappers", module)
+    assert library_of(client()) is None
+    module.Response = module.AsyncByteStream = object
+    assert library_of(client()) is module
 
 
 async def test_a_transport_of_no_library(server: ScriptedServer) -> None:
