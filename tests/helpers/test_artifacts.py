@@ -375,8 +375,9 @@ async def test_a_record_that_cannot_be_written(server: ScriptedServer, client: A
     """The files are there; they are only not known to `skip`."""
     (tmp_path / NAME).mkdir()
     stores(server, (0, "a", b"1"))
-    assert (await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)).ok
-    assert tree(tmp_path) == {"0/a": b"1"}
+    for _ in range(2):
+        assert (await client.artifacts.download(SLUG, 7, tmp_path, overwrite=True)).ok
+        assert tree(tmp_path) == {"0/a": b"1"}
     assert names(await client.artifacts.download(SLUG, 7, tmp_path, overwrite="skip")) == ["a"]
 
 
