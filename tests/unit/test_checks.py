@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial, wraps
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -24,6 +24,7 @@ from circleci_sdk._core.checks import (
     TIMEOUT,
     Accepted,
     at_least,
+    awaitable,
     check,
     check_configuration,
     got,
@@ -165,3 +166,9 @@ def test_a_choice_is_quoted_and_nothing_else() -> None:
         check_configuration(auth=("c", or_none(one_of("a", "b"))))
     with pytest.raises(ConfigError, match=r"^token: expected str, got 5\.$"):
         check_configuration(token=(5, STR))
+
+
+async def test_what_a_function_returned_is_awaited() -> None:
+    await awaitable("auth", function())
+    with pytest.raises(ConfigError, match="auth: expected an async function, got one that returned int"):
+        awaitable("auth", cast("Any", 5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import traceback
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, Literal
 
@@ -280,6 +281,24 @@ async def test_exception_that_quotes_the_token() -> None:
             await get(client)
     assert TOKEN not in str(caught.value)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+async def test_frames_of_a_transport_stay() -> None:
+    """Those of the SDK's transport layer and of the libraries below do not."""
+
+    class Own(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            return fails()
+
+    def fails() -> httpx.Response:
+        raise LookupError
+
+    async with client_on("http://localhost", transport=Own()) as client:
+        with pytest.raises(TransportError) as caught:
+            await trigger(client)
+    assert caught.value.__cause__ is not None
+    frames = traceback.extract_tb(caught.value.__cause__.__traceback__)
+    assert [frame.name for frame in frames] == ["handle_async_request", "fails"]
 
 
 async def test_class_of_an_exception_that_quotes_the_token() -> None:
