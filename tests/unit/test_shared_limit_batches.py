@@ -63,12 +63,12 @@ async def test_no_call_waits_for_one_that_was_cancelled(seed: int, monkeypatch: 
 @pytest.mark.parametrize("in_flight", [False, True])
 async def test_the_ticket_of_a_cancelled_call_is_returned_once(in_flight: bool) -> None:
     """At once while it waits, and with the decision while another call runs the script call."""
-    gates = anyio.Event(), anyio.Event()
+    released = anyio.Event(), anyio.Event()
     sent: list[int] = []
 
     async def send(limit: SharedLimit, entries: list[Entry]) -> None:
         sent.append(len(entries))
-        await gates[len(sent) - 1].wait()
+        await released[len(sent) - 1].wait()
         for entry in entries:
             assert entry.asked is not None
             limit.give(entry, Decision("proceed", entry.asked.ticket, 1.0, may_shrink=False), 0)
@@ -87,11 +87,11 @@ async def test_the_ticket_of_a_cancelled_call_is_returned_once(in_flight: bool) 
                 tasks.start_soon(call, number)
                 await run_until_idle()
             if in_flight:
-                gates[0].set()
+                released[0].set()
                 await run_until_idle()
             scopes[2].cancel()
             await run_until_idle()
-            for gate in gates:
-                gate.set()
+            for event in released:
+                event.set()
     assert sent == [1, 2 if in_flight else 1]
     assert limit.returned == [3]
