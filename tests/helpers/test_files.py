@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import signal
@@ -337,10 +338,16 @@ def test_a_stage_in_use_is_not_stale(tmp_path: Path) -> None:
         stage.create()
 
 
+def free_descriptor() -> int:
+    """The lowest free one: the same as before if all that was opened meanwhile is closed."""
+    found = os.dup(0)
+    os.close(found)
+    return found
+
+
 @pytest.mark.parametrize("is_removed", [False, True])
 def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path, is_removed: bool) -> None:
-    free = os.dup(0)
-    os.close(free)
+    free = free_descriptor()
     stage = Stage(tmp_path / "dest")
     file, part = stage.create()
     file.close()
@@ -348,9 +355,7 @@ def test_a_stage_that_is_closed_holds_no_lock(tmp_path: Path, is_removed: bool) 
         part.unlink()
         part.parent.rmdir()
     stage.close()
-    again = os.dup(0)
-    os.close(again)
-    assert again == free
+    assert free_descriptor() == free
     assert not (tmp_path / "dest").exists()
 
 
@@ -362,9 +367,11 @@ def test_a_folder_that_is_removed_again_and_again(tmp_path: Path, monkeypatch: p
         return False
 
     monkeypatch.setattr(FolderLock, "is_of", is_of)
+    free = free_descriptor()
     with pytest.raises(FileNotFoundError, match="again and again"):
         Stage(tmp_path).create()
     assert not any(tmp_path.iterdir())
+    assert free_descriptor() == free
 
 
 def test_without_locks_only_old_stages_are_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,7 +395,9 @@ def test_without_locks_only_old_stages_are_stale(tmp_path: Path, monkeypatch: py
 def test_a_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
     with FolderLock(tmp_path) as lock:
         assert lock.state == "held"
+        free = free_descriptor()
         assert FolderLock(tmp_path).state == "busy"
+        assert free_descriptor() == free
     with FolderLock(tmp_path) as lock:
         assert lock.state == "held"
         assert lock.is_of(tmp_path)
@@ -397,19 +406,23 @@ def test_a_lock_is_for_one_at_a_time(tmp_path: Path) -> None:
         assert not lock.is_of(tmp_path / "missing")
 
 
-def test_a_folder_on_another_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import errno
-
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EIO])
+def test_a_folder_on_another_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     part, target = tmp_path / "part", tmp_path / "deep" / "target"
     rename = Path.replace
 
     def replace(self: Path, to: Path) -> Path:
         if self == part:
-            raise OSError(errno.EXDEV, "another one")
+            raise OSError(number, "another one")
         return rename(self, to)
 
     monkeypatch.setattr(Path, "replace", replace)
     part.write_bytes(b"1")
+    if number != errno.EXDEV:
+        with pytest.raises(OSError, match="another one"):
+            place(part, target, replace=True)
+        assert not target.parent.exists()
+        return
     place(part, target, replace=True)
     assert tree(target.parent) == {"target": b"1"}
 

@@ -14,6 +14,7 @@ from circleci_sdk._core.policy.rate_limit import (
     LONGEST_PAUSE,
     RateKey,
     RateLimit,
+    has_unusable_reset,
     read_rate_limit,
     spacing_of,
 )
@@ -77,6 +78,11 @@ def headers(text: str) -> list[tuple[bytes, bytes]]:
 )
 def test_reading(text: str, expected: RateLimit | None) -> None:
     assert read_rate_limit(headers(text)) == expected
+
+
+@pytest.mark.parametrize(("value", "unusable"), [("5", False), ("1750000000", True), ("soon", False), ("-1", False)])
+def test_resets_that_are_no_wait(value: str, unusable: bool) -> None:
+    assert has_unusable_reset(headers(f"X-RateLimit-Reset: {value}")) is unusable
 
 
 NAMES = st.sampled_from(

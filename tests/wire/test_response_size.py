@@ -308,6 +308,7 @@ async def test_body_that_a_transport_has_read() -> None:
 
     async with client_on("http://localhost", transport=Logging()) as client:
         assert await get(client) == "ada"
+        assert await get(client.with_options(max_response_bytes=len(ME))) == "ada"
         with pytest.raises(DecodeError, match="max_response_bytes"):
             await get(client.with_options(max_response_bytes=5))
 
