@@ -50,9 +50,9 @@ class DeliveryStore(Protocol):
     an owner of its own, so that this release ends no other claim. Until then no other process takes the delivery for a
     duplicate: the progress says whether the outcome of the claim is known to its owner, and without that the delivery
     is rejected, so that CircleCI sends it again. With a store whose `load` does not return what was saved, each
-    claimed id is a duplicate. A delivery is lost only if its process ends before the handlers have, or if after a failed
-    attempt the store fails to save the progress and to release the id until CircleCI sends it no more. An id has at
-    most 200 characters, in ASCII.
+    claimed id is a duplicate. A delivery is lost only if its process ends before the handlers have, or if after a
+    failed attempt the store fails to save the progress and to release the id until CircleCI sends it no more. An id has
+    at most 200 characters, in ASCII.
     """
 
     async def claim(self, delivery_id: str, owner: str) -> bool:
