@@ -182,8 +182,10 @@ async def test_hanging_acquire_is_replaced_until_it_responds(
             await me(client)
             assert custom.asked == asked
             clock.now += guarded_limiter.SUSPENSION
-            await me(client)  # asks it once,
-            await me(client)  # and not again
+            async with anyio.create_task_group() as tasks:  # one of them asks it,
+                for _ in range(3):
+                    tasks.start_soon(me, client)
+            await me(client)  # and none again
             assert custom.asked == asked + 1
             clock.now += guarded_limiter.SUSPENSION
             custom.functions["acquire"] = None
