@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -157,7 +158,9 @@ WAYS: Final = [by_scope, by_task, by_timeout]
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("end", ["a result", "an error", "a cancellation"])
-async def test_work_finishes_and_then_the_cancellation_is_raised(way: Any, end: str, anyio_backend: str) -> None:
+async def test_work_finishes_and_then_the_cancellation_is_raised(
+    way: Any, end: str, anyio_backend: str, caplog: pytest.LogCaptureFixture
+) -> None:
     if way is by_scope and end != "a result":
         pytest.skip("the error is raised; the scope cancels what comes after it")
     if way is not by_scope and anyio_backend == "trio":
@@ -177,6 +180,8 @@ async def test_work_finishes_and_then_the_cancellation_is_raised(way: Any, end: 
     with anyio.fail_after(5):
         assert await way(lambda: finish(work), reached, proceed) is True
     assert done == [True]
+    gc.collect()
+    assert not caplog.records  # of an exception that was never retrieved
 
 
 async def test_without_a_cancellation_the_result_or_the_error() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from circleci_sdk import InvalidArgumentError
 from circleci_sdk.webhooks import HandlerFailure, MemoryStore, Ping, Router, WebhookApp, delivery_id, parse
+from circleci_sdk.webhooks.pressure import Pressure
 from tests.support.clock import FakeClock, run_until_idle
 from tests.webhooks import deliveries
 from tests.webhooks.deliveries import SECRET, post, raw
@@ -228,6 +229,14 @@ async def test_the_owner_of_a_claim_alone_releases_it() -> None:
     store.end("id")
     store.begin("unknown")
     assert len(store) == 1
+
+
+def test_one_delivery_is_no_pressure(caplog: pytest.LogCaptureFixture) -> None:
+    pressure = Pressure(2)
+    pressure.note(1, lambda: None, 0.0)
+    assert not caplog.records
+    pressure.note(2, lambda: None, 0.0)
+    assert "further ones are rejected" in caplog.text
 
 
 def test_stores_of_an_older_form_are_refused() -> None:
