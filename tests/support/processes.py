@@ -134,7 +134,7 @@ def main() -> None:
                 with ScriptedServer() as server:
                     windows = Windows(limit, 1.0)
                     server.on("GET", "/api/v2/me", windows)
-                    run_processes(server, redis, 8, 10, calls=10**6, seconds=20.0)
+                    run_processes(server, redis, 8, 10, calls=10**6, seconds=60.0)
                 whole = [count for _, count in sorted(windows.seen.items())][1:-1]
                 used = sum(min(count, limit) for count in whole) / (limit * len(whole))
                 print(

@@ -1,10 +1,11 @@
 """The decisions on a shared limit: one Lua script, atomic in Redis, with its question and its reply as values.
 
-A limit has one of three states. Unknown: the number of calls grows with time, so that a fleet that starts does not send
-thousands of calls before the first response names the limit. Known: the calls that the headers leave are admitted at
-once. Paced, from the moment at which a window is used up or a call was refused: each call takes a ticket, a number, and
-proceeds when a counter that runs at the pace of the limit has reached it. The counter stands still during a pause,
-so a later pause moves all tickets, and a new pace applies to all of them. Tickets that were returned are issued again.
+A limit has one of three states. Unknown: five calls proceed in the first second, and twice as many each tenth of the
+next one, so that a fleet that starts does not send thousands of calls before a response names the limit. Known: the
+calls that the headers leave are admitted at once. Paced, from the moment at which a window is used up or a call was
+refused: each call takes a ticket, a number, and proceeds when a counter that runs at the pace of the limit has reached
+it. The counter stands still during a pause, so a later pause moves all tickets, and a new pace applies to all of them.
+Tickets that were returned are issued again.
 """
 
 from __future__ import annotations
@@ -179,10 +180,13 @@ local function take(line)
     else
       line.born, line.seen = line.born or now, line.seen or 0
       local age = now - line.born
-      if age < 1 and line.seen >= 5 * math.pow(2, age / 0.1) then
-        -- Each call that waits asks again at a time of its own.
-        line.asked = math.max(line.asked or 0, line.seen) + 1
-        return nil, math.max(0.01, math.min(1, 0.1 * math.log(line.asked / 5) / math.log(2)) - age)
+      if line.seen >= 5 then
+        if age < 1 then return nil, 0.05 end
+        if age < 2 and line.seen >= 5 * math.pow(2, (age - 1) / 0.1) then
+          -- Each call that waits asks again at a time of its own.
+          line.asked = math.max(line.asked or 0, line.seen) + 1
+          return nil, math.max(0.01, math.min(2, 1 + 0.1 * math.log(line.asked / 5) / math.log(2)) - age)
+        end
       end
       line.seen = line.seen + 1
       return nil, math.max(0, line.pause - now)
