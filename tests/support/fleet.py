@@ -24,7 +24,7 @@ from tests.support.redis_server import RedisServer
 
 KEY: Final = RateKey("fleet", "https://circleci.com", "v2.pipelines")
 LATENCY: Final = 0.06
-"""Seconds from a request to its response, without what chance adds."""
+"""Seconds from a request to its response."""
 
 
 class VirtualClock:
@@ -114,7 +114,14 @@ class Use:
 
 
 def simulate(
-    redis: RedisServer, server: Windows, processes: int, tasks: int, seconds: float, *, jitter: float = 0.02
+    redis: RedisServer,
+    server: Windows,
+    processes: int,
+    tasks: int,
+    seconds: float,
+    *,
+    latency: float = LATENCY,
+    jitter: float = 0.02,
 ) -> Use:
     """All tasks of all processes call without a pause. `jitter` are the seconds that chance adds to the latency."""
     import redis as redis_py
@@ -125,12 +132,12 @@ def simulate(
 
     async def work(limiter: RedisRateLimiter, end: float) -> None:
         while await limiter.acquire(KEY, 60.0, 1e9) is None and trio.current_time() < end:
-            await trio.sleep(LATENCY / 2 + jitter * rng.random() / 2)
+            await trio.sleep(latency / 2 + jitter * rng.random() / 2)
             left = server.left()
             state = RateLimit(server.limit, max(0, left), server.reset(), server.window) if server.names_limit else None
             seen["admitted" if left >= 0 else "refused"] += 1
             pause = server.reset() if left < 0 else None
-            await trio.sleep(LATENCY / 2 + jitter * rng.random() / 2)
+            await trio.sleep(latency / 2 + jitter * rng.random() / 2)
             if state is not None or pause is not None:
                 await limiter.observe(KEY, state, pause)
 

@@ -52,6 +52,11 @@ def test_thousand_processes(redis_server: RedisServer) -> None:
     assert use.script_calls * use.used * 100 * 4 <= 4 * 1000
 
 
+def test_first_response_that_comes_late(redis_server: RedisServer) -> None:
+    use = simulate(redis_server, Windows(20), processes=8, tasks=10, seconds=10, latency=0.7)
+    assert use.refused == 0
+
+
 def test_limit_that_no_header_names(redis_server: RedisServer) -> None:
     """Found by refusals alone; each costs a pause of one second."""
     use = simulate(redis_server, Windows(50, names_limit=False), processes=8, tasks=2, seconds=20)
