@@ -141,7 +141,8 @@ def test_async_functions(value: object) -> None:
         (True, "True"),
         (-5, "-5"),
         (MOST, str(MOST)),
-        (-MOST - 1, "a huge int"),
+        (MOST + 1, "an int above 2^63 - 1"),
+        (-MOST - 1, "an int below -2^63 + 1"),
         ("secret", "str"),
         ("", "an empty str"),
         (NOW, "one without"),
@@ -152,7 +153,7 @@ def test_async_functions(value: object) -> None:
         (plain, "a plain function"),
         ([1], "list"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_what_was_refused(value: object, shown: str) -> None:
     assert got(value) == shown

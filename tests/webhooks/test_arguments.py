@@ -45,7 +45,7 @@ HUGE = 10**5000
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_huge_numbers_are_refused(call: Callable[[], object], name: str) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"{name}: expected .*, got a huge int"):
+    with pytest.raises(InvalidArgumentError, match=f"{name}: expected .*, got an int (above|below) "):
         call()
 
 

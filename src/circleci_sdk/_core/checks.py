@@ -62,7 +62,9 @@ def got(value: object, *, quotes: bool = False) -> str:
     if value is None or isinstance(value, bool | float):
         return repr(value)
     if isinstance(value, int):
-        return repr(int(value)) if abs(value) <= MOST else "a huge int"  # a long one has no `repr`
+        if abs(value) <= MOST:
+            return repr(int(value))
+        return "an int above 2^63 - 1" if value > 0 else "an int below -2^63 + 1"  # a long one has no `repr`
     if isinstance(value, str):
         return ascii(value[:80]) if quotes else "str" if value else "an empty str"
     if isinstance(value, datetime) and value.utcoffset() is None:
