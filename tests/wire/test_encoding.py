@@ -330,12 +330,22 @@ async def test_any_string_is_received_or_refused(
     drawn: list[tuple[Place, str]] = []
 
     def text(place: Place) -> str:
-        drawn.append((place, data.draw(EVERYTHING)))
-        return drawn[-1][1]
+        drawn_text = data.draw(EVERYTHING)
+        if place == "slug":  # white space around a slug is left out
+            drawn_text = drawn_text.strip(" \t\r\n")
+        drawn.append((place, drawn_text))
+        return drawn_text
 
     for call in calls(operation, text):
         assert await sends(client, everything, operation, call) == all(is_valid(*each) for each in drawn)
         drawn.clear()
+
+
+async def test_white_space_around_a_slug_is_left_out(client: AsyncCircleCI, everything: ScriptedServer) -> None:
+    everything.requests.clear()
+    with pytest.raises(StatusError):
+        await client.v2.projects.get("\t gh/acme/web \r\n")
+    assert [request.path for request in everything.requests] == ["/api/v2/project/gh/acme/web"]
 
 
 async def test_any_string_in_a_raw_request(client: AsyncCircleCI, everything: ScriptedServer) -> None:
