@@ -13,6 +13,7 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from circleci_sdk import AsyncCircleCI, Reply, printable
+from circleci_sdk._core.causes import with_causes
 from tests.attack.kinds import Broken, Kind, what_happened
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.scripted_server import Response, ScriptedServer, raw, redirect, reply
@@ -48,14 +49,8 @@ def _records(*names: str) -> Generator[list[str]]:
             logger.removeHandler(handler)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _shown(error: BaseException) -> Iterator[str]:
-    for one in _chain(error):
+    for one in with_causes(error):
         yield f"{one!s} {one!r} {one.args!r} {vars(one)!r}"
     yield "".join(traceback.format_exception(error))
     yield pickle.dumps(error).decode("latin-1")
@@ -136,7 +131,9 @@ async def control_characters(rng: random.Random) -> str:
                 shown += [repr(found), str(found), *map(str, found.mismatches)]
             except Exception as error:  # The documented ones are told from others below.
                 happened = what_happened(error)
-                shown += [str(one) for one in _chain(error) if type(one).__module__ == "circleci_sdk"] + [repr(error)]
+                shown += [str(one) for one in with_causes(error) if type(one).__module__ == "circleci_sdk"] + [
+                    repr(error)
+                ]
                 shown += [str(getattr(error, name, "")) for name in ("message", "request_id")]
     for place in (*shown, *said):
         if printable(place, lines=True) != place:

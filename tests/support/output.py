@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import httpx
+
+from circleci_sdk._core.causes import with_causes
 
 
 @dataclass
@@ -25,7 +27,7 @@ class Said:
             self.pieces += ((where, str(value)), (where, repr(value)))
 
     def error(self, error: BaseException) -> None:
-        for one in chain(error):
+        for one in with_causes(error):
             where = type(one).__name__
             self.add(f"{where} itself", one, one.args)
             for name, value in vars(one).items():
@@ -46,18 +48,6 @@ class Said:
 
     def leaks(self) -> list[tuple[str, str]]:
         return [(where, secret) for where, text in self.pieces for secret in self.hidden if secret in text]
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    todo: list[BaseException | None] = [error]
-    while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        todo += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
 def picklable(value: object) -> bytes:

@@ -10,7 +10,7 @@ from anyio.lowlevel import checkpoint
 
 from circleci_sdk.limiters import batches
 from circleci_sdk.limiters.batches import Entry, SharedLimit
-from circleci_sdk.limiters.script import Asked, Decision
+from circleci_sdk.limiters.questions import Asked, Decision
 from tests.support.clock import run_until_idle
 
 

@@ -19,7 +19,7 @@ import pytest
 from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
 from circleci_sdk.limiters.outage import Outage
-from circleci_sdk.limiters.script import Decision, Seen, read_reply
+from circleci_sdk.limiters.questions import Decision, Seen, read_reply
 from examples.shared_rate_limit import count_jobs
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, TOKEN, USER, client_on
 from tests.support.clock import FakeClock, run_until_idle

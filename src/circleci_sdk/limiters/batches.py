@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     import anyio
 
-    from .script import Asked, Decision, Seen
+    from .questions import Asked, Decision, Seen
 
 
 LARGEST: Final = 200

@@ -15,7 +15,7 @@ from circleci_sdk._public import Uncopied, public
 from .batches import Entry, SharedLimit
 from .connection import Scripts
 from .outage import Outage
-from .script import Asked, Seen, question, read_reply
+from .questions import Asked, Seen, question, read_reply
 
 if TYPE_CHECKING:
     from types import TracebackType
