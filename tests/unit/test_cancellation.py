@@ -153,18 +153,17 @@ async def by_timeout(work: Callable[[], Awaitable[object]], reached: anyio.Event
     return isinstance(task.exception(), TimeoutError)
 
 
-WAYS: Final = [by_scope, by_task, by_timeout]
+ENDS: Final = [
+    *(("asyncio", way, end) for way in (by_task, by_timeout) for end in ("a result", "an error", "a cancellation")),
+    # An error is raised; the scope cancels what comes after it.
+    *((backend, by_scope, "a result") for backend in ("asyncio", "trio")),  # trio has scopes only
+]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("end", ["a result", "an error", "a cancellation"])
+@pytest.mark.parametrize(("anyio_backend", "way", "end"), ENDS, scope="module")
 async def test_work_finishes_and_then_the_cancellation_is_raised(
-    way: Any, end: str, anyio_backend: str, caplog: pytest.LogCaptureFixture
+    way: Any, end: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    if way is by_scope and end != "a result":
-        pytest.skip("the error is raised; the scope cancels what comes after it")
-    if way is not by_scope and anyio_backend == "trio":
-        pytest.skip("trio has scopes only")
     reached, proceed, done = anyio.Event(), anyio.Event(), list[bool]()
 
     async def work() -> Any:
