@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circleci_sdk.testing._store.plans import FAILURES, NEVER_STARTED, Job
+from circleci_sdk.testing._store.step_runs import step_runs
 from circleci_sdk.testing._store.store import HOSTS
 
 from .context import millis
@@ -13,6 +14,7 @@ from .storage import sign
 if TYPE_CHECKING:
     from circleci_sdk.testing._store.records import FakeUser, JsonObject
     from circleci_sdk.testing._store.runs import FakeJob
+    from circleci_sdk.testing._store.step_runs import StepRun
     from circleci_sdk.testing._store.store import Store
 
 OUTPUT_SECONDS = 3600.0
@@ -111,63 +113,42 @@ def show_details(store: Store, job: FakeJob, origin: str) -> JsonObject:
 
 
 def _steps(store: Store, job: FakeJob, origin: str) -> list[JsonObject]:
-    assert isinstance(job.plan, Job)
-    steps = [("Spin up environment", "machine", "", 0)]
-    steps += [(step.name, "test", step.output, step.exit_code) for step in job.steps]
-    if job.started_at is None:
-        return []
-    shown: list[JsonObject] = []
-    for number, (name, kind, output, code) in enumerate(steps):
-        running = not job.ended and number == len(steps) - 1
-        stuck = job.state in ("timedout", "canceled", "infrastructure_fail") and number == len(steps) - 1
-        status = "running" if running else job.state if stuck else "failed" if code else "success"
-        actions = [
-            _action(store, job, origin, number, index, name, kind, output, code, status)
-            for index in range(job.parallelism)
-        ]
-        shown.append({"name": name, "actions": actions})
-    return shown
+    return [
+        {
+            "name": step.name,
+            "actions": [_action(store, job, origin, step, index) for index in range(job.parallelism)],
+        }
+        for step in step_runs(job, store.clock.now)
+    ]
 
 
-def _action(
-    store: Store,
-    job: FakeJob,
-    origin: str,
-    step: int,
-    index: int,
-    name: str,
-    kind: str,
-    output: str,
-    code: int,
-    status: str,
-) -> JsonObject:
-    assert job.started_at is not None
-    stuck = status in ("timedout", "canceled", "infrastructure_fail")
+def _action(store: Store, job: FakeJob, origin: str, step: StepRun, index: int) -> JsonObject:
+    state = step.state
     shown: JsonObject = {
         "truncated": False,
         "index": index,
         "parallel": job.parallelism > 1,
-        "failed": True if status == "failed" else None,
-        "infrastructure_fail": True if status == "infrastructure_fail" else None,
-        "name": name,
-        "bash_command": f"#!/bin/bash -eo pipefail\n{name}" if kind == "test" else None,
-        "status": status,
-        "timedout": True if status == "timedout" else None,
+        "failed": True if state == "failed" else None,
+        "infrastructure_fail": True if state == "infrastructure_fail" else None,
+        "name": step.name,
+        "bash_command": None if step.is_machine else f"#!/bin/bash -eo pipefail\n{step.name}",
+        "status": state,
+        "timedout": True if state == "timedout" else None,
         "continue": None,
-        "type": kind,
-        "start_time": millis(job.started_at),
+        "type": "machine" if step.is_machine else "test",
+        "start_time": millis(step.started_at),
         "background": False,
-        "exit_code": None if status == "running" or stuck or kind == "machine" else code,
+        "exit_code": step.exit_code,
         "insignificant": False,
-        "canceled": True if status == "canceled" else None,
-        "step": step,
-        "has_output": bool(output),
+        "canceled": True if state == "canceled" else None,
+        "step": step.number,
+        "has_output": bool(step.stdout or step.stderr),
     }
-    if job.stopped_at is not None:
-        shown["end_time"] = millis(job.stopped_at)
-        shown["run_time_millis"] = round((job.seconds or 0) * 1000)
-    if output:
-        address = f"{origin}/output/step/{job.id}/{step}/{index}"
+    if step.ended_at is not None:
+        shown["end_time"] = millis(step.ended_at)
+        shown["run_time_millis"] = round((step.ended_at - step.started_at).total_seconds() * 1000)
+    if shown["has_output"]:
+        address = f"{origin}/output/step/{job.id}/{step.number}/{index}"
         shown["output_url"] = sign(store, address, OUTPUT_SECONDS)
     return shown
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import json
@@ -9,15 +10,16 @@ import mimetypes
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlencode
 
+from circleci_sdk.testing._store.step_runs import step_run
 from circleci_sdk.testing._wire.messages import JSON, TEXT, ErrorResponse, Request, Response
 
 from .context import millis
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from circleci_sdk.testing._store.records import FakeUser
-    from circleci_sdk.testing._store.runs import FakeJob
+    from circleci_sdk.testing._store.step_runs import Write
     from circleci_sdk.testing._store.store import Store
 
 _KINDS: Final = {"/output/job/": "artifact", "/output/step/": "output", "/output/usage/": "usage"}
@@ -63,20 +65,23 @@ def _artifact(store: Store, user: FakeUser | None, request: Request) -> Response
 
 
 def _step_output(store: Store, request: Request) -> Response:
-    job_id, step, _ = request.path.removeprefix("/output/step/").split("/")
+    job_id, number, _ = request.path.removeprefix("/output/step/").split("/")
     job = store.runs.jobs.get(job_id)
-    if job is None:
+    step = step_run(job, int(number), store.clock.now) if job is not None else None
+    if step is None:
         raise ErrorResponse(404, "Not found")
-    return Response(200, json.dumps(output_of(job, int(step))).encode(), media_type=JSON)
+    return Response(
+        200, json.dumps(_pieces("out", step.stdout) + _pieces("err", step.stderr)).encode(), media_type=JSON
+    )
 
 
-def output_of(job: FakeJob, step: int) -> list[Mapping[str, object]]:
-    """The output of a step as the API returns it."""
-    assert job.started_at is not None
-    text = job.steps[step - 1].output  # step 0 is the machine, which has no output
-    if not text:
-        return []
-    return [{"type": "out", "time": millis(job.started_at), "message": text.replace("\n", "\r\n")}]
+def _pieces(kind: str, writes: Iterable[Write]) -> list[Mapping[str, object]]:
+    """Written bytes as v1.1 shows them: text with line ends of a terminal."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces = [(write.at, decoder.decode(write.content)) for write in writes]
+    if pieces and (rest := decoder.decode(b"", final=True)):
+        pieces.append((pieces[-1][0], rest))
+    return [{"type": kind, "time": millis(at), "message": text.replace("\n", "\r\n")} for at, text in pieces if text]
 
 
 def _usage_file(store: Store, request: Request) -> Response:

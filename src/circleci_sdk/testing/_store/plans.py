@@ -12,7 +12,7 @@ Workflow(
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Final, Literal, TypeAlias, get_args
 
 from circleci_sdk._core.checks import BOOL, PLAIN_FUNCTION, STR, Accepted, check, instance, one_of, or_none, several
@@ -46,6 +46,9 @@ ErrorKind: TypeAlias = Literal["config", "config-fetch", "timeout", "permission"
 FAILURES: Final = frozenset({"failed", "timedout", "infrastructure_fail", "unauthorized", "terminated-unknown"})
 NEVER_STARTED: Final = frozenset({"skipped", "not_run"})
 MOST_AUTO_RERUNS: Final = 5
+CHECKOUT: Final = "Checkout code"
+"""The name of the steps that check out the code."""
+
 _OUTCOME: Final = one_of(*get_args(Outcome))
 _OUTCOMES: Final = Accepted(
     f"{_OUTCOME.noun}, or a list of those",
@@ -57,6 +60,12 @@ _TESTS: Final = Accepted(
     lambda value: PLAIN_FUNCTION.admits(value) or several("", instance("", JobTest)).admits(value),
 )
 _CONTENT: Final = Accepted("str or bytes", lambda value: isinstance(value, str | bytes))
+_WRITE: Final = Accepted(
+    "a pair of seconds and a str or bytes",
+    lambda value: (
+        isinstance(value, tuple) and len(value) == 2 and NUMBER.admits(value[0]) and _CONTENT.admits(value[1])
+    ),
+)
 
 
 @public("circleci_sdk.testing")
@@ -89,14 +98,39 @@ class JobTest:
 @public("circleci_sdk.testing")
 @dataclass(frozen=True)
 class Step:
-    """One step of a job and its output. An `exit_code` other than 0 marks a failed step."""
+    r"""One step of a job and its output.
+
+        Step("pytest", "collected 2 items\n", writes=[(1.5, "test_a ok\n"), (60, "test_b ok\n")])
+
+    Args:
+        name: its name.
+        output: what it writes to standard output at its start.
+        exit_code: a number other than 0 marks a failed step.
+        writes: what it writes to standard output later: pairs of seconds since its start and content, in order. Bytes
+            may end within a character. It lasts until the last of them; the last step lasts until the end of the job.
+        stderr: what it writes to standard error at its end.
+
+    Raises `ValueError` for writes below 0 seconds or out of order.
+    """
 
     name: str
     output: str = ""
     exit_code: int = 0
+    _: KW_ONLY
+    writes: Sequence[tuple[float, str | bytes]] = ()
+    stderr: str = ""
 
     def __post_init__(self) -> None:
         check("Step", name=(self.name, STR), output=(self.output, STR), exit_code=(self.exit_code, INT))
+        check("Step", writes=(self.writes, several("a list of pairs", _WRITE)), stderr=(self.stderr, STR))
+        moments = [seconds for seconds, _ in self.writes]
+        if moments != sorted(moments) or (moments and moments[0] < 0):
+            raise ValueError(f"Step: writes: expected seconds from 0 in order, got {moments!r}.")
+
+    @property
+    def seconds(self) -> float:
+        """The time of its last write, in seconds after its start. It lasts that long, unless it is the last step."""
+        return self.writes[-1][0] if self.writes else 0.0
 
 
 @public("circleci_sdk.testing")
@@ -111,8 +145,8 @@ class Job:
             start, such as `{"test": ["failed"]}`.
         outcome: its final status. A sequence holds one outcome per attempt, the last one for all further attempts:
             `["failed", "success"]` fails first and succeeds in a rerun.
-        output: output of its last step, which is the failed step of a failed job.
-        steps: its steps. Default: a checkout and one command.
+        output: output of its last step, if that has none: the failed step of a failed job.
+        steps: its steps, one after another. Default: a checkout and one command.
         tests: its test results, or a function that returns them for the number of the attempt, from 0.
         artifacts: contents of its artifacts by path.
         parallelism: number of parallel runs. Each has all steps; artifacts and tests are distributed over them.
@@ -163,6 +197,10 @@ class Job:
         if not self.outcome:
             raise ValueError("Job: outcome: expected at least one outcome, got none.")
         check("Job", requires=(self.requires, REQUIRES))
+        if (writing := sum(step.seconds for step in self.steps)) > self.seconds:
+            raise ValueError(
+                f"Job: steps: they write for {writing:g} seconds, and the job ends after {self.seconds:g}."
+            )
 
     @property
     def needs(self) -> Mapping[str, Sequence[str]]:
@@ -183,10 +221,11 @@ class Job:
     def steps_of(self, outcome: str) -> tuple[Step, ...]:
         """Its steps with that outcome. The last one has `output`, and fails if the job fails."""
         check("Job.steps_of", outcome=(outcome, STR))
-        steps = tuple(self.steps) or (Step("Checkout code", "Cloning into '.'...\n"), Step("Run command"))
+        steps = tuple(self.steps) or (Step(CHECKOUT, "Cloning into '.'...\n"), Step("Run command"))
         last = steps[-1]
         fails = outcome == "failed" and not any(step.exit_code for step in steps)
-        return (*steps[:-1], Step(last.name, last.output or self.output, 1 if fails else last.exit_code))
+        output = last.output if last.output or last.writes else self.output
+        return (*steps[:-1], replace(last, output=output, exit_code=1 if fails else last.exit_code))
 
 
 @public("circleci_sdk.testing")
