@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .components import read_components
 from .deliveries import read_deliveries
 from .formatting import formatted
 from .models import model_modules
 from .operations import read_resources
 from .placement import place
 from .render import HEADER, package_files
-from .schemas import read_components
 from .spec import read_spec
 
 
