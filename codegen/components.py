@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .names import bad_class_name, snake_case
+from .fields import read_fields, read_members
+from .names import bad_class_name
 from .nodes import Node, Problems
 from .schemas import read_shape
 from .shapes import Component, Components, Field, Record, Reference, Shape, all_fields, references
@@ -12,12 +13,11 @@ from .shapes import Component, Components, Field, Record, Reference, Shape, all_
 if TYPE_CHECKING:
     from .spec import Spec
 
-_FIELD_EXTRAS: Final = frozenset(
-    {"description", "deprecated", "default", "x-python-name", "x-undocumented", "x-default", "x-also-sent-as"}
-)
-"""Keys of a property besides its schema."""
 _COMPONENT_KEYS: Final = frozenset({"description", "x-standalone"})
-_OBJECT_KEYS: Final = _COMPONENT_KEYS | {"type", "properties", "required", "allOf", "x-open", "x-computed"}
+_OBJECT_KEYS: Final = _COMPONENT_KEYS | {
+    *("type", "properties", "required", "allOf"),
+    *("x-open", "x-computed", "x-entity", "x-inline"),
+}
 _COMPUTED: Final = {"pipeline-url": ("PipelinePage", ("project_slug", "number"))}
 """Computed properties: the class of the runtime that has them, and the fields that it reads."""
 
@@ -30,7 +30,7 @@ def read_components(spec: Spec) -> Components:
         with problems.caught():
             if reason := bad_class_name(name):
                 raise node.refusal(f"`{name}` {reason}; rename the schema.")
-            components[name] = _component(name, node)
+            components[name] = _component(name, node, spec)
     problems.raise_any()
     for component in components.values():
         with problems.caught():
@@ -39,9 +39,9 @@ def read_components(spec: Spec) -> Components:
     return components
 
 
-def _component(name: str, node: Node) -> Component:
+def _component(name: str, node: Node, spec: Spec) -> Component:
     is_record = "properties" in node.mapping() or "allOf" in node.mapping()
-    content = _record(node) if is_record else read_shape(node, _COMPONENT_KEYS)
+    content = _record(node, spec) if is_record else read_shape(node, _COMPONENT_KEYS)
     if not isinstance(content, Record) and content.nullable:
         raise node.refusal("A named schema cannot be nullable; declare null at the reference.")
     return Component(
@@ -53,13 +53,13 @@ def _component(name: str, node: Node) -> Component:
     )
 
 
-def _record(node: Node) -> Record:
+def _record(node: Node, spec: Spec) -> Record:
     node.only(_OBJECT_KEYS, "an object")
     if "type" in node.mapping() and node.need("type").value != "object":
         raise node.need("type").refusal("Properties belong to `type: object`; correct the type.")
     bases = node.get("allOf")
     base_names = tuple(_base(item) for item in bases.sequence()) if bases else ()
-    fields = read_fields(node)
+    fields = read_members(node, spec) if node.flag("x-entity") else read_fields(node)
     return Record(fields, base_names, _computed(node, fields))
 
 
@@ -81,40 +81,6 @@ def _base(node: Node) -> str:
     if isinstance(shape, Reference):
         return shape.name
     raise node.refusal("`allOf` accepts references to objects only; put other properties next to it.")
-
-
-def read_fields(node: Node) -> tuple[Field, ...]:
-    """The properties of an object, in the order of the spec."""
-    properties = node.get("properties")
-    fields: list[Field] = []
-    problems = Problems()
-    required = node.texts_of("required")
-    for wire, child in (properties.mapping() if properties else {}).items():
-        with problems.caught():
-            fields.append(_field(wire, child, required=wire in required))
-    problems.raise_any()
-    for name in required:
-        if properties is None or name not in properties.mapping():
-            raise node.need("required").refusal(
-                f"`{name}` is required but no property; define it, or correct the name."
-            )
-    return tuple(fields)
-
-
-def _field(wire: str, node: Node, *, required: bool) -> Field:
-    return Field(
-        wire=wire,
-        name=node.text_of("x-python-name") or snake_case(wire),
-        shape=read_shape(node, _FIELD_EXTRAS),
-        required=required,
-        node=node,
-        description=node.text_of("description"),
-        deprecated=node.flag("deprecated"),
-        undocumented=node.flag("x-undocumented"),
-        default=node.scalar_of("x-default"),
-        assumed=node.scalar_of("default"),
-        also_sent_as=node.texts_of("x-also-sent-as"),
-    )
 
 
 def _check_component(component: Component, components: Components) -> None:

@@ -73,6 +73,8 @@ def deprecation_text(operation: Operation) -> str:
 def _notes(operation: Operation) -> Iterator[str]:
     if operation.experimental:
         yield "Experimental: the API may change it without notice."
+    if operation.on_server:
+        yield "CircleCI Server has it too."
     if operation.undocumented:
         yield "Undocumented: the API reference does not contain it."
     if operation.deprecated:
@@ -123,7 +125,9 @@ def _literal(value: str | int | bool) -> str:
 
 def _returns(operation: Operation) -> Iterator[str]:
     outcomes = operation.response.outcomes
-    if operation.pagination is not None:
+    if operation.response.form != "json":
+        yield " ".join(_sentence(text) for outcome in outcomes for text in outcome.descriptions)
+    elif operation.pagination is not None:
         whole = "all of them in one page" if operation.pagination.style == "all" else "page by page"
         yield f"{_types(outcomes[0])} items, {whole}."
     elif operation.response.models:

@@ -29,6 +29,7 @@ _FOR_TYPES: Final = {
     "pydantic": ("SecretStr",),
     f"{_CORE}.serialization.model": ("UnknownStr",),
     f"{_CORE}.pagination": ("AsyncPager",),
+    f"{_CORE}.streams": ("ByteStream", "ItemStream"),
     f"{_CORE}.serialization.slugs": ("ProjectSlug",),
     f"{_CORE}.unset": ("Unset",),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING, Final
 
 from datamodel_code_generator import GenerateConfig, InputFileType, generate
@@ -49,6 +50,9 @@ _SETTINGS: Final = GenerateConfig(
     formatters=[],
 )
 
+_PATH: Final = re.compile(r"\balias=((['\"])[\w.]+\.\w+\2)")
+"""The alias of a member of an inline object: its path, which no dump shows."""
+
 
 def model_modules(components: Components, placement: Placement, header: str) -> dict[str, str]:
     """The unformatted content of every module of models by file name; each begins with the `header`."""
@@ -58,7 +62,11 @@ def model_modules(components: Components, placement: Placement, header: str) -> 
     config = _SETTINGS.model_copy(update={"aliases": field_names, "custom_file_header": header})
     generated = generate(document, config=config)
     assert isinstance(generated, dict), "names with dots produce one string per module"
-    modules = {"/".join(path): text for path, text in generated.items() if path != ("__init__.py",)}
+    modules = {
+        "/".join(path): _PATH.sub(r"validation_alias=\1", text)
+        for path, text in generated.items()
+        if path[0] != "__init__.py"
+    }
     _check(modules, components, placement)
     return modules
 

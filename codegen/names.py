@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pydantic import BaseModel
@@ -18,6 +18,11 @@ OTHER_MODULES: Final = frozenset({SHARED, DELIVERIES})
 _WORD_ENDS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _PYTHON_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*_?")
 _CLASS_NAME: Final = re.compile(r"([A-Z][a-z]*)+")
+
+_BRACKETS: Final = re.compile(r"(filter|page)\[(.+)\]")
+_PAGE_NAMES: Final = {"cursor": "page_token", "limit": "page_size"}
+_PARTS: Final = frozenset({"data", "attributes", "references", "filter"})
+"""Parts of the envelope of an entity, which no name repeats."""
 
 # Used in annotations of the class body: a field or a method of that name would shadow them.
 _FIELD_TYPES: Final = frozenset({"bool", "dict", "float", "int", "list", "str"})
@@ -34,6 +39,23 @@ def one_of(names: Iterable[str]) -> str:
 def snake_case(name: str) -> str:
     """Convert `orgID`, `org-id` and `OrgId` to `org_id`."""
     return re.sub(r"[^A-Za-z0-9]+", "_", _WORD_ENDS.sub("_", name)).lower()
+
+
+def parameter_name(wire: str) -> str:
+    """The Python name of a query parameter: `filter[org_id]` is `org_id`, `page[limit]` is `page_size`."""
+    match = _BRACKETS.fullmatch(wire)
+    return member_name((match[1], match[2])) if match else member_name((wire,))
+
+
+def member_name(path: Sequence[str]) -> str:
+    """The Python name of a member by its path: `page.limit` is `page_size`, `references.org.id` is `org_id`."""
+    *outer, last = path
+    if outer[-1:] == ["page"] and last in _PAGE_NAMES:
+        return _PAGE_NAMES[last]
+    if last == "id" and outer and outer[-1] not in _PARTS:
+        last = f"{outer[-1]}_id"
+    name = snake_case(last)
+    return f"{name}_" if outer and keyword.iskeyword(name) else name
 
 
 def pascal_case(name: str) -> str:

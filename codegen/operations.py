@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
+from .fields import check_inline, is_inline, read_members
 from .imports import TAKEN_NAMES
 from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case
 from .nodes import Node, Problems
@@ -65,6 +66,8 @@ class Operation:
     pagination: Pagination | None
     failures: tuple[Failure, ...]
     rules: tuple[Rule, ...]
+    takes_circle_token: bool
+    on_server: bool
     replayable: bool
     rate_group: str
     experimental: bool
@@ -92,12 +95,14 @@ _METHODS: Final = ("get", "put", "post", "delete", "patch")
 _KEYS: Final = frozenset(
     {"tags", "operationId", "summary", "description", "parameters", "requestBody", "responses", "deprecated"}
     | {"x-python-name", "x-paging", "x-replayable", "x-rate-group", "x-experimental", "x-undocumented"}
-    | {"x-sunset", "x-replacement", "x-rules"}
+    | {"x-sunset", "x-replacement", "x-rules", "x-source", "x-auth", "x-on-server"}
 )
 _TAG_KEYS: Final = frozenset({"name", "description", "x-resource"})
 _RULES: Final[dict[str, RuleKind]] = {"exactly-one": "exactly_one", "at-most-one": "at_most_one", "needs": "needs"}
 _ID: Final = re.compile(r"[a-z][A-Za-z0-9]*")
 _SUMMARY_LENGTH: Final = 100
+_LISTS: Final = ("list", "search")
+_STREAM: Final = "stream_"
 _REPLACEMENT: Final = re.compile(r"v[0-9]+(\.[a-z_]+){2}")
 
 
@@ -166,11 +171,11 @@ def _operation(
         raise node.refusal(f"The path `{path}` does not begin with a slash; add it.")
     resource = _tag(node, tags).resource
     in_url = read_parameters(spec, node, path, components)
-    body, in_body = _body(node, components)
+    body, in_body = _body(spec, node, components)
     parameters = (*in_url, *in_body)
     _check_names(parameters)
     if "x-paging" in node.mapping():
-        if body:
+        if body and node.need("x-paging").text_of("style") != "cursor":
             raise node.need("requestBody").refusal("A list has no request body; remove it, or the paging.")
         response, pagination = read_page(spec, node, parameters, components)
     else:
@@ -178,7 +183,7 @@ def _operation(
     return Operation(
         id=_id(node, components),
         resource=resource,
-        name=_method_name(node, is_list=pagination is not None),
+        name=_method_name(node, is_list=pagination is not None, is_stream=response.is_stream),
         method=method.upper(),
         path=path,
         summary=_summary(node),
@@ -189,6 +194,8 @@ def _operation(
         pagination=pagination,
         failures=read_failures(node),
         rules=_rules(node, parameters),
+        takes_circle_token=_takes_circle_token(node),
+        on_server=node.flag("x-on-server"),
         replayable=node.flag("x-replayable", default=method != "post"),
         rate_group=node.text_of("x-rate-group") or f"{api_name}.{resource}",
         experimental=node.flag("x-experimental"),
@@ -220,14 +227,25 @@ def _id(node: Node, components: Components) -> str:
     return child.text()
 
 
-def _method_name(node: Node, *, is_list: bool) -> str:
+def _takes_circle_token(node: Node) -> bool:
+    child = node.get("x-auth")
+    if child is not None and child.text() != "circle-token":
+        raise child.refusal(f"`{child.text()}` is not supported; write `circle-token`, or remove it.")
+    return child is not None
+
+
+def _method_name(node: Node, *, is_list: bool, is_stream: bool) -> str:
     child = node.need("x-python-name")
     name = child.text()
     if reason := bad_method_name(name):
         raise child.refusal(f"`{name}` {reason}; choose another name, or append an underscore.")
-    if is_list != (name == "list" or name.startswith("list_")):
+    if is_list != (name.partition("_")[0] in _LISTS):
         raise child.refusal(
-            f"`{name}`: `list` or `list_...` is the name of methods that return a list, and of no others."
+            f"`{name}`: {one_of(_LISTS)} begins the name of each method that returns a list, and of no other."
+        )
+    if is_stream != name.startswith(_STREAM):
+        raise child.refusal(
+            f"`{name}`: `{_STREAM}` begins the name of each method that returns a stream, and of no other."
         )
     return name
 
@@ -241,7 +259,7 @@ def _summary(node: Node) -> str:
     return child.text()
 
 
-def _body(node: Node, components: Components) -> tuple[Body | None, tuple[Parameter, ...]]:
+def _body(spec: Spec, node: Node, components: Components) -> tuple[Body | None, tuple[Parameter, ...]]:
     request = node.get("requestBody")
     if request is None:
         return None, ()
@@ -249,6 +267,10 @@ def _body(node: Node, components: Components) -> tuple[Body | None, tuple[Parame
     schema = json_schema(request)
     if schema is None:
         raise request.refusal("A request body has `content`; add it, or remove the body.")
+    if is_inline(schema):
+        check_inline(schema)
+        fields = read_members(schema, spec)
+        return Body(request.flag("required")), tuple(body_parameter(field, components) for field in fields)
     shape = read_shape(schema)
     record = components[shape.name].content if isinstance(shape, Reference) else None
     if not isinstance(record, Record) or record.bases:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from .names import bad_parameter_name, one_of, snake_case
+from .names import bad_parameter_name, one_of, parameter_name
 from .nodes import Node, Problems
 from .schemas import read_shape
 from .shapes import (
@@ -224,7 +224,7 @@ def _parameter(node: Node, place: ParameterPlace) -> Parameter:
     wire = node.need("name").text()
     schema = node.need("schema")
     return Parameter(
-        name=node.text_of("x-python-name") or snake_case(wire),
+        name=node.text_of("x-python-name") or parameter_name(wire),
         wire=wire,
         place=place,
         shape=read_shape(schema, frozenset({"default"})),

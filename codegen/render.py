@@ -94,7 +94,7 @@ def resource_module(
                 "name": operation.name,
                 "signature": signature(operation, components),
                 "returns": returns(operation),
-                "paged": operation.pagination is not None,
+                "call": _method_of_caller(operation),
                 "docstring": method_docstring(operation, components),
                 "deprecation": deprecation_text(operation) if operation.deprecated else None,
                 "arguments": _arguments(operation),
@@ -109,7 +109,20 @@ def resource_module(
 
 def returns(operation: Operation) -> str:
     """The annotation of what the method returns."""
-    return response_type(operation) if operation.pagination is None else f"AsyncPager[{response_type(operation)}]"
+    item = response_type(operation)
+    match operation.response.form:
+        case "bytes":
+            return "ByteStream"
+        case "lines":
+            return f"ItemStream[{item}]"
+        case "json" | "text":
+            return item if operation.pagination is None else f"AsyncPager[{item}]"
+
+
+def _method_of_caller(operation: Operation) -> str:
+    if operation.response.is_stream:
+        return f"_{operation.response.form}"
+    return "_call" if operation.pagination is None else "_pages"
 
 
 def _render(template: str, **facts: object) -> str:
@@ -141,6 +154,8 @@ def _table(operation: Operation, components: Components, api_name: str) -> list[
         ("replayable", repr(operation.replayable)),
         ("rate_group", repr(operation.rate_group)),
         ("secret", responses_secret(operation, components)),
+        ("takes_circle_token", operation.takes_circle_token),
+        ("on_server", operation.on_server),
         ("deprecated", operation.deprecated),
         ("experimental", operation.experimental),
         ("undocumented", operation.undocumented),
@@ -173,16 +188,23 @@ def _day(day: date) -> str:
 
 
 def _response_body(response: Response) -> str:
-    if not response.models:
-        return ""
-    return f"ResponseBody({response.models!r}{', may_be_empty=True' if response.may_be_empty else ''})"
+    parts = [repr(response.models)] if response.models else []
+    parts += ["may_be_empty=True"] if response.may_be_empty else []
+    parts += [f"key={response.key!r}"] if response.key else []
+    parts += [f"form={response.form!r}"] if response.form != "json" else []
+    return f"ResponseBody({', '.join(parts)})" if parts else ""
 
 
 def _paging(pagination: Pagination) -> str:
     facts = {"start": pagination.start, "size": pagination.size, "default_size": pagination.default_size}
-    parts = [repr(pagination.style), *(f"{name}={value!r}" for name, value in facts.items() if value is not None)]
-    if pagination.items is None:
-        parts.append("items=None")
+    style = "token" if pagination.style == "cursor" else pagination.style
+    parts = [repr(style), *(f"{name}={value!r}" for name, value in facts.items() if value is not None)]
+    if pagination.items != "items":
+        parts.append(f"items={pagination.items!r}")
+    if pagination.style == "cursor":
+        parts.append("next='page.next'")
+    if pagination.size_at_start:
+        parts.append("size_at_start=True")
     return f"Paging({', '.join(parts)})"
 
 

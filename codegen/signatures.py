@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .operations import Operation
     from .parameters import Parameter
 
+_BODIES: Final = {"text": "str", "bytes": "bytes"}
 _STRING_TYPES: Final = {
     "uuid": "str | UUID",
     "date-time": "datetime",
@@ -31,7 +32,9 @@ def signature(operation: Operation, components: Components) -> str:
 
 
 def response_type(operation: Operation) -> str:
-    """The return type of a call; for a list, the type of an item."""
+    """The return type of a call; for a list or a stream, the type of an item."""
+    if operation.response.form in _BODIES:
+        return _BODIES[operation.response.form]
     resource_class = pascal_case(operation.resource)
     types = [f"models.{name}" if name == resource_class else name for name in operation.response.models]
     if operation.response.may_be_empty or not types:

@@ -108,7 +108,8 @@ class Parameter(NamedTuple):
     """One parameter in the path or the query, or one field of the body or of a nested object.
 
     `name` is the Python name, `wire` the name on the wire. A slug that fills several segments of the path has all
-    of their names in `wire`, joined by slashes (`"provider/organization/project"`). `default` is sent unless
+    of their names in `wire`, joined by slashes (`"provider/organization/project"`), and a field of a nested body its
+    path, joined by dots (`"data.attributes.name"`). `default` is sent unless
     another value is given. `exploded` lists repeat their key; others are joined by commas. `also` are further
     names that the value is sent under, where the documentation of the API is inconsistent.
     """
@@ -133,15 +134,22 @@ class Rule(NamedTuple):
     names: tuple[str, ...]
 
 
+BodyForm: TypeAlias = Literal["json", "text", "bytes", "lines"]
+
+
 class ResponseBody(NamedTuple):
     """The body of a successful response.
 
     `models` are the names of the models that it may be, tried from left to right; without any it holds nothing of
-    use and is not decoded. `may_be_empty` admits a response without a body, read as `None`.
+    use and is not decoded. `may_be_empty` admits a response without a body, read as `None`. `key` is the key of the
+    model in the body, None if the model is the body. `form` is `json`, `text`, `bytes` for a stream of them, or
+    `lines` for a stream of models, one in each line.
     """
 
     models: tuple[str, ...] = ()
     may_be_empty: bool = False
+    key: str | None = None
+    form: BodyForm = "json"
 
 
 NOTHING_OF_USE: Final = ResponseBody()
@@ -155,7 +163,8 @@ class Paging(NamedTuple):
     `style` is `token` (the response names the next page), `offset` (the number of items to skip), `number` (pages
     are counted from 1) or `all` (one response holds everything). `start` and `size` are the Python names of the
     parameters for the start and the size of a page; without a size it holds `default_size` items. `items` is the
-    key of the items, or None when the response is the array itself; `next` is the key of the next token.
+    key of the items, or None when the response is the array itself; `next` is the place of the next token. With
+    `size_at_start` a token carries the size, which is not sent beside it.
     """
 
     style: PagingStyle
@@ -164,6 +173,7 @@ class Paging(NamedTuple):
     default_size: int | None = None
     items: str | None = "items"
     next: str = "next_page_token"
+    size_at_start: bool = False
 
 
 class Api(NamedTuple):
@@ -181,8 +191,9 @@ class Operation(Generic[T_co]):
 
     `T_co` is the type that a call returns: a model, None, or for a list the type of its items. A `replayable` call
     may be sent again when the server may have processed an earlier attempt. Operations of one `rate_group` share
-    one rate limit. `secret` marks operations whose responses hold secrets. `sunset` is the day from which the API
-    refuses the operation, `replacement` the method to use instead.
+    one rate limit. `secret` marks operations whose responses hold secrets, `takes_circle_token` those of v3 that take
+    the token as `Circle-Token`, `on_server` those of v3 that CircleCI Server has too. `sunset` is the day from which
+    the API refuses the operation, `replacement` the method to use instead.
     """
 
     api: Api
@@ -200,6 +211,8 @@ class Operation(Generic[T_co]):
     replayable: bool
     rate_group: str
     secret: bool = False
+    takes_circle_token: bool = False
+    on_server: bool = False
     deprecated: bool = False
     experimental: bool = False
     undocumented: bool = False
