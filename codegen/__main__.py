@@ -13,7 +13,7 @@ from .nodes import SpecError
 from .tree import Tree, differences, write
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-VERSIONS: Final = (("v1.1", "v1"), ("v2", "v2"))
+VERSIONS: Final = (("v1.1", "v1"), ("v2", "v2"), ("v3", "v3"))
 """The folder of the specs below `specs`, and the name of the API and of its package."""
 
 

@@ -76,7 +76,7 @@ def _notes(operation: Operation) -> Iterator[str]:
     if operation.on_server:
         yield "CircleCI Server has it too."
     if operation.undocumented:
-        yield "Undocumented: the API reference does not contain it."
+        yield "Undocumented: known from other clients of the API."
     if operation.deprecated:
         yield f"Deprecated: {deprecation_text(operation)}."
     yield from map(_rule, operation.rules)

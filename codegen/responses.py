@@ -119,7 +119,7 @@ def read_response(spec: Spec, operation: Node, components: Components) -> Respon
         keys |= {key} if content else set()
         models = tuple(_models(success.node, content, components)) if content else ()
         descriptions.setdefault(models, []).append(success.description)
-    forms = {success.form for success in successes}
+    forms: set[BodyForm] = {success.form for success in successes}
     if len(keys) > 1 or len(forms) > 1:
         raise operation.need("responses").refusal("Successful responses have bodies of one form; describe one of them.")
     outcomes = (Outcome(models, tuple(dict.fromkeys(texts))) for models, texts in descriptions.items())

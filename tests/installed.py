@@ -39,7 +39,7 @@ def main() -> None:
     for module in pkgutil.walk_packages(circleci_sdk.__path__, "circleci_sdk."):
         if not module.name.startswith(NEEDS_AN_EXTRA):
             importlib.import_module(module.name)
-    for version in ("v1", "v2"):
+    for version in ("v1", "v2", "v3"):
         json.loads((place.parent / version / "openapi.json").read_text(encoding="utf-8"))
     asyncio.run(call())
     print(f"circleci_sdk {circleci_sdk.__version__} works from {place.parent}")

@@ -20,7 +20,7 @@ _EXEMPTION: Final = re.compile(
 )
 _BROAD: Final = re.compile(r"\b(?:except|suppress\() *(?:Base)?Exception\b")
 _WORD: Final = re.compile(r"[a-z]{2}")
-GENERATED: Final = ("src/circleci_sdk/v1", "src/circleci_sdk/v2", "tests/codegen/golden")
+GENERATED: Final = ("src/circleci_sdk/v1", "src/circleci_sdk/v2", "src/circleci_sdk/v3", "tests/codegen/golden")
 
 
 def comments_of(path: Path) -> tuple[list[tokenize.TokenInfo], set[int]]:

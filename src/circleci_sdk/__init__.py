@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ._core.policy.rate_limit import RateKey, RateLimit
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
+    from ._core.streams import ByteStream, ItemStream
     from ._core.terminal import printable
     from ._core.transport.auth import AuthScheme, TokenSource
     from ._core.unset import UNSET, Unset
@@ -76,6 +77,7 @@ else:
             "._core.limiter": "RateLimiter",
             "._core.policy.rate_limit": "RateKey RateLimit",
             "._core.serialization.model": "UnknownStr",
+            "._core.streams": "ByteStream ItemStream",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",
             "._core.terminal": "printable",
@@ -94,6 +96,7 @@ __all__ = [
     "AuthScheme",
     "AuthenticationError",
     "BadRequestError",
+    "ByteStream",
     "CallError",
     "CircleCIError",
     "ClientClosedError",
@@ -109,6 +112,7 @@ __all__ = [
     "Headers",
     "Hook",
     "InvalidArgumentError",
+    "ItemStream",
     "Method",
     "Mismatch",
     "NotFoundError",

@@ -15,7 +15,7 @@ from ._core.checks import MAPPING, check, or_none
 from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import MAX_RESPONSE_BYTES, Hook, Network, Options, Timeout, tls_verification
 from ._core.resource import Resource
-from ._core.session import Session
+from ._core.session import Deployment, Session
 from ._core.transport.auth import AuthScheme, Credential, TokenSource
 from ._core.unset import UNSET, Unset
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .helpers.usage.usage import Usage
     from .v1._client import V1
     from .v2._client import V2
+    from .v3._client import V3
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -49,9 +50,9 @@ class AsyncCircleCI(Uncopied):
 
     Args:
         token: a personal API token. Default: the environment variable `CIRCLECI_TOKEN`, then `CIRCLE_TOKEN`.
-        auth: how the token is sent: `"circle-token"` (works with v1.1 and v2; paths of v3 get the bearer token that
-            they document), `"bearer"` or `"basic"`; `"none"` sends none (v1.1 lets anyone read open projects). Or an
-            async callable that returns a token; it is awaited for each attempt, and once more after a 401.
+        auth: how the token is sent to v1.1 and v2: as `"circle-token"`, `"bearer"` or `"basic"`. v3 always gets the
+            bearer token that it documents. `"none"` sends no token (v1.1 lets anyone read open projects). Or an async
+            callable that returns a token; it is awaited for each attempt, and once more after a 401.
         base_url: the server: a host name, or any URL of its API. Default: `CIRCLECI_BASE_URL`, then `CIRCLECI_HOST`,
             then circleci.com.
         timeout: seconds for a whole call, waiting and retries included; a `Timeout` sets the parts, None means no
@@ -79,6 +80,8 @@ class AsyncCircleCI(Uncopied):
         on_drift: a plain function that is called with each kind of `Drift` at its first sight. What it raises is
             logged. With it, or with DEBUG on the logger `circleci_sdk.drift`, unknown fields and values are looked for.
         allow_http: permit plain http to other machines than this one.
+        deployment: `"cloud"` or `"server"`, which has no API v3: helpers then use v2 and v1.1 only, and errors of v3
+            calls say so. Default: `"cloud"` for circleci.com, `"server"` for any other host.
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
         on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. Exceptions of
             hooks pass through unchanged. Hooks, borrowed clients and transports see what is sent.
@@ -108,6 +111,7 @@ class AsyncCircleCI(Uncopied):
         strict: bool = False,
         on_drift: Callable[[Drift], object] | None = None,
         allow_http: bool = False,
+        deployment: Deployment | None = None,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
     ) -> None:
@@ -129,6 +133,7 @@ class AsyncCircleCI(Uncopied):
             rate_limiter=rate_limiter,
             strict=strict,
             on_drift=on_drift,
+            deployment=deployment,
         )
         self._attach(session, options, owner=True)
 
@@ -141,6 +146,13 @@ class AsyncCircleCI(Uncopied):
     def __repr__(self) -> str:
         session = getattr(self, "_session", None)  # none in a traceback out of the constructor
         return f"<AsyncCircleCI {session.origin if session else 'unfinished'}>"
+
+    @cached_property
+    def v3(self) -> V3:
+        """API v3 as it is: one method per operation. Only circleci.com has it, no CircleCI Server."""
+        from .v3._client import V3
+
+        return V3(self._caller)
 
     @cached_property
     def v2(self) -> V2:
@@ -251,14 +263,14 @@ class AsyncCircleCI(Uncopied):
         """Call one operation and return its response too: status, headers, rate limit, attempts, raw body.
 
         `await circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. For a list it returns the first page.
-        The options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`
-        or `v2`.
+        The options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`, `v2`
+        or `v3`, and for streams.
         """
         function, before, named = _unwrapped(method)
         resource = getattr(function, "__self__", None)
         if not isinstance(resource, Resource):
             raise TypeError(
-                "raw_response takes one method of v1 or v2, such as circleci.v2.jobs.get, and its arguments."
+                "raw_response takes one method of v1, v2 or v3, such as circleci.v2.jobs.get, and its arguments."
             )
         replies: list[Reply[Any]] = []
         caller = Caller(self._session, self._options, replies)
@@ -277,7 +289,7 @@ class AsyncCircleCI(Uncopied):
         json: object = UNSET,
         headers: Mapping[str, str] | None = None,
     ) -> Reply[Any]:
-        """Call any path of the API, also those that this package does not know (`/api/v3/...`).
+        """Call any path of the API, also those that this package does not know.
 
         `path` starts with `/api/` and is sent unchanged; escape its values yourself. Values of `query` are strings,
         numbers, booleans, or lists of them, which repeat the key. `json` is the body; None is sent as null. JSON

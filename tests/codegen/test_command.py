@@ -18,10 +18,11 @@ REPOSITORY = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def specs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Specs of both versions."""
+    """Specs of all versions."""
     folder = tmp_path_factory.mktemp("openapi")
     shutil.copytree(SPECS / "whole", folder / "v2")
     shutil.copytree(spec_folder("models", tmp_path_factory.mktemp("models")), folder / "v1.1")
+    shutil.copytree(spec_folder("responses", tmp_path_factory.mktemp("responses")), folder / "v3")
     return folder
 
 

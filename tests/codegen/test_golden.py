@@ -22,6 +22,7 @@ CASES: dict[str, tuple[str, ...] | None] = {
     "bodies": (*RESOURCE, *MODELS, "models/_dicts.py", "models/__init__.py"),
     "paging": RESOURCE,
     "responses": RESOURCE,
+    "envelopes": (*RESOURCE, *MODELS),
     "lifecycle": RESOURCE,
     "models": (*MODELS, "models/_shared.py"),
     "deliveries": (*MODELS, "models/_deliveries.py", "models/_shared.py", "openapi.json"),

@@ -69,13 +69,21 @@ def test_version_in_a_path(path: str, version: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["circle-token", "bearer", "basic"])
-async def test_v3_knows_no_circle_token(scheme: Any) -> None:
+async def test_v3_takes_a_bearer_token_from_any_client(scheme: Any) -> None:
     token = await Credential(SECRET, scheme).token()
     assert token is not None
     headers: dict[str, str] = {}
     token.put_on(headers, "/api/v3/runs")
-    assert list(headers) == ["Authorization"]
-    assert headers["Authorization"].startswith("Basic " if scheme == "basic" else f"Bearer {SECRET}")
+    assert headers == {"Authorization": f"Bearer {SECRET}"}
+
+
+@pytest.mark.parametrize("scheme", ["circle-token", "bearer", "basic"])
+async def test_operation_that_takes_a_circle_token(scheme: Any) -> None:
+    token = await Credential(SECRET, scheme).token()
+    assert token is not None
+    headers: dict[str, str] = {}
+    token.as_circle_token().put_on(headers, "/api/v3/catalog/offerings")
+    assert headers == {"Circle-Token": SECRET}
 
 
 async def test_auth_none_sends_no_token() -> None:

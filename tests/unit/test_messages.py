@@ -23,7 +23,10 @@ GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/
         ({"message": json.dumps({"message": json.dumps(GITHUB)})}, "Not Found"),
         ({"message": "{broken"}, "{broken"),
         ({"message": "[1] is no list of names"}, "[1] is no list of names"),
-        ({"error": {"id": "1", "type": "not_found", "title": "Not found", "detail": "No such run."}}, "No such run."),
+        (
+            {"error": {"id": "1", "type": "not_found", "title": "Not found", "detail": "No such run."}},
+            "Not found: No such run.",
+        ),
         ({"error": {"id": "1", "title": "Not found"}}, "Not found"),
         ({"error": "invalid_grant", "error_description": "The code expired."}, "invalid_grant"),
         ({"errors": [{"message": "a"}, {"message": "b"}]}, "a; b"),

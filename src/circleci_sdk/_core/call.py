@@ -25,7 +25,7 @@ from .logs import logger
 from .messages import Failed, Prepared, Progress, Received
 from .policy.rate_limit import LONGEST_PAUSE, RateKey, RateLimit, has_unusable_reset, read_rate_limit, usable_wait
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
-from .serialization.error_body import hint_for, message_of
+from .serialization.error_body import details_of, hint_for, message_of
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -236,7 +236,9 @@ class Call:
         silent = quoted or (operation.secret and response.status != 401)
         sent_before = self._worst in ("unknown", "processed")
         changes = operation.method not in ("GET", "HEAD")
-        hint = hint_for(response.status, operation.api.name, sent_before=sent_before, changes=changes)
+        api = operation.api.name
+        api = "v3 of a server" if api == "v3" and self._session.is_server and not operation.on_server else api
+        hint = hint_for(response.status, api, sent_before=sent_before, changes=changes)
         error = status_error_class(response.status)(
             "" if silent else message_of(response.content, response.headers.get("content-type", "")),
             facts=self._facts(outcome, reason),
@@ -246,6 +248,8 @@ class Call:
             secret=operation.is_private,
             hint=_QUOTED if quoted else hint,
         )
+        if not silent:
+            error.error_type, error.pointer = details_of(response.content)
         if isinstance(error, RateLimitError):
             asked = self._asked(response)
             error.retry_after = None if asked is None else min(asked, LONGEST_PAUSE)

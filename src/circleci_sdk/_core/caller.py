@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from circleci_sdk._public import Uncopied, public
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .options import Options
     from .policy.rate_limit import RateLimit
     from .session import Session
+    from .streams import StreamCall
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -72,7 +73,7 @@ class Caller(Uncopied):
         result = await self._execute(operation, prepared)
         strict = self.session.strict
         data, mismatches = decode_response(operation, result.response, result.facts, strict=strict)
-        self._note_drift(operation, result.response, data, mismatches, Place())
+        self._note_drift(operation, result.response, data, mismatches, _place_of(operation.response_body.key))
         self._record(result, data)
         return data
 
@@ -87,6 +88,8 @@ class Caller(Uncopied):
 
         async def fetch(start: Cursor | None) -> tuple[Page[T], CallFacts]:
             asked = given if start is None or paging.start is None else {**given, paging.start: start}
+            if asked is not given and paging.size_at_start:
+                asked = {name: value for name, value in asked.items() if name != paging.size}
             result = await self._execute(operation, self._prepare(operation, asked))
             count = size if isinstance(size, int) else None
             strict = self.session.strict
@@ -94,12 +97,29 @@ class Caller(Uncopied):
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            place = Place().below(paging.items) if paging.items else Place()
-            self._note_drift(operation, result.response, page.items, page.mismatches, place)
+            self._note_drift(operation, result.response, page.items, page.mismatches, _place_of(paging.items))
             self._record(result, page)
             return page, result.facts
 
         return AsyncPager(fetch, start=None if first is UNSET else cast("Cursor | None", first), label=operation.label)
+
+    def opener(self, operation: Operation[Any], arguments: Arguments) -> Callable[[int], StreamCall]:
+        """Makes the call of a stream from an offset on. The arguments are checked here, not when it is entered."""
+        from .streams import StreamCall  # few calls are streams
+
+        prepared = self._prepare(operation, arguments)
+        return lambda offset: StreamCall(self.session, self.options, operation, prepared, offset)
+
+    def reader_of_lines(self, operation: Operation[T]) -> Callable[[bytes, StreamCall], T]:
+        """Reads one line of a stream."""
+
+        def read(line: bytes, call: StreamCall) -> T:
+            response = replace(call.response, content=line)
+            data, mismatches = decode_response(operation, response, call.facts, strict=self.session.strict)
+            self._note_drift(operation, response, data, mismatches, Place())
+            return data
+
+        return read
 
     @property
     def clock(self) -> Clock:
@@ -167,19 +187,24 @@ class Caller(Uncopied):
     ) -> Prepared:
         url = build_url(self.session.origin, path, [*query, *self.options.query])
         headers: tuple[tuple[str, str], ...] = (("Accept", "application/json"), ("User-Agent", user_agent()))
+        if operation.response_body.form != "json":
+            headers = (("Accept", "*/*"), ("Accept-Encoding", "identity"), *headers[1:])
         if extra := self.options.headers:
             replaced = {name.lower() for name, _ in extra}
             headers = (*(header for header in headers if header[0].lower() not in replaced), *extra)
         if content is not None:
             headers = (*headers, ("Content-Type", "application/json"))
-        sent = list(secrets)
-        return Prepared(
-            operation.method, url, headers, content, self.session.origin, Secrets(sent) if sent else NO_SECRETS
-        )
+        kept = Secrets(sent) if (sent := list(secrets)) else NO_SECRETS
+        scheme = operation.takes_circle_token
+        return Prepared(operation.method, url, headers, content, self.session.origin, kept, scheme)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)
         return await Call(self.session, self.options, operation, prepared).run()
+
+
+def _place_of(key: str | None) -> Place:
+    return Place() if key is None else Place().below(key)
 
 
 def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepared:

@@ -190,13 +190,16 @@ class StatusError(_BodyError):
 
     `status` is the HTTP status, `message` the server's own words (may be empty), `body` the raw response body,
     `headers` its headers, `request_id` the server's id of the request for a support ticket. `body` and `headers` are
-    as they came; print them with `circleci_sdk.printable`.
+    as they came; print them with `circleci_sdk.printable`. Errors of API v3 may have an `error_type`, such as
+    `validation_error`, and a `pointer` to the place in the request.
     """
 
     status: int = 0
     message: str = ""
     headers: Mapping[str, str]
     request_id: str | None = None
+    error_type: str | None = None
+    pointer: str | None = None
 
     def __init__(
         self,

@@ -73,7 +73,7 @@ class Prepared:
     """A request before a token is added. Without a `repr`: its body may hold secrets.
 
     `origin` is given when the rest of the URL was written by `build_url`, which leaves nothing to escape. `secrets`
-    are the secrets in it.
+    are the secrets in it. `takes_circle_token`: the token is sent as `Circle-Token`, whatever its path.
     """
 
     method: str
@@ -82,6 +82,7 @@ class Prepared:
     content: bytes | None = None
     origin: str | None = None
     secrets: Secrets = NO_SECRETS
+    takes_circle_token: bool = False
 
 
 @dataclass(slots=True)

@@ -29,12 +29,15 @@ class Place(str):  # noqa: SLOT000  # a pickle keeps attributes, but no slots
 
     pattern: str = ""
 
-    def below(self, part: str | int, *, varies: bool = False) -> Place:
+    def below(self, *path: str | int, varies: bool = False) -> Place:
         """The place of a part; one that `varies` is an index or a key of a map."""
-        dot = "." if self.pattern else ""
-        made = Place(f"{self}{dot}{part}")
-        made.pattern = f"{self.pattern}{dot}{'*' if varies else part}"
-        return made
+        here = self
+        for part in path:
+            dot = "." if here.pattern else ""
+            made = Place(f"{here}{dot}{part}")
+            made.pattern = f"{here.pattern}{dot}{'*' if varies else part}"
+            here = made
+        return here
 
 
 @public("circleci_sdk")

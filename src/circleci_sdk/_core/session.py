@@ -11,14 +11,14 @@ import weakref
 from collections import defaultdict
 from functools import cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from circleci_sdk._public import Uncopied
 from circleci_sdk._version import __version__
 
-from .checks import BOOL, STR, check_configuration, methods, or_none
+from .checks import BOOL, STR, check_configuration, methods, one_of, or_none
 from .clock import SystemClock
 from .environment import check_environment
 from .errors import ClientClosedError, ConfigError
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .transport.auth import Credential
     from .transport.http import Http
 
+Deployment: TypeAlias = Literal["cloud", "server"]
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
 _RATE_LIMITER: Final = methods("a rate limiter with async methods acquire and observe", "acquire", "observe")
@@ -71,18 +72,21 @@ class Session(Uncopied):
         rate_limiter: RateLimiter | None,
         strict: bool,
         on_drift: Callable[[Drift], object] | None,
+        deployment: Deployment | None = None,
     ) -> None:
         check_configuration(
             base_url=(base_url, or_none(STR)),
             allow_http=(allow_http, BOOL),
             rate_limiter=(rate_limiter, or_none(_RATE_LIMITER)),
             strict=(strict, BOOL),
+            deployment=(deployment, or_none(one_of("cloud", "server"))),
         )
         self._loops: WeakKeyDictionary[object, LoopResources] = WeakKeyDictionary()
         self.credential: Final = credential
         self.network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
+        self.is_server: Final = deployment == "server" or (deployment is None and not _is_cloud(self.origin))
         if network.http_client is None and network.transport is None:
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
@@ -274,6 +278,11 @@ def _is_host(host: str) -> bool:
     from .transport.request import is_sendable
 
     return is_sendable(host)
+
+
+def _is_cloud(origin: str) -> bool:
+    host = urlsplit(origin).hostname or ""
+    return host == "circleci.com" or host.endswith(".circleci.com")
 
 
 def is_loopback(host: str) -> bool:

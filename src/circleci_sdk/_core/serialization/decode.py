@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.errors import CallFacts, RequestOutcome
     from circleci_sdk._core.messages import Received
     from circleci_sdk._core.mismatches import Mismatch
-    from circleci_sdk._core.operation import Operation, Paging
+    from circleci_sdk._core.operation import Operation
 
 T = TypeVar("T")
 
@@ -46,11 +46,14 @@ def decode_response(
     body = operation.response_body
     if not body.models and is_html(response.content):
         raise _decode_error(operation, response, facts, _not_json(operation, response))
+    if body.form == "text":
+        return cast("T", response.content.decode("utf-8", "replace")), ()
     if not body.models or (body.may_be_empty and not response.content.strip()):
         return cast("T", None), ()  # such an operation is an Operation[None], or an Operation[... | None]
     if not response.content.strip() and operation.method != "GET" and decoder(operation).acknowledgement:
         response = replace(response, content=b"{}")
-    return cast("tuple[T, tuple[Mismatch, ...]]", _read(operation, response, facts, strict=strict))
+    read, mismatches = _read(operation, response, facts, strict=strict)
+    return cast("T", read if body.key is None else getattr(read, body.key)), mismatches
 
 
 def decode_page(
@@ -84,13 +87,14 @@ def _page(
     if paging.items is None:
         return Page(read, next_start(paging, start, size, len(read), None), mismatches=mismatches)
     extras: dict[str, Any] = read.model_extra or {}
-    items: list[T] = getattr(read, paging.items)
+    items: list[T] = getattr(read, paging.items) or []
+    next_key = _last(paging.next)
     if mismatches:
         extras = {key: value for key, value in extras.items() if key != paging.items}
         unread = next((one for one in mismatches if one.place == paging.next), None)
         if unread is not None and paging.style == "token" and paging.start:
             return without_next(Page(items, None, extras, mismatches), operation.label, unread)
-    token = getattr(read, paging.next, extras.get(paging.next))
+    token = getattr(read, next_key, extras.get(next_key))
     if isinstance(token, str) and response.secrets.are_in(token):  # it would be in the URL of the next page
         return _Unusable("its page token repeats a secret", paging.next)
     following = next_start(paging, start, size, len(items), token)
@@ -121,33 +125,54 @@ def decoder(operation: Operation[Any]) -> Decoder:
     """The decoder of the responses of an operation; built once."""
     from pydantic import TypeAdapter
 
-    from .shapes import fields_of, models_in
+    from .shapes import fields_of, is_entity, models_in
 
     module = import_module(operation.api.models)
     body: Any
     body, *others = (getattr(module, name) for name in operation.response_body.models)
     for other in others:
         body = body | other
+    holds_entities = any(map(is_entity, models_in(body)))
     paging = operation.paging
     assert not (paging and others), "no list has items of several models"
     if paging is not None:
         body = GenericAlias(list, body)  # `list[body]`, for a type that is only known at run time
         if paging.items is not None:
-            body = _envelope(body, paging)
+            # API v3 has been seen to send null for an empty list.
+            body = _envelope(paging.items, body | None if paging.items == "data" else body, paging.next)
+    elif operation.response_body.key is not None:
+        body = _envelope(operation.response_body.key, body)
     models = models_in(body)
     fields = [field for model in models for field in fields_of(model)]
     optional = models == (body,) and not any(field.required for field in fields)
     confirms = {field.name for field in fields} <= {"message", "status"}
-    return Decoder(operation.response_body.models, body, TypeAdapter(body), optional or bool(others), confirms)
+    read = body
+    if holds_entities or any(map(is_entity, models)):
+        from .entities import on_the_wire  # most operations have none
+
+        read = on_the_wire(body)
+    return Decoder(operation.response_body.models, body, TypeAdapter(read), optional or bool(others), confirms)
 
 
-def _envelope(items: Any, paging: Paging) -> Any:
-    from pydantic import create_model
+def _envelope(key: str, held: Any, token: str = "") -> Any:
+    """The object that holds the items of a page with their next `token`, or one entity."""
+    from pydantic import Field, create_model
 
     from .model import Model
 
-    fields: dict[str, Any] = {str(paging.items): (items, ...), paging.next: (str | None, None)}
+    fields: dict[str, Any] = {key: (held, ...)}
+    if token:
+        fields[_last(token)] = (str | None, Field(None, validation_alias=token) if "." in token else None)
     return create_model("Envelope", __base__=Model, **fields)
+
+
+def _last(place: str) -> str:
+    return place.rpartition(".")[2]
+
+
+def _held(operation: Operation[Any]) -> str | None:
+    """The key of the items or of the entity in the body."""
+    return operation.paging.items if operation.paging else operation.response_body.key
 
 
 class _Unusable(NamedTuple):
@@ -189,7 +214,8 @@ def _accepted(
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
     """The value, unless it is another object, or has a mismatch for a strict client."""
     models = " or ".join(operation.response_body.models)
-    if operation.method == "GET" and _is_another_object(value):
+    key = operation.response_body.key
+    if operation.method == "GET" and _is_another_object(value if key is None else getattr(value, key)):
         return _Unusable(f"no field of {models} is in it{_said(operation, response)}")
     if strict and mismatches:
         first, *others = mismatches
@@ -215,12 +241,11 @@ def _by_fields(
         secret = operation.secret or quoted
         value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=secret, hide_keys=quoted)
     except UnfitError:
-        wanted = "object with items" if operation.paging and operation.paging.items else expected(reader.declared)
+        wanted = f"object with {held}" if (held := _held(operation)) else expected(reader.declared)
         return _Unusable(
             f"expected {wanted} ({' or '.join(reader.models)}), received {json_type(raw)}{_said(operation, response)}"
         )
-    items = operation.paging and operation.paging.items
-    if lost := [one for one in mismatches if one.place == items]:
+    if lost := [one for one in mismatches if one.place == _held(operation)]:
         return _Unusable(f"{lost[0]}{_said(operation, response)}")
     return value, mismatches
 

@@ -75,7 +75,12 @@ def encode_body(operation: Operation[Any], arguments: Mapping[str, object]) -> b
     fields: dict[str, Any] = {}
     for parameter, value in given_arguments(operation.body, arguments):
         ready = checked(parameter.type, value, parameter.name)
-        fields.update((name, ready) for name in (parameter.wire, *parameter.also))
+        for name in (parameter.wire, *parameter.also):
+            *outer, last = name.split(".")
+            holder = fields
+            for key in outer:
+                holder = holder.setdefault(key, {})
+            holder[last] = ready
     if not fields and not operation.body_required:
         return None
     return json_bytes(fields)

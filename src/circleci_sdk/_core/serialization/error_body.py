@@ -40,6 +40,9 @@ def _from_json(value: object, depth: int) -> str:
         return "; ".join(text for text in found if text)
     if isinstance(value, dict):
         fields = cast("dict[object, object]", value)
+        title, detail = fields.get("title"), fields.get("detail")
+        if isinstance(title, str) and isinstance(detail, str) and title and detail:
+            return f"{title}: {detail}"
         for key in _KEYS:
             if key in fields and (text := _from_json(fields[key], depth + 1)):
                 return text
@@ -58,6 +61,27 @@ def _from_text(text: str, depth: int) -> str:
 def _short(text: str) -> str:
     text = printable(" ".join(text.split()))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def details_of(content: bytes) -> tuple[str | None, str | None]:
+    """The type and the pointer in an error body of API v3, if it has them."""
+    body = _object(_json_or_none(content))
+    error = _object(body.get("error"))
+    found = error.get("type"), _object(error.get("source")).get("pointer")
+    kind, pointer = (_short(one) if isinstance(one, str) else None for one in found)
+    return kind, pointer
+
+
+def _object(value: object) -> dict[object, object]:
+    return cast("dict[object, object]", value) if isinstance(value, dict) else {}
+
+
+def _json_or_none(content: bytes) -> object:
+    """The JSON in a body, None if it is none."""
+    try:
+        return cast("object", json.loads(content))
+    except (ValueError, RecursionError):
+        return None
 
 
 def described(content: bytes, content_type: str, *, quote: bool) -> str:
@@ -86,6 +110,11 @@ def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
     """
     if sent_before and changes and status in (404, 409):
         return "An earlier attempt of this call may have succeeded."
+    if status == 404 and api == "v3 of a server":
+        return (
+            "CircleCI Server has no API v3; use v2 and v1.1. "
+            'If this host is not a Server, but leads to circleci.com, pass deployment="cloud".'
+        )
     if status == 401 and api == "v2":
         return "API v2 accepts personal tokens only, no project tokens."
     if status == 404:

@@ -67,6 +67,12 @@ def models_in(declared: Any) -> tuple[type[Model], ...]:
 
 
 @cache
+def is_entity(model: type[Model]) -> bool:
+    """Whether the fields of a model have places of their own on the wire."""
+    return any("." in field.keys[0] for field in fields_of(model))
+
+
+@cache
 def adapter_of(declared: Any, *, strict: bool = False) -> TypeAdapter[Any]:
     """Reads a type; built once. Models have their own strictness."""
     return TypeAdapter(declared, config=ConfigDict(strict=True) if strict and not models_in(declared) else None)

@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from circleci_sdk._core.mismatches import Mismatch, Place
 
+from .entities import layout_of, on_the_wire
 from .model import Model, Unread
 from .shapes import adapter_of, expected, fields_of, has_choice, json_type, members_of, models_in, resolved
 from .unreadable import Hidden, NoObject, built, no_object
@@ -67,19 +68,19 @@ class _Reader:
         place: Place,
         unfit: Locations = (),
         *,
-        part: str | None = None,
+        path: tuple[str, ...] = (),
         strict: bool = False,
     ) -> Any:
-        """The value at a place, or at the part below it. `unfit` is empty as long as it is not known."""
+        """The value at a place, or at the path below it. `unfit` is empty as long as it is not known."""
         if not unfit:
-            adapter = adapter_of(declared, strict=strict)
+            adapter = adapter_of(on_the_wire(declared), strict=strict)
             if isinstance(raw, float) and raw.is_integer():
                 raw = int(raw)  # in JSON 2.0 is an integer too
             try:
                 return adapter.validate_json(to_json(raw))
             except ValidationError as error:
                 unfit = _locations(error)
-        return self.parts(declared, raw, place if part is None else place.below(part), unfit)
+        return self.parts(declared, raw, place.below(*path), unfit)
 
     def parts(self, declared: Any, raw: object, place: Place, unfit: Locations) -> Any:
         """A value that does not fit as a whole."""
@@ -105,7 +106,7 @@ class _Reader:
         """A list of objects. The items that fit are read all at once."""
         odd = {location[0] for location in unfit}
         fitting = to_json([item for index, item in enumerate(raw) if index not in odd])
-        values = iter(adapter_of(GenericAlias(list, declared)).validate_json(fitting))
+        values = iter(adapter_of(on_the_wire(GenericAlias(list, declared))).validate_json(fitting))
         return [
             self._item(declared, item, place.below(index, varies=True), _below(unfit, (index,)))
             if index in odd
@@ -144,6 +145,14 @@ class _Reader:
 
     def _model(self, model: type[Model], raw: dict[str, object], place: Place, unfit: Locations) -> Model:
         first = len(self.found)
+        layout = layout_of(model)
+        odd: dict[tuple[str, ...], Mismatch] = {}
+        places: dict[str, tuple[str, ...]] = {}
+        if layout is not None:
+            places, unfit = layout.places, ()
+            raw, unknown, groups = layout.spread(raw)
+            odd = {at: self._note(place.below(*at), dict, json_type(group)) for at, group in groups.items()}
+            raw |= unknown | {Place(".".join(at)): group for at, group in groups.items()}
         values: dict[str, Any] = {}
         unset: dict[str, Mismatch] = {}
         aside: dict[str, Any] = {}
@@ -153,17 +162,20 @@ class _Reader:
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
             before = len(self.found)
+            path = places.get(field.name, (field.name,))
             if key is None:
-                if field.required:
-                    unset[field.name] = self._note(place.below(field.name), field.type, "missing")
+                if (group := next((at for at in odd if at == path[: len(at)]), None)) is not None:
+                    unset[field.name] = odd[group]
+                elif field.required:
+                    unset[field.name] = self._note(place.below(*path), field.type, "missing")
                 else:
                     values[field.name] = field.default
                 continue
             try:
                 here = _below(unfit, field.keys)
-                value = self.value(field.type, raw[key], place, here, part=field.name, strict=field.strict)
+                value = self.value(field.type, raw[key], place, here, path=path, strict=field.strict)
             except UnfitError:
-                unset[field.name] = self._note(place.below(field.name), field.type, json_type(raw[key]))
+                unset[field.name] = self._note(place.below(*path), field.type, json_type(raw[key]))
                 del rest[key]
                 kept[key] = _kept(raw[key], secret=field.secret or self._secret)
                 continue

@@ -7,6 +7,7 @@ from typing import Final, cast
 
 from circleci_sdk._core.mismatches import DriftKind, Mismatch, Place
 
+from .entities import layout_of
 from .model import Model, UnknownStr, unread_of
 from .shapes import json_type
 from .unreadable import Hidden
@@ -25,10 +26,12 @@ def unknown_in(data: object, place: Place = _ROOT) -> Iterator[tuple[DriftKind, 
         for key, item in cast("dict[str, object]", data).items():
             yield from unknown_in(item, place.below(key, varies=True))
     elif isinstance(data, Model):
-        unread = unread_of(data)
+        unread, layout = unread_of(data), layout_of(type(data))
+        places = layout.places if layout else {}
         for name, value in {**data.__dict__, **(unread.aside if unread else {})}.items():
-            yield from unknown_in(value, place.below(name))
+            yield from unknown_in(value, place.below(*places.get(name, (name,))))
         for key, value in (data.model_extra or {}).items():
             if unread is None or key not in unread.kept:
                 raw = value.raw if isinstance(value, Hidden) else value
-                yield "unknown_field", Mismatch(place.below(key), "no field", json_type(raw))
+                at = place.below(*key.pattern.split(".") if isinstance(key, Place) else (key,))
+                yield "unknown_field", Mismatch(at, "no field", json_type(raw))

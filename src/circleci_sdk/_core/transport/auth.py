@@ -28,7 +28,7 @@ _BEARER_ONLY: Final = frozenset({"v3"})
 class Token:
     """A token, and how it is sent. No `repr`, pickle or traceback shows it."""
 
-    __slots__ = ("_scheme", "_value", "secrets")
+    __slots__ = ("_is_plain", "_scheme", "_value", "secrets")
 
     def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
         if not is_text(value):
@@ -43,6 +43,7 @@ class Token:
             )
         self._value = value
         self._scheme = scheme
+        self._is_plain = False
         self.secrets: Final = Secrets([value])
         """The token as a secret that no text of a server may repeat."""
 
@@ -53,13 +54,20 @@ class Token:
         raise TypeError("a token is never pickled")
 
     def put_on(self, headers: MutableMapping[str, str], path: str) -> None:
-        """Add the header that carries the token. The path of the request decides between the two plain ones."""
-        if self._scheme == "bearer" or (self._scheme == "circle-token" and version_of(path) in _BEARER_ONLY):
+        """Add the header that carries the token: for v3 always a bearer token, else that of its scheme."""
+        is_bearer = self._scheme == "bearer" or version_of(path) in _BEARER_ONLY
+        if is_bearer and not self._is_plain:
             headers["Authorization"] = f"Bearer {self._value}"
-        elif self._scheme == "basic":
+        elif self._scheme == "basic" and not self._is_plain:
             headers["Authorization"] = "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
         else:
             headers["Circle-Token"] = self._value
+
+    def as_circle_token(self) -> Token:
+        """The same token, sent as `Circle-Token` to any path."""
+        copy = Token(self._value, "")
+        copy._is_plain = True
+        return copy
 
     @staticmethod
     def take_off(headers: MutableMapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import anyio
 
-from circleci_sdk._core.call import MAX_REDIRECTS, Call
+from circleci_sdk._core.call import MAX_REDIRECTS
 from circleci_sdk._core.errors import (
     ConnectionFailedError,
     DecodeError,
@@ -21,6 +21,7 @@ from circleci_sdk._core.errors import (
     StatusError,
 )
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
+from circleci_sdk._core.open_call import OpenCall
 from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
 from circleci_sdk._core.transport.inflate import Inflater
@@ -35,14 +36,11 @@ if TYPE_CHECKING:
 
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.options import Options
-    from circleci_sdk._core.policy.retry import Attempt
     from circleci_sdk._core.session import Session
-    from circleci_sdk._core.transport.http import Exchange
 
 Renew = Callable[[], Awaitable[str]]
 
 _EXPIRED: Final = (400, 401, 403, 410)
-_LONGEST_ERROR: Final = 1 << 16
 
 
 def download_of(
@@ -65,7 +63,7 @@ def download_of(
     return Download(caller.session, options, url, label=label, renew=renew, signed=signed, keep=keep)
 
 
-class Download(Call):
+class Download(OpenCall):
     """One file on its way: enter it, iterate over its bytes once.
 
     `async with` opens it and raises what any call raises: `NotFoundError`, `PermissionDeniedError` and so on. A
@@ -82,13 +80,11 @@ class Download(Call):
 
     __slots__ = (
         "_asked_at",
-        "_attempts_before",
         "_ended",
         "_inflater",
         "_is_ranged",
         "_is_whole",
         "_keep",
-        "_opened",
         "_pieces",
         "_position",
         "_renew",
@@ -125,9 +121,7 @@ class Download(Call):
         self._position = Position()
         self._renew = renew
         self._keep = keep
-        self._opened: Exchange | None = None
         self._response = Received(0, Headers([]), b"")
-        self._attempts_before = 0
         self._asked_at: int | None = None
         self._is_ranged = False
         self._is_whole = False
@@ -147,14 +141,14 @@ class Download(Call):
         try:
             await self._start()
         except BaseException:  # a cancellation too leaves nothing open
-            await self._close()
+            await self.aclose()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._close()
+        await self.aclose()
 
     def __aiter__(self) -> Self:
         return self
@@ -196,23 +190,23 @@ class Download(Call):
             if not outcome and (missing := self._position.missing):
                 outcome = Failed(ConnectionFailedError, "processed", True, missing)
             elif is_end_unknown and self.size is None and not self._is_unpacked:
-                await self._close()
+                await self.aclose()
                 await self._ask_for_more()
                 continue
             if isinstance(outcome, Failed):
-                await self._close()
+                await self.aclose()
                 await self._after(outcome)
                 await self._start()
                 continue
             if not outcome:
-                await self._close()
+                await self.aclose()
                 return b""
             try:
                 data = self._position.take(outcome)
             except ValueError:
                 self._raise_changed()
             if data:
-                self._attempts_before = self._attempts - 1  # there was progress: the next failure counts as the first
+                self.note_progress()
                 return data
 
     @property
@@ -256,7 +250,7 @@ class Download(Call):
         if self.received and self._response.status == 206:
             if position.resume(self._response.headers):
                 return
-            await self._close()
+            await self.aclose()
             self._is_ranged = False
             await self.run()
         headers = self._response.headers
@@ -276,33 +270,27 @@ class Download(Call):
         credential = self._session.credential if self._trusted else None
         redirects = 0
         while True:
-            self._opened = opened = await self._prepare(prepared, credential, progress)
-            response = await opened.open()
-            self._admission.end_flight()
+            response = await self.open(prepared, credential, progress)
             if isinstance(response, Failed):
-                await self._close()
                 return response
-            if self._session.network.on_response is not None:
-                self._admission.release()
-                await opened.show()
-                await self._admission.resume()
+            assert self._opened is not None
+            secrets = self._opened.secrets
             target = redirect_of(prepared.url, response, allow_http=self._session.allow_http)
             if target is None or redirects == MAX_REDIRECTS:
                 break
-            await self._close()
+            await self.aclose()
             if origin_of(target) != origin_of(prepared.url):
                 credential = None
-            prepared, redirects = replace(prepared, url=target, secrets=opened.secrets), redirects + 1
+            prepared, redirects = replace(prepared, url=target, secrets=secrets), redirects + 1
         if response.status == 416 and self._is_ranged:
-            await self._close()
+            await self.aclose()
             size = size_without_range(response.headers)
             if size is not None and size != self.received:
                 self._raise_changed()
             self._is_whole = size is not None
             response = replace(response, status=206)  # not an error: it says where the file ends, or nothing
         if not 200 <= response.status < 300:
-            response = await _error_response(opened, response)
-            await self._close()
+            response = await self.refused(response)
         self._response = response
         return response
 
@@ -316,18 +304,6 @@ class Download(Call):
             return
         await super()._after(outcome)
 
-    def _describe(self, outcome: Received | Failed) -> Attempt:
-        attempt = super()._describe(outcome)
-        return attempt._replace(number=attempt.number - self._attempts_before)
-
-    async def _close(self) -> None:
-        opened, self._opened = self._opened, None
-        try:
-            if opened is not None:
-                await opened.aclose()
-        finally:
-            self._admission.release()
-
     def _raise_changed(self) -> NoReturn:
         text = f"the connection broke after {self.received} bytes, and the file is another one now"
         self._raise_failed(Failed(ConnectionFailedError, "processed", False, text), "not_retryable")
@@ -335,15 +311,3 @@ class Download(Call):
     def _raise_broken(self, error: ValueError) -> NoReturn:
         facts = self._facts("processed", "not_retryable")
         raise DecodeError(f"{facts.operation}: {error} ({facts.describe()}).", facts=facts) from None
-
-
-async def _error_response(opened: Exchange, response: Received) -> Received:
-    """A response that is not the file, with the beginning of its body, without the signed link it may point to."""
-    body = b""
-    while len(body) < _LONGEST_ERROR:
-        piece = await opened.read()
-        if isinstance(piece, Failed) or not piece:
-            break
-        body += piece
-    shown = [(name, value) for name, value in response.headers.raw if name.lower() != b"location"]
-    return Received(response.status, Headers(shown), body, response.secrets)

@@ -57,7 +57,7 @@ class Organizations(Resource):
 
         Fails for organizations that use the GitHub App.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.
@@ -75,7 +75,7 @@ class Organizations(Resource):
 
         The response is undocumented.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             org_slug: Slug of the organization, such as `gh/acme`.

@@ -385,7 +385,7 @@ class Projects(Resource):
     async def unfollow(self, project_slug: str | ProjectSlug) -> FollowResult:
         """Unfollow a project.
 
-        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
+        Undocumented: known from other clients of the API. Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -402,7 +402,7 @@ class Projects(Resource):
     async def enable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Enable builds of a project.
 
-        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
+        Undocumented: known from other clients of the API. Retried after failures: the operation is idempotent.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -420,7 +420,7 @@ class Projects(Resource):
     async def disable(self, project_slug: str | ProjectSlug) -> ProjectSettings:
         """Disable builds of a project.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -448,7 +448,7 @@ class Projects(Resource):
         nor during tests on 2026-11-17 and 2026-12-01; `shallow=True` or `skip_branches=True` returns the new response
         before that.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -476,7 +476,7 @@ class Projects(Resource):
     async def update_settings(self, project_slug: str | ProjectSlug, *, feature_flags: Mapping[str, Any]) -> None:
         """Change feature flags of a project.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -687,7 +687,7 @@ class Projects(Resource):
 
         The secret values are not returned.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some
@@ -708,7 +708,7 @@ class Projects(Resource):
 
         Only this response contains the token. A project token is accepted by most of v1.1, but not by v2.
 
-        Undocumented: the API reference does not contain it. Not retried if the server may have processed the request.
+        Undocumented: known from other clients of the API. Not retried if the server may have processed the request.
 
         Args:
             project_slug: Slug of the project, such as `gh/acme/web`. Slugs that start with `circleci` work for some

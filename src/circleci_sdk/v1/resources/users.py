@@ -92,7 +92,7 @@ class Users(Resource):
     ) -> AsyncPager[UserRepo]:
         """List the repositories of the user on one code host.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             vcs_type: Type of code host, `github` or `bitbucket`.
@@ -109,7 +109,7 @@ class Users(Resource):
 
         Only in the API reference until 2021. The response is undocumented.
 
-        Undocumented: the API reference does not contain it. Not retried if the server may have processed the request.
+        Undocumented: known from other clients of the API. Not retried if the server may have processed the request.
         """
         await self._call(_ADD_USER_SSH_KEY)
 

@@ -547,7 +547,7 @@ class Insights(Resource):
 
         In the API reference until 2023. Covers at most the last 90 days.
 
-        Undocumented: the API reference does not contain it. Takes `end_date` only together with `start_date`.
+        Undocumented: known from other clients of the API. Takes `end_date` only together with `start_date`.
 
         Args:
             project_slug: The project as `gh/org/repo`, `bb/org/repo` or `circleci/<organization>/<project>`; several

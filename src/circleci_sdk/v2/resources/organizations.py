@@ -280,7 +280,7 @@ class Organizations(Resource):
 
         Not available on CircleCI Server.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             org_id: Id of the organization, a UUID.
@@ -301,7 +301,7 @@ class Organizations(Resource):
         The repositories that the GitHub App can access; none without a GitHub App. The `external_id` of a repository in
         pipeline definitions and triggers is its `id` as a string. Not available on CircleCI Server.
 
-        Undocumented: the API reference does not contain it.
+        Undocumented: known from other clients of the API.
 
         Args:
             org_id: Id of the organization, a UUID.

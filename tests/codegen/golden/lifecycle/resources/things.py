@@ -108,7 +108,7 @@ class Things(Resource):
     async def post_undocumented(self) -> None:
         """Post an undocumented request.
 
-        Undocumented: the API reference does not contain it. Retried after failures: the operation is idempotent.
+        Undocumented: known from other clients of the API. Retried after failures: the operation is idempotent.
         """
         await self._call(_POST_UNDOCUMENTED)
 
