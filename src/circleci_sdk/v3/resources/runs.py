@@ -67,7 +67,7 @@ _SEARCH_RUNS: Final[Operation[Run]] = Operation(
         Parameter("to", "scope.to", DATE_TIME, required=True),
         Parameter("filter_expression", "filter", STRING, required=True, default=""),
         Parameter("order_by", "order_by", STRING),
-        Parameter("page_size", "page.limit", integer(minimum=1, maximum=20)),
+        Parameter("page_size", "page.limit", integer(minimum=1, maximum=20), default=20),
         Parameter("page_token", "page.cursor", STRING),
     ),
     body_required=True,
@@ -153,7 +153,7 @@ class Runs(Resource):
         to: datetime,
         filter_expression: str = "",
         order_by: str | Unset = UNSET,
-        page_size: int | Unset = UNSET,
+        page_size: int = 20,
         page_token: str | Unset = UNSET,
     ) -> AsyncPager[Run]:
         """Search the runs (v2: pipelines) of projects, newest first.
