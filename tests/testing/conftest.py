@@ -37,7 +37,13 @@ async def circleci(
     else:
         async with (
             fake.serve() as server,
-            AsyncCircleCI(token=fake.token, base_url=server.base_url, strict=True, on_drift=ignore) as client,
+            AsyncCircleCI(
+                token=fake.token,
+                base_url=server.base_url,
+                deployment=fake.deployment,
+                strict=True,
+                on_drift=ignore,
+            ) as client,
         ):
             yield client
     assert client.drift == ()

@@ -98,7 +98,7 @@ def test_the_output_of_a_job_is_that_of_its_last_step() -> None:
 
 def test_writes_that_no_step_can_have() -> None:
     wrong: Any = [("1", "x")]
-    with pytest.raises(ValueError, match="pairs"):
+    with pytest.raises(ValueError, match="expected a list of pairs of a number and str or bytes"):
         Step("a", writes=wrong)
     with pytest.raises(ValueError, match="in order"):
         Step("a", writes=[(2, "x"), (1, "y")])

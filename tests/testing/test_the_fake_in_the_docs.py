@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("document", "recorded", "report", "guess")
+SOURCES = ("document", "recorded", "client", "report", "guess")
 NEW_TESTS = ("tests/testing/test_as_strict_as_circleci.py", "tests/testing/test_every_state.py")
 NOT_A_BEHAVIOR_OF_THE_API = (
     "test_a_canceled_workflow_leaves_its_serial_group",

@@ -40,9 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="YYYY-MM-DD",
         help=f"the day whose API is served (default: {API_DATE})",
     )
+    parser.add_argument("--server", action="store_true", help="a CircleCI Server, which has no API v3")
     given = parser.parse_args(arguments)
     fake = FakeCircleCI.scenario(
-        given.scenario, token=given.token, start=datetime.now(UTC), speed=given.speed, api_date=given.api_date
+        given.scenario,
+        token=given.token,
+        start=datetime.now(UTC),
+        speed=given.speed,
+        api_date=given.api_date,
+        server=given.server,
     )
     try:
         with fake.serve(host=given.host, port=given.port) as server:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Hook, Timeout
+    from circleci_sdk._core.session import Deployment
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.client import AsyncCircleCI
 
@@ -56,7 +57,8 @@ class FakeCircleCI(FaultMethods):
         seed: seed of the RNG for ids, revisions and chaos. The same seed and calls give the same responses.
         start: start time of its clock.
         speed: speed of its clock: 0 is stopped, 1 is real time.
-        page_size: items per page of v2 for operations without a page size. CircleCI has about 20.
+        page_size: items per page of v2 for operations without a page size, and of v3 for requests without one.
+            CircleCI has about 20.
         api_date: the day whose API is served, independent of all clocks. Announced changes apply from their day on:
 
             * 2026-12-07: `v1.projects.list` and `v1.projects.get_settings` have no `branches`, nor have `enable` and
@@ -66,6 +68,8 @@ class FakeCircleCI(FaultMethods):
               it their responses have the headers `Deprecation` and `Sunset`.
 
             Default: the day of the release of this version, so that no later change applies.
+        server: a CircleCI Server, which has v1.1 and v2, and of v3 only the older routes of runners.
+            Default: the cloud, which has all of v3.
 
     One fake serves any number of clients, in process and on ports, in any number of threads.
 
@@ -81,11 +85,13 @@ class FakeCircleCI(FaultMethods):
         speed: float = 0.0,
         page_size: int = 20,
         api_date: date = API_DATE,
+        server: bool = False,
     ) -> None:
         check("FakeCircleCI", token=(token, STR), seed=(seed, INT), start=(start, MOMENT), speed=(speed, NUMBER))
+        check("FakeCircleCI", server=(server, BOOL))
         clock = FakeClock(start, speed=speed)
         self._store: Final = Store(clock, seed=seed, token=token)
-        super().__init__(clock, App(self._store, seed))
+        super().__init__(clock, App(self._store, seed, server=server))
         self.webhooks: Final[Webhooks] = Webhooks(self._store, self._app.misbehaviours)
         self.token: Final[str] = token
         self.page_size = page_size
@@ -104,6 +110,7 @@ class FakeCircleCI(FaultMethods):
         start: datetime | None = None,
         speed: float = 0.0,
         api_date: date = API_DATE,
+        server: bool = False,
     ) -> Self:
         """A fake with a predefined state: `"demo"`, `"approval"`, `"failing"` or `"empty"`.
 
@@ -121,7 +128,7 @@ class FakeCircleCI(FaultMethods):
                 f"FakeCircleCI.scenario: name: expected one of {', '.join(sorted(SCENARIOS))}, got {name!r}."
             )
         begin = START if start is None else start - timedelta(seconds=SECONDS[name])
-        fake = cls(token=token, seed=seed, start=begin, api_date=api_date)
+        fake = cls(token=token, seed=seed, start=begin, api_date=api_date, server=server)
         SCENARIOS[name](fake._store)
         if name == "demo":
             add_webhook_and_schedule(fake._app)
@@ -132,8 +139,16 @@ class FakeCircleCI(FaultMethods):
 
     @property
     def user(self) -> FakeUser:
-        """The user whose token is `token`."""
+        """The user of `token`."""
         return self._store.user
+
+    @property
+    def deployment(self) -> Deployment:
+        """`"cloud"` or `"server"`: for clients on a port, which take each host but circleci.com for a Server.
+
+        `AsyncCircleCI(fake.token, base_url=server.base_url, deployment=fake.deployment)`
+        """
+        return "server" if self._app.server else "cloud"
 
     @property
     def requests(self) -> RecordedRequests:
@@ -142,7 +157,7 @@ class FakeCircleCI(FaultMethods):
 
     @property
     def page_size(self) -> int:
-        """Items per page of v2 for operations without a page size."""
+        """Items per page of v2 for operations without a page size, and of v3 for requests without one."""
         return self._store.page_size
 
     @page_size.setter
@@ -300,6 +315,7 @@ class FakeCircleCI(FaultMethods):
             strict=strict,
             on_drift=on_drift,
             allow_http=allow_http,
+            deployment=self.deployment,
             on_request=on_request,
             on_response=on_response,
         )

@@ -35,7 +35,7 @@ class FaultMethods(MisbehaveMethod):
         """Make the next calls of an operation fail.
 
         Args:
-            operation: its name: `"v2.jobs.get"`, `"jobs.get"` (of both versions) or its operation id;
+            operation: its name: `"v2.jobs.get"`, `"jobs.get"` (of all versions) or its operation id;
                 `"v2.jobs"` for all operations with that rate limit;
                 `"artifact"`, `"output"` or `"usage"` for downloads by link; `"*"` for any request.
             status: status of the response.

@@ -35,6 +35,17 @@ _MODULES: Final = (
     "usage",
     "projects_v1",
     "people_v1",
+    "v3.runs",
+    "v3.workflows",
+    "v3.jobs",
+    "v3.output",
+    "v3.projects",
+    "v3.organizations",
+    "v3.contexts",
+    "v3.definitions",
+    "v3.deploys",
+    "v3.provider",
+    "v3.public",
 )
 
 HTML_404: Final = (

@@ -84,8 +84,21 @@ class RequestContext:
             raise ErrorResponse(403, "Forbidden")
         return organization
 
-    def pipeline(self) -> FakePipeline:
-        found = self.store.runs.pipelines.get(self.call["pipeline_id"])
+    def project_by_id(self, name: str = "project_id") -> FakeProject:
+        """The project of the id in an argument. A slug is no id."""
+        project = self.store.projects.get(str(self.call[name]))
+        if project is None or not self.can_see(project):
+            raise ErrorResponse(404, "Project not found")
+        return project
+
+    def own_user(self) -> FakeUser:
+        """The user of `user_id`, who is the caller: others are not shown."""
+        if self.call["user_id"] not in ("me", self.user.id):
+            raise ErrorResponse(400, "The only user is 'me'.")
+        return self.user
+
+    def pipeline(self, name: str = "pipeline_id") -> FakePipeline:
+        found = self.store.runs.pipelines.get(self.call[name])
         if found is None or not self.can_see(found.project) or not self.store.is_visible(found):
             raise ErrorResponse(404, "Pipeline not found")
         return found
@@ -104,6 +117,13 @@ class RequestContext:
     def job(self, name: str = "job_number") -> FakeJob:
         found = self.project().job(self.call[name])
         if found is None or found.is_approval:  # an approval has a number, but nothing to show
+            raise ErrorResponse(404, "Job not found")
+        return found
+
+    def job_by_id(self) -> FakeJob:
+        """The job of an id, which may be an approval."""
+        found = self.store.runs.jobs.get(self.call["job_id"])
+        if found is None or not self.can_see(found.project) or not self.store.is_visible(found.workflow):
             raise ErrorResponse(404, "Job not found")
         return found
 

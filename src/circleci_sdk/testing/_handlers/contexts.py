@@ -11,7 +11,7 @@ from .context import RequestContext, handles, millis, present
 from .names import MOST_CONTEXTS, MOST_VARIABLES, check_context_name, check_variable
 
 if TYPE_CHECKING:
-    from circleci_sdk.testing._store.entities import FakeContext
+    from circleci_sdk.testing._store.entities import FakeContext, FakeOrganization
     from circleci_sdk.testing._store.records import JsonObject
 
 
@@ -25,7 +25,10 @@ def list_(ctx: RequestContext) -> object:
     if ctx.call.get("include_env_vars"):
         return ctx.page(
             contexts,
-            lambda each: {**_show(each), "environment_variables": [_show_env_var(each, var) for var in _sorted(each)]},
+            lambda each: {
+                **_show(each),
+                "environment_variables": [_show_env_var(each, var) for var in sorted_env_vars(each)],
+            },
         )
     return ctx.page(contexts, _show)
 
@@ -38,13 +41,17 @@ def create(ctx: RequestContext) -> object:
     organization = ctx.store.organization(str(owner.get("id") or owner.get("slug")))
     if organization is None or organization.hidden:
         raise ErrorResponse(403, "Forbidden")
-    name: str = ctx.call["name"]
+    return _show(new_context(ctx, organization, ctx.call["name"]))
+
+
+def new_context(ctx: RequestContext, organization: FakeOrganization, name: str) -> FakeContext:
+    """A new context, if its name is valid and free."""
     check_context_name(name)
     if len(organization.contexts) >= MOST_CONTEXTS:
         raise ErrorResponse(400, f"An organization has at most {MOST_CONTEXTS} contexts.")
     if any(context.name == name for context in organization.contexts.values()):
         raise ErrorResponse(400, "A context with this name already exists.")
-    return _show(ctx.store.add_context(organization, name, {}))
+    return ctx.store.add_context(organization, name, {})
 
 
 @handles("v2.contexts.get")
@@ -62,7 +69,7 @@ def delete(ctx: RequestContext) -> object:
 @handles("v2.contexts.list_env_vars")
 def list_env_vars(ctx: RequestContext) -> object:
     context = ctx.context()
-    shown = [_show_env_var(context, var) for var in _sorted(context)]
+    shown = [_show_env_var(context, var) for var in sorted_env_vars(context)]
     # The token of a larger context leads nowhere: no parameter takes it.
     token = ctx.store.ids.secret() if len(shown) > MOST_VARIABLES else None
     return {"items": shown[:MOST_VARIABLES], "next_page_token": token}
@@ -71,15 +78,20 @@ def list_env_vars(ctx: RequestContext) -> object:
 @handles("v2.contexts.set_env_var")
 def set_env_var(ctx: RequestContext) -> object:
     context, name = ctx.context(), ctx.call["name"]
-    check_variable(name, ctx.call["value"])
+    change_env_var(ctx, context, name, ctx.call["value"])
+    shown = _show_env_var(context, context.env_vars[name])
+    del shown["truncated_value"]  # only lists show it
+    return shown
+
+
+def change_env_var(ctx: RequestContext, context: FakeContext, name: str, value: str) -> None:
+    """Create or replace a variable, if its name and its value are valid."""
+    check_variable(name, value)
     before = context.env_vars.get(name)
     if before is None and len(context.env_vars) >= MOST_VARIABLES:
         raise ErrorResponse(400, f"A context holds at most {MOST_VARIABLES} environment variables.")
     created = before.created_at if before else ctx.now
-    context.env_vars[name] = FakeEnvVar(name, ctx.call["value"], created, ctx.now)
-    shown = _show_env_var(context, context.env_vars[name])
-    del shown["truncated_value"]  # only lists show it
-    return shown
+    context.env_vars[name] = FakeEnvVar(name, value, created, ctx.now)
 
 
 @handles("v2.contexts.delete_env_var")
@@ -99,7 +111,12 @@ def list_restrictions(ctx: RequestContext) -> object:
 @handles("v2.contexts.create_restriction")
 def create_restriction(ctx: RequestContext) -> object:
     context = ctx.context()
-    kind, value = ctx.call["restriction_type"], ctx.call["restriction_value"]
+    made = new_restriction(ctx, context, ctx.call["restriction_type"], ctx.call["restriction_value"])
+    return _show_restriction(context, made)
+
+
+def new_restriction(ctx: RequestContext, context: FakeContext, kind: str, value: str) -> FakeRestriction:
+    """A new restriction, if what it names exists."""
     name = ""
     if kind == "project":
         project = context.organization.projects.get(value)
@@ -115,7 +132,7 @@ def create_restriction(ctx: RequestContext) -> object:
         raise ErrorResponse(409, "The context has this restriction already.")
     restriction = FakeRestriction(ctx.store.ids.uuid(), kind, value, name)
     context.restrictions[restriction.id] = restriction
-    return _show_restriction(context, restriction)
+    return restriction
 
 
 @handles("v2.contexts.delete_restriction")
@@ -125,7 +142,8 @@ def delete_restriction(ctx: RequestContext) -> object:
     return {"message": "Context restriction deleted."}
 
 
-def _sorted(context: FakeContext) -> list[FakeEnvVar]:
+def sorted_env_vars(context: FakeContext) -> list[FakeEnvVar]:
+    """The variables of a context by name."""
     return [context.env_vars[name] for name in sorted(context.env_vars)]
 
 

@@ -23,15 +23,20 @@ def list_definitions(ctx: RequestContext) -> object:
 def create_definition(ctx: RequestContext) -> object:
     project = ctx.project("project_id")
     shown: JsonObject = {
-        "id": ctx.store.ids.uuid(),
         "name": ctx.call["name"],
         "description": ctx.call.get("description", ""),
-        "created_at": millis(ctx.now),
         "config_source": _source(project, ctx.call["config_source"]),
         "checkout_source": _source(project, ctx.call["checkout_source"]),
     }
-    project.pipeline_definitions[shown["id"]] = FakeItem(shown["id"], shown, ctx.now, ctx.now)
-    return shown
+    return add_definition(ctx, project, shown).shown
+
+
+def add_definition(ctx: RequestContext, project: FakeProject, shown: JsonObject) -> FakeItem:
+    """A new pipeline definition."""
+    id = ctx.store.ids.uuid()
+    made = FakeItem(id, {"id": id, "created_at": millis(ctx.now), **shown}, ctx.now, ctx.now)
+    project.pipeline_definitions[id] = made
+    return made
 
 
 @handles("v2.pipeline_definitions.get")
@@ -71,12 +76,13 @@ def _definition(ctx: RequestContext) -> FakeItem:
 def _source(project: FakeProject, sent: dict[str, Any]) -> JsonObject:
     shown = dict(sent)
     if "repo" in shown:
-        shown["repo"] = _repository(project, shown["repo"])
+        shown["repo"] = show_repository(project, shown["repo"]["external_id"])
     return shown
 
 
-def _repository(project: FakeProject, sent: dict[str, Any]) -> JsonObject:
-    return {"full_name": f"{project.organization.name}/{project.name}", "external_id": sent["external_id"]}
+def show_repository(project: FakeProject, external_id: str) -> JsonObject:
+    """The repository of a project. The fake accepts each id of one."""
+    return {"full_name": f"{project.organization.name}/{project.name}", "external_id": external_id}
 
 
 @handles("v2.triggers.list")
@@ -104,22 +110,28 @@ def create_trigger(ctx: RequestContext) -> object:
         raise ErrorResponse(400, "Missing required field 'event_source.repo'.")
     if ctx.call.get("event_preset") == "only-branch-delete":
         raise ErrorResponse(400, "The event preset 'only-branch-delete' cannot be used.")
-    id, secret = ctx.store.ids.uuid(), ctx.store.ids.secret()
     shown: JsonObject = {
-        "id": id,
         "name": ctx.call.get("event_name", ""),
         "description": "",
-        "created_at": millis(ctx.now),
-        "event_source": _event_source(ctx, project, id, sent),
+        "event_source": _event_source(ctx, project, sent),
     }
-    shown |= _changes(ctx)
-    project.triggers[id] = FakeItem(id, shown, ctx.now, ctx.now, secret)
-    project.trigger_definitions[id] = definition.id
-    response = {name: value for name, value in shown.items() if name != "created_at"}
+    made = add_trigger(ctx, project, definition.id, shown | _changes(ctx))
+    response = {name: value for name, value in made.shown.items() if name != "created_at"}
     if provider == "webhook":  # the address with its secret is shown this once
-        webhook = {**shown["event_source"]["webhook"], "url": _webhook_url(id, secret)}
-        response["event_source"] = {**shown["event_source"], "webhook": webhook}
+        webhook = {**made.shown["event_source"]["webhook"], "url": _webhook_url(made.id, made.secret)}
+        response["event_source"] = {**made.shown["event_source"], "webhook": webhook}
     return response
+
+
+def add_trigger(ctx: RequestContext, project: FakeProject, definition: str, shown: JsonObject) -> FakeItem:
+    """A new trigger of a pipeline definition, with a secret address if it is a webhook."""
+    id, secret = ctx.store.ids.uuid(), ctx.store.ids.secret()
+    made = FakeItem(id, {"id": id, "created_at": millis(ctx.now), **shown}, ctx.now, ctx.now, secret)
+    if "webhook" in shown["event_source"]:
+        shown["event_source"]["webhook"]["url"] = _webhook_url(id, "**REDACTED**")
+    project.triggers[id] = made
+    project.trigger_definitions[id] = definition
+    return made
 
 
 @handles("v2.triggers.get")
@@ -167,15 +179,12 @@ def _changes(ctx: RequestContext) -> JsonObject:
     return found
 
 
-def _event_source(ctx: RequestContext, project: FakeProject, id: str, sent: dict[str, Any]) -> JsonObject:
+def _event_source(ctx: RequestContext, project: FakeProject, sent: dict[str, Any]) -> JsonObject:
     shown: JsonObject = {"provider": sent["provider"]}
     if "repo" in sent:
-        shown["repo"] = _repository(project, sent["repo"])
+        shown["repo"] = show_repository(project, sent["repo"]["external_id"])
     if sent["provider"] == "webhook":
-        shown["webhook"] = {
-            "url": _webhook_url(id, "**REDACTED**"),
-            "sender": sent.get("webhook", {}).get("sender", ""),
-        }
+        shown["webhook"] = {"url": "", "sender": sent.get("webhook", {}).get("sender", "")}
     if sent["provider"] == "schedule":
         shown["schedule"] = {
             "cron_expression": sent["schedule"]["cron_expression"],

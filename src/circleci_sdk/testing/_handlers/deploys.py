@@ -67,7 +67,7 @@ def rollback(ctx: RequestContext) -> object:
     live = next((each["name"] for each in here if each["is_live"]), None)
     if live != call["current_version"] or live == call["target_version"]:
         raise ErrorResponse(409, f"The live version is {live}.")
-    ctx.store.clock.call_later(ROLLBACK_SECONDS, lambda: _make_live(organization, component, target))
+    ctx.store.clock.call_later(ROLLBACK_SECONDS, lambda: make_live(organization, component, target))
     return {"id": ctx.store.ids.uuid(), "rollback_type": "PIPELINE"}
 
 
@@ -78,7 +78,8 @@ def _named(items: dict[str, FakeItem], name: str, message: str, project_id: str 
     raise ErrorResponse(404, message)
 
 
-def _make_live(organization: FakeOrganization, component: FakeItem, target: JsonObject) -> None:
+def make_live(organization: FakeOrganization, component: FakeItem, target: JsonObject) -> None:
+    """Make a version the live one of its component in its environment."""
     for each in organization.versions[component.id]:
         if each["environment_id"] == target["environment_id"]:
             each["is_live"] = each is target

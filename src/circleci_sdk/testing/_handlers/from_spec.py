@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from circleci_sdk.testing._wire.messages import Response, in_envelope
 from circleci_sdk.testing._wire.spec import Schema, Spec, spec_of
 
 from .context import RequestContext, millis
@@ -14,12 +15,17 @@ if TYPE_CHECKING:
 
 def generated_response(ctx: RequestContext) -> object:
     """A body that fits the spec. Values of the request are returned where the response has the same field."""
-    spec = spec_of(ctx.call.operation.api.name)
-    schema = spec.success(ctx.call.operation.id)[1]
+    operation = ctx.call.operation
+    spec = spec_of(operation.api.name)
+    status, schema = spec.success(operation.id)
     if schema is None:
-        return ""
+        media_type = spec.media_type(operation.id)
+        return "" if media_type is None else Response(status, "text\n", media_type=media_type)
     body = example_value(spec, schema, ctx)
-    return _with_sent(cast("dict[str, Any]", body), ctx.call.args) if isinstance(body, dict) else body
+    if not isinstance(body, dict):
+        return body
+    shown = cast("dict[str, Any]", body)
+    return _with_sent_entity(shown, ctx.call.args) if in_envelope(operation) else _with_sent(shown, ctx.call.args)
 
 
 def example_value(spec: Spec, schema: Schema, ctx: RequestContext, depth: int = 0) -> Any:
@@ -58,6 +64,22 @@ def _text(schema: Schema, ctx: RequestContext) -> str:
             return millis(ctx.now)
         case _:
             return "text"
+
+
+def _with_sent_entity(body: dict[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:
+    """A body of v3: a list without a further page, or an entity with sent attributes and references."""
+    if "page" in body:
+        return {**body, "page": {}}
+    shown = dict(body["data"]) if isinstance(body.get("data"), dict) else {}
+    if "attributes" in shown:
+        shown["attributes"] = _with_sent(shown["attributes"], sent)
+    if "references" in shown:
+        ids = {name: sent.get(f"{name}_id") for name in shown["references"]}
+        shown["references"] = {
+            name: {**each, "id": ids[name]} if isinstance(each, dict) and ids[name] else each
+            for name, each in shown["references"].items()
+        }
+    return {**body, "data": shown} if shown else body
 
 
 def _with_sent(body: dict[str, Any], sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from circleci_sdk.testing._wire.messages import ErrorResponse
-
 from .context import RequestContext, handles
 from .runs_v2 import show_job
 
@@ -28,10 +26,7 @@ def cancel(ctx: RequestContext) -> object:
 
 @handles("v2.jobs.cancel_by_id")
 def cancel_by_id(ctx: RequestContext) -> object:
-    job = ctx.store.runs.jobs.get(ctx.call["job_id"])
-    if job is None or not ctx.can_see(job.project):
-        raise ErrorResponse(404, "Job not found")
-    ctx.store.engine.cancel_job(job, ctx.user)
+    ctx.store.engine.cancel_job(ctx.job_by_id(), ctx.user)
     return {"message": "Job canceled successfully."}
 
 

@@ -83,11 +83,16 @@ def get_github_app_installation(ctx: RequestContext) -> object:
     if not organization.has_github_app:
         raise ErrorResponse(404, "Organization not found.")
     return {
-        "id": int(organization.id[:6], 16) + 1,
+        "id": installation_id(organization),
         "target_type": "Organization",
         "login": organization.name,
         "repository_selection": "all",
     }
+
+
+def installation_id(organization: FakeOrganization) -> int:
+    """The number of the installation of the GitHub App in an organization."""
+    return int(organization.id[:6], 16) + 1
 
 
 @handles("v2.organizations.list_github_app_repositories")

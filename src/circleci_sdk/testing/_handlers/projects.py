@@ -87,6 +87,12 @@ def update_settings(ctx: RequestContext) -> object:
     changes: JsonObject = dict(ctx.call["advanced"])
     if "oss" in changes:
         raise ErrorResponse(400, "Unexpected field 'advanced.oss'.")
+    change_settings(project, changes)
+    return {"advanced": project.settings}
+
+
+def change_settings(project: FakeProject, changes: JsonObject) -> None:
+    """Change settings of a project, as far as they may be changed."""
     overrides: list[str] = changes.pop("pr_only_branch_overrides", [])
     if len(overrides) > MOST_OVERRIDES:
         raise ErrorResponse(400, f"Field 'pr_only_branch_overrides' only supports up to {MOST_OVERRIDES} branches.")
@@ -99,4 +105,3 @@ def update_settings(ctx: RequestContext) -> object:
     project.settings |= changes
     if forbidden:  # the other settings are changed all the same
         raise ErrorResponse(403, "Permission denied")
-    return {"advanced": project.settings}

@@ -14,7 +14,16 @@ from urllib.parse import unquote
 from circleci_sdk.testing._handlers import HTML_404, handler_of, storage
 from circleci_sdk.testing._handlers.context import RequestContext
 from circleci_sdk.testing._handlers.dashboard import dashboard
-from circleci_sdk.testing._wire.messages import HTML, JSON, Call, ErrorResponse, Request, Response, Transmission
+from circleci_sdk.testing._wire.messages import (
+    HTML,
+    JSON,
+    Call,
+    ErrorResponse,
+    Request,
+    Response,
+    Transmission,
+    in_envelope,
+)
 from circleci_sdk.testing._wire.spec import spec_of
 
 from .faults import Fault
@@ -32,18 +41,37 @@ if TYPE_CHECKING:
 
     from .limits import Limit
 
-BASE_PATHS: Final = {"/api/v2": "v2", "/api/v1.1": "v1"}
+BASE_PATHS: Final = {"/api/v2": "v2", "/api/v1.1": "v1", "/api/v3": "v3"}
 """Paths of the versions of the API."""
 
 _OPEN_RESOURCES: Final = frozenset({"builds", "projects"})
 """Resources of v1.1 that accept project tokens, and requests without a token for open projects."""
 
+_PUBLIC: Final = frozenset(
+    {
+        "v3.configs.compile",
+        "v3.tools.list_releases",
+        "v3.namespaces.get_by_name",
+        "v3.orbs.list",
+        "v3.orbs.get",
+        "v3.orb_categories.list",
+        "v3.orb_versions.list",
+        "v3.orb_versions.get",
+        "v3.orb_versions.get_source",
+    }
+)
+"""Operations that need no token. One that is wrong is refused nevertheless."""
+
 
 class App:
-    """Handles requests with the state of a store, one at a time. All transports share it."""
+    """Handles requests with the state of a store, one at a time. All transports share it.
 
-    def __init__(self, store: Store, seed: int) -> None:
+    A `server` has no API v3 but the old routes of runners.
+    """
+
+    def __init__(self, store: Store, seed: int, *, server: bool = False) -> None:
         self.store: Final = store
+        self.server: Final = server
         self.faults: Final[list[Fault]] = []
         self.limits: Final[list[Limit]] = []
         self.chaos: Mapping[str, float] = {}
@@ -72,7 +100,7 @@ class App:
         try:
             self._route(exchange)
         except ErrorResponse as error:
-            return Transmission(error.response(exchange.operation))
+            return Transmission(self._refusal(error, exchange))
         except _OtherResponse as other:
             exchange.recorded = other.recorded
             return Transmission(other.response)
@@ -91,7 +119,7 @@ class App:
         if response is not None and limit_headers:
             response = replace(response, headers={**limit_headers, **response.headers})
         if fault is not None:
-            return fault.apply(response)
+            return fault.apply(response, exchange.operation)
         assert response is not None
         return Transmission(response)
 
@@ -117,6 +145,8 @@ class App:
         if version == "v1" and path.endswith("/") and len(path) > 1:
             raise _OtherResponse(Response(302, "", {"location": exchange.request.path.rstrip("/")}, HTML))
         found = router.find("GET" if method == "HEAD" else method, path)
+        if version == "v3" and self.server and (found is None or not found[0].on_server):
+            raise ErrorResponse(404, "Not found")
         if found is None:
             if version == "v1":
                 raise _OtherResponse(Response(404, HTML_404, media_type=HTML))
@@ -131,8 +161,11 @@ class App:
             self._authorize_without_user(exchange, exchange.operation)
 
     def _authorize_without_user(self, exchange: _Exchange, operation: Operation[Any]) -> None:
-        """Accept project tokens for v1.1, and reads of open projects without a token."""
+        """Accept project tokens for v1.1, reads of open projects without a token, and what is public in v3."""
         token = sent_token(exchange.request)
+        if operation.label in _PUBLIC and not token and "authorization" not in exchange.request.headers:
+            exchange.user = self.store.user
+            return
         if operation.api.name == "v1" and operation.python_name.partition(".")[0] in _OPEN_RESOURCES:
             project = self.store.project(exchange.in_path.get("project_slug", ""))
             if project is not None and not project.hidden:
@@ -144,8 +177,14 @@ class App:
                     return
         raise ErrorResponse(401, "You must log in first." if not token else "Invalid token provided.")
 
+    def _refusal(self, error: ErrorResponse, exchange: _Exchange) -> Response:
+        """The response of an error, with an id for the support where it has one."""
+        operation = exchange.operation
+        named = operation is not None and in_envelope(operation)
+        return error.response(operation, self.store.ids.uuid() if named else None)
+
     def _user(self, request: Request) -> FakeUser | None:
-        token = sent_token(request)
+        token = header_token(request) if request.path.startswith("/api/v3/") else sent_token(request)
         return self.store.user_of(token) if token else None
 
     def _validate(self, exchange: _Exchange) -> ErrorResponse | None:
@@ -174,7 +213,7 @@ class App:
             returned = handler_of(operation)(RequestContext(self.store, exchange.user, call))
             response = _as_response(operation, returned)
         except ErrorResponse as error:
-            response = error.response(operation)
+            response = self._refusal(error, exchange)
         if sunset is not None:
             notice = {"Deprecation": "true", "Sunset": sunset.strftime("%a, %d %b %Y 00:00:00 GMT")}
             response = replace(response, headers={**notice, **response.headers})
@@ -193,6 +232,11 @@ class App:
 
     def _page_size(self, operation: Operation[Any], args: Mapping[str, Any]) -> int:
         paging = operation.paging
+        if operation.api.name == "v3":
+            size = int(args.get("page_size", self.store.page_size))
+            if size < 1:
+                raise ErrorResponse(400, "The size of a page is at least 1.")
+            return size
         if paging is not None and paging.size is not None and operation.rate_group != "v2.groups":
             asked = args.get("page_size")
             default = paging.default_size or self.store.page_size
@@ -275,13 +319,19 @@ def _as_response(operation: Operation[Any], returned: object) -> Response:
     return Response(spec_of(operation.api.name).success(operation.id)[0], returned)
 
 
-def sent_token(request: Request) -> str | None:
-    """The token of a request, in any of the four ways."""
+def header_token(request: Request) -> str | None:
+    """The token of a request, in one of the two ways that v3 accepts."""
     if token := request.headers.get("circle-token"):
         return token
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and rest:
-        return rest.strip()
+    return rest.strip() or None if scheme.lower() == "bearer" else None
+
+
+def sent_token(request: Request) -> str | None:
+    """The token of a request, in any of the four ways."""
+    if token := header_token(request):
+        return token
+    scheme, _, rest = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and rest:
         try:
             return base64.b64decode(rest, validate=True).decode().partition(":")[0]

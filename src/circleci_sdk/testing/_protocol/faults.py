@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from circleci_sdk._core.checks import STR, check
 from circleci_sdk.testing._handlers.storage import expired_link
-from circleci_sdk.testing._wire.messages import JSON, TEXT, Response, Transmission
+from circleci_sdk.testing._wire.messages import JSON, TEXT, Response, Transmission, error_envelope, in_envelope
 
 from .routing import operation_names
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.operation import Operation
 
 STORAGE: Final = ("artifact", "output", "usage")
 """Names of downloads by link: artifacts, outputs of steps, files of usage exports."""
@@ -51,19 +54,26 @@ class Fault:
         """Whether the call is not processed."""
         return not self.processed and (self.status is not None or self.drop == "before" or self.expired)
 
-    def apply(self, response: Response | None) -> Transmission:
+    def apply(self, response: Response | None, operation: Operation[Any] | None = None) -> Transmission:
         """The faulty response in place of `response`, which is None for a call that was not processed."""
         if self.expired:
             response = expired_link()
         elif self.status is not None:
-            response = failure(self.status, self.body, self.headers)
+            response = failure(self.status, self.body, self.headers, operation)
         elif response is None:
             response = Response()
         return Transmission(response, self.delay, drop=self.drop is not None, body_share=0.5 if self.truncate else 1.0)
 
 
-def failure(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Response:
+def failure(
+    status: int,
+    body: object = None,
+    headers: Mapping[str, str] | None = None,
+    operation: Operation[Any] | None = None,
+) -> Response:
     """A response with that status. The default body is one of gateways or of the API."""
+    if body is None and status not in DEFAULT_BODIES and operation is not None and in_envelope(operation):
+        return Response(status, error_envelope(status), headers or {})
     if body is None:
         body = DEFAULT_BODIES.get(status, '{"message":"' + ("Not found" if status == 404 else "Bad request") + '"}')
         kind = JSON if body.startswith("{") else "text/html" if body.startswith("<") else TEXT

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from circleci_sdk.testing._wire.spec import Schema, Spec, spec_of
 
 from .misbehaviour import steps_after
+from .routing import all_operations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,11 +47,8 @@ def problem_of(steps: Steps, labels: Iterable[str]) -> str | None:
 
 @cache
 def _schemas() -> dict[str, tuple[Spec, Schema | None]]:
-    from circleci_sdk import v1, v2
-
-    operations = (*v1.OPERATIONS.values(), *v2.OPERATIONS.values())
-    specs = {each.label: spec_of(each.api.name) for each in operations}
-    return {each.label: (specs[each.label], specs[each.label].success(each.id)[1]) for each in operations}
+    specs = {each.label: (spec_of(each.api.name), each.id) for each in all_operations()}
+    return {label: (spec, spec.success(id)[1]) for label, (spec, id) in specs.items()}
 
 
 def _leads(spec: Spec, schema: Schema, steps: Steps, names: set[str], *, maps: bool) -> bool:

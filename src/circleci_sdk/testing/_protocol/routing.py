@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -86,22 +87,26 @@ def _pattern(operation: Operation[Any], parameter: Parameter) -> str:
 
 @cache
 def router_of(version: str) -> Router:
-    """The router of `v1` or `v2`."""
-    from circleci_sdk import v1, v2
+    """The router of `v1`, `v2` or `v3`."""
+    return Router(import_module(f"circleci_sdk.{version}").OPERATIONS)
 
-    return Router(v1.OPERATIONS if version == "v1" else v2.OPERATIONS)
+
+@cache
+def all_operations() -> tuple[Operation[Any], ...]:
+    """The operations of all versions of the API."""
+    from circleci_sdk import v1, v2, v3
+
+    return (*v1.OPERATIONS.values(), *v2.OPERATIONS.values(), *v3.OPERATIONS.values())
 
 
 @cache
 def operation_names() -> dict[str, frozenset[str]]:
     """Labels of operations by all their names: `v2.jobs.get`, `jobs.get` and `getJobDetails`.
 
-    A name of both versions has two labels; a rate group, such as `v2.jobs`, has the labels of all its operations.
+    A name of several versions has a label of each. A rate group, such as `v2.jobs`, has those of all its operations.
     """
-    from circleci_sdk import v1, v2
-
     names: dict[str, frozenset[str]] = {}
-    for operation in (*v1.OPERATIONS.values(), *v2.OPERATIONS.values()):
+    for operation in all_operations():
         for name in (operation.label, operation.python_name, operation.id, operation.rate_group):
             names[name] = names.get(name, frozenset()) | {operation.label}
     return names

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation, Parameter, Rule
     from circleci_sdk.testing._wire.spec import Schema, Spec
 
+_NOTHING: Final = object()
+"""A member that was not sent."""
+
+_TOLERANT: Final = frozenset({"v3.workflows.rerun"})
+"""Operations that ignore unknown members of the body."""
+
 _INTEGER: Final = re.compile(r"-?[0-9]+")
 _NAMES: Final = {
     "string": "a string",
@@ -52,7 +58,7 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
         given = [value for name in (parameter.wire, *parameter.also) for value in sent.pop(name, [])]
         if not given:
             if parameter.required:
-                raise ErrorResponse(400, f"Missing query parameter '{parameter.wire}'.")
+                raise _missing(operation, parameter.wire)
             continue
         schema = spec.resolve(schemas[parameter.wire])
         if _types(schema) == ["array"]:
@@ -63,6 +69,12 @@ def _query(operation: Operation[Any], spec: Spec, schemas: Mapping[str, Schema],
     if sent and not _leads_nowhere(operation):
         raise ErrorResponse(400, f"Unexpected query parameter '{min(sent)}'.")
     return found
+
+
+def _missing(operation: Operation[Any], wire: str) -> ErrorResponse:
+    if operation.api.name == "v3":
+        return ErrorResponse(400, f"Query parameter '{wire}' is required.", title="Missing Required Filter")
+    return ErrorResponse(400, f"Missing query parameter '{wire}'.")
 
 
 def _leads_nowhere(operation: Operation[Any]) -> bool:
@@ -82,9 +94,21 @@ def _body(operation: Operation[Any], spec: Spec, request: Request) -> dict[str, 
     if not isinstance(sent, dict):
         raise ErrorResponse(400, "The body must be a JSON object.")
     body = _one_spelling(operation.body, cast("dict[str, Any]", sent))
+    if operation.label in _TOLERANT:
+        body = {name: value for name, value in body.items() if any(name == each.wire for each in operation.body)}
     check(spec, schema, body, "")
     # Of a key with several spellings only the first counts. The others are accepted, and dropped.
-    return {each.name: body[each.wire] for each in operation.body if each.wire in sent}
+    found = {each.name: _at(sent, each.wire) for each in operation.body}
+    return {name: value for name, value in found.items() if value is not _NOTHING}
+
+
+def _at(sent: Any, wire: str) -> Any:
+    """The value of a member by its path, such as `data.attributes.name`."""
+    for name in wire.split("."):
+        if not isinstance(sent, dict) or name not in sent:
+            return _NOTHING
+        sent = cast("dict[str, Any]", sent)[name]
+    return sent
 
 
 def _read_body(request: Request) -> object:
@@ -197,7 +221,8 @@ def _check_rule(rule: Rule, operation: Operation[Any], arguments: Mapping[str, A
     wires = {each.name: each.wire for each in (*operation.query_parameters, *(operation.body or ()))}
     items = ", ".join(f"'{wires.get(name, name)}'" for name in rule.names)
     if rule.kind == "exactly_one" and len(given) != 1:
-        raise ErrorResponse(400, f"Give exactly one of {items}.")
+        missing = operation.api.name == "v3" and not given
+        raise ErrorResponse(400, f"Give exactly one of {items}.", title="Missing Required Filter" if missing else None)
     if rule.kind == "at_most_one" and len(given) > 1:
         raise ErrorResponse(400, f"Give only one of {items}.")
     if rule.kind == "needs" and given == [rule.names[0]]:

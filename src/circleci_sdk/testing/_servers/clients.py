@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Hook, Timeout
+    from circleci_sdk._core.session import Deployment
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
     from circleci_sdk.testing._protocol.app import App
     from circleci_sdk.testing._store.clock import FakeClock
@@ -77,6 +78,7 @@ def new_client(
     strict: bool | None,
     on_drift: Callable[[Drift], object] | None,
     allow_http: bool,
+    deployment: Deployment,
     on_request: Hook | None,
     on_response: Hook | None,
 ) -> AsyncCircleCI:
@@ -95,6 +97,7 @@ def new_client(
         strict=not app.misbehaviours if strict is None else strict,
         on_drift=on_drift,
         allow_http=allow_http,
+        deployment=deployment,
         on_request=on_request,
         on_response=on_response,
     )

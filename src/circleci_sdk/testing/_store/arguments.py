@@ -39,6 +39,18 @@ def mapping_of(accepted: Accepted, key: Accepted = STR) -> Accepted:
     return Accepted(f"a mapping of names to {accepted.noun}", admits)
 
 
+def pair_of(first: Accepted, second: Accepted) -> Accepted:
+    """A pair of such values."""
+
+    def admits(value: object) -> bool:
+        if not isinstance(value, tuple):
+            return False
+        parts = cast("tuple[object, ...]", value)
+        return len(parts) == 2 and first.admits(parts[0]) and second.admits(parts[1])
+
+    return Accepted(f"pairs of {first.noun} and {second.noun}", admits)
+
+
 REQUIRES: Final = Accepted(
     "a list of names, or a mapping from names to outcomes",
     lambda value: NAMES.admits(value) or mapping_of(NAMES).admits(value),

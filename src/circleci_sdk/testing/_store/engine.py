@@ -109,14 +109,15 @@ class Engine:
         pipeline.updated_at = self._clock.now
 
     def _create_later(self, pipeline: FakePipeline, plan: Workflow) -> None:
-        self._clock.call_later(plan.delay, lambda: self._create_workflow(pipeline, plan, pipeline.actor))
+        pipeline.workflows_to_come += 1
+        self._clock.call_later(plan.delay, lambda: self._create_workflow(pipeline, plan))
 
-    def _create_workflow(self, pipeline: FakePipeline, plan: Workflow, started_by: FakeUser) -> FakeWorkflow:
-        workflow = self._new_workflow(pipeline, plan, started_by)
+    def _create_workflow(self, pipeline: FakePipeline, plan: Workflow) -> None:
+        pipeline.workflows_to_come -= 1
+        workflow = self._new_workflow(pipeline, plan, pipeline.actor)
         for job in plan.jobs:
             workflow.jobs.append(self._new_job(workflow, job))
         self._progress(workflow)
-        return workflow
 
     def _new_workflow(self, pipeline: FakePipeline, plan: Workflow, started_by: FakeUser) -> FakeWorkflow:
         workflow = FakeWorkflow(self._ids.uuid(), plan, pipeline, self._clock.now, started_by)

@@ -10,6 +10,8 @@ from circleci_sdk._core.checks import STR, check, one_of
 from circleci_sdk._public import public
 
 from .records import (
+    ORGANIZATION_SETTINGS,
+    PROJECT_SETTINGS,
     DecisionStatus,
     FakeCheckoutKey,
     FakeClaims,
@@ -65,6 +67,8 @@ class FakeOrganization:
     claims: FakeClaims = field(default_factory=FakeClaims)
     policies: FakePolicies = field(default_factory=FakePolicies)
     feature_flags: JsonObject = field(default_factory=dict[str, Any])
+    settings: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(ORGANIZATION_SETTINGS, False))
+    rollbacks: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def __repr__(self) -> str:
         return f"<FakeOrganization {self.slug}>"
@@ -116,6 +120,7 @@ class ProjectState:
     followed: bool = True
     enabled: bool = True
     settings: dict[str, Any] = field(default_factory=_default_settings)
+    v3_settings: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(PROJECT_SETTINGS, False))
     feature_flags: dict[str, Any] = field(default_factory=dict[str, Any])
     env_vars: dict[str, FakeEnvVar] = field(default_factory=dict[str, FakeEnvVar])
     checkout_keys: dict[str, FakeCheckoutKey] = field(default_factory=dict[str, FakeCheckoutKey])

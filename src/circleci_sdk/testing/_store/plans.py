@@ -18,7 +18,7 @@ from typing import Final, Literal, TypeAlias, get_args
 from circleci_sdk._core.checks import BOOL, PLAIN_FUNCTION, STR, Accepted, check, instance, one_of, or_none, several
 from circleci_sdk._public import public
 
-from .arguments import INT, NAMES, NUMBER, REQUIRES, mapping_of
+from .arguments import INT, NAMES, NUMBER, REQUIRES, mapping_of, pair_of
 
 Outcome: TypeAlias = Literal[
     "success",
@@ -60,12 +60,7 @@ _TESTS: Final = Accepted(
     lambda value: PLAIN_FUNCTION.admits(value) or several("", instance("", JobTest)).admits(value),
 )
 _CONTENT: Final = Accepted("str or bytes", lambda value: isinstance(value, str | bytes))
-_WRITE: Final = Accepted(
-    "a pair of seconds and a str or bytes",
-    lambda value: (
-        isinstance(value, tuple) and len(value) == 2 and NUMBER.admits(value[0]) and _CONTENT.admits(value[1])
-    ),
-)
+_WRITE: Final = pair_of(NUMBER, _CONTENT)
 
 
 @public("circleci_sdk.testing")
@@ -122,7 +117,7 @@ class Step:
 
     def __post_init__(self) -> None:
         check("Step", name=(self.name, STR), output=(self.output, STR), exit_code=(self.exit_code, INT))
-        check("Step", writes=(self.writes, several("a list of pairs", _WRITE)), stderr=(self.stderr, STR))
+        check("Step", writes=(self.writes, several(f"a list of {_WRITE.noun}", _WRITE)), stderr=(self.stderr, STR))
         moments = [seconds for seconds, _ in self.writes]
         if moments != sorted(moments) or (moments and moments[0] < 0):
             raise ValueError(f"Step: writes: expected seconds from 0 in order, got {moments!r}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from circleci_sdk._public import public
 
@@ -12,6 +12,29 @@ JsonObject: TypeAlias = dict[str, Any]
 
 DecisionStatus: TypeAlias = Literal["PASS", "SOFT_FAIL", "HARD_FAIL", "ERROR"]
 """The result of a policy decision."""
+
+
+PROJECT_SETTINGS: Final = ("enable_ai_error_summarization", "is_running_disabled", "enable_unversioned_config")
+"""Settings of a project that only v3 has."""
+
+ORGANIZATION_SETTINGS: Final = (
+    "is_runner_terms_of_service_accepted",
+    "enable_ai_error_summarization",
+    "enable_ai_agents",
+    "enable_unversioned_config",
+    "enable_certified_public_orbs",
+    "enable_chunk_ip_ranges",
+    "enable_minor_ai_features",
+    "enable_private_orbs",
+    "enable_uncertified_public_orbs",
+    "is_bitbucket_workspace_member_org_member",
+    "is_user_checkout_keys_disabled",
+    "is_running_disabled",
+    "enable_image_brownouts",
+    "is_context_group_restriction_required",
+    "enable_resource_class_brownouts",
+)
+"""Settings of an organization, which only v3 has."""
 
 
 @public("circleci_sdk.testing")

@@ -197,7 +197,10 @@ class FakeWorkflow:
 @public("circleci_sdk.testing")
 @dataclass(slots=True, eq=False, repr=False)
 class FakePipeline:
-    """A pipeline and its workflows, oldest first. `parameters` are those of its trigger."""
+    """A pipeline and its workflows, oldest first. `parameters` are those of its trigger.
+
+    `workflows_to_come` is the number of those that are created later.
+    """
 
     id: str
     number: int
@@ -216,6 +219,7 @@ class FakePipeline:
     config: str = ""
     continuation_key: str = ""
     updated_at: datetime | None = None
+    workflows_to_come: int = 0
 
     def __repr__(self) -> str:
         return f"<FakePipeline {self.number}: {self.state}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 JSON: Final = "application/json;charset=utf-8"
 TEXT: Final = "text/plain;charset=utf-8"
 HTML: Final = "text/html;charset=utf-8"
+LINES: Final = "application/x-ndjson"
+BYTES: Final = "application/octet-stream"
+
+_KINDS: Final = {400: "validation_error", 401: "unauthorized", 403: "forbidden", 404: "not_found", 409: "conflict"}
+"""Types of errors of v3 by status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +79,39 @@ class Transmission:
 
 
 class ErrorResponse(Exception):  # noqa: N818  # a response, not a defect
-    """An error response of the API. `message` is the text in its body."""
+    """An error response of the API. `message` is the text in its body; v3 has a `title` besides."""
 
-    def __init__(self, status: int, message: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, *, title: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.title = title
         self.headers = headers or {}
 
-    def response(self, operation: Operation[Any] | None = None) -> Response:
-        """The response. Operations of policies have another key than the others."""
+    def response(self, operation: Operation[Any] | None = None, id: str | None = None) -> Response:
+        """The response. Operations of policies have another key than the others, and most of v3 an envelope.
+
+        `id` is what the envelope shows as the id of the error.
+        """
+        if operation is not None and in_envelope(operation):
+            return Response(self.status, error_envelope(self.status, self.message, self.title, id), self.headers)
         key = "error" if operation is not None and operation.python_name.startswith("policies.") else "message"
         return Response(self.status, {key: self.message}, self.headers)
+
+
+def in_envelope(operation: Operation[Any]) -> bool:
+    """Whether its bodies are envelopes: the routes of runners that a Server has are older than those."""
+    return operation.api.name == "v3" and not operation.on_server
+
+
+def error_envelope(
+    status: int, detail: str | None = None, title: str | None = None, id: str | None = None
+) -> dict[str, Any]:
+    """The body of an error of v3."""
+    error = {"type": _KINDS.get(status), "title": title or HTTPStatus(status).phrase, "detail": detail, "id": id}
+    return {"error": {name: value for name, value in error.items() if value is not None}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,12 +55,19 @@ class Spec:
             if status.startswith("2"):
                 content = self.resolve(response).get("content", {})
                 media = next(iter(content.values()), None)
-                return int(status), cast("Schema", media["schema"]) if media else None
+                return int(status), cast("Schema | None", media.get("schema")) if media else None
         return 200, None
+
+    def media_type(self, operation_id: str) -> str | None:
+        """The content type of the success of an operation; None without a body."""
+        for status, response in self.operations[operation_id]["responses"].items():
+            if status.startswith("2"):
+                return next(iter(self.resolve(response).get("content", {})), None)
+        return None
 
 
 @cache
 def spec_of(version: str) -> Spec:
-    """The bundled document of `v1` or `v2`, read once."""
+    """The bundled document of `v1`, `v2` or `v3`, read once."""
     text = files("circleci_sdk").joinpath(version, "openapi.json").read_text(encoding="utf-8")
     return Spec(json.loads(text))
