@@ -20,6 +20,7 @@ _AT_RUN_TIME: Final = {
         *("choice", "integer", "many", "mapping", "model", "nullable", "one_of"),
     ),
     f"{_CORE}.resource": ("Resource",),
+    "circleci_sdk._streams.streams": ("ByteStream", "ItemStream"),
     f"{_CORE}.unset": ("UNSET",),
 }
 _FOR_TYPES: Final = {
@@ -29,7 +30,6 @@ _FOR_TYPES: Final = {
     "pydantic": ("SecretStr",),
     f"{_CORE}.serialization.model": ("UnknownStr",),
     f"{_CORE}.pagination": ("AsyncPager",),
-    f"{_CORE}.streams": ("ByteStream", "ItemStream"),
     f"{_CORE}.serialization.slugs": ("ProjectSlug",),
     f"{_CORE}.unset": ("Unset",),
 }

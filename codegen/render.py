@@ -94,7 +94,8 @@ def resource_module(
                 "name": operation.name,
                 "signature": signature(operation, components),
                 "returns": returns(operation),
-                "call": _method_of_caller(operation),
+                "stream": returns(operation).partition("[")[0] if operation.response.is_stream else None,
+                "paged": operation.pagination is not None,
                 "docstring": method_docstring(operation, components),
                 "deprecation": deprecation_text(operation) if operation.deprecated else None,
                 "arguments": _arguments(operation),
@@ -117,12 +118,6 @@ def returns(operation: Operation) -> str:
             return f"ItemStream[{item}]"
         case "json" | "text":
             return item if operation.pagination is None else f"AsyncPager[{item}]"
-
-
-def _method_of_caller(operation: Operation) -> str:
-    if operation.response.is_stream:
-        return f"_{operation.response.form}"
-    return "_call" if operation.pagination is None else "_pages"
 
 
 def _render(template: str, **facts: object) -> str:

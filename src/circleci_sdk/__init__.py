@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from ._core.policy.rate_limit import RateKey, RateLimit
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
-    from ._core.streams import ByteStream, ItemStream
     from ._core.terminal import printable
     from ._core.transport.auth import AuthScheme, TokenSource
     from ._core.unset import UNSET, Unset
     from ._preload import preload
+    from ._streams.streams import ByteStream, ItemStream
     from .client import AsyncCircleCI
     from .helpers.runs.result import RunFailedError, RunSkippedError, RunTimeoutError
     from .webhooks.errors import SignatureError
@@ -77,11 +77,11 @@ else:
             "._core.limiter": "RateLimiter",
             "._core.policy.rate_limit": "RateKey RateLimit",
             "._core.serialization.model": "UnknownStr",
-            "._core.streams": "ByteStream ItemStream",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",
             "._core.terminal": "printable",
             "._core.unset": "UNSET Unset",
+            "._streams.streams": "ByteStream ItemStream",
             "._preload": "preload",
             ".client": "AsyncCircleCI",
             ".helpers.runs.result": "RunFailedError RunSkippedError RunTimeoutError",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from circleci_sdk._public import Uncopied, public
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .options import Options
     from .policy.rate_limit import RateLimit
     from .session import Session
-    from .streams import StreamCall
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -69,12 +68,15 @@ class Caller(Uncopied):
 
     async def call(self, operation: Operation[T], arguments: Arguments) -> T:
         """Execute an operation that is no list."""
-        prepared = self._prepare(operation, arguments)
-        result = await self._execute(operation, prepared)
-        strict = self.session.strict
-        data, mismatches = decode_response(operation, result.response, result.facts, strict=strict)
-        self._note_drift(operation, result.response, data, mismatches, _place_of(operation.response_body.key))
+        result = await self._execute(operation, self.prepare(operation, arguments))
+        data = self.read(operation, result.response, result.facts)
         self._record(result, data)
+        return data
+
+    def read(self, operation: Operation[T], response: Received, facts: CallFacts) -> T:
+        """Decode a response of an operation that is no list, and note what does not fit."""
+        data, mismatches = decode_response(operation, response, facts, strict=self.session.strict)
+        self._note_drift(operation, response, data, mismatches, operation.response_body.key)
         return data
 
     def pager(self, operation: Operation[T], arguments: Arguments) -> AsyncPager[T]:
@@ -90,36 +92,18 @@ class Caller(Uncopied):
             asked = given if start is None or paging.start is None else {**given, paging.start: start}
             if asked is not given and paging.size_at_start:
                 asked = {name: value for name, value in asked.items() if name != paging.size}
-            result = await self._execute(operation, self._prepare(operation, asked))
+            result = await self._execute(operation, self.prepare(operation, asked))
             count = size if isinstance(size, int) else None
             strict = self.session.strict
             page = decode_page(operation, result.response, result.facts, strict=strict, start=start, size=count)
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            self._note_drift(operation, result.response, page.items, page.mismatches, _place_of(paging.items))
+            self._note_drift(operation, result.response, page.items, page.mismatches, paging.items)
             self._record(result, page)
             return page, result.facts
 
         return AsyncPager(fetch, start=None if first is UNSET else cast("Cursor | None", first), label=operation.label)
-
-    def opener(self, operation: Operation[Any], arguments: Arguments) -> Callable[[int], StreamCall]:
-        """Makes the call of a stream from an offset on. The arguments are checked here, not when it is entered."""
-        from .streams import StreamCall  # few calls are streams
-
-        prepared = self._prepare(operation, arguments)
-        return lambda offset: StreamCall(self.session, self.options, operation, prepared, offset)
-
-    def reader_of_lines(self, operation: Operation[T]) -> Callable[[bytes, StreamCall], T]:
-        """Reads one line of a stream."""
-
-        def read(line: bytes, call: StreamCall) -> T:
-            response = replace(call.response, content=line)
-            data, mismatches = decode_response(operation, response, call.facts, strict=self.session.strict)
-            self._note_drift(operation, response, data, mismatches, Place())
-            return data
-
-        return read
 
     @property
     def clock(self) -> Clock:
@@ -148,7 +132,7 @@ class Caller(Uncopied):
         response: Received,
         data: object,
         mismatches: tuple[Mismatch, ...],
-        place: Place,
+        key: str | None,
     ) -> None:
         drift = self.session.drift
         if mismatches:
@@ -156,7 +140,7 @@ class Caller(Uncopied):
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
-            if found := list(unknown_in(data, place)):
+            if found := list(unknown_in(data, Place() if key is None else Place().below(key))):
                 # The name of an unknown field is text of the server.
                 drift.note(operation.label, () if response.repeats_secret else found)
 
@@ -167,7 +151,9 @@ class Caller(Uncopied):
         how = (result.rate_limit, facts.attempts, facts.elapsed, response.content)
         self.replies.append(Reply(data, response.status, response.headers, *how))
 
-    def _prepare(self, operation: Operation[Any], arguments: Arguments) -> Prepared:
+    def prepare(self, operation: Operation[Any], arguments: Arguments) -> Prepared:
+        """The request of an operation, with its arguments checked."""
+
         def encode() -> Prepared:
             path, query = encode_path(operation, arguments), encode_query(operation, arguments)
             content = encode_body(operation, arguments)
@@ -201,10 +187,6 @@ class Caller(Uncopied):
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)
         return await Call(self.session, self.options, operation, prepared).run()
-
-
-def _place_of(key: str | None) -> Place:
-    return Place() if key is None else Place().below(key)
 
 
 def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepared:

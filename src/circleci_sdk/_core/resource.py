@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .caller import Caller
     from .operation import Operation
     from .pagination import AsyncPager
-    from .streams import ByteStream, ItemStream
 
 T = TypeVar("T")
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
@@ -34,14 +33,3 @@ class Resource(Uncopied):
 
     def _pages(self, operation: Operation[T], arguments: Mapping[str, object] = _NOTHING) -> AsyncPager[T]:
         return self._caller.pager(operation, arguments)
-
-    def _bytes(self, operation: Operation[bytes], arguments: Mapping[str, object]) -> ByteStream:
-        from .streams import ByteStream  # few calls are streams
-
-        return ByteStream(self._caller.opener(operation, arguments))
-
-    def _lines(self, operation: Operation[T], arguments: Mapping[str, object]) -> ItemStream[T]:
-        from .streams import ItemStream  # few calls are streams
-
-        caller = self._caller
-        return ItemStream(caller.opener(operation, arguments), caller.reader_of_lines(operation))

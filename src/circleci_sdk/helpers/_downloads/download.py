@@ -21,10 +21,10 @@ from circleci_sdk._core.errors import (
     StatusError,
 )
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
-from circleci_sdk._core.open_call import OpenCall
 from circleci_sdk._core.operation import Api, Operation
 from circleci_sdk._core.session import user_agent
 from circleci_sdk._core.transport.inflate import Inflater
+from circleci_sdk._streams.open_call import OpenCall
 
 from .addresses import check_url, may_hold_token, origin_of, redirect_of, site_of
 from .inflate import is_packed

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 from circleci_sdk._core.operation import ID, INTEGER, STRING, Operation, Paging, Parameter, ResponseBody
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
+from circleci_sdk._streams.streams import ByteStream, ItemStream
 from circleci_sdk.v3._api import API
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.streams import ByteStream, ItemStream
     from circleci_sdk._core.unset import Unset
     from circleci_sdk.v3.models import Artifact, Job, JobDetails, JobResourceUsage, JobTest
 
@@ -215,7 +215,9 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The step wrote nothing there, or the job is missing or hidden.
         """
-        return self._bytes(_STREAM_JOB_STDERR, {"job_id": job_id, "step_num": step_num, "execution": execution})
+        return ByteStream(
+            self._caller, _STREAM_JOB_STDERR, {"job_id": job_id, "step_num": step_num, "execution": execution}
+        )
 
     def stream_stdout(self, job_id: str | UUID, *, step_num: int, execution: int | Unset = UNSET) -> ByteStream:
         """Stream the standard output of a step.
@@ -235,7 +237,9 @@ class Jobs(Resource):
             NotFoundError: The step has no output yet, or the job is missing or hidden.
             StatusError: 416: No output at or beyond the requested offset.
         """
-        return self._bytes(_STREAM_JOB_STDOUT, {"job_id": job_id, "step_num": step_num, "execution": execution})
+        return ByteStream(
+            self._caller, _STREAM_JOB_STDOUT, {"job_id": job_id, "step_num": step_num, "execution": execution}
+        )
 
     async def get_condensed_stdout(self, job_id: str | UUID, *, step_num: int, execution: int | Unset = UNSET) -> str:
         """Get a shortened form of the standard output of a step.
@@ -271,4 +275,4 @@ class Jobs(Resource):
         Raises:
             NotFoundError: The job has no test results, or it is missing or hidden.
         """
-        return self._lines(_STREAM_JOB_TESTS, {"job_id": job_id})
+        return ItemStream(self._caller, _STREAM_JOB_TESTS, {"job_id": job_id})

@@ -19,6 +19,7 @@ from circleci_sdk._core.operation import (
 )
 from circleci_sdk._core.resource import Resource
 from circleci_sdk._core.unset import UNSET
+from circleci_sdk._streams.streams import ByteStream, ItemStream
 from things_sdk.v9._api import API
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from circleci_sdk._core.pagination import AsyncPager
-    from circleci_sdk._core.streams import ByteStream, ItemStream
     from circleci_sdk._core.unset import Unset
     from things_sdk.v9.models import ConfigCompilation, Run, Thing, ThingTest
 
@@ -169,7 +169,9 @@ class Things(Resource):
         Returns:
             The output.
         """
-        return self._bytes(_STREAM_THING_STDOUT, {"thing_id": thing_id, "step_num": step_num, "execution": execution})
+        return ByteStream(
+            self._caller, _STREAM_THING_STDOUT, {"thing_id": thing_id, "step_num": step_num, "execution": execution}
+        )
 
     def stream_tests(self, thing_id: str | UUID) -> ItemStream[ThingTest]:
         """Tests.
@@ -177,7 +179,7 @@ class Things(Resource):
         Returns:
             The tests.
         """
-        return self._lines(_STREAM_THING_TESTS, {"thing_id": thing_id})
+        return ItemStream(self._caller, _STREAM_THING_TESTS, {"thing_id": thing_id})
 
     def search(
         self,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .call import Call
-from .messages import Failed, Headers, Prepared, Progress, Received
+from circleci_sdk._core.call import Call
+from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 
 if TYPE_CHECKING:
-    from .operation import Operation
-    from .options import Options
-    from .policy.retry import Attempt
-    from .session import Session
-    from .transport.auth import Credential
-    from .transport.http import Exchange
+    from circleci_sdk._core.operation import Operation
+    from circleci_sdk._core.options import Options
+    from circleci_sdk._core.policy.retry import Attempt
+    from circleci_sdk._core.session import Session
+    from circleci_sdk._core.transport.auth import Credential
+    from circleci_sdk._core.transport.http import Exchange
 
 _LONGEST_ERROR: Final = 1 << 16
 
