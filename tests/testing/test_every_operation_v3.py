@@ -83,7 +83,8 @@ async def runs(call: Walk, web: FakeProject) -> None:
     assert (await call(v3.workflows.cancel, rerun.id)).id == rerun.id
     fake.clock.advance(2)
     assert (await call(v3.workflows.get, rerun.id)).outcome == "canceled"
-    await call(v3.charges.search, analysis="charge.job", project_ids=[web.id])
+    [charge] = (await call(v3.charges.search, analysis="charge.job", project_ids=[web.id])).items
+    assert (charge.name, charge.credits, charge.runs, charge.project_id) == ("test", 20, 2, web.id)
 
 
 async def streams(call: Walk, web: FakeProject) -> None:

@@ -46,8 +46,23 @@ def strict(version: str) -> dict[str, Any]:
                 schema["properties"].setdefault(name.replace("_", "-"), property)
                 schema["properties"].setdefault(property.get("x-python-name", name), property)
             schema["additionalProperties"] = schema.get("x-open", False)
-    schemas["ErrorResponse"]["properties"]["error"] = {"type": "string"}  # the key of errors of policies
+    if version == "v3":
+        close_inline_objects(document["paths"])
+        close_inline_objects(schemas)
+    else:
+        schemas["ErrorResponse"]["properties"]["error"] = {"type": "string"}  # the key of errors of policies
     return cast("dict[str, Any]", document)
+
+
+def close_inline_objects(node: object) -> None:
+    """Forbid unlisted keys in objects that have no name, at any depth."""
+    if isinstance(node, dict):
+        if isinstance(node.get("properties"), dict) and node.get("type") == "object":
+            node.setdefault("additionalProperties", False)
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            close_inline_objects(each)
 
 
 def web() -> FakeProject:
@@ -111,6 +126,13 @@ POOL: Final[Mapping[str, Callable[[], object]]] = {
     "fingerprint": lambda: first(web().checkout_keys),
     "policyName": lambda: first(web().organization.policies.bundle),
     "name": lambda: first(web().env_vars),
+    "run_id": lambda: web().pipelines[0].id,
+    "workflow_id": lambda: web().pipelines[0].workflows[0].id,
+    "job_id": lambda: web().pipelines[0].workflows[0].jobs[0].id,
+    "pipeline_id": lambda: first(web().pipeline_definitions),
+    "slug": lambda: "gh/acme",
+    "step_num": lambda: 102,
+    "user_id": lambda: "me",
 }
 
 
@@ -130,8 +152,8 @@ def known(context: Any, values: dict[str, Any] | None) -> dict[str, Any] | None:
             continue
         if name == "id":
             made[name] = id_of(context.operation.path)
-        elif name in POOL:
-            made[name] = POOL[name]()
+        elif (key := name.removeprefix("filter[").removesuffix("]")) in POOL:
+            made[name] = POOL[key]()
     return made
 
 
@@ -144,7 +166,7 @@ def schema_of(version: str) -> Any:
     return schema
 
 
-V1, V2 = schema_of("v1"), schema_of("v2")
+V1, V2, V3 = schema_of("v1"), schema_of("v2"), schema_of("v3")
 LIMITS: Final = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -190,6 +212,13 @@ async def test_unlisted_feature_flags_are_returned(anyio_backend: str) -> None:
 @LIMITS
 def test_v2(case: Any, origin: str) -> None:
     validate(case, f"{origin}/api/v2")
+
+
+@pytest.mark.filterwarnings("ignore")
+@V3.parametrize()
+@LIMITS
+def test_v3(case: Any, origin: str) -> None:
+    validate(case, f"{origin}/api/v3")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from circleci_sdk import NotFoundError
 from circleci_sdk.testing import Approval, FakeCircleCI, FakeJob, FakeProject, Job, JobTest, Step, Workflow
 
 WRITES = [(0.5, "collected 2 items\n"), (30, b"test_\xc3"), (30.5, b"\xa9 ok\n"), (60, "2 passed\n")]
@@ -103,6 +104,23 @@ async def test_without_a_range_that_counts_everything_is_sent(
     fake.clock.advance(89)
     response = await read(http, job, range)
     assert (response.status_code, response.content, response.headers["x-terminal"]) == (200, WHOLE, "true")
+
+
+async def test_no_byte_is_lost_or_doubled_by_faults(fake: FakeCircleCI, job: FakeJob, anyio_backend: str) -> None:
+    collected = b""
+    fake.chaos({"truncate": 0.3, "drop": 0.1, "503": 0.1})
+    async with fake.client(max_retries=10) as circleci:
+        stream = circleci.v3.jobs.stream_stdout(job.id, step_num=PYTEST)
+        while not stream.is_terminal:
+            fake.clock.advance(1)
+            stream = stream.resume(len(collected))
+            try:
+                async with stream:
+                    collected += b"".join([piece async for piece in stream])
+            except NotFoundError:
+                assert not collected
+    assert collected == WHOLE
+    assert job.ended
 
 
 @pytest.mark.parametrize("offset", [38, 39, 1000])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from circleci_sdk.testing import FakeCircleCI, FakeProject
+from circleci_sdk.testing import FakeCircleCI, FakeProject, Job, Workflow
 from tests.testing.raw import Raw
 from tests.testing.v3 import V3
 
@@ -257,6 +258,42 @@ async def test_a_config_and_a_tool_need_no_token(v3: V3, web: FakeProject) -> No
     named = await v3.send("GET", "/namespaces?filter[name]=acme", headers={})
     assert named.json()["data"]["attributes"]["name"] == "acme"
     assert (await v3.send("GET", "/orb/packages", headers={})).json()["data"] == []
+
+
+async def test_charges(v3: V3, fake: FakeCircleCI, web: FakeProject) -> None:
+    first = web.push(Workflow("build", Job("test", 90), Job("lint", 30)))
+    fake.clock.advance(86_400)
+    web.push(Workflow("build", Job("test", 30)))
+    fake.add_project("gh/acme/other").push(Workflow("build", Job("test", 30)))
+    fake.clock.advance(60)
+
+    async def rows(analysis: str, filter: str = "", **more: object) -> list[tuple[str, int, int, float]]:
+        scope = {"project_ids": [web.id], **{name: more.pop(name) for name in ("from", "to") if name in more}}
+        body = {"analysis": f"charge.{analysis}", "scope": scope, "filter": filter, "page": {"limit": 20}, **more}
+        found = (await v3.post("/analysis/charges", body))["data"]
+        assert {each["references"]["project"]["id"] for each in found} <= {web.id}
+        names = ("name", "credits", "runs", "credits_per_run")
+        return [tuple(each["attributes"][name] for name in names) for each in found]
+
+    assert await rows("job") == [("test", 30, 2, 15), ("lint", 10, 1, 10)]
+    assert await rows("job", order_by="name asc") == [("lint", 10, 1, 10), ("test", 30, 2, 15)]
+    assert await rows("workflow") == [("build", 40, 2, 20)]
+    assert await rows("pipeline", f'pipeline.id == "{first.id}"') == [("web", 30, 1, 30)]
+    assert await rows("job", **{"from": (fake.clock.now - timedelta(hours=1)).isoformat()}) == [("test", 10, 1, 10)]
+    assert await rows("job", to=(fake.clock.now - timedelta(days=2)).isoformat()) == []
+    fake.clock.advance(14 * 86_400)
+    assert await rows("job") == []
+    body = {"analysis": "charge.job", "scope": {"project_ids": [web.id]}, "page": {"limit": 20}, "order_by": "size asc"}
+    assert (await v3.refused("POST", "/analysis/charges", body))[0] == 400
+
+
+async def test_pages_without_a_size(v3: V3, fake: FakeCircleCI, web: FakeProject) -> None:
+    for _ in range(25):
+        web.push(Workflow("build", Job("test", 30)))
+    fake.page_size = 1000
+    assert len((await v3.get("/runs", user_id="me"))["data"]) == 20  # the most that there can be
+    fake.page_size = 7
+    assert len((await v3.get("/runs", user_id="me"))["data"]) == 7
 
 
 @pytest.mark.parametrize(

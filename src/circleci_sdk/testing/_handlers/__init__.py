@@ -46,6 +46,7 @@ _MODULES: Final = (
     "v3.deploys",
     "v3.provider",
     "v3.public",
+    "v3.charges",
 )
 
 HTML_404: Final = (

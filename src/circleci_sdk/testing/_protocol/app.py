@@ -233,10 +233,7 @@ class App:
     def _page_size(self, operation: Operation[Any], args: Mapping[str, Any]) -> int:
         paging = operation.paging
         if operation.api.name == "v3":
-            size = int(args.get("page_size", self.store.page_size))
-            if size < 1:
-                raise ErrorResponse(400, "The size of a page is at least 1.")
-            return size
+            return _page_size_of_v3(operation, args, self.store.page_size)
         if paging is not None and paging.size is not None and operation.rate_group != "v2.groups":
             asked = args.get("page_size")
             default = paging.default_size or self.store.page_size
@@ -311,6 +308,15 @@ class _OtherResponse(Exception):  # noqa: N818  # a response, not a defect
         super().__init__()
         self.response = response
         self.recorded = recorded
+
+
+def _page_size_of_v3(operation: Operation[Any], args: Mapping[str, Any], default: int) -> int:
+    if "page_size" not in args:
+        limits = (each.type.maximum for each in operation.query_parameters if each.name == "page_size")
+        return min(default, next(limits, None) or default)
+    if args["page_size"] < 1:
+        raise ErrorResponse(400, "The size of a page is at least 1.")
+    return int(args["page_size"])
 
 
 def _as_response(operation: Operation[Any], returned: object) -> Response:
