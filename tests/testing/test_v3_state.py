@@ -86,7 +86,8 @@ async def test_contexts(v3: V3, raw: Raw, fake: FakeCircleCI, web: FakeProject) 
     id = made["data"]["id"]
     fake.add_context("docker", organization=org)
     assert names(await v3.get("/contexts", org_id=org)) == ["Deploy", "docker"]
-    assert names(await v3.get("/contexts", org_id=org, name="PLOY")) == ["Deploy"]
+    assert names(await v3.get("/contexts", org_id=org, name="PLOY", include="restrictions")) == ["Deploy"]
+    assert (await v3.refused("POST", "/contexts", _entity({"name": "Deploy"}, org=org)))[0] == 400
     assert await v3.get(f"/contexts/{id}") == made
     assert (await raw("GET", f"/v2/context/{id}")).json()["name"] == "Deploy"
     await v3.post(f"/contexts/{id}/env-vars/set", {"name": "TOKEN", "value": "0123456789"})
