@@ -61,13 +61,18 @@ class Call:
 def calls(operation: Operation, make_model: MakeModel) -> list[Call]:
     """Calls with all arguments, with the required ones, and as many as needed to use every argument."""
     arguments = operation.arguments
-    needed = NEEDED.get(operation.label, ())
+    needed = {*NEEDED.get(operation.label, ()), *operation.needed}
     required = {argument.name for argument in arguments if argument.required or argument.name in needed}
     in_path = {argument.name for argument in arguments if argument.place == "path"}
-    first, *rest = compatible([argument.name for argument in arguments if argument.name not in in_path], CONFLICTS)
-    nested = any(argument.shape.kind in {"object", "union"} for argument in arguments)
+    conflicts = (*CONFLICTS, *operation.conflicts)
+    first, *rest = compatible([argument.name for argument in arguments if argument.name not in in_path], conflicts)
+    nested = any(_is_nested(argument.shape) for argument in arguments)
     wanted = [first, required, *rest, *([first] if nested else [])]
     return [_Builder(operation, turn, make_model).call(given | in_path) for turn, given in enumerate(wanted)]
+
+
+def _is_nested(shape: Shape) -> bool:
+    return shape.kind in {"object", "union"} or (shape.items is not None and shape.items.kind == "object")
 
 
 def compatible(names: Sequence[str], conflicts: Sequence[tuple[str, str]]) -> list[set[str]]:
@@ -84,6 +89,13 @@ def compatible(names: Sequence[str], conflicts: Sequence[tuple[str, str]]) -> li
     return sets
 
 
+def put(body: dict[str, Any], path: Sequence[str], value: object) -> None:
+    """Put a value into a body. Objects on the way to it are added."""
+    for key in path[:-1]:
+        body = body.setdefault(key, {})
+    body[path[-1]] = value
+
+
 @dataclass(slots=True)
 class _Builder:
     operation: Operation
@@ -97,6 +109,8 @@ class _Builder:
         path: dict[str, Any] = {}
         query: list[tuple[str, Any]] = []
         body: dict[str, Any] = {}
+        for holder in self.operation.holders:
+            put(body, holder.split("."), {})
         complete = self.turn != 1
         for argument in self.operation.arguments:
             python, wire = self._value(argument.shape, argument.name, complete)
@@ -117,7 +131,8 @@ class _Builder:
                     values: list[Any] = wire if argument.shape.kind == "list" else [wire]
                     query += [(argument.wire, value) for value in values]
                 case "body":
-                    body.update(dict.fromkeys((argument.wire, *argument.also), wire))
+                    for name in (argument.wire, *argument.also):
+                        put(body, name.split("."), wire)
         return Call(tuple(positional), keywords, tuple(self._segments(path)), tuple(query), body)
 
     def _segments(self, path: Mapping[str, Any]) -> Iterator[str]:
@@ -225,8 +240,10 @@ def check_request(operation: Operation, call: Call, request: Request) -> None:
     _same(f"{place} query", _sorted(call.query), _sorted(request.query))
     _check_body(operation, call, request)
     headers = request.headers
-    _same(f"{place} header Accept", "application/json", headers.get("accept"))
-    _same(f"{place} header Circle-Token", TOKEN, headers.get("circle-token"))
+    _same(f"{place} header Accept", operation.accept, headers.get("accept"))
+    token, bearer = (None, f"Bearer {TOKEN}") if operation.bearer else (TOKEN, None)
+    _same(f"{place} header Circle-Token", token, headers.get("circle-token"))
+    _same(f"{place} header Authorization", bearer, headers.get("authorization"))
     if not re.match(r"circleci-sdk/\d", headers.get("user-agent", "")):
         raise MismatchError(f"{place} header User-Agent: {headers.get('user-agent')!r}")
 

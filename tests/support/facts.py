@@ -109,7 +109,11 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation: its Python side (`resource`, `name`, `arguments`) and its HTTP side."""
+    """One operation: its Python side (`resource`, `name`, `arguments`) and its HTTP side.
+
+    `conflicts` are pairs of exclusive parameters, `needed` those that a rule requires. A `bearer` token is sent in
+    `Authorization`. `holders` are objects of the body that are sent in any case, as paths.
+    """
 
     version: Version
     id: str
@@ -123,6 +127,11 @@ class Operation:
     successes: tuple[Success, ...]
     body: Literal["none", "optional", "required"]
     deprecated: bool
+    conflicts: tuple[tuple[str, str], ...] = ()
+    needed: tuple[str, ...] = ()
+    bearer: bool = False
+    accept: str = "application/json"
+    holders: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

@@ -13,7 +13,7 @@ from functools import cached_property
 from itertools import chain
 from typing import Final, Literal, TypeAlias
 
-Version: TypeAlias = Literal["v1", "v2"]
+Version: TypeAlias = Literal["v1", "v2", "v3"]
 
 EXTENDS: Final = {"BuildDetail": "Build", "ProjectSettings": "Project"}
 """Schemas of v1.1 with the same fields as another one; the table of names lists these once."""
@@ -144,14 +144,15 @@ def _row(version: Version, cells: Mapping[str, str]) -> Row:
         id=cells["operation id"],
         resource=resource,
         name=name,
-        parameters=tuple(_parameters(signature)),
+        parameters=tuple(parameters(signature)),
         returns=tuple(cells["returns"].split(" | ")),
         paging=cells["paging"].rstrip("*"),
         note=cells["note"],
     )
 
 
-def _parameters(signature: str) -> Iterator[Parameter]:
+def parameters(signature: str) -> Iterator[Parameter]:
+    """The parameters in the notation `a, *, b, c?, d=1`."""
     keyword = False
     for word in signature.split(", ") if signature else []:
         if word == "*":

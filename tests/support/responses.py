@@ -34,7 +34,7 @@ class Same:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """An instance of this model with exactly these fields, all of them declared."""
+    """An instance of this model with exactly these fields, all of them declared; without a name of any model."""
 
     model: str
     fields: Mapping[str, Expectation]
@@ -204,13 +204,15 @@ def _check_value(expected: Same, actual: object, place: str) -> None:
 
 def _check_instance(expected: Instance, actual: object, place: str, models: str) -> None:
     kind = type(actual)
-    if (kind.__module__, kind.__name__) != (models, expected.model):
+    if kind.__module__ != models or kind.__name__ != (expected.model or kind.__name__):
         raise MismatchError(f"{place}: expected {models}.{expected.model}, not {kind.__module__}.{kind.__name__}")
+    if mismatches := getattr(actual, "mismatches", ()):
+        raise MismatchError(f"{place}: {kind.__name__} has the mismatches {mismatches}")
     declared: Mapping[str, object] = getattr(kind, "model_fields", {})
     for name, field in expected.fields.items():
         if name not in declared:
-            raise MismatchError(f"{place}: {expected.model} declares no field {name}")
+            raise MismatchError(f"{place}: {kind.__name__} declares no field {name}")
         check(field, getattr(actual, name), f"{place}.{name}", models)
     extra: Mapping[str, object] = getattr(actual, "model_extra", None) or {}
     if extra:
-        raise MismatchError(f"{place}: {expected.model} does not declare {sorted(extra)}")
+        raise MismatchError(f"{place}: {kind.__name__} does not declare {sorted(extra)}")

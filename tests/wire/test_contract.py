@@ -1,10 +1,12 @@
 """Every operation, called over a real socket, satisfies the facts about the API.
 
-Expectations come from the facts and the table of names, never from our own specs: see `tests/support/facts.py`.
+Expectations come from the facts and the table of names, never from our own specs: see `tests/support/facts.py`, and
+`tests/support/v3_facts.py` for v3.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
@@ -12,14 +14,17 @@ import pytest
 
 import circleci_sdk.v1
 import circleci_sdk.v2
+import circleci_sdk.v3
 from circleci_sdk import AsyncCircleCI
-from tests.support import places
+from tests.support import places, v3_contract, v3_facts
 from tests.support.calls import TOKEN
 from tests.support.contract import check_operation
 from tests.support.facts import Operation, operations
 from tests.support.scripted_server import ScriptedServer
+from tests.support.v3_facts import V3Operation
 
 OPERATIONS: Final = operations(places.facts())
+V3_OPERATIONS: Final = v3_facts.operations()
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +51,18 @@ def test_tables_list_every_operation() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 async def test_contract(client: AsyncCircleCI, api: ScriptedServer, operation: Operation) -> None:
     await check_operation(client, api, operation)
+
+
+def test_table_of_v3_lists_every_operation() -> None:
+    listed = {
+        (f"{entry.method} {re.sub('{[a-z_]+}', '{id}', entry.path)}", entry.python_name)
+        for entry in circleci_sdk.v3.OPERATIONS.values()
+    }
+
+    assert listed == {(operation.id, f"{operation.resource}.{operation.name}") for operation in V3_OPERATIONS}
+    assert len(listed) == 97
+
+
+@pytest.mark.parametrize("operation", V3_OPERATIONS, ids=lambda operation: operation.label)
+async def test_contract_of_v3(client: AsyncCircleCI, api: ScriptedServer, operation: V3Operation) -> None:
+    await v3_contract.check_operation(client, api, operation)

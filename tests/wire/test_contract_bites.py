@@ -18,19 +18,21 @@ from typing import Final
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI
-from tests.support import places
+from circleci_sdk import AsyncCircleCI, DecodeError, PaginationError
+from tests.support import places, v3_contract, v3_facts
 from tests.support.calls import TOKEN
 from tests.support.contract import check_operation
 from tests.support.facts import Operation, Shape, operations
 from tests.support.responses import MismatchError
 from tests.support.scripted_server import ScriptedServer
+from tests.support.v3_facts import V3Operation
+from tests.support.v3_rows import Tree
 
 OPERATIONS: Final = operations(places.facts())
 SPECS: Final = places.ROOT / "openapi"
 PACKAGE: Final = places.ROOT / "src" / "circleci_sdk"
-RIGHT: Final = "v2.users.get"
-"""An operation without a mistake."""
+RIGHT: Final = ("v2.users.get", "v3.groups.list")
+"""Operations without a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,66 @@ MISTAKES: Final = {
         "v2.groups.get",
         "Group declares no field description",
     ),
+    "a reference that is an attribute": Mistake(
+        "v3/workflow.yaml",
+        (
+            ("      required: [id, attributes, references]\n", "      required: [id, attributes]\n"),
+            ("        references:\n", "        links:\n"),
+        ),
+        "v3.workflows.get",
+        "v3.workflows.get.",
+    ),
+    "a cursor that is not sent": Mistake(
+        "v3/project.yaml",
+        (("x-paging: {style: cursor}", "x-paging: {style: all}"),),
+        "v3.projects.list",
+        "v3.projects.list: next is None",
+    ),
+    "a page size beside a cursor": Mistake(
+        "v3/provider.yaml",
+        ((", size-at-start: true", ""),),
+        "v3.repositories.list",
+        "page_size and page_token: expected at most one of them",
+    ),
+    "a bearer token in place of the other one": Mistake(
+        "v3/catalog.yaml",
+        (("      x-auth: circle-token\n", ""),),
+        "v3.catalog.get_offerings",
+        "v3.catalog.get_offerings header Circle-Token: expected",
+    ),
+    "a member of a body beside its object": Mistake(
+        "v3/run.yaml",
+        (
+            (
+                "                    limit: {type: integer,",
+                "                    size: {x-python-name: page_size, type: integer,",
+            ),
+        ),
+        "v3.runs.search",
+        "v3.runs.search",
+    ),
+    "a member of a nested object": Mistake(
+        "v3/deploy.yaml",
+        (("x-python-name: target_version, description", "x-python-name: version, description"),),
+        "v3.deployments.list",
+        "Deployment declares no field target_version",
+    ),
 }
 
 
 def test_each_mistake_fails_its_operation_alone(tmp_path: Path) -> None:
     source = generate(tmp_path)
-    operations = {mistake.operation for mistake in MISTAKES.values()} | {RIGHT}
-    cases = [f"tests/wire/test_contract.py::test_contract[trio-{operation}]" for operation in sorted(operations)]
+    operations = {mistake.operation for mistake in MISTAKES.values()} | {*RIGHT}
+    names = {
+        operation: "test_contract_of_v3" if operation.startswith("v3") else "test_contract" for operation in operations
+    }
+    cases = [f"tests/wire/test_contract.py::{name}[trio-{operation}]" for operation, name in sorted(names.items())]
 
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *cases, source=source)
 
     assert result.returncode == 1, result.stderr
-    assert f"{len(MISTAKES)} failed, 1 passed" in result.stdout
-    assert RIGHT not in result.stdout
+    assert f"{len(MISTAKES)} failed, {len(RIGHT)} passed" in result.stdout
+    assert [operation for operation in RIGHT if operation in result.stdout] == []
     assert [name for name, mistake in MISTAKES.items() if mistake.words not in result.stdout] == []
 
 
@@ -127,6 +176,70 @@ def python(*arguments: str, source: Path | None = None) -> subprocess.CompletedP
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     async with AsyncCircleCI(TOKEN, base_url=server.url, max_retries=0) as client:
         yield client
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_every_operation_of_v3_is_checked(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """With changed facts, every operation fails."""
+    made = [(name, changed) for operation in v3_facts.operations() for name, changed in v3_changes(operation)]
+    assert len(made) > 1000
+
+    unseen = [f"{changed.label}: {name}" for name, changed in made if await passes_as_v3(client, server, changed)]
+
+    assert unseen == []
+
+
+async def passes_as_v3(client: AsyncCircleCI, server: ScriptedServer, operation: V3Operation) -> bool:
+    try:
+        await v3_contract.check_operation(client, server, operation)
+    except (MismatchError, DecodeError, PaginationError):
+        return False
+    return True
+
+
+def v3_changes(operation: V3Operation) -> Iterator[tuple[str, V3Operation]]:
+    """The facts about an operation of v3 with one change: of the request, of one argument, of one member."""
+    yield "another path", replace(operation, path=operation.path + "/more")
+    yield "another method", replace(operation, method="PUT")
+    yield "another header for the token", replace(operation, bearer=not operation.bearer)
+    for one, other in pairwise(operation.arguments):
+        if (one.place, one.shape) == (other.place, other.shape) and one.shape.kind != "boolean":
+            swapped = {one: replace(other, name=one.name), other: replace(one, name=other.name)}
+            arguments = tuple(swapped.get(argument, argument) for argument in operation.arguments)
+            yield f"{one.name} and {other.name}", replace(operation, arguments=arguments)
+    for argument in operation.arguments:
+        if argument.place != "path":
+            changed = tuple(
+                replace(each, wire=f"{each.wire}_x") if each is argument else each for each in operation.arguments
+            )
+            yield f"{argument.wire} in the request", replace(operation, arguments=changed)
+    if operation.row.response and operation.row.form in {"json", "lines"}:
+        for place, changed_tree in changed_trees(operation.row.response):
+            yield place, replace(operation, row=replace(operation.row, response=changed_tree))
+
+
+def changed_trees(tree: Tree, place: str = "") -> Iterator[tuple[str, Tree]]:
+    """A structure with another name or another type of one member, at any depth."""
+    for number, member in enumerate(tree.members):
+        here = f"{place}.{member.name}"
+        if here not in UNREAD:
+            changed = [(here, replace(member, name=f"{member.name}_x"))]
+            if member.tree.kind in {"str", "uuid", "time", "bool", "base64"}:
+                changed.append((f"{here} as a number", replace(member, tree=replace(member.tree, kind="float"))))
+            elif member.tree.kind in {"int", "float", "constant"}:
+                changed.append((f"{here} as a string", replace(member, tree=replace(member.tree, kind="uuid"))))
+            changed += [(path, replace(member, tree=inner)) for path, inner in changed_trees(member.tree, here)]
+            for path, other in changed:
+                yield path, replace(tree, members=(*tree.members[:number], other, *tree.members[number + 1 :]))
+    if tree.items:
+        yield from ((path, replace(tree, items=inner)) for path, inner in changed_trees(tree.items, f"{place}[]"))
+    for number, variant in enumerate(tree.variants):
+        for path, other in changed_trees(variant, f"{place}|"):
+            yield path, replace(tree, variants=(*tree.variants[:number], other, *tree.variants[number + 1 :]))
+
+
+UNREAD: Final = (".page", ".meta")
+"""Members of lists that the contract itself makes."""
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
