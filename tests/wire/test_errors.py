@@ -91,7 +91,7 @@ async def test_class_by_status(
 SHAPES: list[tuple[str, Response, str]] = [
     ("message", reply(404, json={"message": "Project not found"}), "Project not found"),
     ("error", reply(404, json={"error": "No such policy", "context": {}}), "No such policy"),
-    ("object inside error", reply(404, json={"error": {"type": "x", "title": "t", "detail": "No run."}}), "No run."),
+    ("object inside error", reply(404, json={"error": {"type": "x", "title": "t", "detail": "No run."}}), "t: No run."),
     ("JSON inside message", reply(404, json={"message": GITHUB}), "Not Found"),
     ("a list", reply(404, json=[{"message": "a"}, {"message": "b"}]), "a; b"),
     ("a string", reply(404, json="gone"), "gone"),

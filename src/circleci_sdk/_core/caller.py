@@ -181,8 +181,8 @@ class Caller(Uncopied):
         if content is not None:
             headers = (*headers, ("Content-Type", "application/json"))
         kept = Secrets(sent) if (sent := list(secrets)) else NO_SECRETS
-        scheme = operation.takes_circle_token
-        return Prepared(operation.method, url, headers, content, self.session.origin, kept, scheme)
+        how = (headers, content, self.session.origin, kept, operation.takes_circle_token)
+        return Prepared(operation.method, url, *how)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)

@@ -31,13 +31,12 @@ class Place(str):  # noqa: SLOT000  # a pickle keeps attributes, but no slots
 
     def below(self, *path: str | int, varies: bool = False) -> Place:
         """The place of a part; one that `varies` is an index or a key of a map."""
-        here = self
-        for part in path:
-            dot = "." if here.pattern else ""
-            made = Place(f"{here}{dot}{part}")
-            made.pattern = f"{here.pattern}{dot}{'*' if varies else part}"
-            here = made
-        return here
+        if not path:
+            return self
+        dot, part = "." if self.pattern else "", ".".join(map(str, path))
+        made = Place(f"{self}{dot}{part}")
+        made.pattern = f"{self.pattern}{dot}{'*' if varies else part}"
+        return made
 
 
 @public("circleci_sdk")

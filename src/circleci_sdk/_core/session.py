@@ -49,6 +49,7 @@ DEFAULT_ORIGIN: Final = "https://circleci.com"
 _RATE_LIMITER: Final = methods("a rate limiter with async methods acquire and observe", "acquire", "observe")
 _USUAL_HOST: Final = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?")
 _LONGEST_HOST: Final = 253
+_CLOUD: Final = re.compile(r"https?://([^/]+\.)?circleci\.com(:\d+)?")
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
 
 
@@ -86,7 +87,7 @@ class Session(Uncopied):
         self.network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
-        self.is_server: Final = deployment == "server" or (deployment is None and not _is_cloud(self.origin))
+        self.is_server: Final = deployment == "server" or (deployment is None and not _CLOUD.fullmatch(self.origin))
         if network.http_client is None and network.transport is None:
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
@@ -278,11 +279,6 @@ def _is_host(host: str) -> bool:
     from .transport.request import is_sendable
 
     return is_sendable(host)
-
-
-def _is_cloud(origin: str) -> bool:
-    host = urlsplit(origin).hostname or ""
-    return host == "circleci.com" or host.endswith(".circleci.com")
 
 
 def is_loopback(host: str) -> bool:

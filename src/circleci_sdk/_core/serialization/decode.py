@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.operation import Operation
 
 T = TypeVar("T")
+_TOKEN: Final = "next_page_token"
 
 
 class Decoder(NamedTuple):
@@ -88,13 +89,12 @@ def _page(
         return Page(read, next_start(paging, start, size, len(read), None), mismatches=mismatches)
     extras: dict[str, Any] = read.model_extra or {}
     items: list[T] = getattr(read, paging.items) or []
-    next_key = _last(paging.next)
     if mismatches:
         extras = {key: value for key, value in extras.items() if key != paging.items}
         unread = next((one for one in mismatches if one.place == paging.next), None)
         if unread is not None and paging.style == "token" and paging.start:
             return without_next(Page(items, None, extras, mismatches), operation.label, unread)
-    token = getattr(read, next_key, extras.get(next_key))
+    token = getattr(read, _TOKEN, extras.get(_TOKEN))
     if isinstance(token, str) and response.secrets.are_in(token):  # it would be in the URL of the next page
         return _Unusable("its page token repeats a secret", paging.next)
     following = next_start(paging, start, size, len(items), token)
@@ -125,14 +125,13 @@ def decoder(operation: Operation[Any]) -> Decoder:
     """The decoder of the responses of an operation; built once."""
     from pydantic import TypeAdapter
 
-    from .shapes import fields_of, is_entity, models_in
+    from .shapes import fields_of, models_in
 
     module = import_module(operation.api.models)
     body: Any
     body, *others = (getattr(module, name) for name in operation.response_body.models)
     for other in others:
         body = body | other
-    holds_entities = any(map(is_entity, models_in(body)))
     paging = operation.paging
     assert not (paging and others), "no list has items of several models"
     if paging is not None:
@@ -147,8 +146,8 @@ def decoder(operation: Operation[Any]) -> Decoder:
     optional = models == (body,) and not any(field.required for field in fields)
     confirms = {field.name for field in fields} <= {"message", "status"}
     read = body
-    if holds_entities or any(map(is_entity, models)):
-        from .entities import on_the_wire  # most operations have none
+    if operation.api.name == "v3":
+        from .entities import on_the_wire  # no other version has entities
 
         read = on_the_wire(body)
     return Decoder(operation.response_body.models, body, TypeAdapter(read), optional or bool(others), confirms)
@@ -162,12 +161,8 @@ def _envelope(key: str, held: Any, token: str = "") -> Any:
 
     fields: dict[str, Any] = {key: (held, ...)}
     if token:
-        fields[_last(token)] = (str | None, Field(None, validation_alias=token) if "." in token else None)
+        fields[_TOKEN] = (str | None, Field(None, validation_alias=token) if "." in token else None)
     return create_model("Envelope", __base__=Model, **fields)
-
-
-def _last(place: str) -> str:
-    return place.rpartition(".")[2]
 
 
 def _held(operation: Operation[Any]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -77,10 +78,7 @@ def encode_body(operation: Operation[Any], arguments: Mapping[str, object]) -> b
         ready = checked(parameter.type, value, parameter.name)
         for name in (parameter.wire, *parameter.also):
             *outer, last = name.split(".")
-            holder = fields
-            for key in outer:
-                holder = holder.setdefault(key, {})
-            holder[last] = ready
+            reduce(lambda held, key: held.setdefault(key, {}), outer, fields)[last] = ready
     if not fields and not operation.body_required:
         return None
     return json_bytes(fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from circleci_sdk._core.printable import printable
 
@@ -65,23 +65,14 @@ def _short(text: str) -> str:
 
 def details_of(content: bytes) -> tuple[str | None, str | None]:
     """The type and the pointer in an error body of API v3, if it has them."""
-    body = _object(_json_or_none(content))
-    error = _object(body.get("error"))
-    found = error.get("type"), _object(error.get("source")).get("pointer")
+    try:
+        error: dict[str, Any] = json.loads(content)["error"]
+        source: dict[str, Any] = error.get("source") or {}
+        found = error.get("type"), source.get("pointer")
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):  # any other form
+        return None, None
     kind, pointer = (_short(one) if isinstance(one, str) else None for one in found)
     return kind, pointer
-
-
-def _object(value: object) -> dict[object, object]:
-    return cast("dict[object, object]", value) if isinstance(value, dict) else {}
-
-
-def _json_or_none(content: bytes) -> object:
-    """The JSON in a body, None if it is none."""
-    try:
-        return cast("object", json.loads(content))
-    except (ValueError, RecursionError):
-        return None
 
 
 def described(content: bytes, content_type: str, *, quote: bool) -> str:
@@ -111,11 +102,8 @@ def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
     if sent_before and changes and status in (404, 409):
         return "An earlier attempt of this call may have succeeded."
     if status == 404 and api == "v3 of a server":
-        return (
-            "CircleCI Server has no API v3; use v2 and v1.1. "
-            'If this host is not a Server, but leads to circleci.com, pass deployment="cloud".'
-        )
-    if status == 401 and api == "v2":
+        return 'CircleCI Server has no API v3; use v2 or v1.1, or pass deployment="cloud" if the host is no Server.'
+    if status == 401 and api.startswith("v2"):
         return "API v2 accepts personal tokens only, no project tokens."
     if status == 404:
         return "The API also returns 404 for resources that this token cannot access."

@@ -15,8 +15,8 @@ from .model import Model, SecretText, UnknownStr
 class Field(NamedTuple):
     """A field of a model.
 
-    `keys` are its keys on the wire in the order of their precedence. A `strict` one reads no string as a number, and no
-    boolean either.
+    `keys` are its keys on the wire in the order of their precedence, `path` its place in the object. A `strict` one
+    reads no string as a number, and no boolean either.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Field(NamedTuple):
     default: Any
     secret: bool
     strict: bool
+    path: tuple[str, ...]
 
 
 @cache
@@ -39,7 +40,8 @@ def fields_of(model: type[Model]) -> tuple[Field, ...]:
         declared: Any = Annotated[(annotation, *info.metadata)] if info.metadata else annotation
         wire = tuple(dict.fromkeys([*cast("list[str]", keys), name]))
         secret, strict = SecretText in classes_in(declared), bool(model.model_config.get("strict"))
-        found.append(Field(name, wire, declared, info.is_required(), info.default, secret, strict))
+        path = tuple(wire[0].split(".")) if "." in wire[0] else (name,)
+        found.append(Field(name, wire, declared, info.is_required(), info.default, secret, strict, path))
     return tuple(found)
 
 
@@ -64,12 +66,6 @@ def classes_in(declared: Any) -> tuple[type, ...]:
 def models_in(declared: Any) -> tuple[type[Model], ...]:
     """All models in a type. A type without any is read as a whole."""
     return tuple(one for one in classes_in(declared) if issubclass(one, Model))
-
-
-@cache
-def is_entity(model: type[Model]) -> bool:
-    """Whether the fields of a model have places of their own on the wire."""
-    return any("." in field.keys[0] for field in fields_of(model))
 
 
 @cache

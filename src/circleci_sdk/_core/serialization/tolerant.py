@@ -145,14 +145,11 @@ class _Reader:
 
     def _model(self, model: type[Model], raw: dict[str, object], place: Place, unfit: Locations) -> Model:
         first = len(self.found)
-        layout = layout_of(model)
         odd: dict[tuple[str, ...], Mismatch] = {}
-        places: dict[str, tuple[str, ...]] = {}
-        if layout is not None:
-            places, unfit = layout.places, ()
-            raw, unknown, groups = layout.spread(raw)
+        if layout := layout_of(model):
+            (raw, unknown, groups), unfit = layout.spread(raw), ()
             odd = {at: self._note(place.below(*at), dict, json_type(group)) for at, group in groups.items()}
-            raw |= unknown | {Place(".".join(at)): group for at, group in groups.items()}
+            raw |= unknown | {".".join(at): group for at, group in groups.items()}
         values: dict[str, Any] = {}
         unset: dict[str, Mismatch] = {}
         aside: dict[str, Any] = {}
@@ -162,7 +159,7 @@ class _Reader:
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
             before = len(self.found)
-            path = places.get(field.name, (field.name,))
+            path = field.path
             if key is None:
                 if (group := next((at for at in odd if at == path[: len(at)]), None)) is not None:
                     unset[field.name] = odd[group]

@@ -7,9 +7,8 @@ from typing import Final, cast
 
 from circleci_sdk._core.mismatches import DriftKind, Mismatch, Place
 
-from .entities import layout_of
 from .model import Model, UnknownStr, unread_of
-from .shapes import json_type
+from .shapes import fields_of, json_type
 from .unreadable import Hidden
 
 _ROOT: Final = Place()
@@ -26,10 +25,9 @@ def unknown_in(data: object, place: Place = _ROOT) -> Iterator[tuple[DriftKind, 
         for key, item in cast("dict[str, object]", data).items():
             yield from unknown_in(item, place.below(key, varies=True))
     elif isinstance(data, Model):
-        unread, layout = unread_of(data), layout_of(type(data))
-        places = layout.places if layout else {}
+        unread, paths = unread_of(data), {field.name: field.path for field in fields_of(type(data))}
         for name, value in {**data.__dict__, **(unread.aside if unread else {})}.items():
-            yield from unknown_in(value, place.below(*places.get(name, (name,))))
+            yield from unknown_in(value, place.below(*paths[name]))
         for key, value in (data.model_extra or {}).items():
             if unread is None or key not in unread.kept:
                 raw = value.raw if isinstance(value, Hidden) else value

@@ -28,7 +28,7 @@ _BEARER_ONLY: Final = frozenset({"v3"})
 class Token:
     """A token, and how it is sent. No `repr`, pickle or traceback shows it."""
 
-    __slots__ = ("_is_plain", "_scheme", "_value", "secrets")
+    __slots__ = ("_scheme", "_value", "secrets")
 
     def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
         if not is_text(value):
@@ -42,8 +42,7 @@ class Token:
                 "carry. Strip it; a line end after a token read from a file is the usual cause."
             )
         self._value = value
-        self._scheme = scheme
-        self._is_plain = False
+        self._scheme: AuthScheme | Literal["always circle-token"] = scheme
         self.secrets: Final = Secrets([value])
         """The token as a secret that no text of a server may repeat."""
 
@@ -55,10 +54,9 @@ class Token:
 
     def put_on(self, headers: MutableMapping[str, str], path: str) -> None:
         """Add the header that carries the token: for v3 always a bearer token, else that of its scheme."""
-        is_bearer = self._scheme == "bearer" or version_of(path) in _BEARER_ONLY
-        if is_bearer and not self._is_plain:
+        if self._scheme == "bearer" or (self._scheme != "always circle-token" and version_of(path) in _BEARER_ONLY):
             headers["Authorization"] = f"Bearer {self._value}"
-        elif self._scheme == "basic" and not self._is_plain:
+        elif self._scheme == "basic":
             headers["Authorization"] = "Basic " + base64.b64encode(f"{self._value}:".encode()).decode()
         else:
             headers["Circle-Token"] = self._value
@@ -66,7 +64,7 @@ class Token:
     def as_circle_token(self) -> Token:
         """The same token, sent as `Circle-Token` to any path."""
         copy = Token(self._value, "")
-        copy._is_plain = True
+        copy._scheme = "always circle-token"
         return copy
 
     @staticmethod
