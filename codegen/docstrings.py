@@ -17,7 +17,7 @@ from .tables import record_names
 if TYPE_CHECKING:
     from .operations import Operation, Resource, Rule
     from .parameters import Parameter
-    from .responses import Failure, Outcome
+    from .responses import Outcome
     from .shapes import Components
 
 _MODEL_WIDTH: Final = 110  # without the indent and the quotes of a one-line docstring
@@ -60,7 +60,7 @@ def method_docstring(operation: Operation, components: Components) -> str:
         lines += [*_wrapped(notes, _METHOD_WIDTH), ""]
     lines += _section("Args", (_argument(parameter, components) for parameter in operation.parameters))
     lines += _section("Returns", _returns(operation))
-    lines += _section("Raises", _raises(operation.failures))
+    lines += _section("Raises", _raises(operation))
     return _quoted(lines)
 
 
@@ -140,8 +140,10 @@ def _types(outcome: Outcome) -> str:
     return " or ".join(f"`{name}`" for name in outcome.models) or "`None`"
 
 
-def _raises(failures: tuple[Failure, ...]) -> Iterator[str]:
-    for failure in failures:
+def _raises(operation: Operation) -> Iterator[str]:
+    for failure in operation.failures:
+        if failure.status == 416 and operation.response.form == "bytes":
+            continue  # a stream has no bytes behind its offset yet, and just ends
         text = _sentence(failure.description)
         if failure.status in _EXCEPTIONS:
             yield f"{_EXCEPTIONS[failure.status]}: {text}"

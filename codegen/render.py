@@ -196,7 +196,7 @@ def _paging(pagination: Pagination) -> str:
     parts = [repr(style), *(f"{name}={value!r}" for name, value in facts.items() if value is not None)]
     if pagination.items != "items":
         parts.append(f"items={pagination.items!r}")
-    if pagination.style == "cursor":
+    if pagination.style == "cursor" or pagination.items == "data":
         parts.append("next='page.next'")
     if pagination.size_at_start:
         parts.append("size_at_start=True")

@@ -27,6 +27,12 @@ def payload_folders() -> tuple[Path, Path]:
     return older, _present(older.parent / "payloads_2026", f"put the newer recorded responses beside {older}")
 
 
+def v3_payloads() -> Path:
+    """The folder of sample bodies of API v3, beside the one of `payloads`."""
+    older = payloads()
+    return _present(older.parent / "payloads_v3", f"put the sample bodies of API v3 beside {older}")
+
+
 def facts() -> Path:
     """The folder with the facts about the API and the table of names, the parent of the payloads."""
     return payloads().parent

@@ -46,3 +46,14 @@ def test_missing_folder_fails_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
     with pytest.raises(pytest.fail.Exception, match="none is missing"):
         places.payloads()
+
+
+def test_samples_of_v3_beside_the_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CIRCLECI_SDK_PAYLOADS", str(tmp_path / "payloads"))
+    monkeypatch.setenv("CI", "true")
+    (tmp_path / "payloads").mkdir()
+
+    with pytest.raises(pytest.fail.Exception, match="payloads_v3 is missing: put the sample bodies of API v3 beside"):
+        places.v3_payloads()
+    (tmp_path / "payloads_v3").mkdir()
+    assert places.v3_payloads() == tmp_path / "payloads_v3"

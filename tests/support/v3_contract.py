@@ -158,6 +158,10 @@ async def _check_list(method: Any, server: ScriptedServer, operation: V3Operatio
         server.otherwise(first)
         await _check_repeated(operation, method(*call.positional, **call.keywords), len(items))
         _check_requests(operation, server, [call, following])
+    elif items_key(operation.row) == "data":
+        server.script([_page(operation, items, {"page": {"next": NEXT}}, extras)])
+        if not (await method(*call.positional, **call.keywords)).is_truncated:
+            raise MismatchError(f"{operation.label}: a page with a cursor is not truncated, and no parameter takes it")
 
 
 async def _check_repeated(operation: V3Operation, pager: Any, count: int) -> None:

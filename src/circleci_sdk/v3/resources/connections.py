@@ -24,7 +24,7 @@ _LIST_CONNECTIONS: Final[Operation[Connection]] = Operation(
     path="/provider/connections",
     query_parameters=(Parameter("org_id", "filter[org_id]", ID, required=True),),
     response_body=ResponseBody(("Connection",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.connections",
 )

@@ -137,7 +137,7 @@ _LIST_CONTEXT_RESTRICTIONS: Final[Operation[ContextRestriction]] = Operation(
     path="/context-restrictions",
     query_parameters=(Parameter("context_id", "filter[context_id]", ID, required=True),),
     response_body=ResponseBody(("ContextRestriction",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.contexts",
     undocumented=True,

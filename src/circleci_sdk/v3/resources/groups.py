@@ -24,7 +24,7 @@ _LIST_GROUPS: Final[Operation[Group]] = Operation(
     path="/groups",
     query_parameters=(Parameter("org_id", "filter[org_id]", ID, required=True),),
     response_body=ResponseBody(("Group",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.groups",
     undocumented=True,

@@ -53,7 +53,7 @@ _LIST_JOB_ARTIFACTS: Final[Operation[Artifact]] = Operation(
     path="/jobs/{job_id}/artifacts",
     path_parameters=(Parameter("job_id", "job_id", ID, required=True),),
     response_body=ResponseBody(("Artifact",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.jobs",
 )
@@ -235,7 +235,6 @@ class Jobs(Resource):
 
         Raises:
             NotFoundError: The step has no output yet, or the job is missing or hidden.
-            StatusError: 416: No output at or beyond the requested offset.
         """
         return ByteStream(
             self._caller, _STREAM_JOB_STDOUT, {"job_id": job_id, "step_num": step_num, "execution": execution}

@@ -26,7 +26,7 @@ _LIST_ORGANIZATIONS: Final[Operation[Organization]] = Operation(
     path="/orgs",
     query_parameters=(Parameter("slug", "filter[slug]", STRING, required=True),),
     response_body=ResponseBody(("Organization",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.organizations",
 )

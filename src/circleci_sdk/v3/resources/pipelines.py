@@ -50,7 +50,7 @@ _LIST_PIPELINES: Final[Operation[Pipeline]] = Operation(
     path="/pipelines",
     query_parameters=(Parameter("project_id", "filter[project_id]", ID, required=True),),
     response_body=ResponseBody(("Pipeline",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.pipelines",
 )

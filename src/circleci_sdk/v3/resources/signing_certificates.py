@@ -26,7 +26,7 @@ _LIST_SIGNING_CERTIFICATES: Final[Operation[SigningCertificate]] = Operation(
     path="/signing/certificates",
     query_parameters=(Parameter("org_id", "filter[org_id]", ID, required=True),),
     response_body=ResponseBody(("SigningCertificate",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.signing_certificates",
 )

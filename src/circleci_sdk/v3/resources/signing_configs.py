@@ -32,7 +32,7 @@ _LIST_SIGNING_CONFIGS: Final[Operation[SigningConfig]] = Operation(
     path="/signing/configs",
     query_parameters=(Parameter("org_id", "filter[org_id]", ID, required=True),),
     response_body=ResponseBody(("SigningConfig",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.signing_configs",
 )

@@ -22,7 +22,7 @@ _LIST_TOOL_RELEASES: Final[Operation[ToolRelease]] = Operation(
     path="/tool/releases",
     query_parameters=(Parameter("tool", "filter[tool]", STRING, required=True),),
     response_body=ResponseBody(("ToolRelease",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.tools",
 )

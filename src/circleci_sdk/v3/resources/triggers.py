@@ -75,7 +75,7 @@ _LIST_TRIGGERS: Final[Operation[Trigger]] = Operation(
         Parameter("pipeline_id", "filter[pipeline_id]", ID, required=True),
     ),
     response_body=ResponseBody(("Trigger",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.triggers",
 )

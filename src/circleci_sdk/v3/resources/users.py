@@ -22,7 +22,7 @@ _LIST_USERS: Final[Operation[User]] = Operation(
     path="/users",
     query_parameters=(Parameter("user_id", "filter[user_id]", STRING, required=True, default="me"),),
     response_body=ResponseBody(("User",)),
-    paging=Paging("all", items="data"),
+    paging=Paging("all", items="data", next="page.next"),
     replayable=True,
     rate_group="v3.users",
 )

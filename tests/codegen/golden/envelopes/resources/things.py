@@ -168,6 +168,9 @@ class Things(Resource):
 
         Returns:
             The output.
+
+        Raises:
+            NotFoundError: No output yet.
         """
         return ByteStream(
             self._caller, _STREAM_THING_STDOUT, {"thing_id": thing_id, "step_num": step_num, "execution": execution}
