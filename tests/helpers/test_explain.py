@@ -16,9 +16,9 @@ from circleci_sdk.testing import Step as FakeStep
 from tests.support.clients import SLUG
 
 
-def failing() -> FakeCircleCI:
+def failing(*, server: bool = False) -> FakeCircleCI:
     """One flaky test, one new failure, one job that timed out, one that never ran."""
-    fake = FakeCircleCI()
+    fake = FakeCircleCI(server=server)
     web = fake.add_project(SLUG)
     flaky = JobTest("test_flaky", failure="sometimes", classname="tests.web")
     broken = JobTest("test_broken", failure="assert 1 == 2\nand more", classname="tests.web")
@@ -50,8 +50,9 @@ async def failed_run(fake: FakeCircleCI, circleci: Any) -> RunResult:
     return result
 
 
-async def test_everything_is_gathered() -> None:
-    fake = failing()
+@pytest.mark.parametrize("server", [False, True], ids=["cloud", "server"])
+async def test_everything_is_gathered(server: bool) -> None:
+    fake = failing(server=server)
     async with fake.client() as circleci:
         result = await failed_run(fake, circleci)
         calls = len(fake.requests)
@@ -67,8 +68,10 @@ async def test_everything_is_gathered() -> None:
     assert all(log.text == "line 99\n```\nboom\n" for log in jobs["test"].logs)
     assert [log.step.timed_out for log in jobs["slow"].logs] == [True]
     assert (explanation.problems, jobs["test"].problems, explanation.flaky_only) == ((), (), False)
-    # For each of two failed jobs its build and its tests, three outputs, and the flaky tests of the project.
+    # For each of two failed jobs its steps and its tests, three outputs, and the flaky tests of the project.
     assert calls == 2 * 2 + 3 + 1
+    assert any(request.path.startswith("/api/v1.1/") for request in fake.requests) is server
+    assert {log.step.api for job in jobs.values() for log in job.logs} == {"v1.1" if server else "v3"}
     text = explanation.markdown()
     assert "### [build / test](https://app.circleci.com/pipelines/github/acme/web/1/workflows/" in text
     assert "`tests.web.test_flaky` (known to be flaky, 1 times): sometimes" in text
@@ -80,7 +83,7 @@ async def test_everything_is_gathered() -> None:
 
 
 async def test_what_cannot_be_had_is_named() -> None:
-    fake = failing()
+    fake = failing(server=True)
     async with fake.client(max_retries=0) as circleci:
         result = await failed_run(fake, circleci)
         fake.fail_next("insights.get_flaky_tests", status=403, times=9)
@@ -118,7 +121,7 @@ async def test_what_is_late_is_named() -> None:
     fake = failing()
     async with fake.client() as circleci:
         result = await failed_run(fake, circleci)
-        fake.fail_next("v1.builds.get", delay=30, times=9)
+        fake.fail_next("v3.jobs.get", delay=30, times=9)
         with anyio.fail_after(5):
             explanation = await circleci.runs.explain(result, timeout=1)
     assert all("no logs: not read within 1 s" in job.problems for job in explanation.jobs)

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from circleci_sdk import FieldUnavailableError, InvalidArgumentError, NotFoundError, PermissionDeniedError
+from circleci_sdk import (
+    AuthenticationError,
+    FieldUnavailableError,
+    InvalidArgumentError,
+    NotFoundError,
+    PermissionDeniedError,
+)
 from circleci_sdk.helpers.logs.step_output import LONGEST_TAIL, OutputReader, Tail, readable
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from circleci_sdk.testing import Step as FakeStep
@@ -437,30 +443,62 @@ def test_readable() -> None:
 
 # ---- on the fake ----
 
+on_cloud_and_server = pytest.mark.parametrize("on_server", [False, True], ids=["cloud", "server"])
 
-async def test_on_the_fake() -> None:
-    fake = FakeCircleCI()
+
+@on_cloud_and_server
+async def test_on_the_fake(on_server: bool) -> None:
+    fake = FakeCircleCI(server=on_server)
     web = fake.add_project(SLUG)
-    steps = [FakeStep("Checkout code", "cloned\n"), FakeStep("Run tests", "one\ntwo\nthree\n", exit_code=2)]
+    steps = [
+        FakeStep("Checkout code", "cloned\n"),
+        FakeStep("Run tests", "one\ntwo\nthree\n", exit_code=2, stderr="bad\n"),
+    ]
     web.will_run(Workflow("build", Job("test", 20, outcome="failed", steps=steps, parallelism=2)))
     async with fake.client() as circleci:
         await (await circleci.runs.start(SLUG, branch="main")).wait()
-        names = [one.name for one in await circleci.logs.steps(SLUG, 1) if one.index == 0]
-        assert names[-2:] == ["Checkout code", "Run tests"]
+        listed = [one for one in await circleci.logs.steps(SLUG, 1) if one.index == 0]
+        assert [(one.number, one.name, one.status) for one in listed] == [
+            (0, "Spin up environment", "success"),
+            (101, "Checkout code", "success"),
+            (102, "Run tests", "failed"),
+        ]
         fake.fail_next("output", expired=True)
         logs = await circleci.logs.failed(SLUG, 1, tail=2)
     assert [(log.step.index, log.step.exit_code, log.text, log.is_cut) for log in logs] == [
-        (0, 2, "two\nthree\n", True),
-        (1, 2, "two\nthree\n", True),
+        (0, 2, "three\nbad\n", True),
+        (1, 2, "three\nbad\n", True),
     ]
+    assert {log.step.api for log in logs} == {"v1.1" if on_server else "v3"}
+    called = {request.path.split("/")[2] for request in fake.requests if "/output/" not in request.path}
+    assert ("v1.1" in called, "v3" in called) == (on_server, not on_server)
 
 
+@on_cloud_and_server
 @pytest.mark.parametrize("outcome", ["timedout", "infrastructure_fail", "canceled"])
-async def test_every_kind_of_failure_on_the_fake(outcome: Any) -> None:
-    fake = FakeCircleCI()
+async def test_every_kind_of_failure_on_the_fake(outcome: Any, on_server: bool) -> None:
+    fake = FakeCircleCI(server=on_server)
     web = fake.add_project(SLUG)
     web.will_run(Workflow("build", Job("test", 20, outcome=outcome, output="so far\n")))
     async with fake.client() as circleci:
         await (await circleci.runs.start(SLUG, branch="main")).wait()
         logs = await circleci.logs.failed(SLUG, 1)
     assert [log.text for log in logs] == ["so far\n"]
+
+
+@pytest.mark.parametrize("given", ["project", "none"])
+async def test_what_v1_alone_serves_stays_readable(given: str) -> None:
+    """A token of a project, and none at all for an open project, are refused by v2 and v3."""
+    fake = FakeCircleCI()
+    web = fake.add_project(SLUG)
+    web.will_run(Workflow("build", Job("test", 20, outcome="failed", output="so far\n")))
+    async with fake.client() as circleci:
+        await (await circleci.runs.start(SLUG, branch="main")).wait()
+        token = (await circleci.v1.projects.create_token(SLUG, scope="all", label="x")).token
+    web.settings["oss"] = True
+    options: dict[str, Any] = {"token": token} if given == "project" else {"auth": "none"}
+    async with fake.client(**options) as circleci:
+        with pytest.raises(AuthenticationError):
+            await circleci.v3.users.list().collect()
+        [log] = await circleci.logs.failed(SLUG, 1)
+    assert (log.text, log.step.api) == ("so far\n", "v1.1")

@@ -344,7 +344,27 @@ class _Redis:
 
 _CONTEXT: Final[dict[str, Any]] = {}
 _STEP: Final = helpers.Step(
-    *("Test", 101, 0, "failed", True, 1, False, False, False, None, None, None, True, SLUG, 7),
+    *(
+        "Test",
+        101,
+        0,
+        "failed",
+        True,
+        1,
+        False,
+        False,
+        False,
+        None,
+        None,
+        None,
+        True,
+        None,
+        None,
+        SLUG,
+        7,
+        None,
+        "v1.1",
+    ),
     "https://circle-production-action-output.s3.amazonaws.com/x",
 )
 _RESULT: Final = helpers.RunResult("failed", True, ID, 7, SLUG, None)

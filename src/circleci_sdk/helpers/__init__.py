@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .history.history import History, Records
     from .history.query import Include
     from .history.records import HistoryRecord, JobRecord, JobTestRecord, PipelineRecord, WorkflowRecord
-    from .logs.logs import Logs, Output, Step, StepLog
+    from .logs.logs import Logs
+    from .logs.output import Output
+    from .logs.steps import Step, StepLog
     from .runs.explain import FailedTest, JobExplanation
     from .runs.facts import (
         ApprovalEvent,
@@ -66,7 +68,9 @@ else:
             ".history.history": "History Records",
             ".history.query": "Include",
             ".history.records": "HistoryRecord JobRecord JobTestRecord PipelineRecord WorkflowRecord",
-            ".logs.logs": "Logs Output Step StepLog",
+            ".logs.logs": "Logs",
+            ".logs.output": "Output",
+            ".logs.steps": "Step StepLog",
             ".runs.explain": "FailedTest JobExplanation",
             ".runs.facts": (
                 "ApprovalEvent JobEvent PipelineEvent RunEvent RunJob RunPipeline RunStatus RunWorkflow WorkflowEvent"

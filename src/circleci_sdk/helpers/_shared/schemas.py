@@ -17,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 import circleci_sdk.v1.models
 import circleci_sdk.v2.models
 from circleci_sdk._core import errors
+from circleci_sdk.helpers._shared import versions
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -38,7 +39,7 @@ class _Names(dict[str, Any]):
     def __init__(self, module: str, package: str) -> None:
         super().__init__()
         own = (sys.modules[module], sys.modules[package])
-        self._modules: tuple[ModuleType, ...] = (*own, circleci_sdk.v2.models, circleci_sdk.v1.models, errors)
+        self._modules: tuple[ModuleType, ...] = (*own, circleci_sdk.v2.models, circleci_sdk.v1.models, errors, versions)
 
     def __missing__(self, name: str) -> Any:
         for module in (*self._modules, datetime, pathlib, collections.abc, typing, builtins):

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import anyio
 
 from circleci_sdk._core.errors import CircleCIError
+from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
-from circleci_sdk.helpers._shared.arguments import check_count, check_timeout
+from circleci_sdk.helpers._shared.arguments import check_count, check_timeout, is_id
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
@@ -22,7 +23,7 @@ from circleci_sdk.v2._client import V2
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk.helpers.logs.logs import StepLog
+    from circleci_sdk.helpers.logs.steps import StepLog
     from circleci_sdk.v2.models import FlakyTest, JobTest
 
     from .facts import RunJob
@@ -111,9 +112,15 @@ class _Reader:
         self.problems: list[str] = []
 
     async def read_logs(self, job: RunJob, project_slug: str, number: int) -> None:
+        identity = if_available(lambda: job.id)
         try:
             logs = await self._output.failed(
-                project_slug, number, tail=self._tail, timeout=self._timeout, concurrency=1
+                project_slug,
+                number,
+                job_id=identity if identity is not None and is_id(identity) else UNSET,
+                tail=self._tail,
+                timeout=self._timeout,
+                concurrency=1,
             )
         except CircleCIError as error:
             self._logs[job] = f"no logs: {error}"

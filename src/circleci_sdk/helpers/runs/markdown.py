@@ -13,7 +13,7 @@ from circleci_sdk.helpers.logs.step_output import readable
 _OF_URLS: Final = "/:?#@!$&'*+,;=%-._~"
 
 if TYPE_CHECKING:
-    from circleci_sdk.helpers.logs.logs import StepLog
+    from circleci_sdk.helpers.logs.steps import StepLog
 
     from .explain import FailedTest, JobExplanation
 

@@ -196,8 +196,9 @@ class Runs(Uncopied):
     ) -> Explanation:
         """Read why a run failed: the failed steps of each failed job, the end of their output, and its failed tests.
 
-        All reads run concurrently: one call to v1.1 and one to v2 for each failed job, a download for each failed
-        step, and one call for the flaky tests of the project. Anything that cannot be read is listed under `problems`.
+        All reads run concurrently: two calls for each failed job, for its steps and its tests, one or two for each
+        failed step, and one for the flaky tests of the project. Where v3 does not serve this client, each job takes
+        one call more. Anything that cannot be read is listed under `problems`.
 
         Args:
             result: of `Run.result`, `Run.wait` or `Run.watch`; also a copy, or one that was pickled.
