@@ -180,9 +180,8 @@ class Caller(Uncopied):
             headers = (*(header for header in headers if header[0].lower() not in replaced), *extra)
         if content is not None:
             headers = (*headers, ("Content-Type", "application/json"))
-        kept = Secrets(sent) if (sent := list(secrets)) else NO_SECRETS
-        how = (headers, content, self.session.origin, kept, operation.takes_circle_token)
-        return Prepared(operation.method, url, *how)
+        own = Secrets(sent) if (sent := list(secrets)) else NO_SECRETS
+        return Prepared(operation.method, url, headers, content, self.session.origin, own, operation.takes_circle_token)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         _warn_of_deprecation(operation)

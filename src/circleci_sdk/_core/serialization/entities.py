@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from types import GenericAlias, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Union, get_args, get_origin
 
 from pydantic_core import core_schema as schemas
 
 from circleci_sdk._core.mismatches import Place
 
+from .model import Unread
 from .shapes import Field, fields_of, models_in
+from .unreadable import built
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
@@ -24,23 +26,26 @@ if TYPE_CHECKING:
     from .model import Model
 
 _UNION: Final[Any] = Union
+_ALL_READ: Final = Unread("", (), {}, {}, frozenset())
 _CONFIG: Final = schemas.CoreConfig(strict=True, extra_fields_behavior="allow")
 
 
 class Group(NamedTuple):
-    """An object without a model: its fields and its inner groups by key."""
+    """An object without a model: the names of its fields, and its inner groups, by key."""
 
     place: tuple[str, ...]
-    fields: Mapping[str, Field]
+    fields: Mapping[str, str]
     inner: Mapping[str, Group]
 
 
 class Layout:
-    """The places of the fields of an entity."""
+    """The places of the fields of an entity. As the metadata of its model it reads the wire form."""
 
-    def __init__(self, fields: tuple[Field, ...]) -> None:
-        self.top: Final = _group((), fields)
-        self._defaults = {field.name: field.default for field in fields}
+    def __init__(self, model: type[Model]) -> None:
+        self._model = model
+        self._fields = {field.name: field for field in fields_of(model)}
+        self._defaults = {field.name: field.default for field in fields_of(model)}
+        self._top = _group((), fields_of(model))
 
     def spread(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, ...], object]]:
         """The members of an entity in its wire form.
@@ -51,26 +56,40 @@ class Layout:
         values: dict[str, Any] = {}
         unknown: dict[str, Any] = {}
         odd: dict[tuple[str, ...], object] = {}
-        groups: list[tuple[Group, dict[str, Any]]] = [(self.top, parts)]
+        groups: list[tuple[Group, dict[str, Any]]] = [(self._top, parts)]
         for (place, fields, inner), members in groups:
             for key, item in members.items():
                 if key in fields:
-                    values[fields[key].name] = item
+                    values[fields[key]] = item
                 elif key not in inner:
                     at = ".".join((*place, key))
                     name = Place(at if len(place) > 1 or key in self._defaults or key in unknown else key)
                     name.pattern = at
                     unknown[name] = item
                 elif isinstance(item, dict):
-                    groups.append((inner[key], cast("dict[str, Any]", item)))
+                    groups.append((inner[key], item))  # pyright: ignore[reportUnknownArgumentType]  # a cast takes time
                 elif item is not None:
                     odd[*place, key] = item
         return values, unknown, odd
 
-    def built(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], set[str]]:
-        """The values, the unknown members and the names of both: what pydantic makes a model of."""
+    def model_of(self, parts: dict[str, Any]) -> Model:
+        """The model of an entity whose members were read."""
         values, unknown, _ = self.spread(parts)
-        return {**self._defaults, **values}, unknown, {*values, *unknown}
+        return built(self._model, {**self._defaults, **values}, {*values, *unknown}, unknown, _ALL_READ)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> schemas.CoreSchema:
+        # No schema of a model: pydantic replaces it by that of the class, once the class is built.
+        return schemas.no_info_after_validator_function(self.model_of, self._schema(self._top, handler)[0])
+
+    def _schema(self, group: Group, handler: GetCoreSchemaHandler) -> tuple[schemas.CoreSchema, bool]:
+        """The schema of a group, and whether it is required."""
+        own = {key: self._fields[name] for key, name in group.fields.items()}
+        members = {key: (handler.generate_schema(on_the_wire(one.type)), one.required) for key, one in own.items()}
+        members |= {key: self._schema(inner, handler) for key, inner in group.inner.items()}
+        fields = {key: schemas.typed_dict_field(one, required=required) for key, (one, required) in members.items()}
+        is_required = any(required for _, required in members.values())
+        schema = schemas.typed_dict_schema(fields, config=_CONFIG)
+        return schema if is_required else schemas.nullable_schema(schema), is_required
 
 
 def _group(place: tuple[str, ...], fields: tuple[Field, ...]) -> Group:
@@ -78,16 +97,16 @@ def _group(place: tuple[str, ...], fields: tuple[Field, ...]) -> Group:
     below: dict[str, list[Field]] = {}
     for field in fields:
         below.setdefault(field.path[len(place)], []).append(field)
-    own = {key: held[0] for key, held in below.items() if held[0].path == (*place, key)}
+    own = {key: held[0].name for key, held in below.items() if held[0].path == (*place, key)}
     inner = {key: _group((*place, key), tuple(held)) for key, held in below.items() if key not in own}
     return Group(place, own, inner)
 
 
 @cache
 def layout_of(model: type[Model]) -> Layout | None:
-    """The layout of an entity; None for a model that is the same on the wire."""
-    fields = fields_of(model)
-    return Layout(fields) if any(len(field.path) > 1 for field in fields) else None
+    """The layout of an entity, or of what holds entities; None for a model that is the same on the wire."""
+    is_other = any(len(field.path) > 1 or any(map(layout_of, models_in(field.type))) for field in fields_of(model))
+    return Layout(model) if is_other else None
 
 
 @cache
@@ -95,32 +114,9 @@ def on_the_wire(declared: Any) -> Any:
     """A type whose entities are read from their wire form."""
     if declared in models_in(declared):
         layout = layout_of(declared)
-        return Annotated[declared, _WireForm(layout)] if layout else declared
+        return Annotated[declared, layout] if layout else declared
     origin = get_origin(declared)
     if not models_in(declared) or origin not in (list, Union, UnionType):
         return declared
     read = [on_the_wire(one) for one in get_args(declared)]
     return GenericAlias(list, read[0]) if origin is list else _UNION[*read]
-
-
-class _WireForm:
-    """Marks an entity that is read from its wire form."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-
-    def __get_pydantic_core_schema__(self, source: type[Model], handler: GetCoreSchemaHandler) -> schemas.CoreSchema:
-
-        def read(group: Group) -> tuple[schemas.CoreSchema, bool]:
-            """The schema of a group, and whether it is required."""
-            members = {
-                key: (handler.generate_schema(on_the_wire(field.type)), field.required)
-                for key, field in group.fields.items()
-            } | {key: read(inner) for key, inner in group.inner.items()}
-            fields = {key: schemas.typed_dict_field(one, required=required) for key, (one, required) in members.items()}
-            schema = schemas.typed_dict_schema(fields, config=_CONFIG)
-            is_required = any(required for _, required in members.values())
-            return schema if is_required else schemas.nullable_schema(schema), is_required
-
-        flat = schemas.no_info_after_validator_function(self._layout.built, read(self._layout.top)[0])
-        return schemas.model_schema(source, flat, config=_CONFIG)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic_core import SchemaSerializer, core_schema
 
 from .model import Model, Unread, unread_of
+
+_set: Final = object.__setattr__  # models refuse the usual way
 
 
 def _dumped_as(raw_of: Callable[[Any], object]) -> SchemaSerializer:
@@ -70,8 +72,8 @@ def _restored(model: type[Model], state: dict[Any, Any]) -> Model:
 def built(model: type[Model], values: dict[str, Any], given: set[str], extra: dict[str, Any], unread: Unread) -> Model:
     """A model with these values only, made in the way of its own copies."""
     made = object.__new__(model)
-    private = {"unread": unread} if unread.mismatches else None
-    for slot, value in {"fields_set": given, "extra": extra, "private": private}.items():
-        object.__setattr__(made, f"__pydantic_{slot}__", value)
-    object.__setattr__(made, "__dict__", values)
+    _set(made, "__dict__", values)
+    _set(made, "__pydantic_fields_set__", given)
+    _set(made, "__pydantic_extra__", extra)
+    _set(made, "__pydantic_private__", {"unread": unread} if unread.mismatches else None)
     return made
