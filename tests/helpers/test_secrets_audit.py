@@ -165,3 +165,53 @@ async def test_on_the_fake() -> None:
         assert await names(audit) == ["DOCS", "WEB"]
         assert [one.id for one in audit.skipped] == ["gh/acme/api"]
         assert await names(audit.retry()) == ["API"]
+
+
+async def organization(*, server: bool) -> FakeCircleCI:
+    """Three projects with a variable each, of which the user follows two."""
+    fake = FakeCircleCI(server=server)
+    async with fake.client() as circleci:
+        for name in ("api", "docs", "web"):
+            fake.add_project(f"gh/acme/{name}")
+            await circleci.v2.projects.set_env_var(f"gh/acme/{name}", name=name.upper(), value="some-value")
+        await circleci.v1.projects.unfollow("gh/acme/docs")
+    return fake
+
+
+@pytest.mark.parametrize("org", ["gh/acme", "id"])
+@pytest.mark.parametrize(
+    ("server", "refused", "api", "expected"),
+    [
+        (False, None, "v3", ["API", "DOCS", "WEB"]),
+        (False, 401, "v1.1", ["API", "WEB"]),
+        (False, 403, "v1.1", ["API", "WEB"]),
+        (False, 404, "v1.1", ["API", "WEB"]),
+        (True, None, "v1.1", ["API", "WEB"]),
+    ],
+)
+async def test_all_projects_of_the_organization_or_those_that_the_user_follows(
+    server: bool, refused: int | None, api: str, expected: list[str], org: str
+) -> None:
+    fake = await organization(server=server)
+    if refused is not None:
+        fake.fail_next("v3.projects.list", status=refused)
+    async with fake.client() as circleci:
+        project = fake.project("gh/acme/web")
+        audit = circleci.secrets.audit(project.organization.id if org == "id" else org)
+        assert audit.api is None
+        assert await names(audit) == expected
+    assert audit.api == api
+    assert audit.skipped == ()
+    assert bool(fake.requests.of("v1.projects.list")) == (api == "v1.1")
+    assert bool(fake.requests.of("v3.projects.list")) == (not server)
+
+
+async def test_a_project_without_a_slug_is_named() -> None:
+    fake = await organization(server=False)
+    fake.fail_next("v2.projects.get", status=404)
+    async with fake.client() as circleci:
+        audit = circleci.secrets.audit("gh/acme")
+        assert len(await names(audit)) == 2
+    [one] = audit.skipped
+    assert one.operation == "v2.projects.get"
+    assert one.id in {fake.project(f"gh/acme/{name}").id for name in ("api", "docs", "web")}

@@ -17,6 +17,7 @@ from .report import SecretInfo, SecretTarget
 
 if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.skipped import Skipped
+    from circleci_sdk.helpers._shared.versions import ApiVersion
 
     from .work import SecretWork
 
@@ -49,9 +50,17 @@ class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
     def skipped(self) -> tuple[Skipped, ...]:
         """The contexts (by id) and projects (by slug) whose variables are missing so far, or some of them.
 
-        Also a followed project whose slug is unavailable.
+        Also a project whose slug is unavailable, by id if it has one.
         """
         return self._work.log.skipped
+
+    @property
+    def api(self) -> ApiVersion | None:
+        """The version of the API that listed the projects: `v3`, or `v1.1`, which lists those that the user follows.
+
+        None before the loop, and if `projects` were given.
+        """
+        return self._work.listed_by
 
     def raise_for_failure(self) -> SecretAudit:
         """Return this audit if nothing was passed over so far.

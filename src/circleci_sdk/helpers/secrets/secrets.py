@@ -163,8 +163,8 @@ class Secrets(Uncopied):
         Args:
             org: Slug of the organization, such as `gh/acme`, or its id.
             contexts: Ids or names of the contexts. Default: all of the organization.
-            projects: Slugs of the projects. Default: those that the user of the token follows; the API has no list of
-                all projects of an organization.
+            projects: Slugs of the projects. Default: all of the organization, by API v3. On a CircleCI Server, and if
+                v3 refuses the token or does not find the organization: those that the user of the token follows.
             on_error: Called for each context or project that is passed over.
 
         Returns:
@@ -177,8 +177,9 @@ class Secrets(Uncopied):
             AuthenticationError: From the loop; a list of targets was refused, or three targets in a row.
             CallError: From the loop; the targets cannot be listed, or the rate limit allows no more calls.
 
-        Calls `v2.contexts.list`, `v1.projects.list` unless `projects` are given, and `list_env_vars` of each; for an
-        id or a `circleci/...` slug also `v2.organizations.get`. Transient errors are retried.
+        Calls `v2.contexts.list` and `list_env_vars` of each; unless `projects` are given also `v2.organizations.get`
+        for a slug, `v3.projects.list`, and `v2.projects.get` for each project (on a Server `v1.projects.list`).
+        Transient errors are retried.
         """
         method = "secrets.audit"
         owner = check_org(method, org)

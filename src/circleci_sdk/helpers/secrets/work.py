@@ -17,20 +17,19 @@ from circleci_sdk._core.errors import (
     RateLimitError,
     RequestTimeoutError,
 )
-from circleci_sdk._core.logs import logger
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_project_slug, is_id
-from circleci_sdk.helpers._shared.available import if_available, or_unknown
+from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
-from circleci_sdk.helpers._shared.organizations import org_id_of, org_slug_of
+from circleci_sdk.helpers._shared.organizations import org_id_of
 from circleci_sdk.helpers._shared.partial import try_field
 from circleci_sdk.helpers._shared.retrying import backoff, retry_reads
 from circleci_sdk.helpers._shared.skipped import SkipLog
-from circleci_sdk.v1._client import V1
 from circleci_sdk.v2._client import V2
 
+from .projects import ProjectLister
 from .report import SecretInfo, SecretReport, SecretResult, SecretTarget
-from .targets import belongs, check_targets, slug_of
+from .targets import check_targets
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.pagination import AsyncPager
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.helpers._shared.deadline import TimedCaller
-    from circleci_sdk.v1.models import Project
+    from circleci_sdk.helpers._shared.versions import ApiVersion
     from circleci_sdk.v2.models import Context, ContextEnvVar, ProjectEnvVar
 
 T = TypeVar("T")
@@ -88,8 +87,8 @@ class SecretWork:
     def __init__(self, caller: TimedCaller, method: str) -> None:
         self.log: SkipLog = SkipLog()
         self.caller = caller
+        self.listed_by: ApiVersion | None = None
         self._method = method
-        self._v1 = V1(caller)
         self._v2 = V2(caller)
 
     def again(self) -> SecretWork:
@@ -131,31 +130,17 @@ class SecretWork:
         projects: Sequence[str | ProjectSlug] | Unset = UNSET,
         contexts: Sequence[str | UUID] | Unset = UNSET,
     ) -> list[SecretTarget]:
-        """These contexts, or all of an organization, then these projects, or those of it that the user follows."""
+        """These contexts, or all of an organization, then these projects, or those of it."""
         if contexts is UNSET:
             targets = await retry_reads(self.caller, partial(self._every_context, org))
         else:
             targets = await self.targets(contexts, (), org)
         if projects is UNSET:
-            projects = await self._followed(await retry_reads(self.caller, partial(org_slug_of, self._v2, org)))
+            projects, self.listed_by = await ProjectLister(self.caller, self._method, self.log).slugs(org)
         return targets + [self._project(one) for one in projects]
 
     async def _every_context(self, org: str) -> list[SecretTarget]:
         return [_target_of(one) async for one in await self._contexts_of(org)]
-
-    async def _followed(self, org_slug: str) -> list[str]:
-        """The slugs of the followed projects of an organization. A project without one is passed over."""
-        projects = await retry_reads(self.caller, lambda: self._v1.projects.list().collect())
-        found: set[str] = set()
-        for project in projects:
-            slug = slug_of(project)
-            if slug is None:
-                logger.warning("%s leaves out a followed project: its slug is unavailable", self._method)
-                reason = CircleCIError(f"{self._method}: the slug of a followed project is unavailable.")
-                self.log.add("v1.projects.list", _name_of(project), reason)
-            else:
-                found.add(slug)
-        return sorted(one for one in found if belongs(one, org_slug))
 
     async def _contexts_of(self, org: str) -> AsyncPager[Context]:
         if is_id(org):
@@ -257,10 +242,6 @@ class SecretWork:
             except CircleCIError as error:
                 return error
             await self.caller.session.sleep(pause)
-
-
-def _name_of(project: Project) -> str:
-    return or_unknown(lambda: project.reponame)
 
 
 def _target_of(context: Context) -> SecretTarget:
