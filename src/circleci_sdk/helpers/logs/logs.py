@@ -24,10 +24,11 @@ from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .finding import StepReader, check_job
+from .following import FollowSource, PollSource
 from .output import LinkSource, Output, StreamSource
 from .step_output import Tail
 from .steps import Step, StepLog
-from .steps_v1 import with_output_of
+from .steps_v1 import same_step
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -173,6 +174,33 @@ class Logs(Uncopied):
         is_numbered = if_available(lambda: step.job_number) is not None
         return Output(StreamSource(self._caller, job_id, step, find if is_numbered else None, timeout))
 
+    def follow(self, step: Step, *, timeout: float | None = None) -> Output:
+        """A stream of the output of a step that may still run: what it wrote so far, then what it writes, to its end.
+
+            async with circleci.logs.follow(step) as output:
+                async for text in output:
+                    print(text, end="")
+
+        With v3 it reads standard output by byte offset every 1.5 seconds, and standard error once at the end. A call
+        that fails for the moment is repeated, and nothing is lost or given twice. With v1.1 it reads the whole output
+        every 5 seconds, and gives what is new; `Output.is_cut` says that the server kept only a part, or that the step
+        is not found. `timeout` is in seconds, for all; None for no limit. Other errors are raised.
+        """
+        check_timeout("logs.follow", timeout)
+        check("logs.follow", step=(step, instance("a Step", Step)))
+        poll: Source | None = None
+        if if_available(lambda: step.job_number) is not None:
+            poll = PollSource(
+                self._caller,
+                lambda: self._with_v1(step, with_output=False),
+                lambda one: self._link(one, timeout),
+                timeout,
+            )
+        job_id = if_available(lambda: step.job_id)
+        if job_id is not None:
+            return Output(FollowSource(self._caller, job_id, step, poll, timeout))
+        return Output(poll or LinkSource(None))
+
     def _link(self, step: Step, timeout: float | None) -> LinkSource:
         if step.url is None:
             return LinkSource(None)
@@ -195,10 +223,11 @@ class Logs(Uncopied):
 
         return renew
 
-    async def _with_v1(self, step: Step) -> Step | None:
-        """The same step, read with v1.1; None if it has no output there."""
+    async def _with_v1(self, step: Step, *, with_output: bool = True) -> Step | None:
+        """The same step, read with v1.1; None if it is not there, or has no output."""
         assert step.job_number is not None
-        return with_output_of(await self._reader.steps_v1(step.project_slug, step.job_number), step)
+        steps = await self._reader.steps_v1(step.project_slug, step.job_number)
+        return same_step(steps, step, with_output=with_output)
 
     async def _try_to_read(self, tail: int | None, timeout: float | None, step: Step) -> StepLog:
         try:

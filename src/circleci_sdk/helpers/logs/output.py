@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from math import inf
@@ -15,6 +14,7 @@ from circleci_sdk._core.caller import Caller
 from circleci_sdk._core.errors import CallFacts, NotFoundError, RequestTimeoutError
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.versions import NOT_SERVED, note_fallback
 from circleci_sdk.v3._client import V3
 
@@ -158,20 +158,24 @@ class StreamSource:
         sizes = getattr(step, "stdout_bytes", None), getattr(step, "stderr_bytes", None)
         is_final = if_available(lambda: step.status) != "running"
         self._is_silent = is_final and sizes[0] == 0
-        self._left = deque(
-            open(job_id, step_num=step.number, execution=step.index)
-            for open, size in zip((jobs.stream_stdout, jobs.stream_stderr), sizes, strict=True)
-            if size != 0 or not is_final
-        )
+        place: dict[str, int] = {"step_num": step.number, "execution": step.index}
+        self._stdout = None if is_final and sizes[0] == 0 else jobs.stream_stdout(job_id, **place)
+        unrepeated = V3(Caller(caller.session, replace(options, max_retries=0))).jobs
+        self._stderr = None if is_final and sizes[1] == 0 else unrepeated.stream_stderr(job_id, **place)
+        self._caller = caller
         self._find = find
         self._stream: ByteStream | None = None
         self._decoder = new_decoder()
         self._other: Source | None = None
+        self._rest = ""
 
     async def open(self) -> None:
         reason: CircleCIError | str = "no output"
         try:
-            if await self._next() or self._is_silent or self._find is None:
+            if await self._begin() or self._is_silent or self._find is None:
+                return
+            self._rest = await self._errors()
+            if self._rest:
                 return
         except NOT_SERVED as error:
             if self._find is None:
@@ -191,13 +195,13 @@ class StreamSource:
             self.is_cut = self._other.is_cut
             return text
         if self._stream is None:
-            return None
+            text, self._rest = self._rest, ""
+            return text or await self._errors() or None
         try:
             return self._decoder.decode(await self._timed(self._stream.__anext__()))
         except StopAsyncIteration:
             text = self._decoder.decode(b"", final=True)
             await self.aclose()
-            await self._next()
             return text
 
     async def aclose(self) -> None:
@@ -207,17 +211,25 @@ class StreamSource:
         if self._other is not None:
             await self._other.aclose()
 
-    async def _next(self) -> bool:
-        """Open the next stream that exists. Whether there is one."""
-        while self._left:
-            stream = self._left.popleft()
-            try:
-                await self._timed(stream.__aenter__())
-            except NotFoundError:
-                continue
-            self._stream, self._decoder = stream, new_decoder()
-            return True
-        return False
+    async def _begin(self) -> bool:
+        """Open standard output. Whether there is any."""
+        stream, self._stdout = self._stdout, None
+        if stream is None:
+            return False
+        try:
+            await self._timed(stream.__aenter__())
+        except NotFoundError:
+            return False
+        self._stream = stream
+        return True
+
+    async def _errors(self) -> str:
+        """Standard error, once."""
+        stream, self._stderr = self._stderr, None
+        if stream is None:
+            return ""
+        content = await self._timed(retry_reads(self._caller, lambda: whole(stream)))
+        return content.decode(errors="replace")
 
     async def _timed(self, work: Awaitable[T]) -> T:
         left = self._deadline - self._clock.monotonic()
@@ -225,6 +237,18 @@ class StreamSource:
             return await work
         facts = CallFacts("logs.output", "GET", "", retry_stop_reason="deadline", request_outcome="processed")
         raise RequestTimeoutError("logs.output: the time ran out.", facts=facts)
+
+
+async def whole(stream: ByteStream) -> bytes:
+    """All of a stream; nothing if it is missing. It has no ranges: after a failure it has to be read anew."""
+    pieces: list[bytes] = []
+    try:
+        async with stream:
+            async for piece in stream:
+                pieces.append(piece)  # noqa: PERF401  # an error has to leave the block
+    except NotFoundError:
+        return b""
+    return b"".join(pieces)
 
 
 def new_decoder() -> codecs.IncrementalDecoder:

@@ -27,14 +27,19 @@ def steps_of_build(build: BuildDetails, project_slug: str, job_number: int) -> l
     return sorted(steps, key=lambda step: (step.index, step.number))
 
 
-def with_output_of(steps: list[Step], wanted: Step) -> Step | None:
-    """The step with output that is `wanted`, read at another time or with another version of the API.
+def same_step(steps: list[Step], wanted: Step, *, with_output: bool = False) -> Step | None:
+    """The step that is `wanted`, read at another time or with another version of the API.
 
     Found by its name and number, else by its name alone. None if no step or several of this name may be it.
     """
     name = if_available(lambda: wanted.name)
-    linked = [one for one in steps if one.index == wanted.index and if_available(_url_of, one) is not None]
-    named = [one for one in linked if if_available(lambda it: it.name, one) == name]
+    named = [
+        one
+        for one in steps
+        if one.index == wanted.index
+        and if_available(lambda it: it.name, one) == name
+        and (not with_output or if_available(_url_of, one) is not None)
+    ]
     for one in named:
         if one.number == wanted.number:
             return one
