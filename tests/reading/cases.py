@@ -16,10 +16,11 @@ from pydantic import BaseModel
 import circleci_sdk
 import circleci_sdk.v1.models
 import circleci_sdk.v2.models
+import circleci_sdk.v3.models
 from circleci_sdk import AsyncCircleCI, AsyncPager
 from tests.support import places
 from tests.support.calls import calls
-from tests.support.expected_reading import models_in
+from tests.support.declared_types import models_in
 from tests.support.facts import Operation, operations
 from tests.support.mutations import Json, Mutation, sample
 from tests.support.recordings import Recording, recordings
@@ -31,7 +32,7 @@ LEAST_EXPLORED: Final = 20_000
 _EXPLORED: Final = 160
 _FIXED: Final = 8
 
-_MODELS: Final = {"v1": circleci_sdk.v1.models, "v2": circleci_sdk.v2.models}
+_MODELS: Final = {"v1": circleci_sdk.v1.models, "v2": circleci_sdk.v2.models, "v3": circleci_sdk.v3.models}
 _TABLES: Final = {"v1": circleci_sdk.v1.OPERATIONS, "v2": circleci_sdk.v2.OPERATIONS}
 _OPERATIONS: Final = {(operation.version, operation.route): operation for operation in operations(places.facts())}
 _RECORDINGS: Final = [

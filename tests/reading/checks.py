@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from circleci_sdk import FieldUnavailableError, Page
 from circleci_sdk._core.serialization.model import Model
+from tests.support.declared_types import nouns_in
 from tests.support.disturbed import Comparison, normalized, part_of_dump, part_of_whole_dump, with_part
-from tests.support.expected_reading import Unfit, nouns_in
+from tests.support.expected_reading import Unfit
 from tests.support.mutations import dotted
 from tests.support.recordings import differences as data_differences
 

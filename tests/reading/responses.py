@@ -11,20 +11,17 @@ from circleci_sdk import DecodeError, FieldUnavailableError, Page
 from circleci_sdk._core.serialization.model import Model
 from tests.reading.cases import Case
 from tests.reading.checks import compared_dumps, compared_mismatches, touched
+from tests.support.declared_types import declared_type, models_in, nouns_in, spellings
 from tests.support.disturbed import UNAVAILABLE, Comparison
 from tests.support.expected_reading import (
     Expected,
     Items,
     Reading,
     Unfit,
-    declared_type,
     differences,
     expected,
     item_reading,
     mismatches,
-    models_in,
-    nouns_in,
-    spellings,
 )
 from tests.support.mutations import DELETED, Json, Mutation, Place, dotted
 
@@ -44,7 +41,7 @@ async def wrong(case: Case, before: Any, mutation: Mutation, read: Read, read_st
     due = must_raise(case, case.declared, body)
     if due:
         clients = (("the client", read), ("a strict client", read_strictly))
-        return [f"{name} raised no DecodeError" for name, call in clients if not await _raises(call, body)]
+        return [f"{name} raised no DecodeError" for name, call in clients if not await raises(call, body)]
     try:
         after = await read(body)
     except DecodeError as error:
@@ -55,7 +52,8 @@ async def wrong(case: Case, before: Any, mutation: Mutation, read: Read, read_st
     ]
 
 
-async def _raises(read: Read, body: Json) -> bool:
+async def raises(read: Read, body: Json) -> bool:
+    """Whether a client raises `DecodeError` for a body."""
     try:
         await read(body)
     except DecodeError:
@@ -121,10 +119,10 @@ def must_raise(case: Case, declared: Any, body: Json) -> bool:
     if not isinstance(body, dict):
         return True
     models = models_in(declared)
-    return case.is_read and bool(models) and not any(_usable(model, cast(dict[str, Json], body)) for model in models)
+    return case.is_read and bool(models) and not any(usable(model, cast(dict[str, Json], body)) for model in models)
 
 
-def _usable(model: type[BaseModel], body: dict[str, Json]) -> bool:
+def usable(model: type[BaseModel], body: dict[str, Json]) -> bool:
     """Whether a required field can be read; without required fields, whether a declared one came."""
     fields = model.model_fields
     required = [name for name, field in fields.items() if field.is_required()]

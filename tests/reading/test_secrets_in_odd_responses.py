@@ -20,7 +20,8 @@ import circleci_sdk
 from circleci_sdk import AsyncCircleCI, DecodeError, FieldUnavailableError, Page
 from circleci_sdk._core.serialization.model import SecretText
 from tests.reading.cases import METHODS, Method, Responses
-from tests.support.expected_reading import Unfit, declared_type, expected, members, models_in, nouns, spellings
+from tests.support.declared_types import declared_type, members, models_in, nouns, spellings
+from tests.support.expected_reading import Unfit, expected
 from tests.support.handmade import things
 from tests.support.mutations import Json
 

@@ -10,7 +10,8 @@ import pytest
 from circleci_sdk import AsyncCircleCI, DecodeError
 from circleci_sdk._core.serialization.model import Model
 from tests.reading.cases import METHODS, Method, Responses, declared
-from tests.support.expected_reading import Unfit, declared_type, expected, models_in, spellings
+from tests.support.declared_types import declared_type, models_in, spellings
+from tests.support.expected_reading import Unfit, expected
 from tests.support.mutations import encoded
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

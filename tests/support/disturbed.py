@@ -12,6 +12,7 @@ from typing import Any, Final, cast, get_args, get_origin
 
 from pydantic import BaseModel
 
+from tests.support.declared_types import declared_type, field_of, members, nouns
 from tests.support.expected_reading import (
     MISSING,
     Expected,
@@ -19,16 +20,12 @@ from tests.support.expected_reading import (
     Items,
     Reading,
     Unfit,
-    declared_type,
     differences,
     dump_of,
     dumped,
     expected,
-    field_of,
     item_reading,
-    members,
     mismatches,
-    nouns,
 )
 from tests.support.mutations import DELETED, Json, Mutation, Place, dotted
 from tests.support.names import FIELD_NAMES

@@ -6,17 +6,27 @@ a call returned. The declared types are the public annotations of the models.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from typing import Annotated, Any, Final, Literal, TypeAlias, Union, cast, get_args, get_origin
+from typing import Any, Final, TypeAlias, cast, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, TypeAdapter, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from circleci_sdk import FieldUnavailableError
+from tests.support.declared_types import (
+    adapter,
+    declared_type,
+    flattened,
+    is_entity,
+    is_model,
+    members,
+    models_in,
+    nouns,
+    path_of,
+    spellings,
+    spread,
+)
 from tests.support.mutations import Json, Place, dotted, encoded, json_type
 
 MISSING: Final = "missing"
@@ -42,11 +52,15 @@ class Fits:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """No value of the declared type. `received` is a JSON type, or `missing`."""
+    """No value of the declared type. `received` is a JSON type, or `missing`.
+
+    `at` is the place below the object, if that is not the place of the field: that of an object around it.
+    """
 
     raw: Json
     expected: frozenset[str]
     received: str
+    at: Place = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +73,10 @@ class Bare:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """A model whose fields were read one by one. `keys` are the keys of the fields in the raw object."""
+    """A model whose fields were read one by one. `keys` are the keys of the fields in the raw object.
+
+    The raw object of an entity of API v3 is flat, see `spread`.
+    """
 
     raw: Mapping[str, Json]
     model: type[BaseModel]
@@ -87,11 +104,12 @@ Reading: TypeAlias = Fits | Unfit | Bare | Object | Items | Entries
 def expected(declared: Any, raw: Json) -> Reading:
     """The reading of a value of this declared type."""
     number = int(raw) if isinstance(raw, float) and raw.is_integer() else raw  # JSON has no other integers
+    flat, whole = flattened(declared, number)
     try:
-        value = _adapter(declared).validate_json(encoded(number))
+        value = adapter(declared).validate_json(encoded(flat)) if whole else None
     except ValidationError:
-        pass
-    else:
+        whole = False
+    if whole:
         return Fits(value, dump_of(declared, value, exclude_unset=True))
     candidates = [reading for member in members(declared) for reading in _parts(member, raw)]
     return min(candidates, key=_preference, default=_unfit(declared, raw))
@@ -125,7 +143,14 @@ def item_reading(declared: Any, raw: Json) -> Reading:
 def _object(model: type[BaseModel], raw: Mapping[str, Json]) -> Object:
     fields: dict[str, Reading] = {}
     keys: dict[str, str] = {}
+    odd: Mapping[Place, Json] = {}
+    if is_entity(model):
+        raw, odd = spread(model, raw)
     for name, field in model.model_fields.items():
+        around = next((at for at in odd if at == path_of(name, field)[: len(at)]), None)
+        if around is not None:
+            fields[name] = Unfit(_ABSENT, frozenset({"object"}), json_type(odd[around]), around)
+            continue
         key = next((key for key in spellings(name, field) if key in raw), None)
         if key is not None:
             keys[name] = key
@@ -139,84 +164,6 @@ def _unfit(declared: Any, raw: Json) -> Unfit:
     return Unfit(raw, nouns(declared), json_type(raw))
 
 
-# Declared types.
-
-
-@cache
-def _adapter(declared: Any) -> TypeAdapter[Any]:
-    """A number is no string and no boolean. Models are strict themselves."""
-    return TypeAdapter(declared, config=None if models_in(declared) else {"strict": True})
-
-
-def declared_type(field: FieldInfo) -> Any:
-    """The type of a field with its metadata."""
-    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-
-
-def spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
-    """The keys of a field on the wire, and its name."""
-    alias = field.validation_alias
-    choices = alias.choices if isinstance(alias, AliasChoices) else [alias or field.alias]
-    return tuple(dict.fromkeys([*(choice for choice in choices if isinstance(choice, str)), name]))
-
-
-def field_of(model: type[BaseModel], key: str) -> str | None:
-    """The name of the field that a key belongs to."""
-    return next((name for name, field in model.model_fields.items() if key in spellings(name, field)), None)
-
-
-def members(declared: Any) -> Sequence[Any]:
-    """The members of a union without None, flat; of any other type the type itself."""
-    if hasattr(declared, "__value__"):
-        return members(declared.__value__)
-    if get_origin(declared) in {Union, types.UnionType}:
-        return [inner for member in get_args(declared) for inner in members(member)]
-    if get_origin(declared) is Annotated and get_args(declared)[0] is not datetime:
-        return members(get_args(declared)[0])
-    return [] if declared is types.NoneType else [declared]
-
-
-def is_model(declared: Any) -> bool:
-    return isinstance(declared, type) and issubclass(declared, BaseModel)
-
-
-def models_in(declared: Any) -> Sequence[type[BaseModel]]:
-    """The models among the members of a type."""
-    return [member for member in members(declared) if is_model(member)]
-
-
-def nouns(declared: Any) -> frozenset[str]:
-    """The JSON types of a declared type."""
-    return frozenset([_noun(member) for member in members(declared)] + (["null"] if _is_nullable(declared) else []))
-
-
-def _is_nullable(declared: Any) -> bool:
-    try:
-        _adapter(declared).validate_json(b"null")
-    except ValidationError:
-        return False
-    return True
-
-
-def nouns_in(expected: str) -> frozenset[str]:
-    """The JSON types in the text of a mismatch. Of a string it may list the admitted values."""
-    parts = expected.split(" or ")
-    return frozenset("string" if part.startswith("one of ") or part == "empty string" else part for part in parts)
-
-
-def _noun(member: Any) -> str:
-    origin = get_origin(member)
-    if origin is Annotated and get_args(member)[0] is datetime:
-        return "timestamp"
-    if origin is Literal or (isinstance(member, type) and issubclass(member, str)):
-        return "string"
-    if origin is list:
-        return "array"
-    if origin is dict or is_model(member):
-        return "object"
-    return {bool: "boolean", int: "integer", float: "number"}[member]
-
-
 # Readings.
 
 
@@ -225,17 +172,26 @@ def mismatches(reading: Reading, place: Place = ()) -> Sequence[Expected]:
     match reading:
         case Fits():
             return []
-        case Unfit(_, nouns, received):
+        case Unfit(_, nouns, received, _):
             return [Expected(place, nouns, received)]
         case Bare(raw, _):
             return [Expected(place, frozenset({"object"}), json_type(raw))]
         case Object():
-            parts: Sequence[tuple[str | int, Reading]] = list(reading.fields.items())
+            parts: Sequence[tuple[Place, Reading]] = [
+                (place_of(reading, name), part) for name, part in reading.fields.items()
+            ]
         case Items():
-            parts = list(enumerate(reading.items))
+            parts = [((number,), item) for number, item in enumerate(reading.items)]
         case Entries():
-            parts = list(reading.entries.items())
-    return [found for key, part in parts for found in mismatches(part, (*place, key))]
+            parts = [((key,), entry) for key, entry in reading.entries.items()]
+    return [found for way, part in parts for found in mismatches(part, (*place, *way))]
+
+
+def place_of(reading: Object, name: str) -> Place:
+    """The place of a field in a response, below the object."""
+    part = reading.fields.get(name)
+    around = part.at if isinstance(part, Unfit) else ()
+    return around or path_of(name, reading.model.model_fields[name])
 
 
 def differences(reading: Reading, actual: Any, place: Place = ()) -> Iterator[str]:
@@ -277,15 +233,15 @@ def _in_object(reading: Object, actual: Any, place: Place) -> Iterator[str]:
         yield f"{dotted(place)}: expected a {reading.model.__name__}, got {actual!r:.200}"
         return
     for name in reading.model.model_fields:
-        part = reading.fields.get(name)
+        part, here = reading.fields.get(name), (*place, *place_of(reading, name))
         if isinstance(part, Unfit):
-            yield from unavailable(actual, name, (*place, name))
+            yield from unavailable(actual, name, here)
         elif part is not None:
-            yield from differences(part, getattr(actual, name, "unavailable"), (*place, name))
+            yield from differences(part, getattr(actual, name, "unavailable"), here)
         elif getattr(actual, name, _ABSENT) != reading.model.model_fields[name].get_default():
-            yield f"{dotted((*place, name))}: expected its default"
+            yield f"{dotted(here)}: expected its default"
     extra = {key: raw for key, raw in reading.raw.items() if key not in reading.keys.values()}
-    kept = {key: value for key, value in (actual.model_extra or {}).items() if key in extra}
+    kept = {key: getattr(value, "raw", value) for key, value in (actual.model_extra or {}).items() if key in extra}
     if kept != extra:
         yield f"{dotted(place)}: lost {sorted(extra.keys() - kept.keys()) or 'values'} in model_extra"
 
@@ -322,9 +278,11 @@ def dumped(reading: Reading) -> Json:
 
 def dump_of(declared: Any, value: Any, **options: Any) -> Json:
     """The dump of a value of a declared type with wire names. Infinity, which JSON does not have, stays."""
+    if isinstance(value, BaseModel):  # an adapter dumps infinity in a value of any type as null
+        return value.model_dump(mode="json", by_alias=True, **options)
     return _dumper(declared).dump_python(value, mode="json", by_alias=True, **options)
 
 
 @cache
 def _dumper(declared: Any) -> TypeAdapter[Any]:
-    return _adapter(declared) if is_model(declared) else TypeAdapter(declared, config={"ser_json_inf_nan": "constants"})
+    return adapter(declared) if is_model(declared) else TypeAdapter(declared, config={"ser_json_inf_nan": "constants"})

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from circleci_sdk import UnknownStr
 from circleci_sdk._core.serialization.model import Timestamp
+from tests.support.declared_types import nouns, nouns_in
 from tests.support.expected_reading import (
     Bare,
     Entries,
@@ -22,8 +23,6 @@ from tests.support.expected_reading import (
     dumped,
     expected,
     mismatches,
-    nouns,
-    nouns_in,
 )
 from tests.support.mutations import HUGE
 

@@ -91,7 +91,7 @@ def _page(
     items: list[T] = getattr(read, paging.items) or []
     if mismatches:
         extras = {key: value for key, value in extras.items() if key != paging.items}
-        unread = next((one for one in mismatches if one.place == paging.next), None)
+        unread = next((one for one in mismatches if f"{paging.next}.".startswith(f"{one.place}.")), None)
         if unread is not None and paging.style == "token" and paging.start:
             return without_next(Page(items, None, extras, mismatches), operation.label, unread)
     token = getattr(read, _TOKEN, extras.get(_TOKEN))

@@ -82,14 +82,15 @@ class Layout:
         return schemas.no_info_after_validator_function(self.model_of, self._schema(self._top, handler)[0])
 
     def _schema(self, group: Group, handler: GetCoreSchemaHandler) -> tuple[schemas.CoreSchema, bool]:
-        """The schema of a group, and whether it is required."""
+        """The schema of a group, and whether it is required. A group that is not may be null; the entity may not."""
         own = {key: self._fields[name] for key, name in group.fields.items()}
         members = {key: (handler.generate_schema(on_the_wire(one.type)), one.required) for key, one in own.items()}
         members |= {key: self._schema(inner, handler) for key, inner in group.inner.items()}
         fields = {key: schemas.typed_dict_field(one, required=required) for key, (one, required) in members.items()}
         is_required = any(required for _, required in members.values())
         schema = schemas.typed_dict_schema(fields, config=_CONFIG)
-        return schema if is_required else schemas.nullable_schema(schema), is_required
+        may_be_null = bool(group.place) and not is_required
+        return schemas.nullable_schema(schema) if may_be_null else schema, is_required
 
 
 def _group(place: tuple[str, ...], fields: tuple[Field, ...]) -> Group:
