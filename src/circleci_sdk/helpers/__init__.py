@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .runs.result import Explanation, RunResult
     from .runs.run import OnHold, Run
     from .runs.runs import Runs
+    from .runs.search import FoundRun, RunSearch, SearchStatus
     from .runs.watch import RunWatch
     from .secrets.audit import OnError, SecretAudit
     from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
@@ -79,6 +80,7 @@ else:
             ".runs.result": "Explanation RunResult",
             ".runs.run": "OnHold Run",
             ".runs.runs": "Runs",
+            ".runs.search": "FoundRun RunSearch SearchStatus",
             ".runs.watch": "RunWatch",
             ".secrets.audit": "OnError SecretAudit",
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",
@@ -102,6 +104,7 @@ __all__ = [
     "DownloadedArtifact",
     "Explanation",
     "FailedTest",
+    "FoundRun",
     "History",
     "HistoryRecord",
     "Include",
@@ -128,10 +131,12 @@ __all__ = [
     "RunJob",
     "RunPipeline",
     "RunResult",
+    "RunSearch",
     "RunStatus",
     "RunWatch",
     "RunWorkflow",
     "Runs",
+    "SearchStatus",
     "SecretAudit",
     "SecretInfo",
     "SecretKind",

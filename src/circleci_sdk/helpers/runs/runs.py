@@ -13,7 +13,7 @@ workflow that has not ended. Transient errors are retried until the timeout.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
@@ -29,12 +29,17 @@ from .arguments import check_id, check_parameters, check_ref, check_revision, ch
 from .redundant import CancelReport, RedundantWork
 from .result import Explanation, RunResult, RunSkippedError, explain
 from .run import Run
+from .search import RunQuery, RunSearch, check_query, is_full_revision, newest_by_v3
 from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.v2.models import MessageResponse, Pipeline, PipelineCreation
+
+    from .search import SearchStatus
 
 
 @public("circleci_sdk.helpers")
@@ -147,11 +152,16 @@ class Runs(Uncopied):
             InvalidArgumentError: an argument is invalid.
             NotFoundError: the project does not exist, or is hidden from this token.
 
-        One call for each page of pipelines, until the commit is found.
+        A whole SHA is searched for by API v3, with two calls, among the runs of 90 days. Where v3 finds none or does
+        not serve this client, and for the beginning of a SHA: one call for each page of pipelines, until it is found.
         """
         slug, wanted = check_project_slug("runs.find", project_slug), check_revision(revision)
         check_filter("runs.find", "branch", branch)
         check_count("runs.find", "max_pipelines", max_pipelines)
+        if is_full_revision(wanted):
+            newest = await newest_by_v3(self._caller, RunQuery((slug,), branch=branch, revision=wanted))
+            if newest is not None:
+                return self._run(newest.id, if_available(lambda: newest.number), slug)
 
         async def search() -> Pipeline | None:
             seen = 0
@@ -166,6 +176,37 @@ class Runs(Uncopied):
 
         found = await retry_reads(self._caller, search)
         return None if found is None else self._run_of(found)
+
+    def search(
+        self,
+        project_slugs: Sequence[str | ProjectSlug],
+        *,
+        branch: str | Unset = UNSET,
+        revision: str | Unset = UNSET,
+        status: SearchStatus | Unset = UNSET,
+        since: datetime | Unset = UNSET,
+        until: datetime | Unset = UNSET,
+    ) -> RunSearch:
+        """The runs of projects, newest first, for `async for`.
+
+        Args:
+            project_slugs: the projects, such as `["gh/acme/web"]`.
+            branch: only runs of this branch. Default: of all branches and tags.
+            revision: only runs of this commit, by its whole SHA.
+            status: only runs with this status, by API v3 alone.
+            since: the earliest start. Default: 90 days before `until`.
+            until: the latest start. Default: now.
+
+        Raises:
+            InvalidArgumentError: at once, for invalid arguments. From the loop, for a `status` where v3 does not serve
+                this client, such as on a Server.
+            NotFoundError: from the loop; a project does not exist, or is hidden from this token.
+
+        By API v3: one call for each project, and one for each 20 runs. On a Server, and where v3 refuses the token or
+        does not find a project, by v2: one call for each page of pipelines of each project, within the time.
+        """
+        query = check_query(project_slugs, branch, revision, status, since, until)
+        return RunSearch(self._caller, query)
 
     async def current(self) -> Run:
         """The run that this process is a job of, from the environment of the job.
