@@ -16,6 +16,8 @@ from circleci_sdk import (
     RequestTimeoutError,
     ServerError,
 )
+from circleci_sdk.testing import FakeCircleCI, Job, Workflow
+from circleci_sdk.testing import Step as FakeStep
 from tests.helpers.test_logs import BUILD, action, build, output
 from tests.support.clients import ID, SLUG, client_on
 from tests.support.clock import FakeClock
@@ -340,3 +342,17 @@ async def test_a_job_that_is_not_named(server: ScriptedServer, given: dict[str, 
     async with client_on(server, deployment="cloud") as circleci:
         with pytest.raises(InvalidArgumentError, match=text):
             await circleci.logs.failed(**given)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_output_is_lost_or_given_twice_under_faults(seed: int) -> None:
+    """Standard error has no ranges: after a broken connection it begins anew."""
+    fake = FakeCircleCI(seed=seed)
+    text = "".join(f"line {number}\n" for number in range(50))
+    steps = [FakeStep("make", text, exit_code=1, stderr=text.upper())]
+    fake.add_project(SLUG).push(Workflow("build", Job("test", 5, outcome="failed", steps=steps, parallelism=6)))
+    fake.clock.advance(60)
+    async with fake.client() as circleci:
+        fake.chaos({"503": 0.1, "drop": 0.1, "truncate": 0.2})
+        logs = await circleci.logs.failed(SLUG, 1, tail=None)
+    assert [(log.text, log.problem, log.step.api) for log in logs] == [(text + text.upper(), None, "v3")] * 6
