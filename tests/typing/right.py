@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
-from typing import Any, assert_never, assert_type
+from typing import Any, Literal, assert_never, assert_type
 from uuid import UUID
 
 from fastapi import FastAPI
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Page, ProjectSlug, RateLimit, Reply, Timeout, UnknownStr
+from circleci_sdk.helpers import StepLog
 from circleci_sdk.testing import FakeCircleCI, RecordedRequests
 from circleci_sdk.v1.models import BuildDetails
 from circleci_sdk.v2.models import (
@@ -38,6 +39,9 @@ async def calls(circleci: AsyncCircleCI) -> None:
     assert_type(await circleci.v2.users.me(), User)
     assert_type(await circleci.v2.jobs.get("gh/acme/web", 42), JobDetails)
     assert_type(await circleci.v1.builds.get("gh/acme/web", 42), BuildDetails)
+    assert_type(await circleci.logs.failed("gh/acme/web", 42, job_id="id"), list[StepLog])
+    assert_type(await circleci.logs.failed(job_id="id"), list[StepLog])
+    assert_type(circleci.logs.follow((await circleci.logs.steps(job_id="id"))[0]).api, Literal["v1.1", "v2", "v3"])
     assert_type(await circleci.v2.pipelines.trigger_run("gh/acme/web"), PipelineCreation | MessageResponse)
     assert_type((await circleci.v2.users.me()).id, str)
     rerun = assert_type(await circleci.v2.workflows.rerun("id"), WorkflowRerun | MessageResponse)

@@ -4,6 +4,11 @@
         print(log.step.name, log.step.status)
         print(log.text)
 
+    step = (await circleci.logs.steps("gh/acme/web", 42))[-1]
+    async with circleci.logs.follow(step) as output:  # until the step ends
+        async for text in output:
+            print(text, end="")
+
 On the cloud they come from API v3. On a Server, and where v3 refuses the token or does not find the job, they come from
 v1.1: it has signed links to a storage provider, which never receives the token. API v2 has no logs.
 """
