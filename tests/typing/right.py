@@ -12,7 +12,19 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from circleci_sdk import UNSET, AsyncCircleCI, AsyncPager, Page, ProjectSlug, RateLimit, Reply, Timeout, UnknownStr
+from circleci_sdk import (
+    UNSET,
+    AsyncCircleCI,
+    AsyncPager,
+    ByteStream,
+    ItemStream,
+    Page,
+    ProjectSlug,
+    RateLimit,
+    Reply,
+    Timeout,
+    UnknownStr,
+)
 from circleci_sdk.helpers import StepLog
 from circleci_sdk.testing import FakeCircleCI, RecordedRequests
 from circleci_sdk.v1.models import BuildDetails
@@ -32,6 +44,7 @@ from circleci_sdk.v2.models import (
     Workflow,
     WorkflowRerun,
 )
+from circleci_sdk.v3 import models as v3_models
 from circleci_sdk.webhooks import Event, JobCompleted, Router, Secret, WebhookApp, WorkflowCompleted
 
 
@@ -76,6 +89,33 @@ async def lists(circleci: AsyncCircleCI) -> None:
         assert_type(items, AsyncIterator[Pipeline])
         async for item in items:
             assert_type(item, Pipeline)
+
+
+async def entities(circleci: AsyncCircleCI) -> None:
+    run = assert_type(await circleci.v3.runs.get("id"), v3_models.Run)
+    assert_type(run.project_id, str)
+    assert_type(run.created_at, datetime)
+    assert_type(run.user, v3_models.RunUser | None)
+    assert_type(await circleci.v3.projects.list(slug="gh/acme/web"), Page[v3_models.Project])
+    searched = circleci.v3.runs.search(project_ids=[run.project_id], from_=run.created_at, to=run.created_at)
+    _ = assert_type(searched, AsyncPager[v3_models.Run])
+    made = v3_models.Project(id="id", name="web", org_id="id")
+    assert_type(made.org_id, str)
+    reply = await circleci.raw_response(circleci.v3.projects.get, "id")
+    assert_type(reply, Reply[v3_models.Project])
+    assert_type(await circleci.v3.orb_versions.get_source("id"), str)
+
+
+async def streams(circleci: AsyncCircleCI) -> None:
+    stdout = assert_type(circleci.v3.jobs.stream_stdout("id", step_num=0), ByteStream)
+    async with stdout as stream:
+        async for piece in stream:
+            assert_type(piece, bytes)
+        async for line in stream.lines():
+            assert_type(line, str)
+    async with assert_type(circleci.v3.jobs.stream_tests("id"), ItemStream[v3_models.JobTest]) as tests:
+        async for test in tests:
+            assert_type(test, v3_models.JobTest)
 
 
 async def replies(circleci: AsyncCircleCI) -> None:

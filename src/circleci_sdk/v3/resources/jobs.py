@@ -202,7 +202,7 @@ class Jobs(Resource):
     def stream_stderr(self, job_id: str | UUID, *, step_num: int, execution: int | Unset = UNSET) -> ByteStream:
         """Stream the standard error of a step.
 
-        Without ranges and without a mark of its end. Read it once the standard output has ended.
+        Its end has no mark, and whether it supports ranges is not known. Read it once the standard output has ended.
 
         Args:
             job_id: Id of the job, a UUID.
