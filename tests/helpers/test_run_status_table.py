@@ -250,7 +250,7 @@ class Api:
     def client(self) -> AsyncCircleCI:
         http = httpx.AsyncClient(transport=httpx.MockTransport(self.respond))
         with clock_of(self.clock):
-            return AsyncCircleCI(TOKEN, base_url="https://circleci.com", http_client=http)
+            return AsyncCircleCI(TOKEN, base_url="https://circleci.com", deployment="server", http_client=http)
 
 
 async def by_watch(run: Run) -> RunResult:
