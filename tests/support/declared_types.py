@@ -116,8 +116,8 @@ def spread(model: type[BaseModel], raw: Mapping[str, Json]) -> tuple[dict[str, J
     """
     paths = {path_of(name, field): name for name, field in model.model_fields.items()}
     around = {path[:depth] for path in paths for depth in range(1, len(path))}
+    taken = {*model.model_fields, *map(dotted, paths)}
     flat: dict[str, Json] = {}
-    unknown: list[tuple[Place, Json]] = []
     odd: dict[Place, Json] = {}
     waiting: list[tuple[Place, Mapping[str, Json]]] = [((), raw)]
     for place, members in waiting:
@@ -125,20 +125,16 @@ def spread(model: type[BaseModel], raw: Mapping[str, Json]) -> tuple[dict[str, J
             here = (*place, key)
             if here in paths:
                 flat[paths[here]] = value
-            elif here not in around:
-                unknown.append((here, value))
-            elif isinstance(value, dict):
+            elif here in around and isinstance(value, dict):
                 waiting.append((here, cast(dict[str, Json], value)))
-            elif value is not None:
-                odd[here] = value
-    taken = {*model.model_fields, *map(dotted, paths)}
-    for here, value in [*unknown, *odd.items()]:
-        own = str(here[-1])
-        name = dotted(here) if len(here) > 2 or here in odd or own in taken else own
-        while name in taken:
-            name = f".{name}"
-        taken.add(name)
-        flat[name] = value
+            elif here not in around or value is not None:
+                name = dotted(here) if len(here) > 2 or here in around or key in taken else key
+                while name in taken:
+                    name = f".{name}"
+                taken.add(name)
+                flat[name] = value
+                if here in around:
+                    odd[here] = value
     return flat, odd
 
 

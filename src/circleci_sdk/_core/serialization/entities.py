@@ -45,31 +45,37 @@ class Layout:
         self._model = model
         self._fields = {field.name: field for field in fields_of(model)}
         self._defaults = {field.name: field.default for field in fields_of(model)}
+        self._names = frozenset(key for field in fields_of(model) for key in field.keys)
         self._top = _group((), fields_of(model))
 
-    def spread(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, ...], object]]:
+    def spread(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, ...], str]]:
         """The members of an entity in its wire form.
 
         The values are by the names of their fields. The unknown ones are by their own names, or by their places if
-        these are taken or the group is nested. The last ones are groups that are no objects, by their places.
+        these are taken or the group is nested; dots before a place make it differ from names. The last ones are the
+        names of groups that are no objects, by their places; their values are among the unknown ones.
         """
         values: dict[str, Any] = {}
         unknown: dict[str, Any] = {}
-        odd: dict[tuple[str, ...], object] = {}
+        odd: dict[tuple[str, ...], str] = {}
         groups: list[tuple[Group, dict[str, Any]]] = [(self._top, parts)]
         for (place, fields, inner), members in groups:
             for key, item in members.items():
                 if key in fields:
                     values[fields[key]] = item
-                elif key not in inner:
-                    at = ".".join((*place, key))
-                    name = Place(at if len(place) > 1 or key in self._defaults or key in unknown else key)
-                    name.pattern = at
-                    unknown[name] = item
-                elif isinstance(item, dict):
+                elif key in inner and isinstance(item, dict):
                     groups.append((inner[key], item))  # pyright: ignore[reportUnknownArgumentType]  # a cast takes time
-                elif item is not None:
-                    odd[*place, key] = item
+                elif key not in inner or item is not None:
+                    at = ".".join((*place, key))
+                    is_free = len(place) < 2 and key not in inner and key not in self._names
+                    name = key if is_free and key not in unknown else at
+                    while name in self._names or name in unknown:
+                        name = f".{name}"
+                    named = Place(name)
+                    named.pattern = at
+                    unknown[named] = item
+                    if key in inner:
+                        odd[*place, key] = named
         return values, unknown, odd
 
     def model_of(self, parts: dict[str, Any]) -> Model:

@@ -146,15 +146,17 @@ class _Reader:
     def _model(self, model: type[Model], raw: dict[str, object], place: Place, unfit: Locations) -> Model:
         first = len(self.found)
         odd: dict[tuple[str, ...], Mismatch] = {}
+        kept: dict[str, Any] = {}
         if layout := layout_of(model):
             (raw, unknown, groups), unfit = layout.spread(raw), ()
-            odd = {at: self._note(place.below(*at), dict, json_type(group)) for at, group in groups.items()}
-            raw |= unknown | {".".join(at): group for at, group in groups.items()}
+            for at, name in groups.items():
+                odd[at] = self._note(place.below(*at), dict, json_type(unknown[name]))
+                kept[name] = _kept(unknown.pop(name), secret=self._secret)
+            raw |= unknown
         values: dict[str, Any] = {}
         unset: dict[str, Mismatch] = {}
         aside: dict[str, Any] = {}
         given: set[str] = set()
-        kept: dict[str, Any] = {}
         rest = dict(raw)
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
