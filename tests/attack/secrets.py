@@ -160,7 +160,8 @@ async def version_of_the_api(rng: random.Random) -> str:
             version = request.path.lower().replace("%76", "v").split("/")[2]
             sent = "circle-token" in request.headers, request.headers.get("authorization", "").partition(" ")[0]
             plain = (False, "Bearer") if version == "v3" else (True, "")
-            expected = {"circle-token": plain, "bearer": (False, "Bearer"), "basic": (False, "Basic")}
+            basic = (False, "Bearer" if version == "v3" else "Basic")
+            expected = {"circle-token": plain, "bearer": (False, "Bearer"), "basic": basic}
             if sent != expected.get(auth, (False, "")):
                 raise Broken("wrong result", f"{auth}: {request.path} got {sent}")
         if other.requests:
