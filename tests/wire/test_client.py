@@ -194,7 +194,7 @@ _BASIC = "Basic " + b64encode(f"{TOKEN}:".encode()).decode()
     [
         ({"token": TOKEN}, (TOKEN, None), (None, _BEARER)),
         ({"token": TOKEN, "auth": "bearer"}, (None, _BEARER), (None, _BEARER)),
-        ({"token": TOKEN, "auth": "basic"}, (None, _BASIC), (None, _BASIC)),
+        ({"token": TOKEN, "auth": "basic"}, (None, _BASIC), (None, _BEARER)),
         ({"auth": _token}, (TOKEN, None), (None, _BEARER)),
         ({"auth": "none"}, (None, None), (None, None)),
     ],
