@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .fields import check_inline, is_inline, read_members
 from .imports import TAKEN_NAMES
+from .lifecycle import read_replacement, read_sunset
 from .names import OTHER_MODULES, bad_method_name, one_of, pascal_case
 from .nodes import Node, Problems
 from .parameters import Parameter, body_parameter, read_parameters
@@ -103,7 +104,6 @@ _ID: Final = re.compile(r"[a-z][A-Za-z0-9]*")
 _SUMMARY_LENGTH: Final = 100
 _LISTS: Final = ("list", "search")
 _STREAM: Final = "stream_"
-_REPLACEMENT: Final = re.compile(r"v[0-9]+(\.[a-z_]+){2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +201,8 @@ def _operation(
         experimental=node.flag("x-experimental"),
         undocumented=node.flag("x-undocumented"),
         deprecated=node.flag("deprecated"),
-        sunset=_sunset(node),
-        replacement=_replacement(node),
+        sunset=read_sunset(node),
+        replacement=read_replacement(node),
         node=node,
     )
 
@@ -322,32 +322,6 @@ def _rules(node: Node, parameters: Sequence[Parameter]) -> tuple[Rule, ...]:
                     raise names.refusal(f"`{name}` is not an argument of the method; use Python names.")
             rules.append(rule)
     return tuple(rules)
-
-
-def _sunset(node: Node) -> date | None:
-    child = node.get("x-sunset")
-    if child is None:
-        return None
-    _need_deprecated(node, child, "x-sunset")
-    try:
-        return date.fromisoformat(child.text())
-    except ValueError:
-        raise child.refusal(f"`{child.text()}` is not a date; write it as 2027-02-01.") from None
-
-
-def _replacement(node: Node) -> str | None:
-    child = node.get("x-replacement")
-    if child is None:
-        return None
-    _need_deprecated(node, child, "x-replacement")
-    if not _REPLACEMENT.fullmatch(child.text()):
-        raise child.refusal(f"`{child.text()}` is not a method; write it as v2.pipelines.trigger.")
-    return child.text()
-
-
-def _need_deprecated(node: Node, child: Node, key: str) -> None:
-    if not node.flag("deprecated"):
-        raise child.refusal(f"`{key}` requires `deprecated: true`; add that, or remove it.")
 
 
 def _check_unique(operations: Sequence[Operation]) -> None:
