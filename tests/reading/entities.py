@@ -118,13 +118,10 @@ class Outcome:
 
 def outcome(case: EntityCase, body: Json) -> Outcome:
     """What must come of a body that can be used."""
-    if not case.key:
-        reading = expected(case.declared, body)
+    if not case.operation.lists:
+        reading = expected(case.declared, body, case.key)
         return Outcome((), reading, {}, None, frozenset(mismatches(reading)))
     held, way = body[case.key], (case.key,)
-    if not case.operation.lists:
-        reading = expected(case.declared, held)
-        return Outcome(way, reading, {}, None, frozenset(mismatches(reading, way)))
     reading = Items([item_reading(case.declared, item) for item in held or []])
     flat, odd = spread(envelope(case.key), body)
     found = {
@@ -157,13 +154,12 @@ def must_raise(case: EntityCase, body: Json) -> bool:
     """Whether a response cannot be used at all."""
     if not isinstance(body, dict):
         return True
-    held = body if not case.key else cast(dict[str, Json], body).get(case.key, MISSING)
     if case.operation.lists:
+        held = cast(dict[str, Json], body).get(case.key, MISSING)
         return not isinstance(held, list) and not (held is None and case.key == "data")
-    if not isinstance(held, dict):
-        return True
     [model] = models_in(case.declared)
-    return case.operation.method == "GET" and not usable(model, spread(model, cast(dict[str, Json], held))[0])
+    flat, _ = spread(model, cast(dict[str, Json], body), case.key)
+    return case.operation.method == "GET" and not usable(model, flat)
 
 
 MISSING: Final = "missing"

@@ -11,11 +11,11 @@ from typing import Any, Final, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
 
 from circleci_sdk import AsyncCircleCI, DecodeError, Drift
 from circleci_sdk._core.errors import CallFacts
 from circleci_sdk._core.messages import Headers, Received
-from circleci_sdk._core.mismatches import Place as WirePlace
 from circleci_sdk._core.serialization.decode import decode_response
 from circleci_sdk._core.serialization.model import Model
 from circleci_sdk._core.serialization.unknown import unknown_in
@@ -99,7 +99,7 @@ async def test_a_member_in_each_object(
     assert all(
         field_values(one) == field_values(other) for one, other in zip(models(before), models(after), strict=True)
     )
-    around = {NEW, f"page.{NEW}", f"meta.{NEW}"} if case.key else set[str]()  # a page has these, if it is one
+    around = {NEW, f"page.{NEW}", f"meta.{NEW}"} if case.operation.lists else set[str]()  # the page has these
     assert {(one.place, one.kind) for one in drift} == {(place, "unknown_field") for place in places - around}
     expected = [f"{case.key}.*" if case.operation.lists else case.key]
     assert all(f"{place}.{NEW}".lstrip(".") in places for place in expected)
@@ -132,29 +132,32 @@ ENTITIES: Final[Mapping[str, EntityCase]] = {
 IDS: Final = {f"v3.{entry.python_name}": entry for entry in OPERATIONS.values()}
 
 
-def groups(case: EntityCase) -> list[Place]:
-    """The places of the objects around the fields of an entity, and of the entity itself."""
+def paths_of(case: EntityCase) -> dict[Place, FieldInfo]:
+    """The fields by their places in the body."""
     [model] = models_in(case.declared)
-    paths = [path_of(name, field) for name, field in model.model_fields.items()]
-    return sorted({path[:depth] for path in paths for depth in range(len(path))}, key=str)
+    outer = (case.key,) if case.key else ()
+    return {(*outer, *path_of(name, field)): field for name, field in model.model_fields.items()}
+
+
+def groups(case: EntityCase) -> list[Place]:
+    """The places of the objects around the fields, the body included."""
+    return sorted({path[:depth] for path in paths_of(case) for depth in range(len(path))}, key=str)
 
 
 def names(case: EntityCase) -> Sequence[str]:
     """Names that may be taken: of fields and references, of parts of the envelope, and places."""
     [model] = models_in(case.declared)
-    paths = [path_of(name, field) for name, field in model.model_fields.items()]
-    found = {*model.model_fields, *(str(part) for path in paths for part in path), *map(dotted, paths)}
-    found |= {f".{name}" for name in model.model_fields} | {"", ".", "x", "references.x", "attributes.x", "data"}
+    found = {*model.model_fields, *(str(part) for path in paths_of(case) for part in path)}
+    found |= {dotted(path) for path in paths_of(case)} | {dotted(path[1:]) for path in paths_of(case)}
+    found |= {f".{name}" for name in model.model_fields} | {"", ".", "x", "references.x", "attributes.x"}
     return sorted(found)
 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> tuple[EntityCase, Mapping[Place, Json], Mapping[Place, Json]]:
-    """A case, values in its entity that do not fit, and unknown members, by their places."""
+    """A case, values in its body that do not fit, and unknown members, by their places."""
     case = ENTITIES[draw(st.sampled_from(sorted(ENTITIES)))]
-    [model] = models_in(case.declared)
-    paths = {path_of(name, field): field for name, field in model.model_fields.items()}
-    around = groups(case)
+    paths, around = paths_of(case), groups(case)
     fields = [path for path, field in paths.items() if "list[" not in str(field.annotation)]
     odd: Place | None = draw(st.none() | st.sampled_from([*fields, *(place for place in around if place)]))
     keys = st.one_of(st.sampled_from(names(case)), st.text(max_size=3))
@@ -168,19 +171,20 @@ ODD: Final = ["odd", 7, None]
 """A value for a field or a group that fits neither."""
 
 
-def with_members(entity: Json, added: Mapping[Place, Json]) -> Json:
-    entity = copy.deepcopy(entity)
+def with_members(body: Json, added: Mapping[Place, Json]) -> Json:
+    """A body with more members."""
+    body = copy.deepcopy(body)
     for place, value in added.items():
-        holder = entity
+        holder = body
         for key in place[:-1]:
             holder = holder.setdefault(key, {})
         holder[place[-1]] = value
-    return entity
+    return body
 
 
-def decoded(case: EntityCase, entity: Json) -> Any:
+def decoded(case: EntityCase, body: Json) -> Any:
+    """The result of an operation with this response."""
     operation = IDS[case.name]
-    body = {case.key: entity} if case.key else entity
     response = Received(200, Headers([]), json.dumps(body).encode())
     return decode_response(operation, response, CallFacts(operation.label, operation.method, "/"), strict=False)[0]
 
@@ -193,13 +197,13 @@ def test_unknown_members_replace_nothing(
     """Neither in an entity that fits, nor in one with a field or a part that does not."""
     case, odd, added = made
     [model] = models_in(case.declared)
-    entity = with_members(case.body[case.key] if case.key else case.body, odd)
+    body = with_members(case.body, odd)
     try:
-        before = decoded(case, entity)
+        before = decoded(case, body)
     except DecodeError:  # no required field is left
         assert odd
         return
-    after = decoded(case, with_members(entity, added))
+    after = decoded(case, with_members(body, added))
 
     assert (bool(after.mismatches), after.mismatches) == (bool(odd), before.mismatches)
     assert [getattr(after, name, None) for name in model.model_fields] == [
@@ -212,14 +216,14 @@ def test_unknown_members_replace_nothing(
     dump = after.model_dump()
     assert dump == {**fields, **after.model_extra}
     assert len(dump) == len(before.model_dump()) + len(added)
-    assert places_of(after) == {dotted(place) for place in added}
+    assert places_of(case, after) == {dotted(place) for place in added}
     for other in (copy.deepcopy(after), pickle.loads(pickle.dumps(after)), after.model_copy()):
         assert other == after
-        assert (other.model_dump(), places_of(other)) == (dump, places_of(after))
+        assert (other.model_dump(), places_of(case, other)) == (dump, places_of(case, after))
     if not odd:
         assert model.model_validate_json(after.model_dump_json()) == after
         assert model.model_validate(dump) == after
 
 
-def places_of(model: Model) -> set[str]:
-    return {one.place for kind, one in unknown_in(model, WirePlace()) if kind == "unknown_field"}
+def places_of(case: EntityCase, model: Model) -> set[str]:
+    return {one.place for kind, one in unknown_in(model, key=case.key or None) if kind == "unknown_field"}

@@ -107,56 +107,62 @@ def is_entity(model: type[BaseModel]) -> bool:
     return any(len(path_of(name, field)) > 1 for name, field in model.model_fields.items())
 
 
-def spread(model: type[BaseModel], raw: Mapping[str, Json]) -> tuple[dict[str, Json], dict[Place, Json]]:
+def spread(model: type[BaseModel], raw: Mapping[str, Json], key: str = "") -> tuple[dict[str, Json], dict[Place, Json]]:
     """An entity in its flat form, and the objects around its fields that are no objects, by their places.
 
+    With a key it is the entity in a body, which may have more members. The key is in no name.
     Members are by the names of their fields; unknown ones by their own names, or by their places if these are taken
     or more than one object is around them; objects around fields by their places. Dots before a place make it different
     from names that are taken.
     """
-    paths = {path_of(name, field): name for name, field in model.model_fields.items()}
+    outer = (key,) if key else ()
+    paths = {(*outer, *path_of(name, field)): name for name, field in model.model_fields.items()}
     around = {path[:depth] for path in paths for depth in range(1, len(path))}
-    taken = {*model.model_fields, *map(dotted, paths)}
+    taken = {*model.model_fields, *(dotted(path[len(outer) :]) for path in paths)}
     flat: dict[str, Json] = {}
     odd: dict[Place, Json] = {}
     waiting: list[tuple[Place, Mapping[str, Json]]] = [((), raw)]
     for place, members in waiting:
-        for key, value in members.items():
-            here = (*place, key)
+        for name, value in members.items():
+            here = (*place, name)
             if here in paths:
                 flat[paths[here]] = value
             elif here in around and isinstance(value, dict):
                 waiting.append((here, cast(dict[str, Json], value)))
             elif here not in around or value is not None:
-                name = dotted(here) if len(here) > 2 or here in around or key in taken else key
-                while name in taken:
-                    name = f".{name}"
-                taken.add(name)
-                flat[name] = value
+                short = here[len(outer) :] if place else here
+                unique = dotted(short) if len(short) > 2 or here in around or name in taken else name
+                while unique in taken:
+                    unique = f".{unique}"
+                taken.add(unique)
+                flat[unique] = value
                 if here in around:
                     odd[here] = value
     return flat, odd
 
 
-def flattened(declared: Any, raw: Json) -> tuple[Json, bool]:
-    """A value with all entities in it in their flat form, and whether each object around a field is an object."""
+def flattened(declared: Any, raw: Json, key: str = "") -> tuple[Json, bool]:
+    """A value with all entities in it in their flat form, and whether each object around a field is an object.
+
+    With a key it is the body with the entity.
+    """
     whole = True
 
-    def flat(declared: Any, value: Json) -> Json:
+    def flat(declared: Any, value: Json, key: str = "") -> Json:
         nonlocal whole
         for member in members(declared):
             if isinstance(value, dict) and is_model(member):
                 made = cast(dict[str, Json], value)
-                if is_entity(member):
-                    made, odd = spread(member, made)
+                if key or is_entity(member):
+                    made, odd = spread(member, made, key)
                     whole = whole and not odd
                 types = {name: declared_type(field) for name, field in member.model_fields.items()}
-                return {key: flat(types[key], item) if key in types else item for key, item in made.items()}
+                return {name: flat(types[name], item) if name in types else item for name, item in made.items()}
             if isinstance(value, list) and get_origin(member) is list:
                 return [flat(get_args(member)[0], item) for item in value]
         return value
 
-    return (flat(declared, raw), whole) if has_entities(declared) else (raw, True)
+    return (flat(declared, raw, key), whole) if key or has_entities(declared) else (raw, True)
 
 
 @cache

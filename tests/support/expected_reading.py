@@ -75,13 +75,14 @@ class Bare:
 class Object:
     """A model whose fields were read one by one. `keys` are the keys of the fields in the raw object.
 
-    The raw object of an entity of API v3 is flat, see `spread`.
+    The raw object of an entity of API v3 is flat, see `spread`; `way` leads to it in a body.
     """
 
     raw: Mapping[str, Json]
     model: type[BaseModel]
     fields: Mapping[str, Reading]
     keys: Mapping[str, str]
+    way: Place = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +102,17 @@ class Entries:
 Reading: TypeAlias = Fits | Unfit | Bare | Object | Items | Entries
 
 
-def expected(declared: Any, raw: Json) -> Reading:
-    """The reading of a value of this declared type."""
+def expected(declared: Any, raw: Json, key: str = "") -> Reading:
+    """The reading of a value of this declared type; with a key that of a body with an entity."""
     number = int(raw) if isinstance(raw, float) and raw.is_integer() else raw  # JSON has no other integers
-    flat, whole = flattened(declared, number)
+    flat, whole = flattened(declared, number, key)
     try:
         value = adapter(declared).validate_json(encoded(flat)) if whole else None
     except ValidationError:
         whole = False
     if whole:
         return Fits(value, dump_of(declared, value, exclude_unset=True))
-    candidates = [reading for member in members(declared) for reading in _parts(member, raw)]
+    candidates = [reading for member in members(declared) for reading in _parts(member, raw, key)]
     return min(candidates, key=_preference, default=_unfit(declared, raw))
 
 
@@ -121,15 +122,15 @@ def _preference(reading: Reading) -> tuple[int, int]:
     return -sum(not isinstance(part, Unfit) for part in fields), len(mismatches(reading))
 
 
-def _parts(member: Any, raw: Json) -> Iterator[Reading]:
+def _parts(member: Any, raw: Json, key: str = "") -> Iterator[Reading]:
     """The reading of an object or an array of objects, part by part."""
     origin = get_origin(member)
     if isinstance(raw, dict):
         if is_model(member):
-            yield _object(member, cast(dict[str, Json], raw))
+            yield _object(member, cast(dict[str, Json], raw), key)
         elif origin is dict and models_in(get_args(member)[1]):
             entries = cast(dict[str, Json], raw)
-            yield Entries({key: item_reading(get_args(member)[1], entry) for key, entry in entries.items()})
+            yield Entries({name: item_reading(get_args(member)[1], entry) for name, entry in entries.items()})
     elif isinstance(raw, list) and origin is list and models_in(get_args(member)[0]):
         yield Items([item_reading(get_args(member)[0], item) for item in raw])
 
@@ -140,14 +141,15 @@ def item_reading(declared: Any, raw: Json) -> Reading:
     return Bare(raw, models_in(declared)[0]) if isinstance(reading, Unfit) else reading
 
 
-def _object(model: type[BaseModel], raw: Mapping[str, Json]) -> Object:
+def _object(model: type[BaseModel], raw: Mapping[str, Json], outer: str = "") -> Object:
     fields: dict[str, Reading] = {}
     keys: dict[str, str] = {}
     odd: Mapping[Place, Json] = {}
-    if is_entity(model):
-        raw, odd = spread(model, raw)
+    way: Place = (outer,) if outer else ()
+    if outer or is_entity(model):
+        raw, odd = spread(model, raw, outer)
     for name, field in model.model_fields.items():
-        around = next((at for at in odd if at == path_of(name, field)[: len(at)]), None)
+        around = next((at for at in odd if at == (*way, *path_of(name, field))[: len(at)]), None)
         if around is not None:
             fields[name] = Unfit(_ABSENT, frozenset({"object"}), json_type(odd[around]), around)
             continue
@@ -157,7 +159,7 @@ def _object(model: type[BaseModel], raw: Mapping[str, Json]) -> Object:
             fields[name] = expected(declared_type(field), raw[key])
         elif field.is_required():
             fields[name] = Unfit(_ABSENT, nouns(declared_type(field)), MISSING)
-    return Object(raw, model, fields, keys)
+    return Object(raw, model, fields, keys, way)
 
 
 def _unfit(declared: Any, raw: Json) -> Unfit:
@@ -191,7 +193,7 @@ def place_of(reading: Object, name: str) -> Place:
     """The place of a field in a response, below the object."""
     part = reading.fields.get(name)
     around = part.at if isinstance(part, Unfit) else ()
-    return around or path_of(name, reading.model.model_fields[name])
+    return around or (*reading.way, *path_of(name, reading.model.model_fields[name]))
 
 
 def differences(reading: Reading, actual: Any, place: Place = ()) -> Iterator[str]:

@@ -76,7 +76,7 @@ class Caller(Uncopied):
     def read(self, operation: Operation[T], response: Received, facts: CallFacts) -> T:
         """Decode a response of an operation that is no list, and note what does not fit."""
         data, mismatches = decode_response(operation, response, facts, strict=self.session.strict)
-        self._note_drift(operation, response, data, mismatches, operation.response_body.key)
+        self._note_drift(operation, response, data, mismatches, Place())
         return data
 
     def pager(self, operation: Operation[T], arguments: Arguments) -> AsyncPager[T]:
@@ -99,7 +99,13 @@ class Caller(Uncopied):
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            self._note_drift(operation, result.response, page.items, page.mismatches, paging.items)
+            self._note_drift(
+                operation,
+                result.response,
+                page.items,
+                page.mismatches,
+                Place().below(*[paging.items] if paging.items else ()),
+            )
             self._record(result, page)
             return page, result.facts
 
@@ -132,7 +138,7 @@ class Caller(Uncopied):
         response: Received,
         data: object,
         mismatches: tuple[Mismatch, ...],
-        key: str | None,
+        place: Place,
     ) -> None:
         drift = self.session.drift
         if mismatches:
@@ -140,7 +146,7 @@ class Caller(Uncopied):
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
-            if found := list(unknown_in(data, Place() if key is None else Place().below(key))):
+            if found := list(unknown_in(data, place, operation.response_body.key)):
                 # The name of an unknown field is text of the server.
                 drift.note(operation.label, () if response.repeats_secret else found)
 

@@ -53,8 +53,7 @@ def decode_response(
         return cast("T", None), ()  # such an operation is an Operation[None], or an Operation[... | None]
     if not response.content.strip() and operation.method != "GET" and decoder(operation).acknowledgement:
         response = replace(response, content=b"{}")
-    read, mismatches = _read(operation, response, facts, strict=strict)
-    return cast("T", read if body.key is None else getattr(read, body.key)), mismatches
+    return _read(operation, response, facts, strict=strict)
 
 
 def decode_page(
@@ -139,8 +138,6 @@ def decoder(operation: Operation[Any]) -> Decoder:
         if paging.items is not None:
             # API v3 has been seen to send null for an empty list.
             body = _envelope(paging.items, body | None if paging.items == "data" else body, paging.next)
-    elif operation.response_body.key is not None:
-        body = _envelope(operation.response_body.key, body)
     models = models_in(body)
     fields = [field for model in models for field in fields_of(model)]
     optional = models == (body,) and not any(field.required for field in fields)
@@ -149,25 +146,19 @@ def decoder(operation: Operation[Any]) -> Decoder:
     if operation.api.name == "v3":
         from .entities import on_the_wire  # no other version has entities
 
-        read = on_the_wire(body)
+        read = on_the_wire(body, operation.response_body.key)
     return Decoder(operation.response_body.models, body, TypeAdapter(read), optional or bool(others), confirms)
 
 
-def _envelope(key: str, held: Any, token: str = "") -> Any:
-    """The object that holds the items of a page with their next `token`, or one entity."""
+def _envelope(key: str, held: Any, token: str) -> Any:
+    """The object that holds the items of a page with their next `token`."""
     from pydantic import Field, create_model
 
     from .model import Model
 
-    fields: dict[str, Any] = {key: (held, ...)}
-    if token:
-        fields[_TOKEN] = (str | None, Field(None, validation_alias=token) if "." in token else None)
+    following = (str | None, Field(None, validation_alias=token) if "." in token else None)
+    fields: dict[str, Any] = {key: (held, ...), _TOKEN: following}
     return create_model("Envelope", __base__=Model, **fields)
-
-
-def _held(operation: Operation[Any]) -> str | None:
-    """The key of the items or of the entity in the body."""
-    return operation.paging.items if operation.paging else operation.response_body.key
 
 
 class _Unusable(NamedTuple):
@@ -209,8 +200,7 @@ def _accepted(
 ) -> tuple[Any, tuple[Mismatch, ...]] | _Unusable:
     """The value, unless it is another object, or has a mismatch for a strict client."""
     models = " or ".join(operation.response_body.models)
-    key = operation.response_body.key
-    if operation.method == "GET" and _is_another_object(value if key is None else getattr(value, key)):
+    if operation.method == "GET" and _is_another_object(value):
         return _Unusable(f"no field of {models} is in it{_said(operation, response)}")
     if strict and mismatches:
         first, *others = mismatches
@@ -227,6 +217,7 @@ def _by_fields(
     from .shapes import expected, json_type
     from .tolerant import UnfitError, read_fields
 
+    paging, key = operation.paging, operation.response_body.key
     try:
         raw = parsed(response.content)
     except ValueError as failure:
@@ -234,13 +225,16 @@ def _by_fields(
     try:
         quoted = response.repeats_secret
         secret = operation.secret or quoted
-        value, mismatches = read_fields(reader.declared, raw, error, operation.label, secret=secret, hide_keys=quoted)
+        value, mismatches = read_fields(
+            reader.declared, raw, error, operation.label, secret=secret, hide_keys=quoted, key=key
+        )
     except UnfitError:
-        wanted = f"object with {held}" if (held := _held(operation)) else expected(reader.declared)
+        held = paging.items if paging else key
+        wanted = f"object with {held}" if held else expected(reader.declared)
         return _Unusable(
             f"expected {wanted} ({' or '.join(reader.models)}), received {json_type(raw)}{_said(operation, response)}"
         )
-    if lost := [one for one in mismatches if one.place == _held(operation)]:
+    if paging and (lost := [one for one in mismatches if one.place == paging.items]):
         return _Unusable(f"{lost[0]}{_said(operation, response)}")
     return value, mismatches
 

@@ -17,7 +17,7 @@ from pydantic_core import core_schema as schemas
 from circleci_sdk._core.mismatches import Place
 
 from .model import Unread
-from .shapes import Field, fields_of, models_in
+from .shapes import fields_of, models_in
 from .unreadable import built
 
 if TYPE_CHECKING:
@@ -39,14 +39,20 @@ class Group(NamedTuple):
 
 
 class Layout:
-    """The places of the fields of an entity. As the metadata of its model it reads the wire form."""
+    """The places of the fields of an entity. As the metadata of its model it reads the wire form.
 
-    def __init__(self, model: type[Model]) -> None:
+    With a key it is the layout of a body with the entity: other members of the body are unknown members of the entity.
+    """
+
+    def __init__(self, model: type[Model], key: str | None) -> None:
+        outer = () if key is None else (key,)
+        self.paths: Final = {field.name: (*outer, *field.path) for field in fields_of(model)}
+        self._depth = len(outer)
         self._model = model
         self._fields = {field.name: field for field in fields_of(model)}
         self._defaults = {field.name: field.default for field in fields_of(model)}
         self._names = frozenset(key for field in fields_of(model) for key in field.keys)
-        self._top = _group((), fields_of(model))
+        self._top = _group((), self.paths)
 
     def spread(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, ...], str]]:
         """The members of an entity in its wire form.
@@ -66,16 +72,17 @@ class Layout:
                 elif key in inner and isinstance(item, dict):
                     groups.append((inner[key], item))  # pyright: ignore[reportUnknownArgumentType]  # a cast takes time
                 elif key not in inner or item is not None:
-                    at = ".".join((*place, key))
-                    is_free = len(place) < 2 and key not in inner and key not in self._names
-                    name = key if is_free and key not in unknown else at
+                    at = (*place, key)
+                    short = at[self._depth :] if place else at
+                    is_free = len(short) < 3 and key not in inner and key not in self._names
+                    name = key if is_free and key not in unknown else ".".join(short)
                     while name in self._names or name in unknown:
                         name = f".{name}"
                     named = Place(name)
-                    named.pattern = at
+                    named.pattern = ".".join(at)
                     unknown[named] = item
                     if key in inner:
-                        odd[*place, key] = named
+                        odd[at] = named
         return values, unknown, odd
 
     def model_of(self, parts: dict[str, Any]) -> Model:
@@ -99,28 +106,28 @@ class Layout:
         return schemas.nullable_schema(schema) if may_be_null else schema, is_required
 
 
-def _group(place: tuple[str, ...], fields: tuple[Field, ...]) -> Group:
-    """The group at a place, with these fields in it or below it."""
-    below: dict[str, list[Field]] = {}
-    for field in fields:
-        below.setdefault(field.path[len(place)], []).append(field)
-    own = {key: held[0].name for key, held in below.items() if held[0].path == (*place, key)}
-    inner = {key: _group((*place, key), tuple(held)) for key, held in below.items() if key not in own}
+def _group(place: tuple[str, ...], paths: Mapping[str, tuple[str, ...]]) -> Group:
+    """The group at a place, with the fields of these paths in it or below it."""
+    below: dict[str, dict[str, tuple[str, ...]]] = {}
+    for name, path in paths.items():
+        below.setdefault(path[len(place)], {})[name] = path
+    own = {key: name for key, held in below.items() for name, path in held.items() if path == (*place, key)}
+    inner = {key: _group((*place, key), held) for key, held in below.items() if key not in own}
     return Group(place, own, inner)
 
 
 @cache
-def layout_of(model: type[Model]) -> Layout | None:
-    """The layout of an entity, or of what holds entities; None for a model that is the same on the wire."""
+def layout_of(model: type[Model], key: str | None = None) -> Layout | None:
+    """The layout of an entity, of what holds entities, or of a body with one at a key; None for any other model."""
     is_other = any(len(field.path) > 1 or any(map(layout_of, models_in(field.type))) for field in fields_of(model))
-    return Layout(model) if is_other else None
+    return Layout(model, key) if is_other or key is not None else None
 
 
 @cache
-def on_the_wire(declared: Any) -> Any:
-    """A type whose entities are read from their wire form."""
+def on_the_wire(declared: Any, key: str | None = None) -> Any:
+    """A type whose entities are read from their wire form, or from a body with one at a key."""
     if declared in models_in(declared):
-        layout = layout_of(declared)
+        layout = layout_of(declared, key)
         return Annotated[declared, layout] if layout else declared
     origin = get_origin(declared)
     if not models_in(declared) or origin not in (list, Union, UnionType):

@@ -26,15 +26,22 @@ class UnfitError(Exception):
 
 
 def read_fields(
-    declared: Any, raw: object, error: ValidationError | None, operation: str, *, secret: bool, hide_keys: bool = False
+    declared: Any,
+    raw: object,
+    error: ValidationError | None,
+    operation: str,
+    *,
+    secret: bool,
+    hide_keys: bool = False,
+    key: str | None = None,
 ) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
-    `raw` is the parsed JSON, `error` the failure to read it as a whole, or None to choose among the members of a union
-    in any case. `secret` keeps all raw values that do not fit out of `repr` and pickles, `hide_keys` the keys of maps
-    out of the places of mismatches.
+    `raw` is the parsed JSON; with a `key` that of a body with the value. `error` is the failure to read it as a whole,
+    or None to choose among the members of a union in any case. `secret` keeps all raw values that do not fit out of
+    `repr` and pickles, `hide_keys` the keys of maps out of the places of mismatches.
     """
-    reader = _Reader(operation, secret, hide_keys)
+    reader = _Reader(operation, secret, hide_keys, key)
     if error is None:
         return reader.parts(declared, raw, Place(), ()), tuple(reader.found)
     return reader.value(declared, raw, Place(), _locations(error)), tuple(reader.found)
@@ -55,11 +62,12 @@ def _below(locations: Locations, keys: Container[int | str]) -> Locations:
 
 
 class _Reader:
-    def __init__(self, operation: str, secret: bool, hide_keys: bool) -> None:
+    def __init__(self, operation: str, secret: bool, hide_keys: bool, key: str | None) -> None:
         self.found: list[Mismatch] = []
         self._operation = operation
         self._secret = secret
         self._hide_keys = hide_keys
+        self._key = key
 
     def value(
         self,
@@ -73,7 +81,8 @@ class _Reader:
     ) -> Any:
         """The value at a place, or at the path below it. `unfit` is empty as long as it is not known."""
         if not unfit:
-            adapter = adapter_of(on_the_wire(declared), strict=strict)
+            key = None if place or path else self._key
+            adapter = adapter_of(on_the_wire(declared, key), strict=strict)
             if isinstance(raw, float) and raw.is_integer():
                 raw = int(raw)  # in JSON 2.0 is an integer too
             try:
@@ -147,7 +156,7 @@ class _Reader:
         first = len(self.found)
         odd: dict[tuple[str, ...], Mismatch] = {}
         kept: dict[str, Any] = {}
-        if layout := layout_of(model):
+        if layout := layout_of(model, None if place else self._key):
             (raw, unknown, groups), unfit = layout.spread(raw), ()
             for at, name in groups.items():
                 odd[at] = self._note(place.below(*at), dict, json_type(unknown[name]))
@@ -161,7 +170,7 @@ class _Reader:
         for field in fields_of(model):
             key = next((key for key in field.keys if key in raw), None)
             before = len(self.found)
-            path = field.path
+            path = layout.paths[field.name] if layout else field.path
             if key is None:
                 if (group := next((at for at in odd if at == path[: len(at)]), None)) is not None:
                     unset[field.name] = odd[group]
