@@ -50,7 +50,7 @@ class Pace:
         self._failures = 0
         self._refusals = 0
         self._failing_since = 0.0
-        self.due = -inf
+        self.due: float = -inf
 
     @property
     def clock(self) -> Clock:
