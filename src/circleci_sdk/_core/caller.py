@@ -99,13 +99,8 @@ class Caller(Uncopied):
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            self._note_drift(
-                operation,
-                result.response,
-                page.items,
-                page.mismatches,
-                Place().below(*[paging.items] if paging.items else ()),
-            )
+            place = Place().below(paging.items) if paging.items else Place()
+            self._note_drift(operation, result.response, page.items, page.mismatches, place)
             self._record(result, page)
             return page, result.facts
 

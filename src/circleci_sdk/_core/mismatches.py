@@ -31,8 +31,6 @@ class Place(str):  # noqa: SLOT000  # a pickle keeps attributes, but no slots
 
     def below(self, *path: str | int, varies: bool = False) -> Place:
         """The place of a part; one that `varies` is an index or a key of a map."""
-        if not path:
-            return self
         dot, part = "." if self.pattern else "", ".".join(map(str, path))
         made = Place(f"{self}{dot}{part}")
         made.pattern = f"{self.pattern}{dot}{'*' if varies else part}"

@@ -134,9 +134,6 @@ class Rule(NamedTuple):
     names: tuple[str, ...]
 
 
-BodyForm: TypeAlias = Literal["json", "text", "bytes", "lines"]
-
-
 class ResponseBody(NamedTuple):
     """The body of a successful response.
 
@@ -149,7 +146,7 @@ class ResponseBody(NamedTuple):
     models: tuple[str, ...] = ()
     may_be_empty: bool = False
     key: str | None = None
-    form: BodyForm = "json"
+    form: Literal["json", "text", "bytes", "lines"] = "json"
 
 
 NOTHING_OF_USE: Final = ResponseBody()

@@ -76,7 +76,7 @@ def read_object(model: type[M], data: dict[str, Any], operation: str) -> M:
     try:
         return model.model_validate_json(to_json(data))
     except ValidationError as error:
-        read, _ = read_fields(model, data, error, operation, secret=False)
+        read, _ = read_fields(model, data, error, operation, secret=False, hide=False, key=None)
     return cast("M", read)
 
 

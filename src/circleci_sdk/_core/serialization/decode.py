@@ -223,14 +223,10 @@ def _by_fields(
     except ValueError as failure:
         return _not_json(operation, response, str(failure))
     try:
-        quoted = response.repeats_secret
-        secret = operation.secret or quoted
-        value, mismatches = read_fields(
-            reader.declared, raw, error, operation.label, secret=secret, hide_keys=quoted, key=key
-        )
+        how = {"hide": (quoted := response.repeats_secret), "secret": operation.secret or quoted}
+        value, mismatches = read_fields(reader.declared, raw, error, operation.label, key=key, **how)
     except UnfitError:
-        held = paging.items if paging else key
-        wanted = f"object with {held}" if held else expected(reader.declared)
+        wanted = f"object with {held}" if (held := paging.items if paging else key) else expected(reader.declared)
         return _Unusable(
             f"expected {wanted} ({' or '.join(reader.models)}), received {json_type(raw)}{_said(operation, response)}"
         )

@@ -74,13 +74,12 @@ class Layout:
                 elif key not in inner or item is not None:
                     at = (*place, key)
                     short = at[self._depth :] if place else at
-                    is_free = len(short) < 3 and key not in inner and key not in self._names
-                    name = key if is_free and key not in unknown else ".".join(short)
+                    is_taken = key in inner or key in self._names or key in unknown
+                    name = ".".join(short) if is_taken or len(short) > 2 else key
                     while name in self._names or name in unknown:
                         name = f".{name}"
-                    named = Place(name)
+                    unknown[named := Place(name)] = item
                     named.pattern = ".".join(at)
-                    unknown[named] = item
                     if key in inner:
                         odd[at] = named
         return values, unknown, odd
@@ -102,8 +101,7 @@ class Layout:
         fields = {key: schemas.typed_dict_field(one, required=required) for key, (one, required) in members.items()}
         is_required = any(required for _, required in members.values())
         schema = schemas.typed_dict_schema(fields, config=_CONFIG)
-        may_be_null = bool(group.place) and not is_required
-        return schemas.nullable_schema(schema) if may_be_null else schema, is_required
+        return schema if is_required or not group.place else schemas.nullable_schema(schema), is_required
 
 
 def _group(place: tuple[str, ...], paths: Mapping[str, tuple[str, ...]]) -> Group:
@@ -127,10 +125,8 @@ def layout_of(model: type[Model], key: str | None = None) -> Layout | None:
 def on_the_wire(declared: Any, key: str | None = None) -> Any:
     """A type whose entities are read from their wire form, or from a body with one at a key."""
     if declared in models_in(declared):
-        layout = layout_of(declared, key)
-        return Annotated[declared, layout] if layout else declared
-    origin = get_origin(declared)
-    if not models_in(declared) or origin not in (list, Union, UnionType):
+        return Annotated[declared, layout] if (layout := layout_of(declared, key)) else declared
+    if not models_in(declared) or (origin := get_origin(declared)) not in (list, Union, UnionType):
         return declared
     read = [on_the_wire(one) for one in get_args(declared)]
     return GenericAlias(list, read[0]) if origin is list else _UNION[*read]

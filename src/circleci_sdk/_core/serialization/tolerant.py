@@ -26,22 +26,15 @@ class UnfitError(Exception):
 
 
 def read_fields(
-    declared: Any,
-    raw: object,
-    error: ValidationError | None,
-    operation: str,
-    *,
-    secret: bool,
-    hide_keys: bool = False,
-    key: str | None = None,
+    declared: Any, raw: object, error: ValidationError | None, label: str, *, secret: bool, hide: bool, key: str | None
 ) -> tuple[Any, tuple[Mismatch, ...]]:
     """The value, with its mismatches. Raises `UnfitError` for another outer type.
 
     `raw` is the parsed JSON; with a `key` that of a body with the value. `error` is the failure to read it as a whole,
     or None to choose among the members of a union in any case. `secret` keeps all raw values that do not fit out of
-    `repr` and pickles, `hide_keys` the keys of maps out of the places of mismatches.
+    `repr` and pickles, `hide` the keys of maps out of the places of mismatches.
     """
-    reader = _Reader(operation, secret, hide_keys, key)
+    reader = _Reader(label, secret, hide, key)
     if error is None:
         return reader.parts(declared, raw, Place(), ()), tuple(reader.found)
     return reader.value(declared, raw, Place(), _locations(error)), tuple(reader.found)
@@ -81,15 +74,14 @@ class _Reader:
     ) -> Any:
         """The value at a place, or at the path below it. `unfit` is empty as long as it is not known."""
         if not unfit:
-            key = None if place or path else self._key
-            adapter = adapter_of(on_the_wire(declared, key), strict=strict)
+            adapter = adapter_of(on_the_wire(declared, None if place or path else self._key), strict=strict)
             if isinstance(raw, float) and raw.is_integer():
                 raw = int(raw)  # in JSON 2.0 is an integer too
             try:
                 return adapter.validate_json(to_json(raw))
             except ValidationError as error:
                 unfit = _locations(error)
-        return self.parts(declared, raw, place.below(*path), unfit)
+        return self.parts(declared, raw, place.below(*path) if path else place, unfit)
 
     def parts(self, declared: Any, raw: object, place: Place, unfit: Locations) -> Any:
         """A value that does not fit as a whole."""

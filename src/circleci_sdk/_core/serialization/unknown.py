@@ -33,5 +33,5 @@ def unknown_in(data: object, place: Place = _ROOT, key: str | None = None) -> It
         for name, value in (data.model_extra or {}).items():
             if unread is None or name not in unread.kept:
                 raw = value.raw if isinstance(value, Hidden) else value
-                at = place.below(*name.pattern.split(".") if isinstance(name, Place) else (name,))
+                at = place.below(name.pattern if isinstance(name, Place) else name)
                 yield "unknown_field", Mismatch(at, "no field", json_type(raw))

@@ -15,6 +15,7 @@ from circleci_sdk._core.errors import ConfigError
 from circleci_sdk._core.redaction import Secrets
 
 AuthScheme = Literal["circle-token", "bearer", "basic", "none"]
+_Always = Literal["always circle-token"]
 TokenSource = Callable[[], Awaitable[str]]
 
 TOKEN_VARIABLES: Final = ("CIRCLECI_TOKEN", "CIRCLE_TOKEN")
@@ -30,7 +31,7 @@ class Token:
 
     __slots__ = ("_scheme", "_value", "secrets")
 
-    def __init__(self, value: str, source: str, scheme: AuthScheme = "circle-token") -> None:
+    def __init__(self, value: str, source: str, scheme: AuthScheme | _Always = "circle-token") -> None:
         if not is_text(value):
             shown = got(value)
             del value
@@ -42,7 +43,7 @@ class Token:
                 "carry. Strip it; a line end after a token read from a file is the usual cause."
             )
         self._value = value
-        self._scheme: AuthScheme | Literal["always circle-token"] = scheme
+        self._scheme = scheme
         self.secrets: Final = Secrets([value])
         """The token as a secret that no text of a server may repeat."""
 
@@ -63,9 +64,7 @@ class Token:
 
     def as_circle_token(self) -> Token:
         """The same token, sent as `Circle-Token` to any path."""
-        copy = Token(self._value, "")
-        copy._scheme = "always circle-token"
-        return copy
+        return Token(self._value, "", "always circle-token")
 
     @staticmethod
     def take_off(headers: MutableMapping[str, str]) -> None:

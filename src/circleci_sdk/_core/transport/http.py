@@ -87,8 +87,7 @@ class Http:
         if self.network.on_request is not None:
             await awaitable("on_request", self.network.on_request(request))
         token = None if credential is None else await credential.token()
-        if token is not None and prepared.takes_circle_token:
-            token = token.as_circle_token()
+        token = token.as_circle_token() if token is not None and prepared.takes_circle_token else token
         if token is None or prepared.secrets is not NO_SECRETS:
             progress.secrets = prepared.secrets if token is None else prepared.secrets | token.secrets
         else:

@@ -179,7 +179,7 @@ class RowReader:
         try:
             return UsageRow.model_validate(filled)
         except ValidationError as error:
-            row, mismatches = read_fields(UsageRow, filled, error, "usage.rows", secret=False)
+            row, mismatches = read_fields(UsageRow, filled, error, "usage.rows", secret=False, hide=False, key=None)
         if self._strict:
             first = mismatches[0]
             raise self._corrupt(f"{first.place}: expected {first.expected}, received {first.received}", first.place)
