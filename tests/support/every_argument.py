@@ -187,13 +187,13 @@ async def outcome(call: Callable[[], Any]) -> str | Exception:
         result: Any = call()
         if inspect.isawaitable(result):
             await result
-        elif hasattr(result, "__anext__"):
-            await anext(result)
         elif isinstance(result, AsyncCircleCI):
             await result.aclose()
         elif hasattr(result, "__aenter__"):
             async with result:
                 pass
+        elif hasattr(result, "__anext__"):
+            await anext(result)
     except StopAsyncIteration:
         pass
     except Exception as error:  # returned
@@ -211,7 +211,7 @@ def is_refusal(error: object, name: str) -> bool:
 
 AREAS: Final = (
     *("AsyncCircleCI", "AsyncPager", "ProjectSlug", "Timeout", "printable"),
-    *("v1.", "v2.", "helpers.", "webhooks.", "limiters.", "testing."),
+    *("v1.", "v2.", "v3.", "helpers.", "webhooks.", "limiters.", "testing."),
 )
 """Beginnings of the paths of what users call with arguments of their own."""
 
@@ -279,7 +279,9 @@ def _targets(label: str, call: Callable[..., Any], hints: Mapping[str, Any] | No
         }
         before = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         parameters |= {
-            name: parameters[name] | None for name in _STARTS & parameters.keys() if label.startswith(("v1.", "v2."))
+            name: parameters[name] | None
+            for name in _STARTS & parameters.keys()
+            if label.startswith(("v1.", "v2.", "v3."))
         }
         positional = tuple(one.name for one in found if one.kind in before and one.default is one.empty)
         variadic = next((one.name for one in found if one.kind is one.VAR_POSITIONAL), None)
@@ -308,7 +310,7 @@ def targets(client: AsyncCircleCI, folder: Path, prefix: str = "") -> Iterator[T
                 yield from methods_of(receivers[path], path)
             elif short not in _PROTOCOLS and any(_own_methods(value)):
                 raise LookupError(f"{path} has methods with arguments: give an object of it in RECEIVERS.")
-    for api in (client.v1, client.v2):
+    for api in (client.v1, client.v2, client.v3):
         for name in sorted(vars(type(api))):
             path = f"{type(api).__name__.lower()}.{name}"
             if not name.startswith("_") and path.startswith(prefix):
@@ -437,6 +439,9 @@ def sample(label: str, name: str, annotation: Any) -> Any:
         "owner": {"id": ID, "type": "organization"},
         "config_source": {"provider": "circleci", "file_path": "config.yml"},
         "checkout_source": {"provider": "github_app", "repo": {"external_id": "1"}},
+        "config": {"type": "vcs", "file_path": "config.yml"} if "pipelines" in label else "version: 2.1",
+        "checkout": {"type": "vcs"},
+        "provisioning_profiles": [{"file_name": "a.mobileprovision", "blob": "YQ=="}],
         "timetable": {"per_hour": 1, "hours_of_day": [1]},
         "event_source": {"provider": "webhook"},
         "scope": {"id": ID, "type": "project"},

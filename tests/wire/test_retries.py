@@ -27,7 +27,7 @@ from circleci_sdk import (
     StatusError,
     Timeout,
 )
-from tests.support import places
+from tests.support import places, v3_facts
 from tests.support.calls import calls
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, USER, client_on
 from tests.support.clock import FakeClock
@@ -539,7 +539,11 @@ REPLAYED_POSTS: Final = {
     *("v2.workflows.cancel", "v2.jobs.cancel", "v2.jobs.cancel_by_id", "v2.projects.set_env_var"),
     *("v2.policies.set_bundle", "v1.builds.cancel", "v1.projects.set_env_var", "v1.users.set_heroku_key"),
     *("v1.projects.follow", "v1.projects.unfollow", "v1.projects.enable"),
+    # Reads, by the notes of v3, and the cancellation.
+    *("v3.configs.compile", "v3.orbs.validate", "v3.runs.search", "v3.charges.search", "v3.workflows.cancel"),
 }
+
+EVERY: Final = [*operations(places.facts()), *v3_facts.operations()]
 
 
 @pytest.fixture(scope="module")
@@ -552,7 +556,7 @@ def _made(name: str, values: Mapping[str, Any]) -> object:
     return values
 
 
-@pytest.mark.parametrize("operation", operations(places.facts()), ids=lambda operation: operation.label)
+@pytest.mark.parametrize("operation", EVERY, ids=lambda operation: operation.label)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_every_operation(api: ScriptedServer, operation: Operation) -> None:
     """On 503 an idempotent call is sent three times, any other once; on 429 all are sent three times."""
@@ -567,5 +571,9 @@ async def test_every_operation(api: ScriptedServer, operation: Operation) -> Non
             api.clear()
             api.otherwise(reply(status))
             with pytest.raises(StatusError):
-                await method(*call.positional, **call.keywords)  # type: ignore[operator]  # found by its name
+                called: Any = method(*call.positional, **call.keywords)  # type: ignore[operator]  # found by its name
+                if operation.name.startswith("stream_"):
+                    async with called:
+                        pass
+                await called
             assert len(api.requests) == sent
