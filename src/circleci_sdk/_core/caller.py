@@ -76,7 +76,8 @@ class Caller(Uncopied):
     def read(self, operation: Operation[T], response: Received, facts: CallFacts) -> T:
         """Decode a response of an operation that is no list, and note what does not fit."""
         data, mismatches = decode_response(operation, response, facts, strict=self.session.strict)
-        self._note_drift(operation, response, data, mismatches, Place())
+        if mismatches or self.session.drift.looks_for_unknown:
+            self._note_drift(operation, response, data, mismatches, Place())
         return data
 
     def pager(self, operation: Operation[T], arguments: Arguments) -> AsyncPager[T]:
@@ -128,16 +129,11 @@ class Caller(Uncopied):
         return data
 
     def _note_drift(
-        self,
-        operation: Operation[Any],
-        response: Received,
-        data: object,
-        mismatches: tuple[Mismatch, ...],
-        place: Place,
+        self, operation: Operation[Any], response: Received, data: object, unfit: tuple[Mismatch, ...], place: Place
     ) -> None:
         drift = self.session.drift
-        if mismatches:
-            drift.note(operation.label, with_kinds(mismatches))
+        if unfit:
+            drift.note(operation.label, with_kinds(unfit))
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
