@@ -37,4 +37,4 @@ async def main(org: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1])
+    anyio.run(main, sys.argv[1] if sys.argv[1:] else sys.exit(__doc__))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, Workflow
@@ -60,3 +63,13 @@ async def test_an_error_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_short() -> None:
     assert len((EXAMPLES / "org_overview.py").read_text().splitlines()) <= 40
+
+
+def test_without_an_organization_it_says_what_it_needs() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "org_overview.py")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "What runs and waits in an organization, by project: `python org_overview.py gh/acme`."
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI, ConfigError
+from circleci_sdk import AsyncCircleCI, ConfigError, NotFoundError
 from circleci_sdk._core.serialization.error_body import details_of, message_of
 
 FULL = {
@@ -98,3 +98,18 @@ async def test_other_hosts_are_servers_unless_said_otherwise(
 def test_another_deployment_is_refused(deployment: Any) -> None:
     with pytest.raises(ConfigError, match="deployment: expected one of cloud, server or None, got"):
         AsyncCircleCI("token", deployment=deployment)
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("Not Found: no such run", "404 Not Found: no such run"),
+        ("Not Found", "404 Not Found: Not Found"),
+        ("Missing: no such run", "404 Not Found: Missing: no such run"),
+        ("", "404 Not Found"),
+    ],
+)
+def test_a_title_that_is_the_phrase_of_the_status_is_said_once(message: str, text: str) -> None:
+    error = NotFoundError(message, status=404)
+    assert str(error) == text
+    assert error.message == message

@@ -236,8 +236,9 @@ class Call:
         silent = quoted or (operation.secret and response.status != 401)
         sent_before = self._worst in ("unknown", "processed")
         changes = operation.method not in ("GET", "HEAD")
-        api = operation.api.name + (" of a server" if self._session.is_server and not operation.on_server else "")
-        hint = hint_for(response.status, api, sent_before=sent_before, changes=changes)
+        is_absent = operation.api.name == "v3" and self._session.is_server and not operation.on_server
+        about = {"sent_before": sent_before, "changes": changes, "is_absent": is_absent}
+        hint = hint_for(response.status, operation.api.name, **about)
         error = status_error_class(response.status)(
             "" if silent else message_of(response.content, response.headers.get("content-type", "")),
             facts=self._facts(outcome, reason),

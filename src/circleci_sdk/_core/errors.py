@@ -222,7 +222,7 @@ class StatusError(_BodyError):
         self._secret_body = secret
         text = f"{status} {_PHRASES[status]}" if status in _PHRASES else str(status)
         if message:
-            text += f": {message}"
+            text += f": {message.removeprefix(_PHRASES.get(status, '') + ': ')}"  # a title may be the phrase
         if facts is not None:
             request = f", request id {self.request_id}" if self.request_id else ""
             text = f"{facts.operation}: {text} ({facts.describe()}{request})"

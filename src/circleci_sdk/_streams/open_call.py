@@ -39,7 +39,7 @@ class OpenCall(Call):
             await self._admission.resume()
         return response
 
-    async def refused(self, response: Received) -> Received:
+    async def error_response(self, response: Received) -> Received:
         """An open response that is an error, with the beginning of its body, without a link that it may point to."""
         body = b""
         while self._opened is not None and len(body) < _LONGEST_ERROR:

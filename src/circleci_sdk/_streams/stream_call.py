@@ -75,7 +75,7 @@ class StreamCall(OpenCall):
             await self.aclose()
             response = replace(response, status=206)
         if not 200 <= response.status < 300:
-            return await self.refused(response)
+            return await self.error_response(response)
         self.response = response
         first = _FIRST_BYTE.match(response.headers.get("content-range", ""))
         if first is not None and int(first[1]) != self.offset:

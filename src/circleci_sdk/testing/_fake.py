@@ -68,8 +68,7 @@ class FakeCircleCI(FaultMethods):
               it their responses have the headers `Deprecation` and `Sunset`.
 
             Default: the day of the release of this version, so that no later change applies.
-        server: a CircleCI Server, which has v1.1 and v2, and of v3 only the older routes of runners.
-            Default: the cloud, which has all of v3.
+        server: a CircleCI Server, which has v1.1, v2 and the older routes of runners. Default: the cloud, with v3.
 
     One fake serves any number of clients, in process and on ports, in any number of threads.
 

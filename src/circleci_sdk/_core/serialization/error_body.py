@@ -93,17 +93,17 @@ def is_html(content: bytes) -> bool:
     return content[:100].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
 
 
-def hint_for(status: int, api: str, *, sent_before: bool, changes: bool) -> str:
+def hint_for(status: int, api: str, *, sent_before: bool, changes: bool, is_absent: bool = False) -> str:
     """A hint on the meaning of a status.
 
     `sent_before`: the server may have processed an earlier attempt of the same call. `changes`: the
-    call changes something.
+    call changes something. `is_absent`: it is one of v3, to a Server.
     """
     if sent_before and changes and status in (404, 409):
         return "An earlier attempt of this call may have succeeded."
-    if status == 404 and api == "v3 of a server":
+    if status == 404 and is_absent:
         return 'CircleCI Server has no API v3; use v2 or v1.1, or pass deployment="cloud" if the host is no Server.'
-    if status == 401 and api.startswith("v2"):
+    if status == 401 and api == "v2":
         return "API v2 accepts personal tokens only, no project tokens."
     if status == 404:
         return "The API also returns 404 for resources that this token cannot access."

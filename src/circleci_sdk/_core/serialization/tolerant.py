@@ -55,11 +55,11 @@ def _below(locations: Locations, keys: Container[int | str]) -> Locations:
 
 
 class _Reader:
-    def __init__(self, operation: str, secret: bool, hide_keys: bool, key: str | None) -> None:
+    def __init__(self, label: str, secret: bool, hide: bool, key: str | None) -> None:
         self.found: list[Mismatch] = []
-        self._operation = operation
+        self._label = label
         self._secret = secret
-        self._hide_keys = hide_keys
+        self._hide = hide
         self._key = key
 
     def value(
@@ -98,7 +98,7 @@ class _Reader:
                     return self._model(declared, fields, place, unfit)
                 if origin is dict:
                     return {
-                        key: self._item(arguments[1], item, place.below("*" if self._hide_keys else key, varies=True))
+                        key: self._item(arguments[1], item, place.below("*" if self._hide else key, varies=True))
                         for key, item in fields.items()
                     }
         raise UnfitError
@@ -124,7 +124,7 @@ class _Reader:
         model = models_in(declared)[0]
         unset = dict.fromkeys(model.model_fields, mismatch)
         kept = _kept(raw, secret=self._secret)
-        return no_object(model, Unread(self._operation, (mismatch,), unset, {}, frozenset(), kept))
+        return no_object(model, Unread(self._label, (mismatch,), unset, {}, frozenset(), kept))
 
     def _best(self, members: tuple[Any, ...], raw: object, place: Place) -> Any:
         """The member of a union of which most is read; of several, the one with the fewest mismatches."""
@@ -189,7 +189,7 @@ class _Reader:
             del rest[key]
         secrets = {key for field in fields_of(model) if field.secret for key in field.keys}
         unknown = {key: _kept(item, secret=self._secret or key in secrets) for key, item in rest.items()}
-        unread = Unread(self._operation, tuple(self.found[first:]), unset, aside, frozenset(kept))
+        unread = Unread(self._label, tuple(self.found[first:]), unset, aside, frozenset(kept))
         return built(model, values, given | unknown.keys(), {**kept, **unknown}, unread)
 
     def _note(self, place: Place, declared: Any, received: str) -> Mismatch:

@@ -290,7 +290,7 @@ class Download(OpenCall):
             self._is_whole = size is not None
             response = replace(response, status=206)  # not an error: it says where the file ends, or nothing
         if not 200 <= response.status < 300:
-            response = await self.refused(response)
+            response = await self.error_response(response)
         self._response = response
         return response
 
