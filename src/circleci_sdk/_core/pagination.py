@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from circleci_sdk._public import Uncopied, public
 
@@ -251,13 +251,14 @@ class Prefetch(Uncopied, Generic[T]):
     across a `yield` would break cancellation.
     """
 
-    __slots__ = ("_ahead", "_error", "_note", "_pages", "_receive", "_tasks")
+    __slots__ = ("_ahead", "_error", "_note", "_pages", "_receive", "_tasks", "pages")
 
     def __init__(self, pages: AsyncIterator[Page[T]], ahead: int, note: Callable[[Page[T]], None]) -> None:
         self._pages = pages
         self._ahead = ahead
         self._note = note
         self._error: Exception | None = None
+        self.pages: Final[AsyncIterator[Page[T]]] = _Stream(self._hand_out)
 
     async def __aenter__(self) -> AsyncIterator[T]:
         import anyio
@@ -266,7 +267,7 @@ class Prefetch(Uncopied, Generic[T]):
         self._tasks: TaskGroup = anyio.create_task_group()
         await self._tasks.__aenter__()
         self._tasks.start_soon(self._read_ahead, send)
-        return _items(_Stream(self._hand_out))
+        return _items(self.pages)
 
     async def _read_ahead(self, send: MemoryObjectSendStream[Page[T]]) -> None:
         from .cancellation import as_failure, is_failure

@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from circleci_sdk._core.checks import at_least, check
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 
+from .buffered import Buffered, fill_buffer, next_buffered
 from .stream_call import StreamCall
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class ByteStream(_Stream):
 
 
 @public("circleci_sdk")
-class ItemStream(_Stream, Generic[T_co]):
+class ItemStream(_Stream, Buffered[T_co], Generic[T_co]):
     """Models from the lines of a response: `async with ... as stream`, then `async for item in stream`.
 
     Entering raises what any call raises. One line is in memory at a time. A line that cannot be read raises
@@ -114,15 +116,20 @@ class ItemStream(_Stream, Generic[T_co]):
         self._lines = _Lines(self._entered)
         return self
 
-    async def __anext__(self) -> T_co:
+    def _next_buffered(self) -> T_co | Unset:
         call = self._entered
-        while not (line := await self._lines.__anext__()).strip():
-            pass
-        item: T_co = self._caller.read(self._operation, replace(call.response, content=line.encode()), call.facts)
-        return item
+        while (line := next_buffered(self._lines)) is not UNSET:
+            if line.strip():
+                content = line.encode()
+                item: T_co = self._caller.read(self._operation, replace(call.response, content=content), call.facts)
+                return item
+        return UNSET
+
+    async def _fill_buffer(self) -> None:
+        await fill_buffer(self._lines)
 
 
-class _Lines:
+class _Lines(Buffered[str]):
     """The lines of a stream. Not a generator: one that is left early would have to be closed."""
 
     def __init__(self, call: StreamCall) -> None:
@@ -132,18 +139,17 @@ class _Lines:
         self._whole: Iterator[str] = iter(())
         self._ended = False
 
-    def __aiter__(self) -> _Lines:
-        return self
+    def _next_buffered(self) -> str | Unset:
+        line = next(self._whole, None)
+        return UNSET if line is None else line.removesuffix("\r")
 
-    async def __anext__(self) -> str:
-        while (line := next(self._whole, None)) is None:
-            if self._ended:
-                raise StopAsyncIteration
-            piece = await self._call.piece()
-            self._ended = not piece
-            *whole, self._rest = (self._rest + self._decoder.decode(piece, self._ended)).split("\n")
-            if self._ended and self._rest:
-                whole.append(self._rest)
-            self._call.check_line(len(self._rest))
-            self._whole = iter(whole)
-        return line.removesuffix("\r")
+    async def _fill_buffer(self) -> None:
+        if self._ended:
+            raise StopAsyncIteration
+        piece = await self._call.piece()
+        self._ended = not piece
+        *whole, self._rest = (self._rest + self._decoder.decode(piece, self._ended)).split("\n")
+        if self._ended and self._rest:
+            whole.append(self._rest)
+        self._call.check_line(len(self._rest))
+        self._whole = iter(whole)
