@@ -18,6 +18,7 @@ from circleci_sdk._core.logs import logger
 from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import public
+from circleci_sdk._streams.buffered import Buffered
 from circleci_sdk.helpers._shared.arguments import check_project_slug
 from circleci_sdk.helpers._shared.retrying import MAX_REFUSALS, asked_wait, may_pass
 from circleci_sdk.v2.models import JobCompleted, WorkflowCompleted
@@ -29,6 +30,7 @@ from .polled_events import EventBuilder
 from .project_poller import ProjectPoller
 from .registration import EVENTS, check_client
 from .router import Router
+from .types import FollowedEvent
 from .unread import Unread
 from .whole_failure import RETRY_DELAY, WholeFailure
 
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import WebhookEvent
 
     from .subscription import Subscription
-    from .types import FollowedEvent
 
 
 BOTH: Final[Sequence[WebhookEvent]] = (WORKFLOWS, JOBS)
@@ -121,7 +122,7 @@ def follow(
 
 
 @public("circleci_sdk.webhooks")
-class Follow:
+class Follow(Buffered[FollowedEvent]):
     """An async iterator over the events of one project. Made by `follow`. It needs no closing."""
 
     def __init__(
@@ -157,9 +158,6 @@ class Follow:
     def __repr__(self) -> str:
         return f"<Follow of {self._slug}>"
 
-    def __aiter__(self) -> Follow:
-        return self
-
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """What could not be read and was given up, the last 1,000 of it, without what could be read later."""
@@ -170,12 +168,13 @@ class Follow:
         """Number of items that were given up and could not be read later, also those that `skipped` no longer has."""
         return self._unread.count
 
-    async def __anext__(self) -> FollowedEvent:
-        while not self._merge.ready:
-            if self._errors:
-                raise self._errors.popleft()
-            await self._step()
-        return self._merge.ready.popleft()
+    def _next_buffered(self) -> FollowedEvent | Unset:
+        return self._merge.ready.popleft() if self._merge.ready else UNSET
+
+    async def _fill_buffer(self) -> None:
+        if self._errors:
+            raise self._errors.popleft()
+        await self._step()
 
     async def _step(self) -> None:
         """Process one delivery or one poll, or wait for either. A delivery is removed only after it is processed."""

@@ -11,7 +11,7 @@ A later loop resumes at `cursor`; `circleci.history.retry` asks again for what w
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -32,6 +32,7 @@ from circleci_sdk._core.errors import (
 )
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk._streams.buffered import Buffered
 from circleci_sdk.helpers._shared.arguments import (
     check_count,
     check_filter,
@@ -66,7 +67,7 @@ class _Batch:
 
 
 @public("circleci_sdk.helpers")
-class Records(Uncopied, AsyncIterator[HistoryRecord]):
+class Records(Uncopied, Buffered[HistoryRecord]):
     """The records of a project, for `async for`. Returned by `circleci.history.records`.
 
     After an error a new loop over it resumes. It holds one page of pipelines and the records of at most `concurrency`
@@ -110,15 +111,9 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
         """
         return self._log.skipped
 
-    def __aiter__(self) -> Records:
-        return self
-
-    async def __anext__(self) -> HistoryRecord:
-        try:
-            await self._fill()
-        except CallError as error:
-            error.next = self.cursor
-            raise
+    def _next_buffered(self) -> HistoryRecord | Unset:
+        if not self._batches:
+            return UNSET
         batch = self._batches[0]
         record = batch.records.popleft()
         if not batch.records:
@@ -126,10 +121,15 @@ class Records(Uncopied, AsyncIterator[HistoryRecord]):
             self._position = batch.after
         return record
 
+    async def _fill_buffer(self) -> None:
+        try:
+            await self._fill()
+        except CallError as error:
+            error.next = self.cursor
+            raise
+
     async def _fill(self) -> None:
         """Read until there is at least one batch, within the remaining time."""
-        if self._batches:
-            return
         left = self._left()
         if left > 0:
             with anyio.move_on_after(None if left == inf else left):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, TypeVar, get_args
@@ -13,6 +13,7 @@ from circleci_sdk._core.checks import AWARE, check, one_of
 from circleci_sdk._core.errors import InvalidArgumentError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk._streams.buffered import Buffered, fill_buffer, next_buffered
 from circleci_sdk.helpers._shared.arguments import check_filter, check_list, check_project_slug
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.partial import Partial, try_field
@@ -151,7 +152,7 @@ def _quoted(text: str) -> str:
 
 
 @public("circleci_sdk.helpers")
-class RunSearch(Uncopied, AsyncIterator[FoundRun]):
+class RunSearch(Uncopied, Buffered[FoundRun]):
     """The runs of a search, newest first, for `async for`. Returned by `circleci.runs.search`.
 
     One request at a time, when the next page is needed.
@@ -160,7 +161,7 @@ class RunSearch(Uncopied, AsyncIterator[FoundRun]):
     def __init__(self, caller: Caller, query: RunQuery, /) -> None:
         self._caller = caller
         self._query = query
-        self._runs: AsyncIterator[FoundRun] | None = None
+        self._runs: Buffered[FoundRun] | None = None
         self._api: ApiVersion | None = None
 
     @property
@@ -168,12 +169,13 @@ class RunSearch(Uncopied, AsyncIterator[FoundRun]):
         """The version of the API that searches: `v3`, or `v2` on a Server and where v3 refuses. None before."""
         return self._api
 
-    def __aiter__(self) -> RunSearch:
-        return self
+    def _next_buffered(self) -> FoundRun | Unset:
+        return UNSET if self._runs is None else next_buffered(self._runs)
 
-    async def __anext__(self) -> FoundRun:
+    async def _fill_buffer(self) -> None:
         if self._runs is not None:
-            return await self._runs.__anext__()
+            await fill_buffer(self._runs)
+            return
         reason: CircleCIError | str = "a Server has no v3"
         if has_v3(self._caller):
             found = _SearchV3(self._caller, self._query)
@@ -183,12 +185,11 @@ class RunSearch(Uncopied, AsyncIterator[FoundRun]):
                 reason = error
             else:
                 self._runs, self._api = found, "v3"
-                return await found.__anext__()
+                return
         if self._query.status is not UNSET:
             raise InvalidArgumentError(f"runs.search: status: only API v3 searches by it ({reason}); leave it out.")
         note_fallback("runs.search", "v2", reason)
         self._runs, self._api = _SearchV2(self._caller, self._query), "v2"
-        return await self._runs.__anext__()
 
 
 async def newest_by_v3(caller: Caller, query: RunQuery) -> FoundRun | None:
@@ -206,7 +207,7 @@ async def newest_by_v3(caller: Caller, query: RunQuery) -> FoundRun | None:
     return None
 
 
-class _Items(AsyncIterator[T]):
+class _Items(Buffered[T]):
     """The items of a list. Each page is read again after transient errors, and nothing before it."""
 
     def __init__(self, caller: Caller, pager: AsyncPager[T]) -> None:
@@ -221,15 +222,21 @@ class _Items(AsyncIterator[T]):
             self._page.extend(page.items)
             self._pager = None if page.next is None else pager.resume(page.next)
 
-    async def __anext__(self) -> T:
-        while not self._page:
-            if self._pager is None:
-                raise StopAsyncIteration
-            await self.read()
-        return self._page.popleft()
+    @property
+    def is_over(self) -> bool:
+        """Whether all items were taken, as is known without a request."""
+        return self._pager is None and not self._page
+
+    def _next_buffered(self) -> T | Unset:
+        return self._page.popleft() if self._page else UNSET
+
+    async def _fill_buffer(self) -> None:
+        if self._pager is None:
+            raise StopAsyncIteration
+        await self.read()
 
 
-class _SearchV3(AsyncIterator[FoundRun]):
+class _SearchV3(Buffered[FoundRun]):
     """A search by v3. Its first page is read by `start`."""
 
     def __init__(self, caller: Caller, query: RunQuery) -> None:
@@ -256,12 +263,17 @@ class _SearchV3(AsyncIterator[FoundRun]):
         self._items = _Items(self._caller, pager)
         await self._items.read()
 
-    async def __anext__(self) -> FoundRun:
+    def _next_buffered(self) -> FoundRun | Unset:
         assert self._items is not None
-        return _found_by_v3(await anext(self._items), self._slugs)
+        run = next_buffered(self._items)
+        return UNSET if run is UNSET else _found_by_v3(run, self._slugs)
+
+    async def _fill_buffer(self) -> None:
+        assert self._items is not None
+        await fill_buffer(self._items)
 
 
-class _SearchV2(AsyncIterator[FoundRun]):
+class _SearchV2(Buffered[FoundRun]):
     """A search by the lists of v2: those of several projects are merged by the time of their next run."""
 
     def __init__(self, caller: Caller, query: RunQuery) -> None:
@@ -273,27 +285,39 @@ class _SearchV2(AsyncIterator[FoundRun]):
         }
         self._heads: dict[str, tuple[datetime, Pipeline]] = {}
 
-    async def __anext__(self) -> FoundRun:
-        while True:
-            for slug in [slug for slug in self._lists if slug not in self._heads]:
-                await self._advance(slug)
-            if not self._heads:
-                raise StopAsyncIteration
+    def _next_buffered(self) -> FoundRun | Unset:
+        while all(self._advance(slug) for slug in self._without_head()) and self._heads:
             slug = max(self._heads, key=lambda one: self._heads[one][0])
             _, pipeline = self._heads.pop(slug)
             if self._query.revision is UNSET or _revision_of(pipeline).lower() == self._query.revision.lower():
                 return _found_by_v2(pipeline, slug)
+        return UNSET
 
-    async def _advance(self, slug: str) -> None:
-        """Read on to the next pipeline in the window. A list that is behind it is over."""
-        async for pipeline in self._lists[slug]:
+    async def _fill_buffer(self) -> None:
+        """Read the next page of the first list that has none."""
+        waiting = self._without_head()
+        if not waiting:
+            raise StopAsyncIteration
+        await fill_buffer(self._lists[waiting[0]])
+
+    def _without_head(self) -> list[str]:
+        """The lists of which the next run is not known."""
+        return [slug for slug in self._lists if slug not in self._heads]
+
+    def _advance(self, slug: str) -> bool:
+        """Take the next pipeline in the window; False if its page is unread. A list that is behind it is over."""
+        items = self._lists[slug]
+        while (pipeline := next_buffered(items)) is not UNSET:
             created_at = if_available(lambda one: one.created_at, pipeline) or self._until
             if created_at < self._since:
-                break
+                del self._lists[slug]
+                return True
             if created_at <= self._until:
                 self._heads[slug] = created_at, pipeline
-                return
-        del self._lists[slug]
+                return True
+        if items.is_over:
+            del self._lists[slug]
+        return items.is_over
 
 
 def _revision_of(pipeline: Pipeline) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk._streams.buffered import Buffered
 
 from .facts import RunEvent
 from .result import RunResult, RunTimeoutError
@@ -13,7 +15,7 @@ from .watcher import Watcher, WatchTimeoutError
 
 
 @public("circleci_sdk.helpers")
-class RunWatch(Uncopied, AsyncIterator[RunEvent]):
+class RunWatch(Uncopied, Buffered[RunEvent]):
     """The events of a run, as they happen. Returned by `Run.watch`.
 
     The loop ends with the run. `result` is at any time the state of the run as far as it was observed. Leaving the
@@ -32,21 +34,19 @@ class RunWatch(Uncopied, AsyncIterator[RunEvent]):
         """The state of the run as far as it was observed."""
         return self._result()
 
-    def __aiter__(self) -> RunWatch:
-        return self
+    def _next_buffered(self) -> RunEvent | Unset:
+        return self._events.popleft() if self._events else UNSET
 
-    async def __anext__(self) -> RunEvent:
-        while not self._events:
-            if self._watcher.is_done:
+    async def _fill_buffer(self) -> None:
+        if self._watcher.is_done:
+            self._watcher.close()
+            raise StopAsyncIteration
+        try:
+            await self._watcher.step()
+        except WatchTimeoutError:
+            if not self._events:
                 self._watcher.close()
-                raise StopAsyncIteration
-            try:
-                await self._watcher.step()
-            except WatchTimeoutError:
-                if not self._events:
-                    self._watcher.close()
-                    raise timed_out("run.watch", self.result) from None
-        return self._events.popleft()
+                raise timed_out("run.watch", self.result) from None
 
 
 def timed_out(method: str, result: RunResult) -> RunTimeoutError:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.logs import logger
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk._streams.buffered import Buffered
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
@@ -29,7 +31,7 @@ OPERATIONS: Final = {"context": "v2.contexts.list_env_vars", "project": "v2.proj
 
 
 @public("circleci_sdk.helpers")
-class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
+class SecretAudit(Uncopied, Buffered[SecretInfo]):
     """The variables of an organization, for `async for`. Returned by `circleci.secrets.audit`.
 
     A context or project that cannot be read does not stop the rest: it is in `skipped`. After an error a new loop over
@@ -80,28 +82,25 @@ class SecretAudit(Uncopied, AsyncIterator[SecretInfo]):
 
         return SecretAudit(self._work.again(), find, self._on_error)
 
-    def __aiter__(self) -> SecretAudit:
-        return self
+    def _next_buffered(self) -> SecretInfo | Unset:
+        return next(self._infos, UNSET)
 
-    async def __anext__(self) -> SecretInfo:
-        while True:
-            for info in self._infos:
-                return info
-            if self._targets is None:
-                self._targets = deque(await self._find())
-            if not self._targets:
-                raise StopAsyncIteration
-            target = self._targets[0]
-            try:
-                infos, gap = await self._work.log.retry_reads(self._work.caller, partial(self._work.listed, target))
-            except CircleCIError as error:
-                infos, gap = [], error
-            if gap is None:
-                self._work.log.succeeded()
-            else:
-                self._pass_over(target, gap)
-            self._targets.popleft()
-            self._infos = iter(infos)
+    async def _fill_buffer(self) -> None:
+        if self._targets is None:
+            self._targets = deque(await self._find())
+        if not self._targets:
+            raise StopAsyncIteration
+        target = self._targets[0]
+        try:
+            infos, gap = await self._work.log.retry_reads(self._work.caller, partial(self._work.listed, target))
+        except CircleCIError as error:
+            infos, gap = [], error
+        if gap is None:
+            self._work.log.succeeded()
+        else:
+            self._pass_over(target, gap)
+        self._targets.popleft()
+        self._infos = iter(infos)
 
     def _pass_over(self, target: SecretTarget, error: CircleCIError) -> None:
         """Name the target. Raises the error if it concerns all targets."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from functools import partial
@@ -18,7 +18,9 @@ from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.checks import BOOL, check
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.mismatches import Mismatch, with_kinds
+from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk._streams.buffered import Buffered
 from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
 from circleci_sdk.helpers._shared.arguments import CALLBACK, PATH, check_count, check_org, check_orgs, check_timeout
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
@@ -184,7 +186,7 @@ def _request(
 
 
 @public("circleci_sdk.helpers")
-class UsageRows(Uncopied, AsyncIterator[UsageRow]):
+class UsageRows(Uncopied, Buffered[UsageRow]):
     """The rows of a period, for `async for`. Returned by `circleci.usage.rows`.
 
     After an early exit, `aclose` or `async with` releases the files at once.
@@ -226,19 +228,19 @@ class UsageRows(Uncopied, AsyncIterator[UsageRow]):
         raise_for_skipped("usage.rows", self.skipped)
         return self
 
-    async def __anext__(self) -> UsageRow:
-        while True:
-            if self._rows:
-                return self._rows.popleft()
-            if self._readers:
-                await finish(lambda: run_sync(self._read))  # a thread cannot be cancelled
-                self._note_drift()
-            elif self._windows:
-                await self._fetch(self._windows[0])
-                self._windows.popleft()
-            else:
-                self._log.raise_if_nothing()
-                raise StopAsyncIteration
+    def _next_buffered(self) -> UsageRow | Unset:
+        return self._rows.popleft() if self._rows else UNSET
+
+    async def _fill_buffer(self) -> None:
+        if self._readers:
+            await finish(lambda: run_sync(self._read))  # a thread cannot be cancelled
+            self._note_drift()
+        elif self._windows:
+            await self._fetch(self._windows[0])
+            self._windows.popleft()
+        else:
+            self._log.raise_if_nothing()
+            raise StopAsyncIteration
 
     async def _fetch(self, window: UsageWindow) -> None:
         """Open all files of a window, or none and raise the error."""
