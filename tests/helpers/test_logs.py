@@ -18,13 +18,14 @@ from circleci_sdk import (
     InvalidArgumentError,
     NotFoundError,
     PermissionDeniedError,
+    RequestTimeoutError,
 )
 from circleci_sdk.helpers.logs.step_output import LONGEST_TAIL, OutputReader, Tail, readable
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from circleci_sdk.testing import Step as FakeStep
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
-from tests.support.scripted_server import Response, ScriptedServer, drop, redirect, reply
+from tests.support.scripted_server import Response, ScriptedServer, drop, hang, redirect, reply
 
 BUILD: Final = "/api/v1.1/project/github/acme/web/42"
 
@@ -179,6 +180,27 @@ async def test_a_link_that_stays_expired_is_named(server: ScriptedServer) -> Non
             await circleci.logs.read(logs[0].step)
     assert "403" in (logs[0].problem or "")
     assert logs[1].problem is None
+
+
+async def test_an_invalid_link_is_refused_before_the_block(server: ScriptedServer) -> None:
+    server.on("GET", BUILD, build(action(0, "failed", output_url="ftp://storage.example.com/out")))
+    async with client_on(server) as circleci:
+        [step] = await circleci.logs.steps(SLUG, 42)
+        with pytest.raises(InvalidArgumentError, match="expected https:// and a host"):
+            circleci.logs.open(step)
+
+
+async def test_the_time_of_a_link_counts_from_open(server: ScriptedServer) -> None:
+    server.on("GET", BUILD, build(action(0, "failed", output_url=f"{server.url}/out")))
+    server.on("GET", "/out", hang())
+    clock = FakeClock()
+    async with client_on(server, clock) as circleci:
+        [step] = await circleci.logs.steps(SLUG, 42)
+        opened = circleci.logs.open(step, timeout=3600)
+        clock.now += 3600
+        with pytest.raises(RequestTimeoutError):
+            async with opened:
+                pytest.fail("it is open")
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,12 @@ from circleci_sdk._core.checks import check, instance
 from circleci_sdk._core.errors import CircleCIError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
+from circleci_sdk.helpers._downloads.addresses import check_url
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._shared.arguments import check_count, check_timeout
 from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .finding import StepReader, check_job
@@ -207,17 +209,14 @@ class Logs(Uncopied):
         return Output(poll or LinkSource(None))
 
     def _link(self, step: Step, timeout: float | None) -> LinkSource:
-        if step.url is None:
+        url = step.url
+        if url is None:
             return LinkSource(None)
+        check_url(url, allow_http=self._caller.session.allow_http)
+        caller = TimedCaller(self._caller, timeout)  # the time counts from now on
+        renew = self._renewal_of(step)
         return LinkSource(
-            download_of(
-                self._caller,
-                step.url,
-                label="logs.output",
-                timeout=timeout,
-                renew=self._renewal_of(step),
-                signed=True,
-            )
+            lambda: download_of(caller, url, label="logs.output", timeout=caller.left, renew=renew, signed=True)
         )
 
     def _renewal_of(self, step: Step) -> Renew:

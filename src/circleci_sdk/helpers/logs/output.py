@@ -110,21 +110,26 @@ class Output:
 
 
 class LinkSource:
-    """The file behind a signed link of v1.1; empty without one."""
+    """The file behind a signed link of v1.1; empty without one.
+
+    `new_download` is called when it is opened: a download needs the event loop that it runs in.
+    """
 
     api: ApiVersion = "v1.1"
 
-    def __init__(self, download: Download | None) -> None:
-        self._download = download
+    def __init__(self, new_download: Callable[[], Download] | None) -> None:
+        self._new_download = new_download
+        self._download: Download | None = None
         self._reader = OutputReader()
-        self._ended = download is None
+        self._ended = new_download is None
 
     @property
     def is_cut(self) -> bool:
         return self._reader.truncated
 
     async def open(self) -> None:
-        if self._download is not None:
+        if self._new_download is not None:
+            self._download = self._download or self._new_download()
             await self._download.__aenter__()
 
     async def read(self) -> str | None:
