@@ -107,7 +107,7 @@ class Artifacts(Uncopied):
         artifacts, gap = await list_artifacts(V2(caller), slug, job_number)
         if gap is not None:
             log.add(LIST, str(job_number), gap)
-        listed = [Listed(one, lambda: "", of_job) for one in artifacts if selected(match, one)]
+        listed = [Listed(one, lambda: "", of_job) for one in artifacts if await selected(match, one)]
         report = await download_all(caller, Path(dest), listed, options)
         return DownloadReport(report.files, report.skipped + log.skipped)
 
@@ -169,7 +169,7 @@ class Artifacts(Uncopied):
             Listed(artifact, _name_of(one.job), identity(origin, slug, one.number))
             for one in found.jobs
             for artifact in one.artifacts
-            if selected(match, artifact)
+            if await selected(match, artifact)
         ]
         report = await download_all(caller, Path(dest), listed, options)
         return DownloadReport(report.files, found.skipped + report.skipped)

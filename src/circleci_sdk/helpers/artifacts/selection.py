@@ -13,6 +13,7 @@ from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, Inva
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._downloads.names import Limits, on_disk, safe_parts
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.skipped import Skipped
 
 if TYPE_CHECKING:
@@ -101,20 +102,20 @@ def plan(method: str, dest: Path, items: Iterable[Listed], limits: Limits = _USU
     return planned
 
 
-def selected(match: Match | Unset, artifact: Artifact) -> bool:
+async def selected(match: Match | Unset, artifact: Artifact) -> bool:
     """Whether an artifact is selected, or may be: one without a path is reported."""
     try:
-        return matches(match, artifact)
+        return await matches(match, artifact)
     except FieldUnavailableError:
         return True
 
 
-def matches(match: Match | Unset, artifact: Artifact) -> bool:
+async def matches(match: Match | Unset, artifact: Artifact) -> bool:
     """Whether an artifact is selected."""
     if match is UNSET:
         return True
     if callable(match):
-        return match(artifact)
+        return await call_back(match, artifact)
     patterns = [match] if isinstance(match, str) else match
     return any(matches_pattern(pattern, artifact.path) for pattern in patterns)
 

@@ -17,6 +17,7 @@ from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._downloads.names import limits_of
 from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
+from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
 
@@ -73,7 +74,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
             return log.skipped[-1]
         log.succeeded()
         if options.on_file is not None:
-            options.on_file(file)
+            await call_back(options.on_file, file)
         return file
 
     try:

@@ -13,6 +13,7 @@ from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk._streams.buffered import Buffered
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
+from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
 from .report import SecretInfo, SecretTarget
@@ -98,15 +99,15 @@ class SecretAudit(Uncopied, Buffered[SecretInfo]):
         if gap is None:
             self._work.log.succeeded()
         else:
-            self._pass_over(target, gap)
+            await self._pass_over(target, gap)
         self._targets.popleft()
         self._infos = iter(infos)
 
-    def _pass_over(self, target: SecretTarget, error: CircleCIError) -> None:
+    async def _pass_over(self, target: SecretTarget, error: CircleCIError) -> None:
         """Name the target. Raises the error if it concerns all targets."""
         named = if_available(lambda: target.id) or or_unknown(lambda: target.name)
         self._work.log.add(OPERATIONS[target.kind], named, error)
         self._missed.append(target)
         logger.warning("secrets.audit passes over variables of %s: %s", target, error)
         if self._on_error is not None:
-            self._on_error(target, error)
+            await call_back(self._on_error, target, error)

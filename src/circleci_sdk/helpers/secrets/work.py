@@ -20,6 +20,7 @@ from circleci_sdk._core.errors import (
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.arguments import check_project_slug, is_id
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.organizations import org_id_of
 from circleci_sdk.helpers._shared.partial import try_field
@@ -209,7 +210,7 @@ class SecretWork:
                 existed = None if existing is None else True
                 result = SecretResult(target, name, "set" if error is None else "failed", existed, error)
             if job.on_result is not None:
-                job.on_result(result)
+                await call_back(job.on_result, result)
             return result
 
         pairs = zip(targets, found, strict=True)

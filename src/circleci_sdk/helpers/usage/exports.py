@@ -14,6 +14,7 @@ from circleci_sdk._public import public
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._shared.available import if_available
+from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.deadline import TimedCaller
 from circleci_sdk.helpers._shared.organizations import org_id_of
@@ -147,7 +148,7 @@ class Exports:
         while True:
             links, state = _links(export), _state(export)
             if request.on_progress is not None:
-                request.on_progress(UsageProgress(window, export_id, state, len(links)))
+                await call_back(request.on_progress, UsageProgress(window, export_id, state, len(links)))
             if state == "completed":
                 return export_id, links
             if if_available(lambda one: one.state, export) == "completed":
