@@ -23,12 +23,14 @@ class Subscription:
 
     __slots__ = ("__weakref__", "_events", "_size", "_wake", "lost")
 
+    lost: int
+    """Number of events that were dropped because the queue was full."""
+
     def __init__(self, size: int, /) -> None:
         self._size = size
         self._events: deque[Event] = deque()
         self._wake: Callable[[], object] | None = None
-        self.lost: int = 0
-        """Number of events that were dropped because the queue was full."""
+        self.lost = 0
 
     def put(self, event: Event) -> None:
         """Add an event and wake the reader."""

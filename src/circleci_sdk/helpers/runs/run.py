@@ -41,6 +41,10 @@ class Run(Uncopied):
     `project_slug` are None if the run was attached by its id alone.
     """
 
+    id: str
+    number: int | None
+    project_slug: str | None
+
     def __init__(
         self,
         context: RunContext,
@@ -50,7 +54,7 @@ class Run(Uncopied):
         not_found_delay: float,
         /,
     ) -> None:
-        self.id: Final = pipeline_id
+        self.id = pipeline_id
         self.number = number
         self.project_slug = project_slug
         self._context = context
