@@ -181,7 +181,8 @@ class Caller(Uncopied):
         return Prepared(operation.method, url, headers, content, self.session.origin, own, operation.takes_circle_token)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
-        _warn_of_deprecation(operation)
+        if operation.deprecated:
+            await self.session.run_in_caller(_warn_of_deprecation, operation)
         return await Call(self.session, self.options, operation, prepared).run()
 
 
@@ -197,8 +198,6 @@ def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepa
 
 
 def _warn_of_deprecation(operation: Operation[Any]) -> None:
-    if not operation.deprecated:
-        return
     until = f", and is refused by the API from {operation.sunset:%Y-%m-%d}" if operation.sunset else ""
     instead = f"; use {operation.replacement}" if operation.replacement else ""
     depth = _frames_of_this_package()

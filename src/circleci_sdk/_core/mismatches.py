@@ -105,6 +105,10 @@ class DriftLog:
         """Whether unknown fields and values are of interest. Looking for them takes time."""
         return self._on_drift is not None or logger.isEnabledFor(logging.DEBUG)
 
+    def renew_lock(self) -> None:
+        """In a forked process: another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+
     def note(self, operation: str, found: Iterable[tuple[DriftKind, Mismatch]]) -> None:
         """Count what was found in one response."""
         for kind, one in found:

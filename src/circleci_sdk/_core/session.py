@@ -11,7 +11,7 @@ import weakref
 from collections import defaultdict
 from functools import cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -30,7 +30,7 @@ from .policy.retry import parse_date
 from .sleepers import Sleepers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     import anyio
 
@@ -51,6 +51,11 @@ _USUAL_HOST: Final = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z
 _LONGEST_HOST: Final = 253
 _CLOUD: Final = re.compile(r"https?://([^/]+\.)?circleci\.com(:\d+)?")
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
+
+
+T = TypeVar("T")
+_of_parent: Final[list[object]] = []
+"""Connections of the parent process. Collecting them would remove their sockets from the selector of the parent."""
 
 
 class LoopResources(NamedTuple):
@@ -92,6 +97,8 @@ class Session(Uncopied):
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
         self.clock: Clock = SystemClock()
+        self._custom_limiter = rate_limiter
+        self.run_in_caller: Callable[..., Awaitable[object]] = run_here
         # Sets, not numbers: threads would lose counts.
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
         self.limiter: LocalRateLimiter | GuardedLimiter = self._limiter_of(rate_limiter)
@@ -201,6 +208,20 @@ class Session(Uncopied):
         if resources is not None:
             await resources.http.aclose()
 
+    def refuse_calls(self) -> None:
+        """Close the session where there is no event loop. Connections that are open stay open."""
+        self._closed = True
+
+    def forget(self) -> None:
+        """In a forked process: forget what belongs to the parent, which runs on. Its connections are not closed."""
+        _of_parent.extend(self._loops.values())
+        self._loops.clear()
+        self.in_flight.clear()
+        self.limiter = self._limiter_of(self._custom_limiter)
+        self._sleepers = Sleepers()
+        self.rate_limit = None
+        self.drift.renew_lock()
+
     def _close_ended(self) -> None:
         from .loops import has_ended
 
@@ -228,6 +249,14 @@ class Session(Uncopied):
                 stacklevel=2,
                 source=self,
             )
+
+
+async def run_here(function: Callable[[T], object], argument: T) -> None:
+    """Call a plain function that concerns the code of the caller, such as a warning about it.
+
+    Callers of a sync client run in other threads; such a client replaces this.
+    """
+    function(argument)
 
 
 def find_origin(base_url: str | None, *, allow_http: bool) -> str:

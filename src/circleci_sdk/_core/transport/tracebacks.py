@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import TracebackType
 from typing import Final
 
@@ -22,20 +23,20 @@ def strip_traceback(error: BaseException, handled: BaseException | None) -> None
     from circleci_sdk._core.causes import with_causes  # not for a call that succeeds
 
     for one in with_causes(error, handled):
-        one.__traceback__ = _kept(one.__traceback__)
+        one.__traceback__ = without_frames(one.__traceback__, _BELOW, _OURS)
 
 
-def _kept(traceback: TracebackType | None) -> TracebackType | None:
+def without_frames(
+    traceback: TracebackType | None, packages: Collection[str], prefix: str | None = None
+) -> TracebackType | None:
+    """A traceback without the frames of these packages, and of the modules whose name begins with the prefix."""
     links: list[TracebackType] = []
     while traceback is not None:
-        if not _is_below(str(traceback.tb_frame.f_globals.get("__name__"))):
+        module = str(traceback.tb_frame.f_globals.get("__name__"))
+        if module.partition(".")[0] not in packages and not (prefix and module.startswith(prefix)):
             links.append(traceback)
         traceback = traceback.tb_next
     kept = None
     for link in reversed(links):
         kept = TracebackType(kept, link.tb_frame, link.tb_lasti, link.tb_lineno)
     return kept
-
-
-def _is_below(module: str) -> bool:
-    return module.startswith(_OURS) or module.partition(".")[0] in _BELOW
