@@ -10,6 +10,7 @@ from typing import Final
 
 from .build import build
 from .nodes import SpecError
+from .sync.files import sync_files
 from .tree import Tree, differences, write
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -25,13 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "src" / "circleci_sdk", help="the folder of the packages")
     options = parser.parse_args(arguments)
     try:
-        trees: dict[Path, Tree] = {
-            options.out / name: build(options.specs / folder, f"circleci_sdk.{name}", name) for folder, name in VERSIONS
-        }
+        apis = {name: build(options.specs / folder, f"circleci_sdk.{name}", name) for folder, name in VERSIONS}
     except SpecError as error:
         print(error, file=sys.stderr)
         print("Nothing was written.", file=sys.stderr)
         return 2
+    trees: dict[Path, Tree] = {options.out / name: tree for name, tree in apis.items()}
+    trees[options.out / "sync"] = sync_files(ROOT / "src" / "circleci_sdk", apis)
     return _check(trees) if options.check else _write(trees)
 
 

@@ -33,7 +33,10 @@ SOURCE = ROOT / "src"
 FILE = ROOT / "tests" / "public_names.txt"
 CHANGELOG = ROOT / "CHANGELOG.md"
 PACKAGE = "circleci_sdk"
-PACKAGES = ("", "v1", "v1.models", "v2", "v2.models", "v3", "v3.models", "helpers", "limiters", "webhooks", "testing")
+PACKAGES = (
+    *("", "v1", "v1.models", "v2", "v2.models", "v3", "v3.models"),
+    *("helpers", "limiters", "sync", "webhooks", "testing"),
+)
 HEADER = (
     "# Every public name below circleci_sdk, written by `python -m tests.public_names --write`.\n"
     "# What changes here is explained in CHANGELOG.md.\n"

@@ -1,4 +1,4 @@
-"""CircleCI's API for async Python: `AsyncCircleCI`, its errors and its small value types.
+"""CircleCI's API: `AsyncCircleCI`, `CircleCI` for sync code, their errors and small value types.
 
 Models are in `circleci_sdk.v2.models` and `circleci_sdk.v1.models`. Importing this package loads neither httpx nor
 pydantic; each part is loaded when it is first used.
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from ._streams.streams import ByteStream, ItemStream
     from .client import AsyncCircleCI
     from .helpers.runs.result import RunFailedError, RunSkippedError, RunTimeoutError
+    from .sync.client import CircleCI
+    from .sync.pager import Pager
     from .webhooks.errors import SignatureError
 else:
     from ._public import lazy
@@ -84,6 +86,8 @@ else:
             "._streams.streams": "ByteStream ItemStream",
             "._preload": "preload",
             ".client": "AsyncCircleCI",
+            ".sync.client": "CircleCI",
+            ".sync.pager": "Pager",
             ".helpers.runs.result": "RunFailedError RunSkippedError RunTimeoutError",
             ".webhooks.errors": "SignatureError",
         },
@@ -98,6 +102,7 @@ __all__ = [
     "BadRequestError",
     "ByteStream",
     "CallError",
+    "CircleCI",
     "CircleCIError",
     "ClientClosedError",
     "ConfigError",
@@ -118,6 +123,7 @@ __all__ = [
     "NotFoundError",
     "Operation",
     "Page",
+    "Pager",
     "PaginationError",
     "PermissionDeniedError",
     "PoolExhaustedError",

@@ -1,0 +1,1 @@
+"""The sync client, generated from the source of the async one: signatures, types and docstrings by its syntax trees."""

@@ -1,0 +1,125 @@
+"""The engine: one event loop of asyncio, on one thread of its own, for all sync clients of a process.
+
+It starts with the first call of a client and ends with its last client. After a fork the child starts a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.session import Session
+
+EXIT_SECONDS: Final = 2.0
+"""Seconds that the exit of the interpreter waits for the connections to be closed."""
+
+
+class _Thread(threading.Thread):
+    """The thread and its event loop, in which calls can be queued before it runs."""
+
+    def __init__(self) -> None:
+        super().__init__(name="circleci_sdk", daemon=True)
+        self.loop: Final = asyncio.new_event_loop()
+        self._ended = asyncio.Event()
+
+    def run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            runner.run(self._ended.wait())
+
+    def end(self) -> None:
+        """End the loop soon; what still runs in it is cancelled."""
+        self.loop.call_soon_threadsafe(self._ended.set)
+
+
+class Engine:
+    """The event loop and its thread. `loop` is None while there is no client that has made a call.
+
+    Locked sections start no work and call no code of users. The garbage collector may drop a client in any of them,
+    which takes no lock: see `drop`.
+    """
+
+    def __init__(self) -> None:
+        self._of_parent: list[object] = []
+        self.is_exiting = False
+        self._reset()
+        atexit.register(self._exit)
+        if hasattr(os, "register_at_fork"):  # not on Windows
+            os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        """Begin without a thread: at first, and in a forked process."""
+        # Collecting the loop of the parent would remove its sockets from the selector that the parent uses too.
+        self._of_parent.append(dict(vars(self)))
+        self._lock = threading.Lock()
+        self._users: dict[object, Session] = {}
+        self._thread: _Thread | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def enter(self, user: object, session: Session) -> asyncio.AbstractEventLoop:
+        """The event loop, started if need be. It runs until `leave` was called for each user."""
+        with self._lock:
+            thread = self._thread or _Thread()
+            if thread is not self._thread:
+                try:
+                    thread.start()
+                except BaseException:  # also Ctrl-C while it starts
+                    thread.end()
+                    raise
+            self._thread, self.loop, self._users[user] = thread, thread.loop, session
+            return thread.loop
+
+    def leave(self, user: object) -> None:
+        """End what `enter` began. After the last user the thread ends; other threads wait for that.
+
+        A fork is dangerous while there are threads.
+        """
+        with self._lock:
+            if self._users.pop(user, None) is None or self._users or self._thread is None:
+                return
+            thread, self._thread, self.loop = self._thread, None, None
+        thread.end()
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def drop(self, user: object, session: Session) -> None:
+        """Close the session of a client that was collected, without a wait: in any thread, under any lock."""
+        loop = self.loop
+        if loop is not None and user in self._users:
+            loop.call_soon_threadsafe(lambda: self.start_soon(self._close(user, session)))
+        else:  # closed, never used, or not used in this process, which was forked from one that did
+            session.forget()
+
+    async def _close(self, user: object, session: Session) -> None:
+        try:
+            await session.aclose()
+        finally:
+            self.leave(user)
+
+    def start_soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task. To be called in the event loop, which keeps tasks by weak references only."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def is_own_thread(self) -> bool:
+        """Whether the caller runs in the thread of the engine, where a wait for a call would never end."""
+        return threading.current_thread() is self._thread
+
+    def _exit(self) -> None:
+        """Close all sessions at the exit of the interpreter. Calls in progress in other threads never end."""
+        self.is_exiting = True
+        thread = self._thread
+        if thread is not None:
+            for user, session in list(self._users.items()):
+                self.drop(user, session)
+            thread.join(EXIT_SECONDS)
+
+
+ENGINE: Final = Engine()
