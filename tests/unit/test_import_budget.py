@@ -23,6 +23,16 @@ async def main():
 asyncio.run(main())
 """
 
+SYNC_CALL: Final = """
+import httpx
+from circleci_sdk import CircleCI
+page = {"items": [], "next_page_token": None}
+transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page))
+with CircleCI("token", transport=transport) as client:
+    assert not client.v2.pipelines.list_for_project("gh/acme/web").collect()
+    assert client.runs.search(["gh/acme/web"])
+"""
+
 
 def loaded(code: str, before: str = "") -> set[str]:
     """The modules loaded by `code`, after `before`, in a fresh interpreter."""
@@ -57,10 +67,11 @@ def test_modules_of_a_call_beyond_httpx_and_pydantic() -> None:
     assert len([name for name in modules if not name.startswith(("anyio", "pydantic"))]) <= 75
 
 
-def test_preload_loads_everything() -> None:
+@pytest.mark.parametrize("call", [CALL, SYNC_CALL], ids=["async", "sync"])
+def test_preload_loads_everything(call: str) -> None:
     counts = "from circleci_sdk._core.serialization.decode import decoder\nbefore = decoder.cache_info().misses\n"
     checks = "\nassert decoder.cache_info().misses == before, 'a decoder was built'\n"
-    modules = loaded(CALL + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")
+    modules = loaded(call + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")
     assert {name.partition(".")[0] for name in modules} <= {"anyio"}
 
 
@@ -69,11 +80,11 @@ def test_preload_builds_every_model() -> None:
         "import circleci_sdk\n"
         "circleci_sdk.preload()\n"
         "from circleci_sdk._core.serialization.model import Model\n"
-        "from circleci_sdk import v1, v2\n"
         "from circleci_sdk.v1 import models as m1\n"
         "from circleci_sdk.v2 import models as m2\n"
-        "every = [getattr(m, name) for m in (m1, m2) for name in m.__all__]\n"
+        "from circleci_sdk.v3 import models as m3\n"
+        "every = [getattr(m, name) for m in (m1, m2, m3) for name in m.__all__]\n"
         "models = [one for one in every if isinstance(one, type) and issubclass(one, Model)]\n"
-        "assert len(models) > 150 and all(model.__pydantic_complete__ for model in models)\n"
+        "assert len(models) > 250 and all(model.__pydantic_complete__ for model in models)\n"
     )
     assert "httpcore" in loaded(code)
