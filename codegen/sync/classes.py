@@ -60,7 +60,8 @@ class Writer:
         bases += [f"BlockWrapper[{twin}]"] if one.is_block and not is_client else []
         bases += [f"Generic{generic}"] if generic else []
         has_properties = any(_is_cached(method) for method in one.methods)
-        yield f'@public("circleci_sdk{"" if is_client or is_pager else ".sync"}")'
+        if one.is_public:
+            yield f'@public("circleci_sdk{"" if is_client or is_pager else ".sync"}")'
         yield f"class {name}({'Client' if is_client else ', '.join(bases) or f'Wrapper[{twin}]'}):"
         yield _docstring(one.docstring or "", 4)
         if not has_properties:

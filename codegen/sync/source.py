@@ -23,6 +23,8 @@ class Class:
     item: ast.expr | None
     """What an async iterator yields."""
     is_block: bool
+    is_public: bool
+    """Whether it is shown under the name of a public package."""
     type_variables: tuple[str, ...]
 
 
@@ -88,6 +90,7 @@ def _class(node: ast.ClassDef, others: Mapping[str, ast.ClassDef]) -> Class:
         init if isinstance(init, ast.FunctionDef) else None,
         _item(node, by_name),
         "__aenter__" in by_name,
+        any(ast.unparse(one).startswith("public(") for one in node.decorator_list),
         tuple(
             sorted({one.id for base in node.bases for one in ast.walk(base) if isinstance(one, ast.Name)} & {"T_co"})
         ),

@@ -12,7 +12,6 @@ from typing_extensions import deprecated
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v1.resources.builds import Builds as AsyncBuilds
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import Artifact, Build, BuildCreated, BuildDetails, BuildStatusFilter, BuildTests
 
 
-@public("circleci_sdk.sync")
 class Builds(Wrapper[AsyncBuilds]):
     """Builds (jobs in v2), with their steps, artifacts and test results."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v1.resources.organizations import Organizations as AsyncOrganizations
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import OrgSettings
 
 
-@public("circleci_sdk.sync")
 class Organizations(Wrapper[AsyncOrganizations]):
     """Settings of organizations."""
 

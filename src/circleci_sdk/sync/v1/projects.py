@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v1.resources.projects import Projects as AsyncProjects
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class Projects(Wrapper[AsyncProjects]):
     """Projects, their settings, environment variables, keys and tokens."""
 

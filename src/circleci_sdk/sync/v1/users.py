@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v1.resources.users import Users as AsyncUsers
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v1.models import User, UserRepo
 
 
-@public("circleci_sdk.sync")
 class Users(Wrapper[AsyncUsers]):
     """The user of the token, their repositories and keys."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.contexts import Contexts as AsyncContexts
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class Contexts(Wrapper[AsyncContexts]):
     """Sets of environment variables shared by the projects of an organization."""
 

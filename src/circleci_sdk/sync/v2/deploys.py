@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.deploys import Deploys as AsyncDeploys
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import DeployComponent, DeployComponentVersion, DeployEnvironment, Rollback
 
 
-@public("circleci_sdk.sync")
 class Deploys(Wrapper[AsyncDeploys]):
     """Rollbacks of a deployed component to an earlier version.
 

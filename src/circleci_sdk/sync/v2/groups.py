@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.groups import Groups as AsyncGroups
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import Group, MessageResponse
 
 
-@public("circleci_sdk.sync")
 class Groups(Wrapper[AsyncGroups]):
     """Groups of users in an organization."""
 

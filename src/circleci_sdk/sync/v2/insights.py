@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.insights import Insights as AsyncInsights
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class Insights(Wrapper[AsyncInsights]):
     """Metrics of past runs: counts, durations, credits, flaky tests. They reach back 90 days and are no basis for billing."""
 

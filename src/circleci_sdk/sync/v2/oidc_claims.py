@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v2.resources.oidc_claims import OidcClaims as AsyncOidcClaims
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import OidcClaim
 
 
-@public("circleci_sdk.sync")
 class OidcClaims(Wrapper[AsyncOidcClaims]):
     """Audience and lifetime of the OpenID Connect tokens that jobs receive."""
 

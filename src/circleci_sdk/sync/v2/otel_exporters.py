@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.otel_exporters import OtelExporters as AsyncOtelExporters
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import MessageResponse, OtelExporter, OtelProtocol
 
 
-@public("circleci_sdk.sync")
 class OtelExporters(Wrapper[AsyncOtelExporters]):
     """Exporters that send OpenTelemetry data to a collector. Experimental. Not available on CircleCI Server."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.pipeline_definitions import PipelineDefinitions as AsyncPipelineDefinitions
 
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class PipelineDefinitions(Wrapper[AsyncPipelineDefinitions]):
     """Definitions of pipelines: the source of the config and of the code. Not available on CircleCI Server."""
 

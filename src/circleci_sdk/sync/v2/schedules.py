@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.schedules import Schedules as AsyncSchedules
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class Schedules(Wrapper[AsyncSchedules]):
     """Schedules that start pipelines at fixed times."""
 

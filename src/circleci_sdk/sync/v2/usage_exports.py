@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v2.resources.usage_exports import UsageExports as AsyncUsageExports
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import UsageExport
 
 
-@public("circleci_sdk.sync")
 class UsageExports(Wrapper[AsyncUsageExports]):
     """Exports of credit usage as compressed CSV files. Not available on CircleCI Server."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.workflows import Workflows as AsyncWorkflows
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v2.models import MessageResponse, Workflow, WorkflowJob, WorkflowRerun
 
 
-@public("circleci_sdk.sync")
 class Workflows(Wrapper[AsyncWorkflows]):
     """Workflows of a pipeline, their jobs, approvals and reruns."""
 

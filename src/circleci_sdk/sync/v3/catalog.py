@@ -6,14 +6,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v3.resources.catalog import Catalog as AsyncCatalog
 
 if TYPE_CHECKING:
     from circleci_sdk.v3.models import CatalogOfferings
 
 
-@public("circleci_sdk.sync")
 class Catalog(Wrapper[AsyncCatalog]):
     """Resource classes and images of CircleCI."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.charges import Charges as AsyncCharges
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Charge, ChargeAnalysis
 
 
-@public("circleci_sdk.sync")
 class Charges(Wrapper[AsyncCharges]):
     """Credits used by jobs, workflows and pipelines. Experimental."""
 

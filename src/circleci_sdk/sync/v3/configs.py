@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v3.resources.configs import Configs as AsyncConfigs
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import ConfigCompilation
 
 
-@public("circleci_sdk.sync")
 class Configs(Wrapper[AsyncConfigs]):
     """Compilation of configs, as the start of a run does it."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.connections import Connections as AsyncConnections
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Connection, ConnectionSetup
 
 
-@public("circleci_sdk.sync")
 class Connections(Wrapper[AsyncConnections]):
     """Connections of an organization to its code host."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v3.resources.deploy_settings import DeploySettings as AsyncDeploySettings
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3 import models
 
 
-@public("circleci_sdk.sync")
 class DeploySettings(Wrapper[AsyncDeploySettings]):
     """Settings of the deployments of a project."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.groups import Groups as AsyncGroups
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Group
 
 
-@public("circleci_sdk.sync")
 class Groups(Wrapper[AsyncGroups]):
     """Groups of users in an organization."""
 

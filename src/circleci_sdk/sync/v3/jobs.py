@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.sync.streams import ByteStream, ItemStream
 from circleci_sdk.v3.resources.jobs import Jobs as AsyncJobs
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Artifact, Job, JobDetails, JobResourceUsage, JobTest
 
 
-@public("circleci_sdk.sync")
 class Jobs(Wrapper[AsyncJobs]):
     """Jobs with their steps, output, artifacts, test results and use of CPU and memory."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.v3.resources.namespaces import Namespaces as AsyncNamespaces
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Namespace
 
 
-@public("circleci_sdk.sync")
 class Namespaces(Wrapper[AsyncNamespaces]):
     """Namespaces of orbs and of self-hosted runners."""
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.orb_categories import OrbCategories as AsyncOrbCategories
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import OrbCategory
 
 
-@public("circleci_sdk.sync")
 class OrbCategories(Wrapper[AsyncOrbCategories]):
     """Categories of the orb registry."""
 

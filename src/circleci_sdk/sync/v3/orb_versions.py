@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.orb_versions import OrbVersions as AsyncOrbVersions
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import OrbChannel, OrbSegment, OrbVersion
 
 
-@public("circleci_sdk.sync")
 class OrbVersions(Wrapper[AsyncOrbVersions]):
     """Published and development versions of orbs, with their source."""
 

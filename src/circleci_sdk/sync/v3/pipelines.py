@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.pipelines import Pipelines as AsyncPipelines
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     )
 
 
-@public("circleci_sdk.sync")
 class Pipelines(Wrapper[AsyncPipelines]):
     """Pipelines, which v2 calls pipeline definitions: the sources of the config and of the code of a project.
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.projects import Projects as AsyncProjects
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Project, ProjectSettings
 
 
-@public("circleci_sdk.sync")
 class Projects(Wrapper[AsyncProjects]):
     """Projects and their settings."""
 

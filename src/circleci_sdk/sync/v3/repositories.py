@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.repositories import Repositories as AsyncRepositories
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Repository
 
 
-@public("circleci_sdk.sync")
 class Repositories(Wrapper[AsyncRepositories]):
     """Repositories that a connection of an organization can read."""
 

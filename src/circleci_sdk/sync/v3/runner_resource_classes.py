@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.runner_resource_classes import RunnerResourceClasses as AsyncRunnerResourceClasses
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import RunnerResourceClass, RunnerResourceClassToken
 
 
-@public("circleci_sdk.sync")
 class RunnerResourceClasses(Wrapper[AsyncRunnerResourceClasses]):
     """Resource classes of self-hosted runners and their tokens, by the newer runner routes."""
 

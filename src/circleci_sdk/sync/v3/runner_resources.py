@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.runner_resources import RunnerResources as AsyncRunnerResources
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import MessageResponse, RunnerResource
 
 
-@public("circleci_sdk.sync")
 class RunnerResources(Wrapper[AsyncRunnerResources]):
     """Resource classes of self-hosted runners, by the older runner routes, on CircleCI Server too.
 

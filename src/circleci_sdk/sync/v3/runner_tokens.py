@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.runner_tokens import RunnerTokens as AsyncRunnerTokens
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import MessageResponse, RunnerToken
 
 
-@public("circleci_sdk.sync")
 class RunnerTokens(Wrapper[AsyncRunnerTokens]):
     """Tokens of self-hosted runners, by the older runner routes, on CircleCI Server too.
 

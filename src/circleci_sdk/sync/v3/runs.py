@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.runs import Runs as AsyncRuns
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import Outcome, Phase, Run
 
 
-@public("circleci_sdk.sync")
 class Runs(Wrapper[AsyncRuns]):
     """Runs, which v2 calls pipelines: one started pipeline with its workflows.
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.signing_certificates import SigningCertificates as AsyncSigningCertificates
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import EntityId, SigningCertificate
 
 
-@public("circleci_sdk.sync")
 class SigningCertificates(Wrapper[AsyncSigningCertificates]):
     """Certificates for signing iOS apps."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.signing_configs import SigningConfigs as AsyncSigningConfigs
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import EntityId, ProvisioningProfileInput, ProvisioningProfileInputDict, SigningConfig
 
 
-@public("circleci_sdk.sync")
 class SigningConfigs(Wrapper[AsyncSigningConfigs]):
     """Signing of iOS apps: a certificate and its provisioning profiles."""
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.wrapper import Wrapper
-from circleci_sdk._public import public
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v3.resources.users import Users as AsyncUsers
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from circleci_sdk.v3.models import User
 
 
-@public("circleci_sdk.sync")
 class Users(Wrapper[AsyncUsers]):
     """The user of the token."""
 
