@@ -63,6 +63,6 @@ class Uncopied:
     def __reduce__(self) -> str | tuple[Any, ...]:
         raise TypeError(
             f"{type(self).__name__} cannot be copied or pickled: it holds a client with a token and connections. "
-            "AsyncCircleCI.with_options() returns a copy of a client that shares them; another process makes its own "
+            "with_options() of a client returns a copy of it that shares them; another process makes its own "
             "client. Results can be copied and pickled."
         )

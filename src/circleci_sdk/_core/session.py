@@ -159,7 +159,7 @@ class Session(Uncopied):
         """The resources of the running event loop, made on first use."""
         if self._closed:
             raise ClientClosedError(
-                "The client is closed. Make a new one, or keep it open: use it inside its `async with`."
+                "The client is closed. Make a new one, or keep it open: use it inside its `with` block."
             )
         from anyio.lowlevel import current_token
 
