@@ -156,7 +156,7 @@ async def test_a_stream_left_early_can_be_entered_again(client: AsyncCircleCI, s
     async with stream:
         assert await stream.__anext__()
     assert await read(stream) == OUTPUT
-    with pytest.raises(RuntimeError, match="use it inside its `async with`"):
+    with pytest.raises(RuntimeError, match="use it inside its `with` block"):
         await stdout(client).__anext__()
 
 

@@ -60,7 +60,7 @@ class _Stream(Uncopied):
     @property
     def _entered(self) -> StreamCall:
         if self._call is None:
-            raise RuntimeError(f"{self._operation.label}: the stream is not open; use it inside its `async with`.")
+            raise RuntimeError(f"{self._operation.label}: the stream is not open; use it inside its `with` block.")
         return self._call
 
 
