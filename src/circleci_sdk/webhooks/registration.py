@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import MethodType
 from typing import TYPE_CHECKING, Final, cast
 
-from circleci_sdk._core.checks import BOOL, TEXT, check, got, instance, one_of, several
+from circleci_sdk._core.checks import BOOL, TEXT, Accepted, check, got, one_of, several
 from circleci_sdk._core.errors import CallError, InvalidArgumentError, NotFoundError
 from circleci_sdk.helpers._shared.arguments import PROJECT
 from circleci_sdk.helpers._shared.available import if_available
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BOTH_EVENTS: Final[Sequence[WebhookEvent]] = ("workflow-completed", "job-completed")
 EVENTS: Final = several("a list of workflow-completed and job-completed", one_of(*BOTH_EVENTS))
+_REMEDY: Final = " With a CircleCI use the function of circleci_sdk.sync; follow has no sync form."
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -169,7 +170,8 @@ def check_client(method: str, circleci: object) -> None:
     """Refuse what is no client."""
     from circleci_sdk.client import AsyncCircleCI
 
-    check(method, circleci=(circleci, instance("an AsyncCircleCI", AsyncCircleCI)))
+    is_client = Accepted("an AsyncCircleCI", lambda value: isinstance(value, AsyncCircleCI), _REMEDY)
+    check(method, circleci=(circleci, is_client))
 
 
 def _check_secret(secret: object) -> None:

@@ -36,7 +36,7 @@ def check_url(url: str, *, allow_http: bool) -> str:
     if parts["scheme"].lower() == "http" and not allow_http and not is_loopback(host):
         raise InvalidArgumentError(
             f"The address of a file on {host}: expected https, got http, which protects no file on its way. "
-            "AsyncCircleCI(allow_http=True) permits it."
+            "allow_http=True of the client permits it."
         )
     return host
 

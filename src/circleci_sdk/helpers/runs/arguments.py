@@ -205,5 +205,5 @@ def choose_approval(jobs: Sequence[RunJob], wanted: str | Unset) -> RunJob:
     else:
         problem = f"several approvals match {wanted!r}; pass an id" if matching else f"no pending approval {wanted!r}"
     if not matching and (not approvals or any(job.status in JOB_WAITING - {"on_hold"} for job in approvals)):
-        problem += ': it may not wait yet, since other jobs have to end. Use await run.wait(on_hold="return") first'
+        problem += ': it may not wait yet, since other jobs have to end. Use run.wait(on_hold="return") first'
     raise InvalidArgumentError(f"run.approve: {problem}. Approvals: {listed}.")
