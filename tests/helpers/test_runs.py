@@ -1120,7 +1120,7 @@ async def test_an_approval_is_seen_beside_a_failed_job(server: ScriptedServer, o
 async def test_approve_before_the_hold_says_so(server: ScriptedServer) -> None:
     server.on("GET", PIPELINE, pipeline())
     server.on("GET", WORKFLOWS, items())
-    says = r"^run\.approve: no approval is pending: .* await run\.wait\(on_hold=\"return\"\) first\. Approvals: none\.$"
+    says = r"^run\.approve: no approval is pending: .* Use run\.wait\(on_hold=\"return\"\) first\. Approvals: none\.$"
     with pytest.raises(InvalidArgumentError, match=says):
         await attached(server, lambda run: run.approve())
     with pytest.raises(InvalidArgumentError, match=r"no pending approval 'go'.* first\. Approvals: none\.$"):
