@@ -318,6 +318,11 @@ async def test_the_client_is_strict(fake_circleci, circleci):
     with pytest.raises(DecodeError):
         await circleci.v2.users.me()
 
+def test_without_await(fake_circleci, circleci_sync):
+    fake_circleci.add_project("gh/acme/web")
+    assert circleci_sync.runs.start("gh/acme/web").wait().is_success
+    assert fake_circleci.requests.of("pipelines.trigger")
+
 def test_on_a_port(fake_circleci, circleci_server):
     import httpx
     response = httpx.get(circleci_server.base_url + "/api/v2/me", headers={"Circle-Token": fake_circleci.token})
@@ -339,7 +344,7 @@ def test_the_pytest_plugin(tmp_path: Path) -> None:
     # No `-p` for the plugin: the installed package is enough.
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "1 failed, 6 passed" in done.stdout, done.stdout + done.stderr
+    assert "1 failed, 7 passed" in done.stdout, done.stdout + done.stderr
     assert "skipped" not in done.stdout
     assert "pip install 'circleci-sdk[testing]'" in done.stdout
 

@@ -7,8 +7,8 @@
     web.will_run(Workflow("build", Job("test", 60, outcome="failed", output="1 failed")))
 
 It implements all operations of v3, v2 and v1.1 on one state, validates requests against the bundled specs, and runs
-jobs on a clock that the test controls. Use it in process (`fake.client()`) or on a port (`fake.serve()`, which needs
-`pip install 'circleci-sdk[testing]'`).
+jobs on a clock that the test controls. Use it in process (`fake.client()`, `fake.sync_client()`) or on a port
+(`fake.serve()`, which needs `pip install 'circleci-sdk[testing]'`).
 
 The package has these layers, each of which imports only those below:
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from circleci_sdk._core.checks import BOOL, STR, at_least, check, instance, one_of, or_none
+from circleci_sdk._core.checks import BOOL, STR, at_least, check, instance, or_none
 from circleci_sdk._core.errors import InvalidArgumentError
 from circleci_sdk._core.serialization.slugs import ProjectSlug
 from circleci_sdk._public import public
 
+from ._client_methods import ClientMethods
 from ._demo import add_webhook_and_schedule
-from ._fault_methods import FaultMethods
 from ._protocol.app import App
 from ._servers.webhooks import Webhooks
 from ._store.arguments import ID, INT, MOMENT, NUMBER, PROJECT, mapping_of
@@ -20,18 +20,10 @@ from ._store.scenarios import SCENARIOS, SECONDS
 from ._store.store import API_DATE, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from uuid import UUID
 
-    import httpx
     from starlette.routing import Router
-
-    from circleci_sdk._core.limiter import RateLimiter
-    from circleci_sdk._core.mismatches import Drift
-    from circleci_sdk._core.options import Hook, Timeout
-    from circleci_sdk._core.session import Deployment
-    from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
-    from circleci_sdk.client import AsyncCircleCI
 
     from ._protocol.recording import RecordedRequests
     from ._servers.server import ServedFake
@@ -41,7 +33,7 @@ if TYPE_CHECKING:
 
 
 @public("circleci_sdk.testing")
-class FakeCircleCI(FaultMethods):
+class FakeCircleCI(ClientMethods):
     """An in-memory fake server of the CircleCI API, with state, a controllable clock and injected faults.
 
         fake = FakeCircleCI()
@@ -90,9 +82,8 @@ class FakeCircleCI(FaultMethods):
         check("FakeCircleCI", server=(server, BOOL))
         clock = FakeClock(start, speed=speed)
         self._store: Final = Store(clock, seed=seed, token=token)
-        super().__init__(clock, App(self._store, seed, server=server))
+        super().__init__(clock, App(self._store, seed, server=server), token)
         self.webhooks: Final[Webhooks] = Webhooks(self._store, self._app.misbehaviours)
-        self.token: Final[str] = token
         self.page_size = page_size
         self.api_date = api_date
 
@@ -140,14 +131,6 @@ class FakeCircleCI(FaultMethods):
     def user(self) -> FakeUser:
         """The user of `token`."""
         return self._store.user
-
-    @property
-    def deployment(self) -> Deployment:
-        """`"cloud"` or `"server"`: for clients on a port, which take each host but circleci.com for a Server.
-
-        `AsyncCircleCI(fake.token, base_url=server.base_url, deployment=fake.deployment)`
-        """
-        return "server" if self._app.server else "cloud"
 
     @property
     def requests(self) -> RecordedRequests:
@@ -259,71 +242,7 @@ class FakeCircleCI(FaultMethods):
                     return context
         raise LookupError(f"FakeCircleCI.context: no context {name!r}; add it with add_context.")
 
-    # ---- clients and servers ----
-
-    def client(
-        self,
-        token: str | None = None,
-        *,
-        wait: Literal["fake", "real"] = "fake",
-        auth: AuthScheme | TokenSource = "circle-token",
-        base_url: str = "https://circleci.com",
-        timeout: float | Timeout | None = 60,
-        max_retries: int = 2,
-        max_retry_after: float = 60.0,
-        max_response_bytes: int | None = 64 * 1024 * 1024,
-        max_concurrency: int = 50,
-        rate_limiter: RateLimiter | None = None,
-        strict: bool | None = None,
-        on_drift: Callable[[Drift], object] | None = None,
-        allow_http: bool = False,
-        on_request: Hook | None = None,
-        on_response: Hook | None = None,
-    ) -> AsyncCircleCI:
-        """A client of the fake without a socket, on asyncio and on trio. Close it like any other.
-
-        Args:
-            token: the token. Default: the one of the fake, unless `auth` is `"none"` or a callable.
-            wait: `"fake"`: waits for retries, rate limits and polling move the clock of the fake and take no time.
-                `"real"`: they take real time.
-            base_url: the base URL of the requests; no request leaves the process.
-            strict: raise `DecodeError` for any field that does not fit its type. The responses of the fake fit, so this
-                shows mistakes in the bodies of `fail_next`. False reads as in production, to test with such bodies.
-                Default: true while no response is changed by `misbehave`.
-
-        The other options are those of `AsyncCircleCI`, with the same defaults.
-        """
-        from ._servers.clients import new_client
-
-        check("FakeCircleCI.client", wait=(wait, one_of("fake", "real")), base_url=(base_url, STR))
-        if token is None and auth != "none" and not callable(auth):
-            token = self.token
-        return new_client(
-            self._app,
-            self.clock,
-            token,
-            wait=wait,
-            auth=auth,
-            base_url=base_url,
-            timeout=timeout,
-            max_retries=max_retries,
-            max_retry_after=max_retry_after,
-            max_response_bytes=max_response_bytes,
-            max_concurrency=max_concurrency,
-            rate_limiter=rate_limiter,
-            strict=strict,
-            on_drift=on_drift,
-            allow_http=allow_http,
-            deployment=self.deployment,
-            on_request=on_request,
-            on_response=on_response,
-        )
-
-    def transport(self) -> httpx.AsyncBaseTransport:
-        """An httpx transport to the fake, for your own clients. It accepts any host."""
-        from ._servers.transport import FakeTransport
-
-        return FakeTransport(self._app)
+    # ---- servers ----
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0) -> ServedFake:
         """Serve the fake on a port, for any program; 0 selects a free one. Use it with `with` or `async with`.

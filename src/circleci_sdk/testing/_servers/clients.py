@@ -1,28 +1,20 @@
-"""A client of a fake without a socket, with waits that take no time."""
+"""What makes a client one of a fake: waits that take no time, and the reading of changed responses."""
 
 from __future__ import annotations
 
 import random  # noqa: TID251  # seeded: jitter that repeats
 from datetime import timedelta
 from math import ceil
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import anyio
 
 from circleci_sdk._core.limiter import LocalRateLimiter
-from circleci_sdk.client import AsyncCircleCI
-
-from .transport import FakeTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
-    from circleci_sdk._core.limiter import RateLimiter
-    from circleci_sdk._core.mismatches import Drift
-    from circleci_sdk._core.options import Hook, Timeout
-    from circleci_sdk._core.session import Deployment
-    from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
+    from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.testing._protocol.app import App
     from circleci_sdk.testing._store.clock import FakeClock
 
@@ -61,58 +53,20 @@ class WaitingClock:
             self._due.remove(end)
 
 
-def new_client(
-    app: App,
-    clock: FakeClock,
-    token: str | None,
-    *,
-    wait: Literal["fake", "real"],
-    auth: AuthScheme | TokenSource,
-    base_url: str,
-    timeout: float | Timeout | None,
-    max_retries: int,
-    max_retry_after: float,
-    max_response_bytes: int | None,
-    max_concurrency: int,
-    rate_limiter: RateLimiter | None,
-    strict: bool | None,
-    on_drift: Callable[[Drift], object] | None,
-    allow_http: bool,
-    deployment: Deployment,
-    on_request: Hook | None,
-    on_response: Hook | None,
-) -> AsyncCircleCI:
-    """An `AsyncCircleCI` of a fake."""
-    client = AsyncCircleCI(
-        token,
-        auth=auth,
-        base_url=base_url,
-        timeout=timeout,
-        max_retries=max_retries,
-        max_retry_after=max_retry_after,
-        max_response_bytes=max_response_bytes,
-        max_concurrency=max_concurrency,
-        rate_limiter=rate_limiter,
-        transport=FakeTransport(app),
-        strict=not app.misbehaviours if strict is None else strict,
-        on_drift=on_drift,
-        allow_http=allow_http,
-        deployment=deployment,
-        on_request=on_request,
-        on_response=on_response,
-    )
-    if strict is None:
-        app.misbehaviours.readers.add(client._session)  # pyright: ignore[reportPrivateUsage]  # as below
-    if wait == "fake" and not clock.speed:
-        _replace_clock(client, WaitingClock(clock), limited=rate_limiter is not None)
-    return client
+def follow_misbehaviour(client: AsyncCircleCI, app: App) -> None:
+    """Let a client be strict only while no response is changed."""
+    app.misbehaviours.readers.add(client._session)  # pyright: ignore[reportPrivateUsage]  # no public option does this
 
 
-def _replace_clock(client: AsyncCircleCI, clock: WaitingClock, *, limited: bool) -> None:
-    """Replace the clock of a client. No public option does this, since programs do not need it."""
+def wait_on(clock: FakeClock, client: AsyncCircleCI, *, limited: bool) -> None:
+    """Replace the clock of a client, and that of its rate limiter unless it has a custom one.
+
+    No public option does this, since programs do not need it.
+    """
     session = client._session  # pyright: ignore[reportPrivateUsage]  # see the docstring
-    changes: dict[str, object] = {"clock": clock}
+    waiting = WaitingClock(clock)
+    changes: dict[str, object] = {"clock": waiting}
     if not limited:
-        changes["limiter"] = LocalRateLimiter(clock, session.in_flight)
+        changes["limiter"] = LocalRateLimiter(waiting, session.in_flight)
     for name, value in changes.items():
         setattr(session, name, value)
