@@ -26,7 +26,7 @@ COVERAGE = nox.project.dependency_groups(PROJECT, "coverage")
 GENERATE = nox.project.dependency_groups(PROJECT, "generate")
 BENCH = nox.project.dependency_groups(PROJECT, "bench")
 # pycircleci-async asks for an httpx of 2022, which the other clients do not accept; it works with the current one.
-PEERS = [["httpx-aiohttp"], ["openai"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
+PEERS = [["httpx-aiohttp"], ["openai"], ["pycircleci"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
 PARALLEL = ("-n", "logical")
 LEAST_COVERAGE = 99
 """Percent of lines and branches. Code in processes that tests start is not measured."""

@@ -21,7 +21,7 @@ from .tables import Budget, Table
 RESULTS: Final = Path(__file__).parent / "results"
 PACKAGES: Final = (
     *("httpx", "httpx2", "httpx-aiohttp", "anyio", "pydantic", "trio", "aiohttp", "openai", "githubkit"),
-    *("pycircleci-async", "datamodel-code-generator", "pyright", "mypy"),
+    *("pycircleci", "pycircleci-async", "datamodel-code-generator", "pyright", "mypy"),
 )
 
 
@@ -36,6 +36,7 @@ def main(*, quick: bool) -> None:
         failure = generator.generate(Path(folder))
         on_asyncio = _done(calls.measure(url, "asyncio", 3 if quick else 11))
         on_trio = _done(calls.measure(url, "trio", 3 if quick else 11))
+        on_threads = _done(calls.measure_sync(url, 3 if quick else 11))
         started = _done(starts.measure(url, 2 if quick else 9))
         decoded = _done(decoding.measure(5 if quick else 25))
         odd = _done(decoding.measure_mismatches(5 if quick else 25))
@@ -43,7 +44,7 @@ def main(*, quick: bool) -> None:
         checked = _done(typecheck.measure(1 if quick else 3))
         ahead = {backend: listing.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
         crawled = {backend: crawl.measure(url, backend, 1 if quick else 3) for backend in ("asyncio", "trio")}
-    find = _finder(on_asyncio, on_trio, started, decoded, odd, checked)
+    find = _finder(on_asyncio, on_trio, on_threads, started, decoded, odd, checked)
     budgets = [
         Budget("`import circleci_sdk`, x importing httpx and pydantic", None, 0.1, find(started, "`import circleci")),
         Budget("client constructed", None, 0.75, find(started, "circleci_sdk: client")),
@@ -57,6 +58,13 @@ def main(*, quick: bool) -> None:
             Budget(f"typed call, 50 at once, x raw httpx, {name}", many, None, find(table, "circleci_sdk", 1)),
         ]
     budgets += [
+        Budget(
+            "typed call without `await`, one at a time, x `httpx.Client` with models",
+            0.6,
+            None,
+            find(on_threads, "circleci_sdk"),
+        ),
+        Budget("the same, 16 threads", 0.7, None, find(on_threads, "circleci_sdk", 1)),
         Budget("decoding a page, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk")),
         Budget("decoding a large build, x plain pydantic", None, 1.15, find(decoded, "circleci_sdk", 1)),
         Budget("decoding 30 builds with one that does not fit, x all that fit", None, 5, find(odd, "1 with a field")),
@@ -71,7 +79,7 @@ def main(*, quick: bool) -> None:
         ]
     notes = [_machine(), *([f"Generating the client failed: {failure}"] if failure else [])]
     RESULTS.mkdir(exist_ok=True)
-    tables = (on_asyncio, on_trio, started, decoded, odd, sizes, checked)
+    tables = (on_asyncio, on_trio, on_threads, started, decoded, odd, sizes, checked)
     (RESULTS / "README.md").write_text(markdown(budgets, tables, notes))
     (RESULTS / "calls.svg").write_text(chart((on_asyncio, on_trio)))
     for budget in budgets:

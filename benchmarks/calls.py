@@ -2,64 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from typing import Final, NamedTuple
 
-from .clients import BASIS, ENTRIES, Entry
+from . import clients, sync_clients
+from .clients import Entry
 from .stats import Figure, ratios
 from .tables import Row, Table
 from .worker import Worker
 
-STEPS = (
-    ("one at a time", "calls", 200, 1),
-    ("50 at once", "calls", 400, 50),
-    ("200 at once", "calls", 600, 200),
-    ("100 pages", "listing", "listing"),
+_RESPONSE: Final = "The response to a call is one page of 20 pipelines (16 kB)."
+
+
+class Step(NamedTuple):
+    """A column: what a worker does, with these arguments."""
+
+    name: str
+    do: str
+    arguments: tuple[object, ...]
+
+
+STEPS: Final = (
+    Step("one at a time", "calls", (200, 1)),
+    Step("50 at once", "calls", (400, 50)),
+    Step("200 at once", "calls", (600, 200)),
+    Step("100 pages", "listing", ("listing",)),
+)
+SYNC_STEPS: Final = (
+    Step("one at a time", "calls", (200, 1)),
+    Step("16 threads", "calls", (400, 16)),
+    Step("100 pages", "listing", ("listing",)),
 )
 
 
 def measure(url: str, backend: str, rounds: int) -> Table:
     """The throughput of all clients on one backend, relative to raw httpx. The clients are measured alternately."""
+    commands = {e: ("worker", e.module, backend, url) for e in clients.ENTRIES if backend in e.backends}
+    title, text = f"Calls on {backend}", "Throughput relative to raw `httpx.get(...).json()`; higher is better. "
+    return _measure(title, text, commands, clients.BASIS, STEPS, rounds)
+
+
+def measure_sync(url: str, rounds: int) -> Table:
+    """The throughput of clients without `await`, relative to httpx with pydantic models."""
+    commands = {e: ("sync_worker", e.module, url) for e in sync_clients.ENTRIES}
+    title, text = "Calls without `await`", "Throughput relative to `httpx.Client` with models; higher is better. "
+    return _measure(title, text, commands, sync_clients.BASIS, SYNC_STEPS, rounds)
+
+
+def _measure(
+    title: str,
+    description: str,
+    commands: Mapping[Entry, tuple[str, ...]],
+    basis: str,
+    steps: Sequence[Step],
+    rounds: int,
+) -> Table:
     failures: list[str] = []
     with ExitStack() as stack:
         workers: dict[Entry, Worker] = {}
-        for entry in ENTRIES:
-            if backend in entry.backends:
-                try:
-                    workers[entry] = stack.enter_context(Worker(entry.module, backend, url))
-                except RuntimeError as error:
-                    failures.append(f"{entry.label} failed to start: {error}")
-        taken = _rounds(workers, rounds, failures)
-    basis = next(entry for entry in workers if entry.module == BASIS)
+        for entry, command in commands.items():
+            try:
+                workers[entry] = stack.enter_context(Worker(*command))
+            except RuntimeError as error:
+                failures.append(f"{entry.label} failed to start: {error}")
+        taken = _rounds(workers, steps, rounds, failures)
+    base = next(entry for entry in workers if entry.module == basis)
     rows = [
-        Row(entry.label, tuple(_figure(taken, entry, basis, name) for name, *_ in STEPS), entry.note)
+        Row(entry.label, tuple(_figure(taken, entry, base, step.name) for step in steps), entry.note)
         for entry in workers
     ]
-    return Table(
-        f"Calls on {backend}",
-        "Throughput relative to raw `httpx.get(...).json()`; higher is better. The response to a call is one page "
-        "of 20 pipelines (16 kB).",
-        tuple(name for name, *_ in STEPS),
-        tuple(rows),
-        tuple(failures),
-    )
+    columns = tuple(step.name for step in steps)
+    return Table(title, description + _RESPONSE, columns, tuple(rows), tuple(failures))
 
 
 Times = dict[tuple[Entry, str], list[float]]
 
 
-def _rounds(workers: dict[Entry, Worker], rounds: int, failures: list[str]) -> Times:
-    taken: Times = {(entry, name): [] for entry in workers for name, *_ in STEPS}
+def _rounds(workers: dict[Entry, Worker], steps: Sequence[Step], rounds: int, failures: list[str]) -> Times:
+    taken: Times = {(entry, step.name): [] for entry in workers for step in steps}
     for number in range(rounds + 1):  # the first round is a warm-up
-        for name, do, *arguments in STEPS:
+        for step in steps:
             for entry, worker in list(workers.items()):
                 try:
-                    seconds = worker.measure(do, *arguments)["seconds"]
+                    seconds = worker.measure(step.do, *step.arguments)["seconds"]
                 except (RuntimeError, BrokenPipeError) as error:
-                    failures.append(f"{entry.label} failed in {name}: {error}")
+                    failures.append(f"{entry.label} failed in {step.name}: {error}")
                     del workers[entry]
                     continue
                 if number:
-                    taken[entry, name].append(seconds)
+                    taken[entry, step.name].append(seconds)
     return taken
 
 

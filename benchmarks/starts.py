@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from .clients import ENTRIES, OURS
+from .clients import ENTRIES, OURS, Entry
 from .stats import Figure, ratios
+from .sync_clients import ENTRIES as SYNC_ENTRIES
 from .tables import Row, Table
 
-BASIS: Final = "import httpx; from pydantic import BaseModel"
 IMPORT: Final = "import circleci_sdk"
 CLIENT: Final = "from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')"
+SYNC_CLIENT: Final = "from circleci_sdk import CircleCI; CircleCI('token')"
 RESOURCE: Final = (
     "from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines; "
     "from circleci_sdk.v2.models import Pipeline"
@@ -28,15 +29,20 @@ class Start:
 
     label: str
     code: str
+    before: str = "asyncio, time"
+    """What is imported before the timer starts. Callers of an async client have an event loop, others have none."""
 
 
+BASIS: Final = Start("the basis", "import httpx; from pydantic import BaseModel")
 STARTS: Final = (
     Start("`import circleci_sdk`", IMPORT),
     Start("circleci_sdk: client constructed", CLIENT),
     Start("circleci_sdk: one resource and its models", RESOURCE),
     Start("circleci_sdk: `preload()`, everything", PRELOAD),
+    Start("circleci_sdk, `CircleCI`: client constructed", SYNC_CLIENT, "time"),
     Start("raw aiohttp: client class imported", "from aiohttp import ClientSession"),
     Start("openai: client constructed", "from openai import AsyncOpenAI; AsyncOpenAI(api_key='token')"),
+    Start("pycircleci: client constructed", "from pycircleci.api import Api; Api('token')", "time"),
     Start("githubkit: client constructed", "from githubkit import GitHub; GitHub('token')"),
     Start(
         "githubkit: one resource and a model",
@@ -52,15 +58,15 @@ STARTS: Final = (
         "from benchmarks_generated_client import AsyncClient; AsyncClient(base_url='https://example.com')",
     ),
 )
-# asyncio is imported before the timer starts: every caller has an event loop. httpx and httpcore import the other four
-# if they are installed; most users have none of them.
+# httpx and httpcore import these four if they are installed; most users have none of them.
 _ABSENT: Final = "import sys; sys.modules.update(dict.fromkeys(('click', 'h2', 'rich', 'trio')))"
-_TIMED: Final = _ABSENT + "; import asyncio, time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+_TIMED: Final = _ABSENT + "; import {before}; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
 _FIRST_CALL: Final = (
     "from benchmarks.clients.{module} import Client; url = {url!r}; "
     "exec('async def main():\\n client = Client(url)\\n await client.start()\\n await client.page(\"web\")'); "
     "asyncio.run(main())"
 )
+_FIRST_SYNC_CALL: Final = "from benchmarks.sync_clients.{module} import Client; Client({url!r}).page('web')"
 # The server uses plain HTTP, for which circleci_sdk loads no certificates; the other clients do.
 _WITH_CERTIFICATES: Final = _FIRST_CALL.replace("Client(url)", "Client(url, verify=httpx.create_ssl_context())")
 
@@ -70,6 +76,7 @@ def measure(url: str, rounds: int) -> Table:
     starts = [
         *STARTS,
         *(Start(f"{e.label}: first call", _FIRST_CALL.format(module=e.module, url=url)) for e in ENTRIES),
+        *(_first_call_of_sync(entry, url) for entry in SYNC_ENTRIES),
         Start(
             "circleci_sdk: first call, including the certificates for HTTPS",
             f"import httpx; {_WITH_CERTIFICATES.format(module=OURS, url=url)}",
@@ -84,7 +91,7 @@ def measure(url: str, rounds: int) -> Table:
             basis.append(base)
         for start in list(starts):
             try:
-                seconds = _seconds(start.code)
+                seconds = _seconds(start)
             except RuntimeError as error:
                 failures.append(f"{start.label}: {error}")
                 starts.remove(start)
@@ -96,16 +103,22 @@ def measure(url: str, rounds: int) -> Table:
         "Startup",
         "Time in a fresh process, relative to `import httpx; from pydantic import BaseModel` "
         f"({Figure.of([1000 * seconds for seconds in basis])} ms here); lower is better. asyncio is imported before "
-        "the timer starts; trio, h2 and click, which httpx imports if installed, are hidden.",
+        "the timer starts, except in rows without `await`, of `CircleCI` and of pycircleci; trio, h2 and click, which "
+        "httpx imports if installed, are hidden.",
         ("time",),
         tuple(rows),
         tuple(failures),
     )
 
 
-def _seconds(code: str) -> float:
+def _first_call_of_sync(entry: Entry, url: str) -> Start:
+    code = _FIRST_SYNC_CALL.format(module=entry.module, url=url)
+    return Start(f"{entry.label}: first call without `await`", code, "time")
+
+
+def _seconds(start: Start) -> float:
     done = subprocess.run(
-        [sys.executable, "-c", _TIMED.format(code=code)],
+        [sys.executable, "-c", _TIMED.format(before=start.before, code=start.code)],
         capture_output=True,
         text=True,
         check=False,

@@ -75,12 +75,11 @@ async def _serve(module: str, url: str) -> None:
 
 
 class Worker:
-    """The parent side: controls a client in another process."""
+    """The parent side: controls a client in another process, which a program such as this module runs."""
 
-    def __init__(self, module: str, backend: str, url: str) -> None:
-        command = [sys.executable, "-m", "benchmarks.worker", module, backend, url]
+    def __init__(self, program: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", f"benchmarks.{program}", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
