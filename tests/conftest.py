@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.clients import sync_clients
+from tests.support.faces import FACES, SYNC, runs_through_the_sync_client
 from tests.support.scripted_server import ScriptedServer
 
 
@@ -16,10 +18,30 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.fixture(scope="module", params=["asyncio", "trio"])
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Some tests run once more through the sync client."""
+    if "anyio_backend" in metafunc.fixturenames and runs_through_the_sync_client(metafunc.definition):
+        metafunc.definition.add_marker(
+            pytest.mark.parametrize("anyio_backend", [*FACES, SYNC], indirect=True, scope="module")
+        )
+
+
+@pytest.fixture(scope="module", params=FACES)
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     backend: str = request.param
-    return backend
+    return "asyncio" if backend == SYNC else backend
+
+
+@pytest.fixture(autouse=True)
+def is_sync(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether this run of the test is through the sync client: clients of `client_on` and of fakes are sync ones."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is None or callspec.params.get("anyio_backend") != SYNC:
+        yield False
+        return
+    with sync_clients():
+        yield True
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ class Writer:
             yield f"    @property\n    def {attribute}(self) -> {self._annotation(annotation)}:"
             yield f"        return self._async.{attribute}\n"
         for method in one.methods:
-            if method.name not in _IN_BASE:
+            if not (is_client and method.name in _IN_BASE):
                 yield from self._method(method, one)
 
     def function_lines(self, function: Function) -> Iterator[str]:

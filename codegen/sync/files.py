@@ -48,6 +48,7 @@ _DEPRECATED: Final = (
     "# Deprecated methods call deprecated ones.",
     '# mypy: disable-error-code="deprecated"',
     "# pyright: reportDeprecated=false",
+    "# pyrefly: ignore-errors[deprecated]",
 )
 _FOR_TYPES: Final = """
 from collections.abc import Awaitable, Callable, Iterator
@@ -117,7 +118,8 @@ def _module(part: _Part, wrapped: Mapping[tuple[str, str], str], callbacks: froz
         writer = Writer(module, wrapped, part.name, callbacks)
         imports += (async_import(module.name, name) for name in names)
         runtime, typing = _imports_of(module, wrapped, part.name)
-        items = {ast.unparse(one.item) for name in names if (one := module.classes[name]).item is not None}
+        found = (module.classes[name].item for name in names)
+        items = {ast.unparse(item) for item in found if item is not None}
         for statement in typing:
             (imports if statement.rpartition(" ")[2] in items else for_types).append(statement)
         imports += runtime

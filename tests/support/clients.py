@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
+from unittest.mock import patch
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, CircleCI
+from circleci_sdk._engine.callbacks import drift_in_caller, in_caller, limiter_in_caller
+from circleci_sdk.testing import FakeCircleCI
+from tests.support.as_async import as_async
 from tests.support.clock import FakeClock, clock_of
 from tests.support.scripted_server import ScriptedServer
 
@@ -19,13 +25,44 @@ _CONTEXT: Final = ssl.create_default_context()
 """Created once: loading certificates takes longer than most tests."""
 
 
+_ADAPTED: Final = {
+    "auth": in_caller,
+    "rate_limiter": limiter_in_caller,
+    "on_drift": drift_in_caller,
+    "on_request": in_caller,
+    "on_response": in_caller,
+}
+"""What `CircleCI` does to these options."""
+_sync = False
+
+
 def client_on(server: ScriptedServer | str, clock: FakeClock | None = None, **options: Any) -> AsyncCircleCI:
     """A client of this server; without a clock it uses real time."""
     url = server if isinstance(server, str) else server.url
     options.setdefault("verify", _CONTEXT)
     if not callable(options.get("auth")):
         options.setdefault("token", TOKEN)
-    if clock is None:
-        return AsyncCircleCI(base_url=url, **options)
-    with clock_of(clock):
-        return AsyncCircleCI(base_url=url, **options)
+    with nullcontext() if clock is None else clock_of(clock):
+        return as_async(CircleCI(base_url=url, **options)) if _sync else AsyncCircleCI(base_url=url, **options)
+
+
+@contextmanager
+def sync_clients() -> Iterator[None]:
+    """In this block `client_on` and `FakeCircleCI.client` return sync clients, in the form of async ones."""
+    global _sync  # a function that tests have imported decides by it
+    client_of = FakeCircleCI.client
+
+    def client(fake: FakeCircleCI, *args: Any, **options: Any) -> AsyncCircleCI:
+        adapted = {name: _ADAPTED.get(name, _same)(value) for name, value in options.items()}
+        return as_async(CircleCI._of(client_of(fake, *args, **adapted)))  # pyright: ignore[reportPrivateUsage]  # ours
+
+    _sync = True
+    try:
+        with patch.object(FakeCircleCI, "client", client):
+            yield
+    finally:
+        _sync = False
+
+
+def _same(value: Any) -> Any:
+    return value

@@ -142,7 +142,7 @@ def _moved(operation: Operation, call: Call, count: int) -> Call:
 
 
 def _check_class(operation: Operation, name: str, value: object) -> None:
-    if type(value).__name__ != name:
+    if value.__class__.__name__ != name:
         raise MismatchError(f"{operation.label}: expected an instance of {name}, not {value!r}")
 
 

@@ -207,5 +207,5 @@ def _check_requests(operation: V3Operation, server: ScriptedServer, expected: li
 
 
 def _check_class(operation: V3Operation, name: str, value: object) -> None:
-    if type(value).__name__ != name:
+    if value.__class__.__name__ != name:
         raise MismatchError(f"{operation.label}: expected an instance of {name}, not {value!r}")

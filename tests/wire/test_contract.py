@@ -15,8 +15,9 @@ import pytest
 import circleci_sdk.v1
 import circleci_sdk.v2
 import circleci_sdk.v3
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, CircleCI
 from tests.support import places, v3_contract, v3_facts
+from tests.support.as_async import as_async
 from tests.support.calls import TOKEN
 from tests.support.contract import check_operation
 from tests.support.facts import Operation, operations
@@ -34,9 +35,18 @@ def api() -> Iterator[ScriptedServer]:
 
 
 @pytest.fixture(scope="module")
-async def client(api: ScriptedServer, anyio_backend: str) -> AsyncIterator[AsyncCircleCI]:
-    async with AsyncCircleCI(TOKEN, base_url=api.url, max_retries=0) as client:
-        yield client
+async def clients(api: ScriptedServer, anyio_backend: str) -> AsyncIterator[dict[bool, AsyncCircleCI]]:
+    """The async client, and the sync one in its form."""
+    async with (
+        AsyncCircleCI(TOKEN, base_url=api.url, max_retries=0) as client,
+        as_async(CircleCI(TOKEN, base_url=api.url, max_retries=0)) as sync,
+    ):
+        yield {False: client, True: sync}
+
+
+@pytest.fixture
+def client(clients: dict[bool, AsyncCircleCI], is_sync: bool) -> AsyncCircleCI:
+    return clients[is_sync]
 
 
 def test_tables_list_every_operation() -> None:

@@ -172,3 +172,7 @@ class UsageRows(IteratorWrapper[AsyncUsageRows, UsageRow], BlockWrapper[AsyncUsa
         errors.
         """
         return self._same(self._async.raise_for_failure())
+
+    def close(self) -> None:
+        """Release the files that were not read."""
+        self._run(self._async.aclose)

@@ -2,6 +2,7 @@
 # Deprecated methods call deprecated ones.
 # mypy: disable-error-code="deprecated"
 # pyright: reportDeprecated=false
+# pyrefly: ignore-errors[deprecated]
 """The sync form of `v1.resources.builds`."""
 
 from __future__ import annotations
