@@ -23,7 +23,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Some tests run once more through the sync client."""
     if "anyio_backend" in metafunc.fixturenames and runs_through_the_sync_client(metafunc.definition):
         metafunc.definition.add_marker(
-            pytest.mark.parametrize("anyio_backend", [*FACES, SYNC], indirect=True, scope="module")
+            pytest.mark.parametrize("anyio_backend", [*FACES, SYNC], indirect=True, scope="module"),
+            append=False,
         )
 
 

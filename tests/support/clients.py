@@ -9,7 +9,6 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from circleci_sdk import AsyncCircleCI, CircleCI
-from circleci_sdk._engine.callbacks import drift_in_caller, in_caller, limiter_in_caller
 from circleci_sdk.testing import FakeCircleCI
 from tests.support.as_async import as_async
 from tests.support.clock import FakeClock, clock_of
@@ -23,16 +22,6 @@ CREATED: Final = {"id": ID, "state": "pending", "number": 7, "created_at": "2025
 MESSAGE: Final = {"message": "Accepted."}
 _CONTEXT: Final = ssl.create_default_context()
 """Created once: loading certificates takes longer than most tests."""
-
-
-_ADAPTED: Final = {
-    "auth": in_caller,
-    "rate_limiter": limiter_in_caller,
-    "on_drift": drift_in_caller,
-    "on_request": in_caller,
-    "on_response": in_caller,
-}
-"""What `CircleCI` does to these options."""
 _sync = False
 
 
@@ -50,11 +39,9 @@ def client_on(server: ScriptedServer | str, clock: FakeClock | None = None, **op
 def sync_clients() -> Iterator[None]:
     """In this block `client_on` and `FakeCircleCI.client` return sync clients, in the form of async ones."""
     global _sync  # a function that tests have imported decides by it
-    client_of = FakeCircleCI.client
 
     def client(fake: FakeCircleCI, *args: Any, **options: Any) -> AsyncCircleCI:
-        adapted = {name: _ADAPTED.get(name, _same)(value) for name, value in options.items()}
-        return as_async(CircleCI._of(client_of(fake, *args, **adapted)))  # pyright: ignore[reportPrivateUsage]  # ours
+        return as_async(fake.sync_client(*args, **options))
 
     _sync = True
     try:
@@ -62,7 +49,3 @@ def sync_clients() -> Iterator[None]:
             yield
     finally:
         _sync = False
-
-
-def _same(value: Any) -> Any:
-    return value

@@ -138,12 +138,16 @@ def test_each_mistake_fails_its_operation_alone(tmp_path: Path) -> None:
     names = {
         operation: "test_contract_of_v3" if operation.startswith("v3") else "test_contract" for operation in operations
     }
-    cases = [f"tests/wire/test_contract.py::{name}[trio-{operation}]" for operation, name in sorted(names.items())]
+    cases = [
+        f"tests/wire/test_contract.py::{name}[{face}-{operation}]"
+        for operation, name in sorted(names.items())
+        for face in ("trio", "sync")
+    ]
 
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", *cases, source=source)
 
     assert result.returncode == 1, result.stderr
-    assert f"{len(MISTAKES)} failed, {len(RIGHT)} passed" in result.stdout
+    assert f"{2 * len(MISTAKES)} failed, {2 * len(RIGHT)} passed" in result.stdout
     assert [operation for operation in RIGHT if operation in result.stdout] == []
     assert [name for name, mistake in MISTAKES.items() if mistake.words not in result.stdout] == []
 
