@@ -304,6 +304,10 @@ class ScriptedServer:
         """Wait until so many connections are closed, by either side."""
         await self._until(lambda: self.ended, count, "connections end")
 
+    def wait_for_ends(self, count: int) -> None:
+        """The same, without an event loop."""
+        self._wait(lambda: self.ended, count, "connections end", TIMEOUT)
+
     async def _until(self, counted: Callable[[], int], count: int, what: str) -> None:
         await anyio.to_thread.run_sync(self._wait, counted, count, what, TIMEOUT)
 

@@ -16,6 +16,7 @@ from circleci_sdk._core.logs import logger
 from circleci_sdk._public import public
 
 from .calls import run_in_caller, waiting_call
+from .engine import ENGINE
 
 if TYPE_CHECKING:
     from circleci_sdk._core.mismatches import Drift
@@ -72,9 +73,11 @@ def drift_in_caller(function: object) -> Any:
 
     def report(drift: Drift) -> None:
         call = waiting_call()
-        if call is None:  # pages that are read ahead, and items that are decoded in the thread of the caller
-            execute(drift)
-        else:
+        if call is not None:
             call.inbox.put(lambda: execute(drift))
+        elif ENGINE.is_own_thread():  # pages that are read ahead: no caller waits
+            _ = ENGINE.start_soon(run_in_caller(execute, drift))
+        else:  # items that are decoded in the thread of the caller
+            execute(drift)
 
     return report

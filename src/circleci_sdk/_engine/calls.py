@@ -43,16 +43,17 @@ class Call(Generic[T]):
     `inbox` has what is to be executed in the thread of the caller meanwhile, and None at the end.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, function: Callable[[], Awaitable[T]]) -> None:
-        self._loop: asyncio.AbstractEventLoop = loop
+    def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
         self._function: Callable[[], Awaitable[T]] = function
+        self._process: object = ENGINE.process
         self.inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._task: asyncio.Task[None] | None = None
         self._scope: CancelScope | None = None
         self.is_waited_for: bool = True
         self.result: T
         self.error: BaseException | None = None
 
-    def wait(self) -> None:
+    def wait(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the call, and wait for its end.
 
         Whatever interrupts the wait, such as Ctrl-C, cancels the call and is raised when that is done.
@@ -60,23 +61,36 @@ class Call(Generic[T]):
         context = copy_context()
         context.run(_CURRENT.set, self)
         try:
-            self._loop.call_soon_threadsafe(lambda: ENGINE.start_soon(self._run()), context=context)
+            loop.call_soon_threadsafe(self._start, context=context)
             while (work := self._next()) is not None:
                 work()
         except BaseException:  # Ctrl-C too
             self.is_waited_for = False
-            with suppress(RuntimeError):  # the loop has ended
-                if self._scope is not None:
-                    self._loop.call_soon_threadsafe(self._scope.cancel)
+            ENGINE.check_exit()
+            if self._process is ENGINE.process:  # else a callback has forked, and the call is one of the parent
+                loop.call_soon_threadsafe(self._cancel)
                 while self._next(FINISH_SECONDS) is not None:
                     pass
             raise
 
     def in_caller(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
         """The result of a function that is executed in the thread of the caller."""
-        done: Future[Any] = Future()
-        self.inbox.put(lambda: _execute(function, arguments, done))
-        return asyncio.wrap_future(done)
+        done: Future[tuple[Any, Exception | None]] = Future()
+        self.inbox.put(lambda: self._execute(function, arguments, done))
+        return _outcome(done)
+
+    def _execute(
+        self, function: Callable[..., Any], arguments: tuple[object, ...], done: Future[tuple[Any, Exception | None]]
+    ) -> None:
+        if done.set_running_or_notify_cancel():
+            result, failure = None, None
+            try:
+                result = function(*arguments)
+            except Exception as error:  # noqa: BLE001  # raised where the function is awaited
+                failure = error
+            if self._process is not ENGINE.process:
+                raise ClientClosedError("The process was forked during the call, which is one of the parent.")
+            done.set_result((result, failure))
 
     def take_error(self) -> BaseException:
         """The error, to be raised by the caller: with the frames of users alone, such as those of hooks."""
@@ -90,6 +104,15 @@ class Call(Generic[T]):
             with suppress(Empty):
                 return self.inbox.get(timeout=min(left, _LONGEST_WAIT))
         return None
+
+    def _start(self) -> None:
+        self._task = ENGINE.start_soon(self._run())
+
+    def _cancel(self) -> None:
+        if self._task is None or self._task.done():  # interrupted before it was started, or when it had ended
+            self.inbox.put(None)
+        elif self._scope is not None:
+            self._scope.cancel()
 
     async def _run(self) -> None:
         try:
@@ -107,12 +130,12 @@ class Call(Generic[T]):
             self.inbox.put(None)
 
 
-def _execute(function: Callable[..., Any], arguments: tuple[object, ...], done: Future[Any]) -> None:
-    if done.set_running_or_notify_cancel():
-        try:
-            done.set_result(function(*arguments))
-        except Exception as error:  # noqa: BLE001  # raised where the function is awaited
-            done.set_exception(RuntimeError(repr(error)) if isinstance(error, StopIteration) else error)
+async def _outcome(done: Future[tuple[Any, Exception | None]]) -> Any:
+    # Not as the exception of the future, since asyncio takes some for its own.
+    result, error = await asyncio.wrap_future(done)
+    if error is not None:
+        raise error
+    return result
 
 
 def waiting_call() -> Call[Any] | None:
@@ -138,10 +161,13 @@ class Dispatcher:
     def __init__(self, session: Session) -> None:
         self._session: Session = session
         self._user: object = object()
-        self._calls: set[Call[Any]] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._is_closed: bool = False
         weakref.finalize(self, ENGINE.drop, self._user, session).atexit = False
+
+    @property
+    def held(self) -> set[object]:
+        """What must end before the engine may end: calls, and the ids of open blocks."""
+        return ENGINE.held[self._user]
 
     def run(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Call an async function in the engine, and wait. Returns the ended call.
@@ -154,36 +180,34 @@ class Dispatcher:
                 "A sync client cannot be used in the thread of its event loop, as by an async hook: it would wait for "
                 "itself. Make the function a plain one, or use AsyncCircleCI in it."
             )
-        loop = self._loop
-        if loop is None or loop is not ENGINE.loop:
-            loop = self._enter()
-        call = Call(loop, partial(function, *args, **kwargs))
-        self._calls.add(call)
+        ENGINE.check_exit()
+        call = Call(partial(function, *args, **kwargs))
+        held = self.held
+        # Each thread adds its call before it asks whether the client is closed, so that the last one leaves.
         try:
-            call.wait()
+            held.add(call)
+            if (loop := ENGINE.loop_of(self._user)) is None and not self._is_closed:
+                loop = ENGINE.enter(self._user, self._session)
+            if loop is None:
+                call.error = ClientClosedError("The client is closed. Make a new one, or use it inside its `with`.")
+            else:
+                call.wait(loop)
         finally:
-            self._calls.discard(call)
-            if self._is_closed and not self._calls:
-                self._loop = None
-                ENGINE.leave(self._user)
+            held.discard(call)
+            self._leave()
         return call
 
     def close(self) -> None:
-        """Close the session. Calls in progress finish, and the engine ends with the last client."""
-        self._is_closed = True
-        if self._loop is None or self._loop is not ENGINE.loop:
-            self._forget()
-            self._session.refuse_calls()
-        elif (error := self.run(self._session.aclose).error) is not None:
-            raise error
+        """Close the session. Calls in progress and open blocks continue, and the engine ends with the last client."""
+        self._session.refuse_calls()
+        if ENGINE.is_own_thread() or ENGINE.loop_of(self._user) is None:
+            self._is_closed = True
+            ENGINE.drop(self._user, self._session)
+        else:
+            self.run(self._session.aclose)
+            self._is_closed = True  # not before: the last call of another thread would end the engine
+            self._leave()
 
-    def _enter(self) -> asyncio.AbstractEventLoop:
-        self._forget()
-        self._loop = loop = ENGINE.enter(self._user, self._session)
-        return loop
-
-    def _forget(self) -> None:
-        """Forget what may belong to the process that this one was forked from."""
-        self._loop = None
-        self._calls.clear()
-        self._session.forget()
+    def _leave(self) -> None:
+        if self._is_closed and not self.held:
+            ENGINE.leave(self._user)

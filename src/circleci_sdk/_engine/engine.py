@@ -9,8 +9,13 @@ import asyncio
 import atexit
 import os
 import threading
+from collections import defaultdict
 from collections.abc import Coroutine
+from contextlib import suppress
+from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
+
+from circleci_sdk._core.errors import ClientClosedError
 
 if TYPE_CHECKING:
     from circleci_sdk._core.session import Session
@@ -28,8 +33,14 @@ class _Thread(threading.Thread):
         self._ended = asyncio.Event()
 
     def run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(self._ended.wait())
+        # Without the debug mode, which is for the code of users: it would report how long imports take.
+        with asyncio.Runner(debug=False, loop_factory=lambda: self.loop) as runner:
+            while not self._ended.is_set():
+                with suppress(SystemExit, KeyboardInterrupt):  # of an async hook, in a group of tasks that has them too
+                    runner.run(self._ended.wait())
+        for worker in threading.enumerate():  # those of anyio are ending: a fork is dangerous while there are threads
+            if worker is not self and getattr(worker, "loop", None) is self.loop:
+                worker.join()
 
     def end(self) -> None:
         """End the loop soon; what still runs in it is cancelled."""
@@ -38,6 +49,9 @@ class _Thread(threading.Thread):
 
 class Engine:
     """The event loop and its thread. `loop` is None while there is no client that has made a call.
+
+    `held` has for each user what must end before the engine may end: calls and open blocks. `process` is another object
+    in each process.
 
     Locked sections start no work and call no code of users. The garbage collector may drop a client in any of them,
     which takes no lock: see `drop`.
@@ -55,20 +69,31 @@ class Engine:
         """Begin without a thread: at first, and in a forked process."""
         # Collecting the loop of the parent would remove its sockets from the selector that the parent uses too.
         self._of_parent.append(dict(vars(self)))
+        self.process = object()
+        self.held: defaultdict[object, set[object]] = defaultdict(set)
         self._lock = threading.Lock()
         self._users: dict[object, Session] = {}
         self._thread: _Thread | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
 
+    def loop_of(self, user: object) -> asyncio.AbstractEventLoop | None:
+        """The event loop, if this user has entered it and not left it."""
+        return self.loop if user in self._users else None
+
     def enter(self, user: object, session: Session) -> asyncio.AbstractEventLoop:
         """The event loop, started if need be. It runs until `leave` was called for each user."""
         with self._lock:
+            if user not in self._users:
+                session.forget()  # what may belong to the process that this one was forked from
             thread = self._thread or _Thread()
             if thread is not self._thread:
                 try:
                     thread.start()
-                except BaseException:  # also Ctrl-C while it starts
+                except RuntimeError:  # there are too many threads
+                    thread.loop.close()
+                    raise
+                except BaseException:  # Ctrl-C while it starts
                     thread.end()
                     raise
             self._thread, self.loop, self._users[user] = thread, thread.loop, session
@@ -80,6 +105,7 @@ class Engine:
         A fork is dangerous while there are threads.
         """
         with self._lock:
+            self.held.pop(user, None)
             if self._users.pop(user, None) is None or self._users or self._thread is None:
                 return
             thread, self._thread, self.loop = self._thread, None, None
@@ -89,10 +115,11 @@ class Engine:
 
     def drop(self, user: object, session: Session) -> None:
         """Close the session of a client that was collected, without a wait: in any thread, under any lock."""
-        loop = self.loop
-        if loop is not None and user in self._users:
-            loop.call_soon_threadsafe(lambda: self.start_soon(self._close(user, session)))
+        loop = self.loop_of(user)
+        if loop is not None:
+            loop.call_soon_threadsafe(lambda: self.start_soon(self._close(user, session)), context=Context())
         else:  # closed, never used, or not used in this process, which was forked from one that did
+            self.held.pop(user, None)
             session.forget()
 
     async def _close(self, user: object, session: Session) -> None:
@@ -110,7 +137,14 @@ class Engine:
 
     def is_own_thread(self) -> bool:
         """Whether the caller runs in the thread of the engine, where a wait for a call would never end."""
-        return threading.current_thread() is self._thread
+        return self._thread is not None and threading.get_ident() == self._thread.ident
+
+    def check_exit(self) -> None:
+        """Raise at the exit of the interpreter. Other threads wait for it here: else they would print a traceback."""
+        if self.is_exiting:
+            while threading.current_thread() is not threading.main_thread():
+                threading.Event().wait()
+            raise ClientClosedError("The interpreter exits, and has closed all clients.")
 
     def _exit(self) -> None:
         """Close all sessions at the exit of the interpreter. Calls in progress in other threads never end."""

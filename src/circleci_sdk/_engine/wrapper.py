@@ -6,13 +6,12 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
 
-from circleci_sdk._core.pagination import Prefetch as AsyncPrefetch
+from circleci_sdk._core.errors import ClientClosedError
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import Uncopied
-from circleci_sdk._streams.buffered import Buffered, fill_buffer, next_buffered
+from circleci_sdk._streams.buffered import Buffered, PageItems, fill_buffer, next_buffered
 
 from .engine import ENGINE
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from circleci_sdk._core.pagination import AsyncPager, Page
+    from circleci_sdk._core.pagination import Prefetch as AsyncPrefetch
 
     from .calls import Dispatcher
 
@@ -65,7 +65,17 @@ def async_method(method: Any) -> Any:
     return getattr(cast("Any", owner)._async, method.__name__, method)
 
 
-class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
+class _Begun(Wrapper[A_co]):
+    """The sync form of what has a part in the event loop: a forked process cannot continue it."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self, dispatcher: Dispatcher, wrapped: A_co, /) -> None:
+        super().__init__(dispatcher, wrapped)
+        self._process: object = ENGINE.process
+
+
+class IteratorWrapper(_Begun[A_co], Iterator[T_co], Generic[A_co, T_co]):
     """The sync form of an async iterator. It waits to fill a buffer, not for each item. Threads take turns."""
 
     __slots__ = ("_lock",)
@@ -78,6 +88,8 @@ class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
         return self
 
     def __next__(self) -> T_co:
+        if self._process is not ENGINE.process:  # another thread may have held the lock at the fork
+            raise ClientClosedError("This was begun in the process that this one was forked from. Begin it anew.")
         items = cast("AsyncIterator[T_co]", self._async)
         with self._lock:
             try:
@@ -91,17 +103,33 @@ class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
                 raise StopIteration from None
 
 
-class BlockWrapper(Wrapper[A_co]):
+class _Block(_Begun[A_co]):
+    """A block. The engine runs until it has ended, also if the client is closed in it."""
+
+    __slots__ = ()
+
+    def __exit__(self, *error: Any) -> None:
+        if self._process is ENGINE.process:
+            self._run(self._end, *error)
+
+    async def _begin(self) -> None:
+        self._process = ENGINE.process
+        await cast("AbstractAsyncContextManager[object]", self._async).__aenter__()
+        self._dispatcher.held.add(id(self))
+
+    async def _end(self, *error: Any) -> None:
+        self._dispatcher.held.discard(id(self))  # the call that executes this is held too
+        await cast("AbstractAsyncContextManager[object]", self._async).__aexit__(*error)
+
+
+class BlockWrapper(_Block[A_co]):
     """The sync form of an async context manager whose two ends may run in different tasks."""
 
     __slots__ = ()
 
     def __enter__(self) -> Self:
-        self._run(cast("AbstractAsyncContextManager[object]", self._async).__aenter__)
+        self._run(self._begin)
         return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._run(cast("AbstractAsyncContextManager[object]", self._async).__aexit__, *error)
 
 
 class PagerWrapper(Wrapper[A_co], Generic[A_co, T_co]):
@@ -111,36 +139,37 @@ class PagerWrapper(Wrapper[A_co], Generic[A_co, T_co]):
 
     def page(self) -> Page[T_co]:
         """The first page."""
-        return next(self._pages())
+        return self._run(cast("AsyncPager[T_co]", self._async).pages().__anext__)
 
     def __iter__(self) -> Iterator[T_co]:
-        return chain.from_iterable(self._pages())
-
-    def _pages(self) -> Iterator[Page[T_co]]:
-        return IteratorWrapper(self._dispatcher, cast("AsyncPager[T_co]", self._async).pages())
+        return IteratorWrapper(self._dispatcher, PageItems(cast("AsyncPager[T_co]", self._async).pages()))
 
 
-class Prefetch(Wrapper[AsyncPrefetch[T]], Generic[T]):
-    """The block in which pages are read ahead. Made by `Pager.prefetch`.
+class Prefetch(_Block["_InOneTask"], Generic[T]):
+    """The block in which pages are read ahead. Made by `Pager.prefetch`."""
 
-    A task of its own enters and leaves the async block, since a task group belongs to one task.
-    """
+    __slots__ = ("_pages",)
 
-    __slots__ = ("_left", "_task")
+    def __init__(self, dispatcher: Dispatcher, prefetch: AsyncPrefetch[T], /) -> None:
+        super().__init__(dispatcher, _InOneTask(prefetch))
+        self._pages: AsyncIterator[Page[T]] = prefetch.pages
 
     def __enter__(self) -> Iterator[T]:
         self._run(self._begin)
-        pages: Iterator[Page[T]] = IteratorWrapper(self._dispatcher, self._async.pages)
-        return chain.from_iterable(pages)
+        return IteratorWrapper(self._dispatcher, PageItems(self._pages))
 
-    def __exit__(self, *error: object) -> None:
-        self._run(self._end)
 
-    async def _begin(self) -> None:
+class _InOneTask:
+    """A block that a task of its own enters and leaves, since a task group belongs to one task."""
+
+    def __init__(self, block: AsyncPrefetch[Any]) -> None:
+        self._block: AsyncPrefetch[Any] = block
+
+    async def __aenter__(self) -> None:
         begun, self._left = asyncio.Event(), asyncio.Event()
 
         async def hold() -> None:
-            async with self._async:
+            async with self._block:
                 begun.set()
                 await self._left.wait()
 
@@ -151,6 +180,6 @@ class Prefetch(Wrapper[AsyncPrefetch[T]], Generic[T]):
             self._task.cancel()
             raise
 
-    async def _end(self) -> None:
+    async def __aexit__(self, *error: object) -> None:
         self._left.set()
         await asyncio.wait((self._task,))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator
-from typing import Generic, Self, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from circleci_sdk._core.unset import UNSET, Unset
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.pagination import Page
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -31,6 +34,22 @@ class Buffered(AsyncIterator[T_co], Generic[T_co]):
         while (item := self._next_buffered()) is UNSET:
             await self._fill_buffer()
         return item
+
+
+class PageItems(Buffered[T_co], Generic[T_co]):
+    """The items of pages. They are read with one page in the buffer."""
+
+    __slots__ = ("_items", "_pages")
+
+    def __init__(self, pages: AsyncIterator[Page[T_co]], /) -> None:
+        self._pages = pages
+        self._items: Iterator[T_co] = iter(())
+
+    def _next_buffered(self) -> T_co | Unset:
+        return next(self._items, UNSET)
+
+    async def _fill_buffer(self) -> None:
+        self._items = iter((await self._pages.__anext__()).items)
 
 
 def next_buffered(items: Buffered[T_co]) -> T_co | Unset:
