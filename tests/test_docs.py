@@ -1,8 +1,9 @@
-"""The code of the pages in `docs/` runs: the Python blocks of a page one after the other, on a scripted server."""
+"""The code of the pages in `docs/` runs: the Python blocks of a page one after the other."""
 
 from __future__ import annotations
 
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI
+from circleci_sdk.testing import FakeCircleCI
 from tests.support.scripted_server import ScriptedServer, reply
 from tests.test_readme import README, run
 
@@ -43,16 +45,39 @@ def test_the_readme_links_every_page() -> None:
     assert [page for page in PAGES if f"(docs/{page})" not in README] == []
 
 
-@pytest.mark.parametrize("page", [page for page, blocks in PAGES.items() if blocks])
+def public_names() -> dict[str, Any]:
+    return {name: getattr(circleci_sdk, name) for name in circleci_sdk.__all__}
+
+
+def test_each_page_with_blocks_is_known_here() -> None:
+    assert [page for page, blocks in PAGES.items() if blocks] == ["sync.md", "when-the-api-surprises-you.md"]
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_the_blocks_of_a_page_run(
-    page: str, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
-) -> None:
+async def test_odd_responses(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+    """On a server whose responses do not fit."""
     server.otherwise(reply(json=JOB))
     monkeypatch.setenv("CIRCLECI_BASE_URL", server.url)
+    page = "when-the-api-surprises-you.md"
     async with AsyncCircleCI("a-token") as circleci:
-        names: dict[str, Any] = {name: getattr(circleci_sdk, name) for name in circleci_sdk.__all__}
-        names["circleci"] = circleci
+        names = {**public_names(), "circleci": circleci}
         for block in PAGES[page]:
             await run(block, names, page)
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_the_sync_client(monkeypatch: pytest.MonkeyPatch, anyio_backend: str) -> None:
+    """On the demo, whose clock runs. No block leaves the thread of the client behind."""
+    names: dict[str, Any] = {}
+    with FakeCircleCI.scenario("demo", speed=1000).serve() as served:
+        monkeypatch.setenv("CIRCLECI_TOKEN", "fake-token")
+        monkeypatch.setenv("CIRCLECI_BASE_URL", served.base_url)
+        for block in PAGES["sync.md"]:
+            await run(block, names, "sync.md")
+            if block.startswith("import asyncio"):
+                names["circleci"].close()  # the one at module level
+    fake = FakeCircleCI()
+    with fake.sync_client() as circleci_sync:
+        names["test_release"](fake, circleci_sync)
+    assert not [thread for thread in threading.enumerate() if thread.name == "circleci_sdk"]

@@ -10,6 +10,7 @@ from inspect import CO_COROUTINE
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 import circleci_sdk
@@ -30,11 +31,13 @@ def server() -> Iterator[ServedFake]:
 
 
 async def run(source: str, names: dict[str, Any], file: str = "README.md") -> None:
-    """Execute a block that may await at its top level."""
+    """Execute a block. If it does not await at its top level, it is a program of its own, without an event loop."""
     code = compile(source, file, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    made = types.FunctionType(code, names)()
+    function = types.FunctionType(code, names)
     if code.co_flags & CO_COROUTINE:
-        await made
+        await function()
+    else:
+        await anyio.to_thread.run_sync(function)
 
 
 @pytest.mark.parametrize("block", BLOCKS)

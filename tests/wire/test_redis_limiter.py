@@ -16,7 +16,7 @@ from typing import Any, Final
 import anyio
 import pytest
 
-from circleci_sdk import ConfigError, RateKey, RateLimit, RateLimitError
+from circleci_sdk import CircleCI, ConfigError, RateKey, RateLimit, RateLimitError
 from circleci_sdk.limiters import RedisRateLimiter
 from circleci_sdk.limiters.outage import Outage
 from circleci_sdk.limiters.questions import Decision, Seen, read_reply
@@ -109,6 +109,26 @@ async def test_429_pauses_all_processes(server: ScriptedServer, redis_server: Re
     assert names
     assert TOKEN.encode() not in names
     assert all(0 < redis_server.do("PTTL", name) <= 86_460_000 for name in names.decode().split())
+
+
+def test_429_pauses_sync_clients(server: ScriptedServer, redis_server: RedisServer) -> None:
+    """Each of the two borrows a client, as in docs/shared-rate-limit.md."""
+    server.on("GET", "/api/v2/me", reply(json=USER))
+    server.script([reply(429, headers={"Retry-After": "30"})])
+    with (
+        redis.Redis.from_url(redis_server.url) as first,
+        redis.Redis.from_url(redis_server.url) as second,
+        CircleCI(TOKEN, base_url=server.url, rate_limiter=RedisRateLimiter(first)) as one,
+        CircleCI(TOKEN, base_url=server.url, rate_limiter=RedisRateLimiter(second)) as two,
+    ):
+        with pytest.raises(RateLimitError):
+            one.with_options(max_retries=0).v2.users.me()
+        with pytest.raises(RateLimitError) as caught:
+            two.with_options(max_retry_after=20).v2.users.me()
+        redis_server.do("FLUSHALL")
+        assert two.v2.users.me().login == USER["login"]
+    assert caught.value.request_outcome == "not_sent"
+    assert len(server.requests) == 2
 
 
 async def test_second_limited_group_pauses_all(redis_server: RedisServer) -> None:

@@ -39,6 +39,8 @@ class RedisRateLimiter(Uncopied):
             async with AsyncCircleCI(rate_limiter=limiter) as circleci:
                 ...
 
+    `CircleCI(rate_limiter=RedisRateLimiter(redis))` borrows a `redis.Redis`.
+
     All processes keep one limit for each group of operations, learnt from the headers and the 429 of any of them.
     Calls proceed at once while the limit admits them, then at its pace, first come, first served. The first calls of a
     limit that is not known yet are admitted in growing number: five at first, and all after one second.
