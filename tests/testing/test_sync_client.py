@@ -194,6 +194,17 @@ def test_several_threads_share_a_client(fake: FakeCircleCI) -> None:
     assert {len(fake.project(slug).pipelines) for slug in slugs} == {1}
 
 
+def test_the_fake_is_used_while_threads_call(fake: FakeCircleCI, web: FakeProject) -> None:
+    with fake.sync_client() as circleci, ThreadPoolExecutor(4) as threads:
+        started = [threads.submit(lambda: circleci.runs.start(SLUG).number) for _ in range(40)]
+        for _ in range(40):
+            web.push(Workflow("build", Job("test", 5)))
+            fake.clock.advance(1)
+        numbers = [one.result() for one in started]
+        assert sorted(p.number for p in circleci.v2.pipelines.list_for_project(SLUG)) == list(range(1, 81))
+    assert len(set(numbers)) == 40
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_beside_an_async_client(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     web.will_run(Workflow("build", Job("test", 600)))

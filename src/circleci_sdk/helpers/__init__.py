@@ -1,6 +1,7 @@
 """The high-level API: the types of `circleci.runs`, `logs`, `history`, `artifacts`, `secrets` and `usage`.
 
-Instances come from the attributes and methods of an `AsyncCircleCI`. Each module is loaded on first use.
+Instances come from the attributes and methods of an `AsyncCircleCI`. Those of a `CircleCI` with methods that wait, such
+as `Run`, are in `circleci_sdk.sync`; results and errors are the same. Each module is loaded on first use.
 
 A field that a response lacks, or has in another type, is unavailable in a result too: it raises `FieldUnavailableError`
 where it is read, and `is_complete` is False. `getattr(job, "name", "a job")` reads it with a default. Statuses are the

@@ -3,6 +3,8 @@
 async with RedisRateLimiter.from_url("redis://localhost:6379/0") as limiter:
     async with AsyncCircleCI(rate_limiter=limiter) as circleci:
         ...
+
+A `CircleCI` takes them too: `CircleCI(rate_limiter=RedisRateLimiter(redis))` borrows a `redis.Redis`.
 """
 
 from __future__ import annotations

@@ -118,9 +118,8 @@ class ClientMethods(FaultMethods):
     ) -> CircleCI:
         """A client of the fake without `await`, and without a socket. Close it like any other.
 
-        The arguments are those of `client`; hooks, `on_drift`, the source of tokens and the rate limiter may be plain
-        functions too, as in `CircleCI`. The fake may be used in the thread of the caller between two calls, and in
-        hooks.
+        The arguments are those of `client`; hooks, the source of tokens and the rate limiter may be plain functions, as
+        in `CircleCI`. The fake may be used in any thread between two calls, and in hooks.
         """
         from circleci_sdk.sync.client import CircleCI
 

@@ -9,7 +9,8 @@
     app = WebhookApp(router, secret=os.environ["CIRCLECI_WEBHOOK_SECRET"])      # uvicorn my_bot:app
 
 `verify` and `parse` do the same for any other framework: they take bytes and headers and return an event. The API of
-webhooks is `circleci.v2.webhooks`; `register`, `rotate_secret` and `unregister` are built on it.
+webhooks is `circleci.v2.webhooks`; `register`, `rotate_secret` and `unregister` are built on it, and those in
+`circleci_sdk.sync` take a `CircleCI`. `follow` takes an `AsyncCircleCI` only.
 """
 
 from __future__ import annotations
