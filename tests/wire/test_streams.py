@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 
+import anyio
 import pytest
 
 from circleci_sdk import (
@@ -88,6 +89,37 @@ async def test_a_stream_without_progress_ends_with_the_error(client: AsyncCircle
     with pytest.raises(ConnectionFailedError, match=r"v3\.jobs\.stream_stdout: .*3 attempts"):
         await read(stdout(client))
     assert len(server.requests) == 3
+
+
+async def test_a_read_that_was_cancelled_is_not_the_end(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """The stream is opened again at its offset."""
+    hold = server.latch()
+    head = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 6\r\n\r\n"
+    server.on("GET", STDOUT, [Response(head, (b"abc", hold, b"def")), reply(206, body=b"def", headers=TERMINAL)])
+    async with stdout(client) as stream:
+        assert await anext(stream) == b"abc"
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anext, stream)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        hold.open()
+        assert [piece async for piece in stream] == [b"def"]
+    assert server.requests[1].headers["range"] == "bytes=3-"
+
+
+async def test_a_read_of_lines_that_was_cancelled_is_not_the_end(client: AsyncCircleCI, server: ScriptedServer) -> None:
+    """The lines cannot be resumed."""
+    hold = server.latch()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
+    server.on("GET", TESTS, [Response(head, (b"\n", hold))])
+    async with client.v3.jobs.stream_tests(ID) as stream:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anext, stream)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+        hold.open()
+        with pytest.raises(ConnectionFailedError, match="an earlier read was cancelled"):
+            await anext(stream)
 
 
 async def test_resume_asks_for_the_rest(client: AsyncCircleCI, server: ScriptedServer) -> None:

@@ -114,7 +114,7 @@ class Exchange:
     configuration, which pass through without the frames that hold headers and bodies.
     """
 
-    __slots__ = ("_http", "_pieces", "_progress", "_request", "_response", "_shown", "_token", "_unsendable")
+    __slots__ = ("_http", "_is_cut", "_pieces", "_progress", "_request", "_response", "_shown", "_token", "_unsendable")
 
     def __init__(
         self,
@@ -132,6 +132,7 @@ class Exchange:
         self._response: httpx.Response | None = None
         self._shown: httpx.Response | None = None
         self._unsendable = unsendable
+        self._is_cut = False
 
     @property
     def secrets(self) -> Secrets:
@@ -258,8 +259,12 @@ class Exchange:
 
     async def _next(self) -> bytes:
         piece: bytes | None = b""
+        if self._is_cut:  # a generator that was cancelled looks as if it had come to its end
+            raise httpx.ReadError("an earlier read was cancelled")
+        self._is_cut = True
         while piece == b"":
             piece = await anext(self._pieces, None)
+        self._is_cut = False
         return piece or b""
 
     async def _guarded(self, step: Awaitable[T]) -> T | Failed:
