@@ -205,7 +205,6 @@ def test_the_fake_is_used_while_threads_call(fake: FakeCircleCI, web: FakeProjec
     assert len(set(numbers)) == 40
 
 
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_beside_an_async_client(fake: FakeCircleCI, web: FakeProject, anyio_backend: str) -> None:
     web.will_run(Workflow("build", Job("test", 600)))
     with fake.sync_client() as circleci:

@@ -33,6 +33,10 @@ class _Thread(threading.Thread):
         self._ended = asyncio.Event()
 
     def run(self) -> None:
+        with suppress(ImportError):  # calls have the context variables of their callers, which may run in trio
+            import sniffio
+
+            sniffio.thread_local.name = "asyncio"
         # Without the debug mode, which is for the code of users: it would report how long imports take.
         with asyncio.Runner(debug=False, loop_factory=lambda: self.loop) as runner:
             while not self._ended.is_set():
