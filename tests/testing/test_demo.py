@@ -20,17 +20,18 @@ from tests.support.places import ROOT
 SLUG = "gh/acme/web"
 
 
-def run(example: str, base_url: str, *arguments: str) -> str:
+def run(example: str, base_url: str, *arguments: str, stdin: str = "", code: int = 0) -> str:
     without = {name: value for name, value in os.environ.items() if not name.startswith("CIRCLE")}
     done = subprocess.run(
         [sys.executable, str(ROOT / "examples" / example), *arguments],
         env={**without, "CIRCLECI_BASE_URL": base_url, "CIRCLECI_TOKEN": "fake-token"},
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return done.stdout
 
 
@@ -51,6 +52,21 @@ def test_reports_of_yesterday_have_numbers(tmp_path: Path) -> None:
         for table in ("pipeline", "workflow", "job", "test"):
             [(count,)] = db.execute(f"SELECT count(*) FROM {table}").fetchall()  # of the list above
             assert count >= 9, table
+
+
+def test_the_sync_programs_work_against_it(tmp_path: Path) -> None:
+    """The one about usage waits long, and is tested in tests/examples."""
+    fake = FakeCircleCI.scenario("demo", start=datetime.now(UTC), speed=1000)
+    with fake.serve() as server:
+        url = server.base_url
+        assert "Run 65 of gh/acme/web: success" in run("sync/release.py", url, SLUG, "main", "image-tag=1")
+        assert "== test: " in run("sync/failed_logs.py", url, SLUG, "feature-9", code=1)
+        assert run("sync/latest_artifacts.py", url, SLUG, "main", str(tmp_path)).endswith(" files\n")
+        secrets = run("sync/set_secrets.py", url, "gh/acme", "deploy", SLUG, stdin="KEY=value\n")
+        assert secrets.splitlines() == ["KEY in context deploy: set", "KEY in project gh/acme/web: set"]
+        history = run("sync/history_to_json.py", url, SLUG, "2")
+    assert history.count('"kind": "pipeline"') >= 9
+    assert fake.context("deploy").env_vars["KEY"].value == "value"
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
