@@ -44,7 +44,7 @@ class _AsAsync:
     """A sync object with the members of the async object that it wraps."""
 
     def __init__(self, sync: Wrapper[Any]) -> None:
-        twin = sync._async  # pyright: ignore[reportPrivateUsage]  # tells which members are async
+        twin = sync._async  # pyright: ignore[reportPrivateUsage]  # which members are async
         is_plain_iterator = type(sync) is IteratorWrapper
         if not is_plain_iterator and type(sync).__name__ != type(twin).__name__.removeprefix("Async"):
             raise AssertionError(f"{type(sync)} is not the sync form of {type(twin)}")

@@ -1,4 +1,4 @@
-"""The end of the interpreter, with clients that nobody closed: it is prompt, and prints nothing of its own."""
+"""The end of the interpreter, with clients that were not closed: it is prompt, and prints nothing of its own."""
 
 from __future__ import annotations
 

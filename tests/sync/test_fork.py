@@ -99,6 +99,7 @@ def _grandchild(client: CircleCI) -> None:
 
 
 def _in_threads(client: CircleCI) -> None:
+    """Those that make the first call together share what they open."""
     assert [one.result() for one in [InThread(lambda: me(client)) for _ in range(8)]] == ["ada"] * 8
     assert len(engine_threads()) == 1
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from circleci_sdk import CircleCI, ConfigError
-from circleci_sdk._core.session import Session
 from circleci_sdk._engine.engine import ENGINE
 from circleci_sdk.testing import FakeCircleCI
 from tests.support.clients import ID, SLUG, TOKEN, USER
@@ -96,25 +95,22 @@ def test_all_clients_share_one_thread(server: ScriptedServer) -> None:
 def test_threads_that_make_the_first_call_together_enter_once(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the first one opened is not forgotten by the second one."""
+    """Both have found that the client was not used yet; the second one forgets nothing of the first one."""
     server.otherwise(reply(json=USER))
     both = threading.Barrier(2)
-    enter, forget = ENGINE.enter, Session.forget
-    forgotten: list[object] = []
+    enter = ENGINE.enter
+    limiters: list[object] = []
 
     def enter_together(*arguments: Any) -> Any:
         both.wait(TIMEOUT)
-        return enter(*arguments)
-
-    def forget_noted(session: Session) -> None:
-        forgotten.append(session)
-        forget(session)
+        loop = enter(*arguments)
+        limiters.append(client._async._session.limiter)
+        return loop
 
     monkeypatch.setattr(ENGINE, "enter", enter_together)
-    monkeypatch.setattr(Session, "forget", forget_noted)
     with sync_client_on(server) as client:
         all_at_once(2, client.v2.users.me)
-        assert len(forgotten) == 1
+        assert limiters[0] is limiters[1]
         assert len(engine_threads()) == 1
 
 

@@ -43,6 +43,8 @@ class Call(Generic[T]):
     `inbox` has what is to be executed in the thread of the caller meanwhile, and None at the end.
     """
 
+    result: T
+
     def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
         self._function: Callable[[], Awaitable[T]] = function
         self._process: object = ENGINE.process
@@ -50,7 +52,6 @@ class Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._scope: CancelScope | None = None
         self.is_waited_for: bool = True
-        self.result: T
         self.error: BaseException | None = None
 
     def wait(self, loop: asyncio.AbstractEventLoop) -> None:

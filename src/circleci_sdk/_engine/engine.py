@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Coroutine
@@ -33,9 +34,7 @@ class _Thread(threading.Thread):
         self._ended = asyncio.Event()
 
     def run(self) -> None:
-        with suppress(ImportError):  # calls have the context variables of their callers, which may run in trio
-            import sniffio
-
+        if sniffio := sys.modules.get("sniffio"):  # the context of a caller may name the library of its own event loop
             sniffio.thread_local.name = "asyncio"
         # Without the debug mode, which is for the code of users: it would report how long imports take.
         with asyncio.Runner(debug=False, loop_factory=lambda: self.loop) as runner:
@@ -88,8 +87,8 @@ class Engine:
     def enter(self, user: object, session: Session) -> asyncio.AbstractEventLoop:
         """The event loop, started if need be. It runs until `leave` was called for each user."""
         with self._lock:
-            if user not in self._users:
-                session.forget()  # what may belong to the process that this one was forked from
+            if user not in self._users and len(self._of_parent) > 1:  # this process was forked
+                session.forget()
             thread = self._thread or _Thread()
             if thread is not self._thread:
                 try:
