@@ -358,7 +358,7 @@ def test_what_on_drift_raises_is_logged(server: ScriptedServer, caplog: pytest.L
     assert record.getMessage() == "on_drift failed for v2.users.me: name"
 
 
-# Nobody waits while pages are read ahead.
+# No caller waits while pages are read ahead.
 
 
 def test_callbacks_while_reading_ahead(server: ScriptedServer) -> None:
