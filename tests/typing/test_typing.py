@@ -1,4 +1,7 @@
-"""The type checkers infer what `right.py` asserts, and report what `wrong.txt` marks, and nothing else."""
+"""The type checkers infer what the programs assert, and report what the texts mark, and nothing else.
+
+`right.py` and `wrong.txt` are about the async client, `right_sync.py` and `wrong_sync.txt` about the sync one.
+"""
 
 from __future__ import annotations
 
@@ -62,18 +65,23 @@ Checker = Callable[[Path], tuple[set[int], str]]
 all_checkers = pytest.mark.parametrize("checker", [by_mypy, by_pyright, by_pyrefly], ids=["mypy", "pyright", "pyrefly"])
 
 
+both_clients = pytest.mark.parametrize("suffix", ["", "_sync"], ids=["async", "sync"])
+
+
+@both_clients
 @all_checkers
-def test_what_is_right_passes(checker: Checker, tmp_path: Path) -> None:
+def test_what_is_right_passes(checker: Checker, suffix: str, tmp_path: Path) -> None:
     file = tmp_path / "right_copy.py"
-    file.write_text((HERE / "right.py").read_text())
+    file.write_text((HERE / f"right{suffix}.py").read_text())
     lines, said = checker(file)
     assert lines == set(), said
 
 
+@both_clients
 @all_checkers
-def test_what_is_wrong_is_reported(checker: Checker, tmp_path: Path) -> None:
+def test_what_is_wrong_is_reported(checker: Checker, suffix: str, tmp_path: Path) -> None:
     file = tmp_path / "wrong_copy.py"
-    text = (HERE / "wrong.txt").read_text()
+    text = (HERE / f"wrong{suffix}.txt").read_text()
     file.write_text(text)
     lines = text.splitlines()
     reported, said = checker(file)
