@@ -41,7 +41,7 @@ def is_sync(request: pytest.FixtureRequest) -> Iterator[bool]:
     if callspec is None or callspec.params.get("anyio_backend") != SYNC:
         yield False
         return
-    with sync_clients():
+    with sync_clients(request.module):
         yield True
 
 

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Final
 
+from .refusals import check_class, check_constructor, check_function
 from .source import Class, Function, Module, decorators, is_property
 from .texts import sync_text
 
@@ -48,9 +49,16 @@ class Writer:
     here: str
     callbacks: frozenset[str]
     """Types of arguments that are functions of the user."""
+    known: frozenset[str]
+    """Names that the written module has at run time, so that defaults may use them."""
+
+    @property
+    def _wrapped_names(self) -> set[str]:
+        return {name for name, origin in self.module.imports.items() if (origin, name) in self.wrapped}
 
     def class_lines(self, one: Class) -> Iterator[str]:
         """A class whose base depends on what the async one is: an iterator, a block, or neither."""
+        check_class(self.module, one, self._wrapped_names, self.known, _IN_BASE if one.name == "AsyncCircleCI" else ())
         is_client, is_pager = one.name == "AsyncCircleCI", one.name == "AsyncPager"
         name = _renamed(one.name)
         generic = f"[{', '.join(one.type_variables)}]" if one.type_variables else ""
@@ -67,6 +75,7 @@ class Writer:
         if not has_properties:
             yield "    __slots__ = ()\n"
         if is_client and one.init is not None:
+            check_constructor(f"{self.module.name}.{one.name}", one.init, _ARGUMENTS)
             yield from self._constructor(one.init)
         for attribute, annotation in one.attributes.items():
             yield f"    @property\n    def {attribute}(self) -> {self._annotation(annotation)}:"
@@ -77,6 +86,7 @@ class Writer:
 
     def function_lines(self, function: Function) -> Iterator[str]:
         """A function whose first argument is a client."""
+        check_function(self.module, function, self.known)
         signature = self._signature(function)
         yield f"def {function.name}({signature}) -> {self._annotation(function.returns)}:"
         yield _docstring(ast.get_docstring(function) or "", 4)

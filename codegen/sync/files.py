@@ -54,6 +54,7 @@ _FOR_TYPES: Final = """
 from collections.abc import Awaitable, Callable, Iterator
 from circleci_sdk._engine.callbacks import SyncHook, SyncRateLimiter, SyncTokenSource
 """
+_DEFAULTS: Final = frozenset({"MAX_RESPONSE_BYTES", "UNSET"})
 _KNOWN: Final = frozenset(read_module("", f"{_RUN_TIME}{_FOR_TYPES}").imports) | {"annotations", *_WEBHOOKS}
 """Names that need no import from the async module. Imports that are not used are removed from each file."""
 
@@ -115,7 +116,7 @@ def _module(part: _Part, wrapped: Mapping[tuple[str, str], str], callbacks: froz
     for_types: list[str] = []
     body: list[str] = []
     for module, names in part.sources:
-        writer = Writer(module, wrapped, part.name, callbacks)
+        writer = Writer(module, wrapped, part.name, callbacks, _DEFAULTS)
         imports += (async_import(module.name, name) for name in names)
         runtime, typing = _imports_of(module, wrapped, part.name)
         found = (module.classes[name].item for name in names)
@@ -148,7 +149,7 @@ def _imports_of(module: Module, wrapped: Mapping[tuple[str, str], str], here: st
 
 def _webhooks(source: Path) -> str:
     module = read_module(f"{_PACKAGE}.webhooks.registration", (source / "webhooks/registration.py").read_text())
-    writer = Writer(module, {}, "", frozenset())
+    writer = Writer(module, {}, "", frozenset(), _DEFAULTS)
     body = [line for name in _WEBHOOKS for line in writer.function_lines(module.functions[name])]
     _, for_types = _imports_of(module, {(f"{_PACKAGE}.client", "AsyncCircleCI"): f"{_PACKAGE}.sync.client"}, "")
     imports = [async_import(module.name, name) for name in _WEBHOOKS]

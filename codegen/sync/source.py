@@ -26,6 +26,11 @@ class Class:
     is_public: bool
     """Whether it is shown under the name of a public package."""
     type_variables: tuple[str, ...]
+    bases: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    """Names of the methods of the language, such as `__len__`, that it defines."""
+    assigned: frozenset[str] = frozenset()
+    """Public attributes that its methods assign."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,17 @@ def _class(node: ast.ClassDef, others: Mapping[str, ast.ClassDef]) -> Class:
         any(ast.unparse(one).startswith("public(") for one in node.decorator_list),
         tuple(
             sorted({one.id for base in node.bases for one in ast.walk(base) if isinstance(one, ast.Name)} & {"T_co"})
+        ),
+        tuple(ast.unparse(base).partition("[")[0] for base in node.bases),
+        tuple(name for name in by_name if name.startswith("__") and name.endswith("__")),
+        frozenset(
+            one.attr
+            for function in functions
+            for one in ast.walk(function)
+            if isinstance(one, ast.Attribute)
+            and isinstance(one.ctx, ast.Store)
+            and ast.unparse(one.value) == "self"
+            and not one.attr.startswith("_")
         ),
     )
 

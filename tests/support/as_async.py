@@ -12,13 +12,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any, Final, cast
 
 from anyio.to_thread import run_sync
 
 from circleci_sdk import AsyncCircleCI, CircleCI
-from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
+from circleci_sdk._engine.wrapper import IteratorWrapper, Prefetch, Wrapper
 
 RENAMED: Final = {"aclose": "close"}
 """Methods that have another name in sync code."""
@@ -27,7 +27,7 @@ _END: Final = object()
 
 def as_async(client: CircleCI) -> AsyncCircleCI:
     """This client with the methods of an `AsyncCircleCI`."""
-    return cast("AsyncCircleCI", _AsAsync(client))
+    return cast("AsyncCircleCI", _wrapped(client))
 
 
 def function_as_async(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
@@ -44,9 +44,10 @@ class _AsAsync:
     """A sync object with the members of the async object that it wraps."""
 
     def __init__(self, sync: Wrapper[Any]) -> None:
-        twin = sync._async  # pyright: ignore[reportPrivateUsage]  # which members are async
-        is_plain_iterator = type(sync) is IteratorWrapper
-        if not is_plain_iterator and type(sync).__name__ != type(twin).__name__.removeprefix("Async"):
+        twin = sync._async  # pyright: ignore[reportPrivateUsage]  # it says which members are async
+        has_no_twin = type(sync) in (IteratorWrapper, Prefetch)
+        names = {cls.__name__.removeprefix("Async") for cls in type(twin).__mro__}
+        if not has_no_twin and type(sync).__name__ not in names:
             raise AssertionError(f"{type(sync)} is not the sync form of {type(twin)}")
         self._sync: Any = sync
         self._twin: Any = twin
@@ -61,7 +62,8 @@ class _AsAsync:
         raise AttributeError(value)
 
     def __repr__(self) -> str:
-        return repr(self._sync)
+        text, name = repr(self._sync), type(self._sync).__name__
+        return text.replace(f"<{name}", f"<{type(self._twin).__name__}", 1)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -81,17 +83,26 @@ class _AsAsync:
 
         return call
 
+
+class _Awaitable(_AsAsync):
     def __await__(self) -> Generator[Any, Any, Any]:
-        if not inspect.isawaitable(self._twin):
-            raise TypeError(f"{self!r} cannot be awaited")
         return run_sync(self._sync.page).__await__()
 
+
+class _Iterable(_AsAsync):
     def __aiter__(self) -> Any:
-        return self if hasattr(self._twin, "__anext__") else _Iteration(iter(self._sync))
+        return _Iteration(iter(self._sync))
+
+
+class _Iterator(_AsAsync):
+    def __aiter__(self) -> Any:
+        return self
 
     async def __anext__(self) -> Any:
         return await _next(self._sync)
 
+
+class _Block(_AsAsync):
     async def __aenter__(self) -> Any:
         entered = await run_sync(self._sync.__enter__)
         return self if entered is self._sync else _Iteration(entered)
@@ -113,6 +124,23 @@ class _Iteration:
         return await _next(self._iterator)
 
 
+def _wrapped(sync: Wrapper[Any]) -> _AsAsync:
+    """The object, with the operators of its async form alone."""
+    twin = type(sync._async)  # pyright: ignore[reportPrivateUsage]  # as above
+    return _class_for(*(name for name in ("__await__", "__aiter__", "__anext__", "__aenter__") if hasattr(twin, name)))(
+        sync
+    )
+
+
+@cache
+def _class_for(*operators: str) -> type[_AsAsync]:
+    parts: list[type[_AsAsync]] = [_Iterator] if "__anext__" in operators else []
+    parts += [] if parts or "__aiter__" not in operators else [_Iterable]
+    parts += [_Awaitable] if "__await__" in operators else []
+    parts += [_Block] if "__aenter__" in operators else []
+    return type("_AsAsync", (*parts, _AsAsync), {})
+
+
 async def _next(iterator: Iterator[Any]) -> Any:
     item = await run_sync(next, iterator, _END)
     if item is _END:
@@ -122,7 +150,7 @@ async def _next(iterator: Iterator[Any]) -> Any:
 
 def _argument(value: Any) -> Any:
     """What a sync method gets in place of an object of this module."""
-    if type(value) is _AsAsync:
+    if isinstance(value, _AsAsync):
         return value._sync  # pyright: ignore[reportPrivateUsage]  # it is ours
     if isinstance(value, partial):
         return partial(_argument(value.func), *value.args, **value.keywords)
@@ -133,7 +161,7 @@ def _argument(value: Any) -> Any:
 def _result(value: Any) -> Any:
     """What a sync method returned. Nothing async may be left in it."""
     if isinstance(value, Wrapper):
-        return _AsAsync(cast("Wrapper[Any]", value))
+        return _wrapped(cast("Wrapper[Any]", value))
     if (
         inspect.isawaitable(value)
         or isinstance(value, AbstractAsyncContextManager)

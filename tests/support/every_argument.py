@@ -27,6 +27,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get
 import circleci_sdk
 from circleci_sdk import AsyncCircleCI, ConfigError, InvalidArgumentError, helpers, testing, webhooks
 from circleci_sdk.limiters import RedisRateLimiter
+from circleci_sdk.sync import SyncHook, SyncTokenSource
 from circleci_sdk.testing import FakeCircleCI
 from tests.support.clients import ID, SLUG
 
@@ -116,6 +117,8 @@ def admits(annotation: Any, value: object) -> bool:
         return isinstance(value, int) and not isinstance(value, bool) and value != UNPRINTABLE
     if annotation is datetime_module.date:
         return isinstance(value, datetime_module.date) and not isinstance(value, datetime_module.datetime)
+    if annotation in (SyncHook, SyncTokenSource):  # plain or async
+        return callable(value)
     if "Callable" in str(origin):
         return _is_function(value, wants_async="Await" in str(arguments[-1]))
     if origin is type:
@@ -311,8 +314,9 @@ def targets(client: AsyncCircleCI, folder: Path, prefix: str = "") -> Iterator[T
             elif short not in _PROTOCOLS and any(_own_methods(value)):
                 raise LookupError(f"{path} has methods with arguments: give an object of it in RECEIVERS.")
     for api in (client.v1, client.v2, client.v3):
-        for name in sorted(vars(type(api))):
-            path = f"{type(api).__name__.lower()}.{name}"
+        cls: Any = api.__class__
+        for name in sorted(vars(cls)):
+            path = f"{cls.__name__.lower()}.{name}"
             if not name.startswith("_") and path.startswith(prefix):
                 yield from methods_of(getattr(api, name), path)
 
@@ -382,7 +386,7 @@ def _receivers(client: AsyncCircleCI, fake: FakeCircleCI) -> Iterator[tuple[str,
     yield "Headers", circleci_sdk.Headers([])
     for name in ("runs", "logs", "history", "artifacts", "secrets", "usage"):
         helper: Any = getattr(client, name)
-        yield f"helpers.{type(helper).__name__}", helper
+        yield f"helpers.{helper.__class__.__name__}", helper
     yield "helpers.Run", client.runs.attach(ID)
     yield "helpers.Explanation", helpers.Explanation(_RESULT, ())
     router = webhooks.Router()

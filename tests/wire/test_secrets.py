@@ -23,7 +23,7 @@ from pydantic import SecretStr
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, ConfigError, StatusError, Timeout
 from circleci_sdk._core.transport.auth import Token
-from tests.support.clients import client_on
+from tests.support.clients import client_on, session_of
 from tests.support.handmade import things
 from tests.support.output import Said
 from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, raw, redirect, reply
@@ -142,8 +142,8 @@ async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str)
             client,
             client.v2,
             client.v2.projects,
-            vars(client)["_session"],
-            vars(client)["_session"].credential,
+            session_of(client),
+            session_of(client).credential,
         )
     said.error(caught.value)
     assert len(server.requests) <= (2 if way.startswith("401") and auth == "callable" else 1)
@@ -424,7 +424,7 @@ def test_tokens_are_never_pickled() -> None:
         pickle.dumps(Token(TOKEN, "token="))
     client = AsyncCircleCI(TOKEN)
     with pytest.raises(TypeError):
-        pickle.dumps(vars(client)["_session"].credential)
+        pickle.dumps(session_of(client).credential)
 
 
 # The search finds planted secrets

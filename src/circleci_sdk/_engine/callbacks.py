@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from circleci_sdk._core.checks import is_async
 from circleci_sdk._core.limiter import LocalRateLimiter
-from circleci_sdk._core.logs import logger
+from circleci_sdk._core.mismatches import logger
 from circleci_sdk._public import public
 
 from .calls import run_in_caller, waiting_call
