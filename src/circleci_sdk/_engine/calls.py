@@ -107,7 +107,13 @@ class Call(Generic[T]):
         return None
 
     def _start(self) -> None:
-        self._task = ENGINE.start_soon(self._run())
+        loop = asyncio.get_running_loop()
+        if sys.version_info >= (3, 12):
+            task = asyncio.Task(self._run(), loop=loop, eager_start=True)
+        else:
+            task = loop.create_task(self._run())
+        if not task.done():
+            self._task = task
 
     def _cancel(self) -> None:
         if self._task is None or self._task.done():  # interrupted before it was started, or when it had ended
@@ -127,6 +133,7 @@ class Call(Generic[T]):
         except BaseException as error:  # noqa: BLE001  # raised for the caller; SystemExit would end the loop
             self.error = error
         self.is_waited_for = False
+        self._task = None  # its context refers to this call: else the garbage collector would have to find both
         if not ENGINE.is_exiting:  # else daemon threads would print a traceback
             self.inbox.put(None)
 
