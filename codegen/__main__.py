@@ -11,6 +11,7 @@ from typing import Final
 from .build import build
 from .nodes import SpecError
 from .sync.files import sync_files
+from .sync.refusals import NoSyncFormError
 from .tree import Tree, differences, write
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -19,7 +20,7 @@ VERSIONS: Final = (("v1.1", "v1"), ("v2", "v2"), ("v3", "v3"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line; the exit code is 1 for a stale tree and 2 for an invalid spec."""
+    """Runs the command line; the exit code is 1 for a stale tree, 2 for an invalid spec or code without a sync form."""
     parser = argparse.ArgumentParser(prog="python -m codegen", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; show what would change")
     parser.add_argument("--specs", type=Path, default=ROOT / "openapi", help="the folder of the specs")
@@ -27,12 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         apis = {name: build(options.specs / folder, f"circleci_sdk.{name}", name) for folder, name in VERSIONS}
-    except SpecError as error:
+        sync = sync_files(ROOT / "src" / "circleci_sdk", apis)
+    except (SpecError, NoSyncFormError) as error:
         print(error, file=sys.stderr)
         print("Nothing was written.", file=sys.stderr)
         return 2
     trees: dict[Path, Tree] = {options.out / name: tree for name, tree in apis.items()}
-    trees[options.out / "sync"] = sync_files(ROOT / "src" / "circleci_sdk", apis)
+    trees[options.out / "sync"] = sync
     return _check(trees) if options.check else _write(trees)
 
 

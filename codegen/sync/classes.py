@@ -133,7 +133,7 @@ class Writer:
         if base == owner:
             yield f"        return self._same({call})\n"
         elif (place := self.wrapped.get((self.module.imports.get(base, ""), base))) is not None:
-            if is_property(method):
+            if place != self.here and not is_imported(place):
                 yield f"        from {place} import {name}\n"
             if returns.endswith("| None"):
                 yield f"        found = {call}"
@@ -178,6 +178,14 @@ class Writer:
         nodes = ast.walk(argument.annotation or argument)
         is_callback = any(isinstance(node, ast.Name) and node.id in self.callbacks for node in nodes)
         return f"in_caller({argument.arg})" if is_callback else argument.arg
+
+
+def is_imported(place: str) -> bool:
+    """Whether the classes of a module of the sync package are imported by the modules that use them, at run time.
+
+    All others are imported where they are first needed.
+    """
+    return place.endswith((".streams", ".pager"))
 
 
 def async_import(module: str, name: str) -> str:

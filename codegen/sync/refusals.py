@@ -47,6 +47,8 @@ def check_class(
     for base in one.bases:
         if base not in _BASES and base not in module.classes:
             raise NoSyncFormError(f"{place}: the methods of its base {base}, of another module, are not seen.")
+    if unknown := {*one.generics} - {"T_co"}:
+        raise NoSyncFormError(f"{place}: its type variable {min(unknown)} has no sync form; name it T_co.")
     for name in one.operators:
         if name not in _OPERATORS and not (name == "__await__" and one.name == "AsyncPager"):
             raise NoSyncFormError(f"{place}.{name}: the operator has no sync form.")
@@ -54,7 +56,9 @@ def check_class(
         if name not in names and name not in one.attributes:
             raise NoSyncFormError(f"{place}.{name}: declare the public attribute in the body of the class.")
     for name, annotation in one.attributes.items():
-        _check_result(f"{place}.{name}", annotation, one.name, wrapped, is_attribute=True)
+        if found := _names(annotation) & {*wrapped, *_ASYNC, *_WRAPPED_TOO, one.name}:
+            raise NoSyncFormError(f"{place}.{name}: {min(found)} has a sync form. Make it a property.")
+        _check_text(f"{place}.{name}", annotation)
     for method in one.methods:
         if method.name not in own:
             _check_method(f"{place}.{method.name}", module, method, one.name, wrapped, known)

@@ -27,6 +27,8 @@ class Class:
     """Whether it is shown under the name of a public package."""
     type_variables: tuple[str, ...]
     bases: tuple[str, ...] = ()
+    generics: tuple[str, ...] = ()
+    """The type variables of its base `Generic`."""
     operators: tuple[str, ...] = ()
     """Names of the methods of the language, such as `__len__`, that it defines."""
     assigned: frozenset[str] = frozenset()
@@ -100,6 +102,13 @@ def _class(node: ast.ClassDef, others: Mapping[str, ast.ClassDef]) -> Class:
             sorted({one.id for base in node.bases for one in ast.walk(base) if isinstance(one, ast.Name)} & {"T_co"})
         ),
         tuple(ast.unparse(base).partition("[")[0] for base in node.bases),
+        tuple(
+            one.id
+            for base in node.bases
+            if isinstance(base, ast.Subscript) and ast.unparse(base.value) == "Generic"
+            for one in ast.walk(base.slice)
+            if isinstance(one, ast.Name)
+        ),
         tuple(name for name in by_name if name.startswith("__") and name.endswith("__")),
         frozenset(
             one.attr

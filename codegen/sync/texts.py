@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from typing import Final
 
+from .refusals import NoSyncFormError
+
 _WIDTH: Final = 120
 _REPLACED: Final[Mapping[str, str]] = {
     r"\basync (with|for)\b": r"\1",
@@ -35,12 +37,12 @@ def sync_text(text: str, indent: int) -> str:
     """The docstring of the sync form, wrapped again where a paragraph has changed and has become too wide.
 
     Raises:
-        ValueError: words are left that are true of async code alone.
+        NoSyncFormError: words are left that are true of async code alone.
     """
     paragraphs = [_sync_paragraph(one, indent) for one in _paragraphs(text)]
     found = "\n".join(paragraphs)
     if left := _LEFT.search(found):
-        raise ValueError(f"no sync form of {left[0]!r} in: {found}")
+        raise NoSyncFormError(f"The word {left[0]} of a docstring has no sync form: {found}")
     return found
 
 

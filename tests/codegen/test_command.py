@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from codegen.__main__ import main
+from codegen.sync.refusals import NoSyncFormError
 from tests.codegen.support import SPECS, spec_folder
 
 REPOSITORY = Path(__file__).parents[2]
@@ -84,6 +85,43 @@ def test_check_finds_an_edit(specs: Path, packages: Path, capsys: pytest.Capture
     assert '-        """Get one job.\n+        """Get a job.\n' in told.out
     assert told.err == "The generated packages are stale. Run `python -m codegen` and commit the result.\n"
     assert "Get one job" in edited.read_text()
+
+
+def test_check_finds_a_stale_sync_package(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    edited, missing = packages / "sync" / "v2" / "jobs.py", packages / "sync" / "runs.py"
+    edited.write_text(edited.read_text().replace("self._run(self._async.get", "self._run(self._async.got"))
+    missing.unlink()
+    (packages / "sync" / "v2" / "old.py").write_text("OLD = 1\n")
+    assert check(specs, packages) == 1
+    said = capsys.readouterr().out
+    assert "--- sync/v2/jobs.py\n+++ sync/v2/jobs.py\n" in said
+    assert "--- /dev/null\n+++ sync/runs.py\n" in said
+    assert "--- sync/v2/old.py\n+++ /dev/null\n" in said
+
+
+def test_a_change_of_the_specs_makes_the_sync_package_stale(
+    specs: Path, packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(specs, changed)
+    spec = changed / "v2" / "jobs.yaml"
+    spec.write_text(spec.read_text().replace("x-python-name: get", "x-python-name: fetch"))
+    assert check(changed, packages) == 1
+    assert "--- sync/v2/jobs.py\n+++ sync/v2/jobs.py\n" in capsys.readouterr().out
+
+
+def test_nothing_is_written_when_async_code_has_no_sync_form(
+    specs: Path, packages: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*arguments: object) -> None:
+        raise NoSyncFormError("circleci_sdk.helpers.runs.run.Run.jobs: a sentence.")
+
+    monkeypatch.setattr("codegen.__main__.sync_files", refuse)
+    (packages / "v1" / "_api.py").unlink()
+    before = tree(packages)
+    assert main(["--specs", str(specs), "--out", str(packages)]) == 2
+    assert tree(packages) == before
+    assert capsys.readouterr().err == "circleci_sdk.helpers.runs.run.Run.jobs: a sentence.\nNothing was written.\n"
 
 
 def test_check_finds_an_extra_file(specs: Path, packages: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,9 +97,8 @@ def public_members(cls: Any) -> dict[str, Any]:
 
 def _module_of(cls: Any) -> str:
     """The module that defines a class, which public ones do not show."""
-    own = (value for value in vars(cls).values() if inspect.isfunction(value))
-    first: Any = next(own, cls)
-    return str(first.__module__)
+    functions = (value.__globals__["__name__"] for value in vars(cls).values() if inspect.isfunction(value))
+    return next((name for name in functions if name.startswith("circleci_sdk")), cls.__module__)
 
 
 def value_type(member: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -16,6 +17,7 @@ import circleci_sdk.v2
 import circleci_sdk.v3
 from circleci_sdk import AsyncCircleCI, AsyncPager, CircleCI, Pager, RateLimiter, sync
 from circleci_sdk._engine.wrapper import BlockWrapper, IteratorWrapper, PagerWrapper, Prefetch
+from circleci_sdk.helpers import DownloadReport, RunJob, RunResult, StepLog
 from circleci_sdk.sync import SyncHook, SyncRateLimiter, SyncTokenSource
 from tests.support.every_argument import hints_of
 from tests.support.sync_classes import (
@@ -162,6 +164,29 @@ def test_nothing_async_is_in_the_types() -> None:
     assert [line for cls in classes for line in async_hints(cls)] == []
 
 
+def held_types(hint: Any, seen: set[Any]) -> Iterator[Any]:
+    """All types in a type, and in the fields of the dataclasses of this package in it."""
+    for part in parts_of(hint):
+        yield part
+        if dataclasses.is_dataclass(part) and part not in seen:
+            seen.add(part)
+            for member in public_members(part).values():
+                if (held := value_type(member)) is not None:
+                    yield from held_types(held, seen)
+
+
+def test_no_result_holds_what_is_async() -> None:
+    """A helper that returns an object with a `Run` in it would return the async one."""
+    seen: set[Any] = set()
+    found: list[str] = []
+    for cls in SYNC_OF.values():
+        for name, member in public_members(cls).items():
+            result = value_type(member) or hints_of(member)["return"]
+            found += [f"{cls.__name__}.{name}: {held}" for held in held_types(result, seen) if is_async(held)]
+    assert found == []
+    assert {RunResult, RunJob, StepLog, DownloadReport} <= seen
+
+
 def test_async_types_are_found() -> None:
     class Leaking:
         __module__ = "circleci_sdk.leaking"
@@ -177,3 +202,6 @@ def test_async_types_are_found() -> None:
     assert [line.split(":")[0].removeprefix("Leaking.") for line in async_hints(Leaking)] == [
         *("coroutine", "nested", "callback", "pager", "block")
     ]
+    holding: Any = dataclasses.make_dataclass("Holding", [("pager", AsyncPager[int])])
+    holding.__module__ = "circleci_sdk.holding"
+    assert [one for one in held_types(list[holding], set()) if is_async(one)]
