@@ -154,7 +154,7 @@ def test_calls_in_other_threads_finish(server: ScriptedServer) -> None:
     assert [one.result().login for one in running] == ["ada"] * 3
     assert engine_threads() == []
     server.wait_for_ends(server.connections)
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_closing_while_a_thread_makes_its_first_call(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +244,7 @@ def test_a_stream_that_is_not_read(server: ScriptedServer) -> None:
         raise ZeroDivisionError
     assert engine_threads() == []
     server.wait_for_ends(1)
-    assert open_files() == before
+    assert open_files() <= before
 
 
 def test_reading_ahead_outlives_the_close_of_its_client(server: ScriptedServer) -> None:

@@ -7,11 +7,13 @@ block, and may use the client. Async ones are awaited in the event loop of the e
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from circleci_sdk._core.checks import is_async
 from circleci_sdk._core.limiter import LocalRateLimiter
+from circleci_sdk._core.loops import start_soon
 from circleci_sdk._core.mismatches import logger
 from circleci_sdk._public import public
 
@@ -76,7 +78,7 @@ def drift_in_caller(function: object) -> Any:
         if call is not None:
             call.inbox.put(lambda: execute(drift))
         elif ENGINE.is_own_thread():  # pages that are read ahead: no caller waits
-            _ = ENGINE.start_soon(run_in_caller(execute, drift))
+            start_soon(ENGINE.loop, partial(run_in_caller, execute, drift))
         else:  # items that are decoded in the thread of the caller
             execute(drift)
 

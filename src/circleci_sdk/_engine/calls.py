@@ -74,24 +74,27 @@ class Call(Generic[T]):
                     pass
             raise
 
-    def in_caller(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
+    async def in_caller(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         """The result of a function that is executed in the thread of the caller."""
-        done: Future[tuple[Any, Exception | None]] = Future()
-        self.inbox.put(lambda: self._execute(function, arguments, done))
-        return _outcome(done)
+        done: Future[None] = Future()
+        results: list[T] = []
+        errors: list[Exception] = []  # not as that of the future: asyncio takes some for its own
 
-    def _execute(
-        self, function: Callable[..., Any], arguments: tuple[object, ...], done: Future[tuple[Any, Exception | None]]
-    ) -> None:
-        if done.set_running_or_notify_cancel():
-            result, failure = None, None
-            try:
-                result = function(*arguments)
-            except Exception as error:  # noqa: BLE001  # raised where the function is awaited
-                failure = error
-            if self._process is not ENGINE.process:
-                raise ClientClosedError("The process was forked during the call, which is one of the parent.")
-            done.set_result((result, failure))
+        def execute() -> None:
+            if done.set_running_or_notify_cancel():
+                try:
+                    results.append(function(*arguments))
+                except Exception as error:  # noqa: BLE001  # raised where the function is awaited
+                    errors.append(error)
+                if self._process is not ENGINE.process:
+                    raise ClientClosedError("The process was forked during the call, which is one of the parent.")
+                done.set_result(None)
+
+        self.inbox.put(execute)
+        await asyncio.wrap_future(done)
+        while errors:
+            raise errors.pop()
+        return results.pop()
 
     def take_error(self) -> BaseException:
         """The error, to be raised by the caller: with the frames of users alone, such as those of hooks."""
@@ -136,14 +139,6 @@ class Call(Generic[T]):
         self._task = None  # its context refers to this call: else the garbage collector would have to find both
         if not ENGINE.is_exiting:  # else daemon threads would print a traceback
             self.inbox.put(None)
-
-
-async def _outcome(done: Future[tuple[Any, Exception | None]]) -> Any:
-    # Not as the exception of the future, since asyncio takes some for its own.
-    result, error = await asyncio.wrap_future(done)
-    if error is not None:
-        raise error
-    return result
 
 
 def waiting_call() -> Call[Any] | None:

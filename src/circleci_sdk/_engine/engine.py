@@ -11,12 +11,12 @@ import os
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Coroutine
 from contextlib import suppress
-from contextvars import Context
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from circleci_sdk._core.errors import ClientClosedError
+from circleci_sdk._core.loops import start_soon
 
 if TYPE_CHECKING:
     from circleci_sdk._core.session import Session
@@ -77,7 +77,6 @@ class Engine:
         self._lock = threading.Lock()
         self._users: dict[object, Session] = {}
         self._thread: _Thread | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def loop_of(self, user: object) -> asyncio.AbstractEventLoop | None:
@@ -120,7 +119,7 @@ class Engine:
         """Close the session of a client that was collected, without a wait: in any thread, under any lock."""
         loop = self.loop_of(user)
         if loop is not None:
-            loop.call_soon_threadsafe(lambda: self.start_soon(self._close(user, session)), context=Context())
+            start_soon(loop, partial(self._close, user, session))
         else:  # closed, never used, or not used in this process, which was forked from one that did
             self.held.pop(user, None)
             session.forget()
@@ -130,13 +129,6 @@ class Engine:
             await session.aclose()
         finally:
             self.leave(user)
-
-    def start_soon(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Start a task. To be called in the event loop, which keeps tasks by weak references only."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     def is_own_thread(self) -> bool:
         """Whether the caller runs in the thread of the engine, where a wait for a call would never end."""

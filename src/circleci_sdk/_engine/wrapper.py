@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
 
 from circleci_sdk._core.errors import ClientClosedError
+from circleci_sdk._core.pagination import Prefetch as AsyncPrefetch
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import Uncopied
 from circleci_sdk._streams.buffered import Buffered, PageItems, fill_buffer, next_buffered
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from circleci_sdk._core.pagination import AsyncPager, Page
-    from circleci_sdk._core.pagination import Prefetch as AsyncPrefetch
 
     from .calls import Dispatcher
 
@@ -33,11 +33,12 @@ T_co = TypeVar("T_co", covariant=True)
 class Wrapper(Uncopied, Generic[A_co]):
     """The sync form of an async object."""
 
-    __slots__ = ("_async", "_dispatcher")
+    __slots__ = ("_async", "_dispatcher", "_process")
 
     def __init__(self, dispatcher: Dispatcher, wrapped: A_co, /) -> None:
         self._dispatcher: Dispatcher = dispatcher
         self._async: A_co = wrapped
+        self._process: object = ENGINE.process  # what has begun in one cannot be continued in a forked one
 
     def __repr__(self) -> str:
         return repr(self._async).replace("<Async", "<")
@@ -65,17 +66,7 @@ def async_method(method: Any) -> Any:
     return getattr(cast("Any", owner)._async, method.__name__, method)
 
 
-class _Begun(Wrapper[A_co]):
-    """The sync form of what has a part in the event loop: a forked process cannot continue it."""
-
-    __slots__ = ("_process",)
-
-    def __init__(self, dispatcher: Dispatcher, wrapped: A_co, /) -> None:
-        super().__init__(dispatcher, wrapped)
-        self._process: object = ENGINE.process
-
-
-class IteratorWrapper(_Begun[A_co], Iterator[T_co], Generic[A_co, T_co]):
+class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
     """The sync form of an async iterator. It waits to fill a buffer, not for each item. Threads take turns."""
 
     __slots__ = ("_lock",)
@@ -103,7 +94,7 @@ class IteratorWrapper(_Begun[A_co], Iterator[T_co], Generic[A_co, T_co]):
                 raise StopIteration from None
 
 
-class _Block(_Begun[A_co]):
+class _Block(Wrapper[A_co]):
     """A block. The engine runs until it has ended, also if the client is closed in it."""
 
     __slots__ = ()
@@ -114,11 +105,17 @@ class _Block(_Begun[A_co]):
 
     async def _begin(self) -> None:
         self._process = ENGINE.process
-        await cast("AbstractAsyncContextManager[object]", self._async).__aenter__()
+        await self._enter()
         self._dispatcher.held.add(id(self))
 
     async def _end(self, *error: Any) -> None:
         self._dispatcher.held.discard(id(self))  # the call that executes this is held too
+        await self._leave(*error)
+
+    async def _enter(self) -> None:
+        await cast("AbstractAsyncContextManager[object]", self._async).__aenter__()
+
+    async def _leave(self, *error: Any) -> None:
         await cast("AbstractAsyncContextManager[object]", self._async).__aexit__(*error)
 
 
@@ -145,41 +142,33 @@ class PagerWrapper(Wrapper[A_co], Generic[A_co, T_co]):
         return IteratorWrapper(self._dispatcher, PageItems(cast("AsyncPager[T_co]", self._async).pages()))
 
 
-class Prefetch(_Block["_InOneTask"], Generic[T]):
-    """The block in which pages are read ahead. Made by `Pager.prefetch`."""
+class Prefetch(_Block[AsyncPrefetch[T]], Generic[T]):
+    """The block in which pages are read ahead. Made by `Pager.prefetch`.
 
-    __slots__ = ("_pages",)
+    A task of its own enters and leaves the async block, since a task group belongs to one task.
+    """
 
-    def __init__(self, dispatcher: Dispatcher, prefetch: AsyncPrefetch[T], /) -> None:
-        super().__init__(dispatcher, _InOneTask(prefetch))
-        self._pages: AsyncIterator[Page[T]] = prefetch.pages
+    __slots__ = ("_left", "_task")
 
     def __enter__(self) -> Iterator[T]:
         self._run(self._begin)
-        return IteratorWrapper(self._dispatcher, PageItems(self._pages))
+        return IteratorWrapper(self._dispatcher, PageItems(self._async.pages))
 
-
-class _InOneTask:
-    """A block that a task of its own enters and leaves, since a task group belongs to one task."""
-
-    def __init__(self, block: AsyncPrefetch[Any]) -> None:
-        self._block: AsyncPrefetch[Any] = block
-
-    async def __aenter__(self) -> None:
+    async def _enter(self) -> None:
         begun, self._left = asyncio.Event(), asyncio.Event()
 
         async def hold() -> None:
-            async with self._block:
+            async with self._async:
                 begun.set()
                 await self._left.wait()
 
-        self._task = ENGINE.start_soon(hold())
+        self._task = asyncio.get_running_loop().create_task(hold())
         try:
             await begun.wait()
         except BaseException:  # Ctrl-C: the block is not entered, so that no exit will end the task
             self._task.cancel()
             raise
 
-    async def __aexit__(self, *error: object) -> None:
+    async def _leave(self, *error: object) -> None:
         self._left.set()
         await asyncio.wait((self._task,))
