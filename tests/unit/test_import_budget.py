@@ -32,6 +32,14 @@ with CircleCI("token", transport=transport) as client:
     assert not client.v2.pipelines.list_for_project("gh/acme/web").collect()
     assert client.runs.search(["gh/acme/web"])
 """
+SYNC_CALL: Final = """
+import httpx
+from circleci_sdk import CircleCI
+page = {"items": [], "next_page_token": None}
+transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page))
+with CircleCI("token", transport=transport) as client:
+    assert not client.v2.pipelines.list_for_project("gh/acme/web").page().items
+"""
 
 
 def loaded(code: str, before: str = "") -> set[str]:
@@ -49,8 +57,11 @@ def loaded(code: str, before: str = "") -> set[str]:
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 37),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 42),
         (CALL, 53),
+        ("from circleci_sdk import CircleCI; CircleCI('token')", 51),
+        ("from circleci_sdk import CircleCI; CircleCI('token').v2.pipelines", 60),
+        (SYNC_CALL, 69),
     ],
-    ids=["the package", "a client", "a resource", "a call"],
+    ids=["the package", "a client", "a resource", "a call", "a sync client", "a resource of it", "a call of it"],
 )
 def test_modules_of_this_package(code: str, budget: int) -> None:
     assert len([name for name in loaded(code) if name.startswith("circleci_sdk")]) <= budget
@@ -60,6 +71,17 @@ def test_modules_of_a_client_beyond_asyncio() -> None:
     """The event loop is loaded already when a client is created."""
     modules = loaded("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", before="import asyncio")
     assert len(modules) <= 80
+
+
+def test_modules_of_a_sync_client_beyond_asyncio() -> None:
+    """It loads asyncio and anyio, but neither httpx nor pydantic."""
+    modules = loaded("from circleci_sdk import CircleCI; CircleCI('token')", before="import anyio, asyncio")
+    assert len(modules) <= 96
+    assert not modules & {"httpx", "httpcore", "pydantic"}
+
+
+def test_the_async_client_loads_nothing_of_the_sync_one() -> None:
+    assert not [name for name in loaded(CALL) if name.startswith(("circleci_sdk.sync", "circleci_sdk._engine"))]
 
 
 def test_modules_of_a_call_beyond_httpx_and_pydantic() -> None:
