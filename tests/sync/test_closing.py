@@ -9,6 +9,7 @@ from typing import Any, Final
 import pytest
 
 from circleci_sdk import CircleCI, ClientClosedError, ConnectionFailedError
+from circleci_sdk._engine.calls import Call
 from circleci_sdk._engine.engine import ENGINE
 from tests.support.clients import CREATED, ID, SLUG, USER
 from tests.support.scripted_server import ScriptedServer, closed_port, reply
@@ -180,17 +181,16 @@ def test_closing_while_the_last_call_ends(server: ScriptedServer, monkeypatch: p
     server.otherwise(reply(json=USER))
     client = sync_client_on(server)
     client.v2.users.me()
-    loop_of, ended = ENGINE.loop_of, threading.Event()
+    make, ended = Call.__init__, threading.Event()
 
-    def loop_then_a_call_ends(user: object) -> object:
-        loop = loop_of(user)
+    def another_call_ends_first(call: Call[Any], function: Any) -> None:
         if not ended.is_set():
             ended.set()
             with pytest.raises(ClientClosedError):
                 InThread(client.v2.users.me).result()
-        return loop
+        make(call, function)
 
-    monkeypatch.setattr(ENGINE, "loop_of", loop_then_a_call_ends)
+    monkeypatch.setattr(Call, "__init__", another_call_ends_first)
     client.close()
     server.wait_for_ends(1)
     assert engine_threads() == []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from anyio._backends._asyncio import WorkerThread
 
 from circleci_sdk import CircleCI, ConfigError
 from circleci_sdk._engine.engine import ENGINE
@@ -28,6 +29,7 @@ from tests.support.sync_clients import (
     sync_client_on,
     until_the_engine_ends,
 )
+from tests.sync.test_closing import PIPELINES, pages
 
 
 def test_nothing_starts_before_the_first_call(server: ScriptedServer) -> None:
@@ -131,6 +133,25 @@ def test_a_thread_that_cannot_start(server: ScriptedServer, monkeypatch: pytest.
         gc.collect()
         assert open_files() <= before
         assert client.v2.users.me().login == "ada"
+
+
+def test_worker_threads_have_ended_after_the_close(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of hooks while pages are read ahead, and of files. They end a moment after their event loop."""
+    server.on("GET", PIPELINES, pages(1, 1, 1))
+    run = WorkerThread.run
+    workers: list[threading.Thread] = []
+
+    def run_longer(worker: WorkerThread) -> None:
+        workers.append(worker)
+        run(worker)
+        threading.Event().wait(0.05)
+
+    monkeypatch.setattr(WorkerThread, "run", run_longer)
+    client = CircleCI(TOKEN, base_url=server.url, on_request=lambda _: None)
+    with client, client.v2.pipelines.list().prefetch() as items:
+        assert len(list(items)) == 3
+    assert workers
+    assert [worker for worker in workers if worker.is_alive()] == []
 
 
 # Collection.
