@@ -117,7 +117,7 @@ def slow(session: nox.Session) -> None:
     """The tests that use sockets, with random pauses in all loops. Tests that depend on timing fail here."""
     session.install("-e", ".[testing,redis]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
-    directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "testing", "webhooks", "wire")]
+    directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "sync", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
 
 
@@ -125,10 +125,10 @@ def slow(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """The lines and branches that the tests leave out in all layers below the clients. Arguments go to pytest."""
     session.install("-e", ".[testing,redis]", *TEST, *COVERAGE)
-    packages = [f"--cov=circleci_sdk.{name}" for name in ("_core", "helpers", "limiters", "webhooks")]
+    packages = [f"--cov=circleci_sdk.{name}" for name in ("_core", "_engine", "helpers", "limiters", "webhooks")]
     report = ("--cov-branch", "--cov-report=term-missing:skip-covered", f"--cov-fail-under={LEAST_COVERAGE}")
     # Not those of the examples and of the fake server, which take long.
-    directories = [f"tests/{name}" for name in ("unit", "wire", "helpers", "webhooks", "reading")]
+    directories = [f"tests/{name}" for name in ("unit", "wire", "helpers", "sync", "webhooks", "reading")]
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *packages, *report, *directories, *session.posargs)
 
 

@@ -84,6 +84,14 @@ class Writer:
             if not (is_client and method.name in _IN_BASE):
                 yield from self._method(method, one)
 
+    def protocol_lines(self, one: Class) -> Iterator[str]:
+        """A protocol with plain methods, for what users implement."""
+        yield f'@public("circleci_sdk.sync")\nclass Sync{one.name}(Protocol):'
+        yield _docstring(one.docstring, 4)
+        for method in one.methods:
+            yield f"    def {method.name}({self._signature(method)}) -> {self._annotation(method.returns)}:"
+            yield f"{_docstring(ast.get_docstring(method) or '', 8)}\n        ...\n"
+
     def function_lines(self, function: Function) -> Iterator[str]:
         """A function whose first argument is a client."""
         check_function(self.module, function, self.known)

@@ -35,13 +35,14 @@ _MODULES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 _WEBHOOKS: Final = ("register", "rotate_secret", "unregister")
 _RUN_TIME: Final = """
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast, overload
 from typing_extensions import deprecated
 from circleci_sdk._core.options import MAX_RESPONSE_BYTES
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.callbacks import drift_in_caller, in_caller, limiter_in_caller
-from circleci_sdk._engine.client import Client, run_with
-from circleci_sdk._engine.wrapper import BlockWrapper, IteratorWrapper, PagerWrapper, Prefetch, Wrapper
+from circleci_sdk._engine.calls import drift_in_caller, in_caller, limiter_in_caller
+from circleci_sdk._engine.wrapper import (
+    BlockWrapper, Client, IteratorWrapper, PagerWrapper, Prefetch, Wrapper, run_with
+)
 from circleci_sdk._public import public
 """
 _DEPRECATED: Final = (
@@ -52,7 +53,8 @@ _DEPRECATED: Final = (
 )
 _FOR_TYPES: Final = """
 from collections.abc import Awaitable, Callable, Iterator
-from circleci_sdk._engine.callbacks import SyncHook, SyncRateLimiter, SyncTokenSource
+from circleci_sdk._engine.calls import SyncHook, SyncTokenSource
+from circleci_sdk.sync.limiter import SyncRateLimiter
 """
 _DEFAULTS: Final = frozenset({"MAX_RESPONSE_BYTES", "UNSET"})
 _KNOWN: Final = frozenset(read_module("", f"{_RUN_TIME}{_FOR_TYPES}").imports) | {"annotations", *_WEBHOOKS}
@@ -91,6 +93,7 @@ def sync_files(source: Path, apis: Mapping[str, Mapping[str, str]]) -> dict[str,
     for name in apis:
         files[f"{name}/__init__.py"] = f'{HEADER}\n"""The sync form of `{name}`."""\n'
     files["webhooks.py"] = _webhooks(source)
+    files["limiter.py"] = _limiter(source)
     files["__init__.py"] = _package(parts)
     return formatted(files, f"{_PACKAGE}.sync")
 
@@ -157,6 +160,13 @@ def _imports_of(module: Module, wrapped: Mapping[tuple[str, str], str], here: st
     return runtime, for_types
 
 
+def _limiter(source: Path) -> str:
+    module = read_module(f"{_PACKAGE}._core.limiter", (source / "_core/limiter.py").read_text())
+    body = Writer(module, {}, "", frozenset(), frozenset()).protocol_lines(module.classes["RateLimiter"])
+    _, for_types = _imports_of(module, {}, "")
+    return _text("The sync form of `RateLimiter`.", (), for_types, body)
+
+
 def _webhooks(source: Path) -> str:
     module = read_module(f"{_PACKAGE}.webhooks.registration", (source / "webhooks/registration.py").read_text())
     writer = Writer(module, {}, "", frozenset(), _DEFAULTS)
@@ -169,7 +179,9 @@ def _webhooks(source: Path) -> str:
 def _text(title: str, imports: Iterable[str], for_types: Iterable[str], body: Iterable[str]) -> str:
     lines = list(body)
     marks = _DEPRECATED if any(line.startswith("    @deprecated") for line in lines) else ()
-    guarded = [f"    {line}" for line in dict.fromkeys((*_FOR_TYPES.strip().splitlines(), *for_types))]
+    statements = dict.fromkeys((*_FOR_TYPES.strip().splitlines(), *for_types))
+    own = {line.rpartition("class ")[2].partition("(")[0] for line in lines}
+    guarded = [f"    {line}" for line in statements if line.rpartition(" ")[2] not in own]
     head = [HEADER, *marks, f'"""{title}"""', "from __future__ import annotations", _RUN_TIME.strip()]
     return "\n".join([*head, *dict.fromkeys(imports), "if TYPE_CHECKING:", *guarded, *lines]) + "\n"
 
@@ -182,7 +194,8 @@ def _package(parts: Iterable[Part]) -> str:
             module = f".{part.path.removesuffix('.py').replace('/', '.')}"
             names[module] = [RENAMED.get(name, name) for _, classes in part.sources for name in classes]
     names[".webhooks"] = list(_WEBHOOKS)
-    names[f"{_PACKAGE}._engine.callbacks"] = ["SyncHook", "SyncRateLimiter", "SyncTokenSource"]
+    names[".limiter"] = ["SyncRateLimiter"]
+    names[f"{_PACKAGE}._engine.calls"] = ["SyncHook", "SyncTokenSource"]
     imports = "".join(f"    from {module} import {', '.join(sorted(found))}\n" for module, found in names.items())
     sources = "".join(f"            {module!r}: {' '.join(sorted(found))!r},\n" for module, found in names.items())
     exported = sorted((name for found in names.values() for name in found), key=_isort_key)

@@ -81,10 +81,17 @@ def dispatcher_of(client: Any) -> Dispatcher:
     return dispatcher
 
 
+def users_of(client: Any) -> list[Any]:
+    """The calls and blocks of a client that let the engine run."""
+    dispatcher = dispatcher_of(client)
+    own = dispatcher._client  # pyright: ignore[reportPrivateUsage]  # no public state shows it
+    return [user for user, session in list(ENGINE.users.items()) if session is dispatcher.session and user is not own]
+
+
 def nothing_under_way(client: CircleCI) -> None:
     """No call is held, no request in flight, no concurrency slot lost, no task left but those of the engine."""
     session: Any = client._async._session  # pyright: ignore[reportPrivateUsage]  # no public state shows it
-    assert dispatcher_of(client).held == set()
+    assert users_of(client) == []
     assert [key for key, flights in session.in_flight.items() if flights] == []
 
     def slots() -> list[bool]:

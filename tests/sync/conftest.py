@@ -19,4 +19,4 @@ def engine_ends() -> Iterator[None]:
     gc.collect()
     until_the_engine_ends()
     assert ENGINE.loop is None
-    assert not ENGINE._users
+    assert not ENGINE.users

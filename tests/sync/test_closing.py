@@ -16,10 +16,10 @@ from tests.support.scripted_server import ScriptedServer, closed_port, reply
 from tests.support.sync_clients import (
     InThread,
     all_at_once,
-    dispatcher_of,
     engine_threads,
     open_files,
     sync_client_on,
+    users_of,
 )
 
 PIPELINES: Final = "/api/v2/pipeline"
@@ -60,7 +60,7 @@ def test_closing_in_many_threads_together(server: ScriptedServer) -> None:
         client = sync_client_on(server)
         client.v2.users.me()
         all_at_once(4, client.close)
-        assert dispatcher_of(client).held == set()
+        assert users_of(client) == []
     server.wait_for_ends(20)
 
 
@@ -165,6 +165,7 @@ def test_closing_while_a_thread_makes_its_first_call(server: ScriptedServer, mon
     enter = ENGINE.enter
 
     def enter_then_close(*arguments: Any) -> Any:
+        monkeypatch.setattr(ENGINE, "enter", enter)
         loop = enter(*arguments)
         InThread(client.close).result()
         return loop

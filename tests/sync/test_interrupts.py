@@ -29,6 +29,7 @@ from tests.support.sync_clients import (
     nothing_under_way,
     signal_when,
     sync_client_on,
+    users_of,
 )
 from tests.sync.test_closing import PIPELINES, STDOUT, pages
 
@@ -194,7 +195,7 @@ def test_at_each_step_of_a_connection(server: ScriptedServer, method: str) -> No
                 never.wait(TIMEOUT)
             except KeyboardInterrupt:
                 steps.again()
-                if not client._async._session._closed:
+                if not client._async._session.is_closed:
                     usable(client, server)
                 client.close()
             else:
@@ -318,7 +319,7 @@ def test_a_second_interrupt_ends_the_wait_for_the_cancellation(server: ScriptedS
 
         def twice() -> None:
             begun.wait(TIMEOUT)
-            [call] = dispatcher_of(client).held
+            [call] = users_of(client)
             signal.pthread_kill(this, signal.SIGINT)
             while in_the_loop(lambda: call.is_waited_for):  # type: ignore[attr-defined]  # set in this function
                 pass
@@ -435,8 +436,7 @@ def test_a_stream_continues_after_an_interrupt(server: ScriptedServer) -> None:
 
 def _until_read(client: CircleCI) -> None:
     """Until a thread waits for a call, and the call for the server."""
-    held = dispatcher_of(client).held
-    while not any(isinstance(one, Call) and one._scope is not None for one in held):
+    while not any(isinstance(one, Call) and one._scope is not None for one in users_of(client)):
         in_the_loop(lambda: None)
     for _ in range(5):
         in_the_loop(lambda: None)

@@ -108,7 +108,7 @@ class Session(Uncopied):
         self.announced: Final[set[str]] = set()
         self.strict = strict
         self.drift: Final = DriftLog(on_drift)
-        self._closed = False
+        self.is_closed = False
         self._borrowed_by: weakref.ref[object] | None = None
 
     def _limiter_of(self, custom: RateLimiter | None) -> LocalRateLimiter | GuardedLimiter:
@@ -157,7 +157,7 @@ class Session(Uncopied):
 
     def resources(self) -> LoopResources:
         """The resources of the running event loop, made on first use."""
-        if self._closed:
+        if self.is_closed:
             raise ClientClosedError(
                 "The client is closed. Make a new one, or keep it open: use it inside its `with` block."
             )
@@ -201,16 +201,12 @@ class Session(Uncopied):
         """Close what this client opened. Safe to call twice."""
         from anyio.lowlevel import current_token
 
-        self._closed = True
+        self.is_closed = True
         resources = self._loops.pop(current_token().native_token, None)
         for other in self._known_loops():
             self._close_in(other)
         if resources is not None:
             await resources.http.aclose()
-
-    def refuse_calls(self) -> None:
-        """Close the session where there is no event loop. Connections that are open stay open."""
-        self._closed = True
 
     def forget(self) -> None:
         """In a forked process: forget what belongs to the parent, which runs on. Its connections are not closed."""

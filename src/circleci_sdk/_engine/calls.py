@@ -1,4 +1,8 @@
-"""Calls of sync clients: tasks in the event loop of the engine, and the threads of the callers that wait for them."""
+"""Calls of sync clients: tasks in the event loop of the engine, and the threads of the callers that wait for them.
+
+Plain functions of users, such as hooks, are executed in the thread of the caller: there they see and set its context
+variables, may block, and may use the client. Async ones are awaited in the event loop.
+"""
 
 from __future__ import annotations
 
@@ -13,28 +17,35 @@ from functools import partial
 from inspect import isawaitable
 from queue import Empty, SimpleQueue
 from time import monotonic  # a wait of this thread, not of a call
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeVar, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, TypeAlias, TypeVar, cast
 
 from anyio import CancelScope, to_thread
 
 from circleci_sdk._core.cancellation import FINISH_SECONDS
+from circleci_sdk._core.checks import is_async
 from circleci_sdk._core.errors import ClientClosedError
-from circleci_sdk._core.transport.tracebacks import without_frames
+from circleci_sdk._core.limiter import LocalRateLimiter
+from circleci_sdk._core.loops import start_soon
+from circleci_sdk._core.mismatches import logger
+from circleci_sdk._core.transport.tracebacks import PLUMBING, without_frames
 
 from .engine import ENGINE
 
 if TYPE_CHECKING:
+    from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.session import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")
+SyncHook: TypeAlias = Callable[[Any], object]
+"""A callable, plain or async, that is called with the `httpx.Request` or the `httpx.Response` of each attempt."""
+SyncTokenSource: TypeAlias = Callable[[], str | Awaitable[str]]
+"""A callable, plain or async, that returns a token."""
 
 _CURRENT: Final[ContextVar[Call[Any]]] = ContextVar("circleci_sdk_call")
 """The call that a task of the engine belongs to."""
-_HIDDEN: Final = frozenset({__name__.partition(".")[0], "asyncio", "anyio", "concurrent", "threading", "uvloop"})
-"""Packages whose frames are left out of tracebacks."""
-_LONGEST_WAIT: Final = 0.1 if sys.platform == "win32" else 3600.0
-"""Seconds of one wait for the inbox: on Windows Ctrl-C does not end it."""
+_Task: Final[Any] = partial(cast(Any, asyncio.Task), eager_start=True) if sys.version_info >= (3, 12) else asyncio.Task
 
 
 class Call(Generic[T]):
@@ -47,7 +58,6 @@ class Call(Generic[T]):
 
     def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
         self._function: Callable[[], Awaitable[T]] = function
-        self._process: object = ENGINE.process
         self.inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         self._task: asyncio.Task[None] | None = None
         self._scope: CancelScope | None = None
@@ -68,7 +78,7 @@ class Call(Generic[T]):
         except BaseException:  # Ctrl-C too
             self.is_waited_for = False
             ENGINE.check_exit()
-            if self._process is ENGINE.process:  # else a callback has forked, and the call is one of the parent
+            if self in ENGINE.users:  # else a callback has forked, and the call is one of the parent
                 loop.call_soon_threadsafe(self._cancel)
                 while self._next(FINISH_SECONDS) is not None:
                     pass
@@ -76,50 +86,42 @@ class Call(Generic[T]):
 
     async def in_caller(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         """The result of a function that is executed in the thread of the caller."""
-        done: Future[None] = Future()
-        results: list[T] = []
-        errors: list[Exception] = []  # not as that of the future: asyncio takes some for its own
+        # A function that raises, not the exception of the future: asyncio takes some exceptions for its own.
+        done: Future[Callable[[], T]] = Future()
+        self.inbox.put(lambda: self._execute(partial(function, *arguments), done))
+        return (await asyncio.wrap_future(done))()
 
-        def execute() -> None:
-            if done.set_running_or_notify_cancel():
-                try:
-                    results.append(function(*arguments))
-                except Exception as error:  # noqa: BLE001  # raised where the function is awaited
-                    errors.append(error)
-                if self._process is not ENGINE.process:
-                    raise ClientClosedError("The process was forked during the call, which is one of the parent.")
-                done.set_result(None)
-
-        self.inbox.put(execute)
-        await asyncio.wrap_future(done)
-        while errors:
-            raise errors.pop()
-        return results.pop()
+    def _execute(self, function: Callable[[], T], done: Future[Callable[[], T]]) -> None:
+        if done.set_running_or_notify_cancel():
+            outcome: Future[T] = Future()
+            try:
+                outcome.set_result(function())
+            except Exception as error:  # noqa: BLE001  # raised where the function is awaited
+                outcome.set_exception(error)
+            if self not in ENGINE.users:
+                raise ClientClosedError("The process was forked during the call, which is one of the parent.")
+            done.set_result(outcome.result)
 
     def take_error(self) -> BaseException:
         """The error, to be raised by the caller: with the frames of users alone, such as those of hooks."""
         error, self.error = self.error or RuntimeError(), None  # a frame with a call must not refer to its error
-        return error.with_traceback(without_frames(error.__traceback__, _HIDDEN))
+        return error.with_traceback(without_frames(error.__traceback__, PLUMBING))
 
-    def _next(self, seconds: float = 1e9) -> Callable[[], object] | None:
+    def _next(self, seconds: float = 1e8) -> Callable[[], object] | None:
         """What the inbox has next; None at the end, or after so many seconds."""
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
             with suppress(Empty):
-                return self.inbox.get(timeout=min(left, _LONGEST_WAIT))
+                # On Windows Ctrl-C ends no wait.
+                return self.inbox.get(timeout=min(left, 0.1) if sys.platform == "win32" else left)
         return None
 
     def _start(self) -> None:
-        loop = asyncio.get_running_loop()
-        if sys.version_info >= (3, 12):
-            task = asyncio.Task(self._run(), loop=loop, eager_start=True)
-        else:
-            task = loop.create_task(self._run())
-        if not task.done():
-            self._task = task
+        task: asyncio.Task[None] = _Task(self._run(), loop=asyncio.get_running_loop())
+        self._task = None if task.done() else task
 
     def _cancel(self) -> None:
-        if self._task is None or self._task.done():  # interrupted before it was started, or when it had ended
+        if self._task is None:  # interrupted before it was started, or when it had ended
             self.inbox.put(None)
         elif self._scope is not None:
             self._scope.cancel()
@@ -154,6 +156,48 @@ async def run_in_caller(function: Callable[..., T], *arguments: object) -> T:
     return cast("T", await result if isawaitable(result) else result)
 
 
+def in_caller(function: object) -> Any:
+    """A plain function as one that returns an awaitable; anything else, such as an async function, as it is."""
+    if not callable(function) or isinstance(function, type) or is_async(function):
+        return function
+
+    def run(*arguments: object) -> Awaitable[Any]:
+        return run_in_caller(function, *arguments)
+
+    return run
+
+
+def limiter_in_caller(limiter: object) -> Any:
+    """A rate limiter with plain methods as one with methods that return awaitables; anything else as it is."""
+    acquire, observe = (getattr(limiter, name, None) for name in ("acquire", "observe"))
+    if isinstance(limiter, LocalRateLimiter) or not (callable(acquire) and callable(observe)):
+        return limiter
+    return SimpleNamespace(acquire=in_caller(acquire), observe=in_caller(observe))
+
+
+def drift_in_caller(function: object) -> Any:
+    """A plain function that gets reports of drift, executed before the result of the call is returned."""
+    if not callable(function) or is_async(function):
+        return function
+
+    def execute(drift: Drift) -> None:
+        try:
+            function(drift)
+        except Exception:  # a report must not end the call that it is about
+            logger.exception("on_drift failed for %s: %s", drift.operation, drift.place)
+
+    def report(drift: Drift) -> None:
+        call = waiting_call()
+        if call is not None:
+            call.inbox.put(lambda: execute(drift))
+        elif ENGINE.is_own_thread():  # pages that are read ahead: no caller waits
+            start_soon(ENGINE.loop, partial(run_in_caller, execute, drift))
+        else:  # items that are decoded in the thread of the caller
+            execute(drift)
+
+    return report
+
+
 class Dispatcher:
     """Makes the calls of a client, of its copies, and of all that they have returned: pagers, runs, streams.
 
@@ -162,15 +206,9 @@ class Dispatcher:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session: Session = session
-        self._user: object = object()
-        self._is_closed: bool = False
-        weakref.finalize(self, ENGINE.drop, self._user, session).atexit = False
-
-    @property
-    def held(self) -> set[object]:
-        """What must end before the engine may end: calls, and the ids of open blocks."""
-        return ENGINE.held[self._user]
+        self.session: Final = session
+        self._client: object = object()
+        weakref.finalize(self, ENGINE.drop, self._client, session).atexit = False
 
     def run(self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
         """Call an async function in the engine, and wait. Returns the ended call.
@@ -180,37 +218,25 @@ class Dispatcher:
         """
         if ENGINE.is_own_thread():
             raise RuntimeError(
-                "A sync client cannot be used in the thread of its event loop, as by an async hook: it would wait for "
-                "itself. Make the function a plain one, or use AsyncCircleCI in it."
+                "A sync client cannot be used in the thread of its event loop, where it would wait for itself. Make "
+                "the function that does so a plain one, or use AsyncCircleCI in it."
             )
-        ENGINE.check_exit()
         call = Call(partial(function, *args, **kwargs))
-        held = self.held
-        # Each thread adds its call before it asks whether the client is closed, so that the last one leaves.
+        loop = ENGINE.enter(call, self._client, self.session)
+        if loop is None:
+            call.error = ClientClosedError("The client is closed. Make a new one, or use it inside its `with` block.")
+            return call
         try:
-            held.add(call)
-            if (loop := ENGINE.loop_of(self._user)) is None and not self._is_closed:
-                loop = ENGINE.enter(self._user, self._session)
-            if loop is None:
-                call.error = ClientClosedError("The client is closed. Make a new one, or use it inside its `with`.")
-            else:
-                call.wait(loop)
+            call.wait(loop)
         finally:
-            held.discard(call)
-            self._leave()
+            ENGINE.leave(call)
         return call
 
     def close(self) -> None:
-        """Close the session. Calls in progress and open blocks continue, and the engine ends with the last client."""
-        self._session.refuse_calls()
-        if ENGINE.is_own_thread() or ENGINE.loop_of(self._user) is None:
-            self._is_closed = True
-            ENGINE.drop(self._user, self._session)
+        """Close the session. Calls in progress and open blocks continue, and the engine ends with the last of them."""
+        self.session.is_closed = True
+        if ENGINE.is_exiting or ENGINE.is_own_thread():
+            ENGINE.drop(self._client, self.session)
         else:
-            self.run(self._session.aclose)
-            self._is_closed = True  # not before: the last call of another thread would end the engine
-            self._leave()
-
-    def _leave(self) -> None:
-        if self._is_closed and not self.held:
-            ENGINE.leave(self._user)
+            self.run(self.session.aclose)
+            ENGINE.leave(self._client)

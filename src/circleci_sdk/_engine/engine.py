@@ -10,7 +10,6 @@ import atexit
 import os
 import sys
 import threading
-from collections import defaultdict
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -20,9 +19,6 @@ from circleci_sdk._core.loops import start_soon
 
 if TYPE_CHECKING:
     from circleci_sdk._core.session import Session
-
-EXIT_SECONDS: Final = 2.0
-"""Seconds that the exit of the interpreter waits for the connections to be closed."""
 
 
 class _Thread(threading.Thread):
@@ -53,8 +49,8 @@ class _Thread(threading.Thread):
 class Engine:
     """The event loop and its thread. `loop` is None while there is no client that has made a call.
 
-    `held` has for each user what must end before the engine may end: calls and open blocks. `process` is another object
-    in each process.
+    `users` are clients, their calls and their open blocks, with their sessions: it ends after the last one. `process`
+    is another object in each process.
 
     Locked sections start no work and call no code of users. The garbage collector may drop a client in any of them,
     which takes no lock: see `drop`.
@@ -73,55 +69,50 @@ class Engine:
         # Collecting the loop of the parent would remove its sockets from the selector that the parent uses too.
         self._of_parent.append(dict(vars(self)))
         self.process = object()
-        self.held: defaultdict[object, set[object]] = defaultdict(set)
         self._lock = threading.Lock()
-        self._users: dict[object, Session] = {}
+        self.users: dict[object, Session] = {}
         self._thread: _Thread | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
 
-    def loop_of(self, user: object) -> asyncio.AbstractEventLoop | None:
-        """The event loop, if this user has entered it and not left it."""
-        return self.loop if user in self._users else None
-
-    def enter(self, user: object, session: Session) -> asyncio.AbstractEventLoop:
-        """The event loop, started if need be. It runs until `leave` was called for each user."""
+    def enter(self, call: object, client: object, session: Session) -> asyncio.AbstractEventLoop | None:
+        """The event loop for a call of a client, until `leave`; started if need be. None if the client is closed."""
+        self.check_exit()
+        if session.is_closed and session not in list(self.users.values()):
+            return None
         with self._lock:
-            if user not in self._users and len(self._of_parent) > 1:  # this process was forked
+            if client not in self.users and len(self._of_parent) > 1:  # this process was forked
                 session.forget()
             thread = self._thread or _Thread()
             if thread is not self._thread:
                 try:
                     thread.start()
-                except RuntimeError:  # there are too many threads
-                    thread.loop.close()
+                except BaseException as error:  # there are too many threads; or Ctrl-C while it starts
+                    (thread.loop.close if isinstance(error, RuntimeError) else thread.end)()
                     raise
-                except BaseException:  # Ctrl-C while it starts
-                    thread.end()
-                    raise
-            self._thread, self.loop, self._users[user] = thread, thread.loop, session
+            self._thread, self.loop, self.users[call] = thread, thread.loop, session
+            if not session.is_closed:
+                self.users[client] = session
             return thread.loop
 
     def leave(self, user: object) -> None:
-        """End what `enter` began. After the last user the thread ends; other threads wait for that.
+        """End what `enter` began, or an entry of `users`. After the last one the thread ends.
 
-        A fork is dangerous while there are threads.
+        Other threads wait for that: a fork is dangerous while there are threads.
         """
         with self._lock:
-            self.held.pop(user, None)
-            if self._users.pop(user, None) is None or self._users or self._thread is None:
+            if self.users.pop(user, None) is None or self.users or self._thread is None:
                 return
             thread, self._thread, self.loop = self._thread, None, None
         thread.end()
         if thread is not threading.current_thread():
             thread.join()
 
-    def drop(self, user: object, session: Session) -> None:
+    def drop(self, client: object, session: Session) -> None:
         """Close the session of a client that was collected, without a wait: in any thread, under any lock."""
-        loop = self.loop_of(user)
-        if loop is not None:
-            start_soon(loop, partial(self._close, user, session))
+        loop = self.loop
+        if loop is not None and client in self.users:
+            start_soon(loop, partial(self._close, client, session))
         else:  # closed, never used, or not used in this process, which was forked from one that did
-            self.held.pop(user, None)
             session.forget()
 
     async def _close(self, user: object, session: Session) -> None:
@@ -144,11 +135,10 @@ class Engine:
     def _exit(self) -> None:
         """Close all sessions at the exit of the interpreter. Calls in progress in other threads never end."""
         self.is_exiting = True
-        thread = self._thread
-        if thread is not None:
-            for user, session in list(self._users.items()):
+        if (thread := self._thread) is not None:
+            for user, session in list(self.users.items()):
                 self.drop(user, session)
-            thread.join(EXIT_SECONDS)
+            thread.join(2.0)  # seconds: the connections are closed, or the exit does not wait for them
 
 
 ENGINE: Final = Engine()

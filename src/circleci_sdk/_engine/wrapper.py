@@ -1,32 +1,36 @@
-"""What the generated classes are made of: wrappers around async objects, whose methods wait for the async ones."""
+"""What the generated classes are made of: wrappers around async objects, whose methods wait for the async ones.
+
+The base of `CircleCI` has what is no wrapper of one method each.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, Self, TypeVar, cast, overload
 
+from circleci_sdk._core.checks import check, instance
 from circleci_sdk._core.errors import ClientClosedError
 from circleci_sdk._core.pagination import Prefetch as AsyncPrefetch
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import Uncopied
 from circleci_sdk._streams.buffered import Buffered, PageItems, fill_buffer, next_buffered
+from circleci_sdk.client import AsyncCircleCI
 
+from .calls import Dispatcher, P, T, run_in_caller
 from .engine import ENGINE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from circleci_sdk._core.caller import Reply
     from circleci_sdk._core.pagination import AsyncPager, Page
 
-    from .calls import Dispatcher
-
 A_co = TypeVar("A_co", covariant=True)
-P = ParamSpec("P")
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -61,9 +65,7 @@ def async_method(method: Any) -> Any:
     if isinstance(method, partial):
         return partial(async_method(method.func), *method.args, **method.keywords)
     owner: Any = getattr(method, "__self__", None)
-    if not isinstance(owner, Wrapper):
-        return method
-    return getattr(cast("Any", owner)._async, method.__name__, method)
+    return getattr(cast("Any", owner)._async, method.__name__, method) if isinstance(owner, Wrapper) else method
 
 
 class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
@@ -74,9 +76,6 @@ class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
     def __init__(self, dispatcher: Dispatcher, wrapped: A_co, /) -> None:
         super().__init__(dispatcher, wrapped)
         self._lock: AbstractContextManager[object] = threading.RLock()
-
-    def __iter__(self) -> Self:
-        return self
 
     def __next__(self) -> T_co:
         if self._process is not ENGINE.process:  # another thread may have held the lock at the fork
@@ -94,10 +93,14 @@ class IteratorWrapper(Wrapper[A_co], Iterator[T_co], Generic[A_co, T_co]):
                 raise StopIteration from None
 
 
-class _Block(Wrapper[A_co]):
-    """A block. The engine runs until it has ended, also if the client is closed in it."""
+class BlockWrapper(Wrapper[A_co]):
+    """The sync form of an async context manager. The engine runs until its end, also if the client is closed in it."""
 
     __slots__ = ()
+
+    def __enter__(self) -> Self:
+        self._run(self._begin)
+        return self
 
     def __exit__(self, *error: Any) -> None:
         if self._process is ENGINE.process:
@@ -105,28 +108,12 @@ class _Block(Wrapper[A_co]):
 
     async def _begin(self) -> None:
         self._process = ENGINE.process
-        await self._enter()
-        self._dispatcher.held.add(id(self))
+        await cast("AbstractAsyncContextManager[object]", self._async).__aenter__()
+        ENGINE.users[id(self)] = self._dispatcher.session
 
     async def _end(self, *error: Any) -> None:
-        self._dispatcher.held.discard(id(self))  # the call that executes this is held too
-        await self._leave(*error)
-
-    async def _enter(self) -> None:
-        await cast("AbstractAsyncContextManager[object]", self._async).__aenter__()
-
-    async def _leave(self, *error: Any) -> None:
+        ENGINE.leave(id(self))  # the call that executes this is a user of the engine too
         await cast("AbstractAsyncContextManager[object]", self._async).__aexit__(*error)
-
-
-class BlockWrapper(_Block[A_co]):
-    """The sync form of an async context manager whose two ends may run in different tasks."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> Self:
-        self._run(self._begin)
-        return self
 
 
 class PagerWrapper(Wrapper[A_co], Generic[A_co, T_co]):
@@ -142,33 +129,91 @@ class PagerWrapper(Wrapper[A_co], Generic[A_co, T_co]):
         return IteratorWrapper(self._dispatcher, PageItems(cast("AsyncPager[T_co]", self._async).pages()))
 
 
-class Prefetch(_Block[AsyncPrefetch[T]], Generic[T]):
-    """The block in which pages are read ahead. Made by `Pager.prefetch`.
+class Prefetch(Wrapper[AsyncPrefetch[T]], Generic[T]):
+    """The block in which pages are read ahead. Made by `Pager.prefetch`."""
 
-    A task of its own enters and leaves the async block, since a task group belongs to one task.
-    """
-
-    __slots__ = ("_left", "_task")
+    __slots__ = ("_block",)
 
     def __enter__(self) -> Iterator[T]:
-        self._run(self._begin)
+        self._block = BlockWrapper(self._dispatcher, _in_one_task(self._async)).__enter__()
         return IteratorWrapper(self._dispatcher, PageItems(self._async.pages))
 
-    async def _enter(self) -> None:
-        begun, self._left = asyncio.Event(), asyncio.Event()
+    def __exit__(self, *error: object) -> None:
+        self._block.__exit__(*error)
 
-        async def hold() -> None:
-            async with self._async:
-                begun.set()
-                await self._left.wait()
 
-        self._task = asyncio.get_running_loop().create_task(hold())
-        try:
-            await begun.wait()
-        except BaseException:  # Ctrl-C: the block is not entered, so that no exit will end the task
-            self._task.cancel()
-            raise
+@asynccontextmanager
+async def _in_one_task(block: AbstractAsyncContextManager[object]) -> AsyncGenerator[None]:
+    """A block that a task of its own enters and leaves, since a task group belongs to one task."""
+    begun, left = asyncio.Event(), asyncio.Event()
 
-    async def _leave(self, *error: object) -> None:
-        self._left.set()
-        await asyncio.wait((self._task,))
+    async def hold() -> None:
+        async with block:
+            begun.set()
+            await left.wait()
+
+    task = asyncio.get_running_loop().create_task(hold())
+    try:
+        await begun.wait()
+        yield
+    finally:
+        left.set()
+        await asyncio.wait((task,))
+
+
+class Client(Wrapper[AsyncCircleCI]):
+    """The base of `CircleCI`."""
+
+    def __init__(self, client: AsyncCircleCI, dispatcher: Dispatcher | None = None, /) -> None:
+        session = client._session  # pyright: ignore[reportPrivateUsage]  # the two classes are one client
+        session.run_in_caller = run_in_caller
+        super().__init__(dispatcher or Dispatcher(session), client)
+
+    @classmethod
+    def _of(cls, client: AsyncCircleCI, dispatcher: Dispatcher | None = None) -> Self:
+        """The sync form of a client, or of a copy of one."""
+        made = object.__new__(cls)
+        Client.__init__(made, client, dispatcher)
+        return made
+
+    def _same(self, wrapped: object) -> Self:
+        return self._of(cast("AsyncCircleCI", wrapped), self._dispatcher)
+
+    @overload
+    def raw_response(
+        self, method: Callable[P, PagerWrapper[Any, T]], *args: P.args, **kwargs: P.kwargs
+    ) -> Reply[Page[T]]: ...
+    @overload
+    def raw_response(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Reply[T]: ...
+    def raw_response(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Reply[Any]:
+        """Call one operation and return its response too: status, headers, rate limit, attempts, raw body.
+
+        `circleci.raw_response(circleci.v2.jobs.get, "gh/acme/web", 42)`. For a list it returns the first page. The
+        options are those of the client it is called on. Raises `TypeError` for anything but a method of `v1`, `v2` or
+        `v3`, and for streams.
+        """
+        return self._run(self._async.raw_response, async_method(method), *args, **kwargs)
+
+    def close(self) -> None:
+        """Close the connections that this client opened. On a copy it does nothing. Safe to call twice.
+
+        Calls in progress in other threads finish normally; further ones raise `ClientClosedError`.
+        """
+        if self._async._owner:  # pyright: ignore[reportPrivateUsage]  # as above
+            self._dispatcher.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def run_with(
+    circleci: Client, function: Callable[Concatenate[AsyncCircleCI, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """The result of an async function that takes a client."""
+    __tracebackhide__ = True
+    check(getattr(function, "__name__", ""), circleci=(circleci, instance("a CircleCI", Client)))
+    run, client = circleci._run, circleci._async  # pyright: ignore[reportPrivateUsage]  # no method of the client
+    return run(function, client, *args, **kwargs)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from circleci_sdk._engine.callbacks import SyncHook, SyncRateLimiter, SyncTokenSource
+    from circleci_sdk._engine.calls import SyncHook, SyncTokenSource
 
     from .artifacts import Artifacts
     from .client import CircleCI
     from .history import History, Records
+    from .limiter import SyncRateLimiter
     from .logs import Logs, Output
     from .pager import Pager
     from .runs import Run, Runs, RunSearch, RunWatch
@@ -43,7 +44,8 @@ else:
             ".v2._client": "V2",
             ".v3._client": "V3",
             ".webhooks": "register rotate_secret unregister",
-            "circleci_sdk._engine.callbacks": "SyncHook SyncRateLimiter SyncTokenSource",
+            ".limiter": "SyncRateLimiter",
+            "circleci_sdk._engine.calls": "SyncHook SyncTokenSource",
         },
     )
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.options import MAX_RESPONSE_BYTES
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.callbacks import drift_in_caller, in_caller, limiter_in_caller
-from circleci_sdk._engine.client import Client
+from circleci_sdk._engine.calls import drift_in_caller, in_caller, limiter_in_caller
+from circleci_sdk._engine.wrapper import (
+    Client,
+)
 from circleci_sdk._public import public
 from circleci_sdk.client import AsyncCircleCI
 
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from circleci_sdk._core.session import Deployment
     from circleci_sdk._core.transport.auth import AuthScheme
     from circleci_sdk._core.unset import Unset
-    from circleci_sdk._engine.callbacks import SyncHook, SyncRateLimiter, SyncTokenSource
+    from circleci_sdk._engine.calls import SyncHook, SyncTokenSource
     from circleci_sdk.sync.artifacts import Artifacts
     from circleci_sdk.sync.history import History
+    from circleci_sdk.sync.limiter import SyncRateLimiter
     from circleci_sdk.sync.logs import Logs
     from circleci_sdk.sync.runs import Runs
     from circleci_sdk.sync.secrets import Secrets

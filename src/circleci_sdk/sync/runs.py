@@ -6,7 +6,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
+from circleci_sdk._engine.wrapper import (
+    IteratorWrapper,
+    Wrapper,
+)
 from circleci_sdk._public import public
 from circleci_sdk.helpers.runs.facts import RunEvent
 from circleci_sdk.helpers.runs.run import Run as AsyncRun

@@ -6,8 +6,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.callbacks import in_caller
-from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
+from circleci_sdk._engine.calls import in_caller
+from circleci_sdk._engine.wrapper import (
+    IteratorWrapper,
+    Wrapper,
+)
 from circleci_sdk._public import public
 from circleci_sdk.helpers.secrets.audit import SecretAudit as AsyncSecretAudit
 from circleci_sdk.helpers.secrets.report import SecretInfo

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from circleci_sdk._core.options import Hook, Timeout
     from circleci_sdk._core.session import Deployment
     from circleci_sdk._core.transport.auth import AuthScheme, TokenSource
-    from circleci_sdk._engine.callbacks import SyncHook, SyncRateLimiter, SyncTokenSource
+    from circleci_sdk._engine.calls import SyncHook, SyncTokenSource
     from circleci_sdk.client import AsyncCircleCI
     from circleci_sdk.sync.client import CircleCI
+    from circleci_sdk.sync.limiter import SyncRateLimiter
 
     from ._protocol.app import App
     from ._store.clock import FakeClock

@@ -13,6 +13,8 @@ _BELOW: Final = frozenset(
         *("uvloop", "ssl", "socket", "contextlib", "aiohttp", "httpx_aiohttp", "pydantic", "pydantic_core"),
     }
 )
+PLUMBING: Final = frozenset({__name__.partition(".")[0], "asyncio", "anyio", "concurrent", "threading", "uvloop"})
+"""Packages whose frames no user of a sync client needs to see."""
 
 
 def strip_traceback(error: BaseException, handled: BaseException | None) -> None:
