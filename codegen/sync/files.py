@@ -40,9 +40,8 @@ from typing_extensions import deprecated
 from circleci_sdk._core.options import MAX_RESPONSE_BYTES
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.calls import drift_in_caller, in_caller, limiter_in_caller
-from circleci_sdk._engine.wrapper import (
-    BlockWrapper, Client, IteratorWrapper, PagerWrapper, Prefetch, Wrapper, run_with
-)
+from circleci_sdk._engine.wrapper import BlockWrapper, Client, IteratorWrapper, PagerWrapper, Prefetch
+from circleci_sdk._engine.wrapper import Wrapper, run_with
 from circleci_sdk._public import public
 """
 _DEPRECATED: Final = (
