@@ -155,7 +155,7 @@ def tour(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure it beside other clients: benchmarks/results. `-- --quick` takes less than six minutes."""
+    """Measure it beside other clients: benchmarks/results. `-- --quick` takes six minutes."""
     session.install("-e", ".", *BENCH)
     for peer in PEERS:
         session.install(*peer, success_codes=range(256))  # the tables name those that are not available
