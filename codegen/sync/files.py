@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -57,7 +57,7 @@ from circleci_sdk.sync.limiter import SyncRateLimiter
 """
 _DEFAULTS: Final = frozenset({"MAX_RESPONSE_BYTES", "UNSET"})
 _KNOWN: Final = frozenset(read_module("", f"{_RUN_TIME}{_FOR_TYPES}").imports) | {"annotations", *_WEBHOOKS}
-"""Names that need no import from the async module. Imports that are not used are removed from each file."""
+"""Names that need no import from the async module."""
 
 
 @dataclass(frozen=True)
@@ -178,11 +178,29 @@ def _webhooks(source: Path) -> str:
 def _text(title: str, imports: Iterable[str], for_types: Iterable[str], body: Iterable[str]) -> str:
     lines = list(body)
     marks = _DEPRECATED if any(line.startswith("    @deprecated") for line in lines) else ()
-    statements = dict.fromkeys((*_FOR_TYPES.strip().splitlines(), *for_types))
+    names = _names("\n".join(lines))
     own = {line.rpartition("class ")[2].partition("(")[0] for line in lines}
-    guarded = [f"    {line}" for line in statements if line.rpartition(" ")[2] not in own]
-    head = [HEADER, *marks, f'"""{title}"""', "from __future__ import annotations", _RUN_TIME.strip()]
-    return "\n".join([*head, *dict.fromkeys(imports), "if TYPE_CHECKING:", *guarded, *lines]) + "\n"
+    at_run_time = _used((*_RUN_TIME.strip().splitlines(), *imports), {*names, "TYPE_CHECKING"})
+    guarded = [f"    {line}" for line in _used((*_FOR_TYPES.strip().splitlines(), *for_types), names - own)]
+    head = [HEADER, *marks, f'"""{title}"""', "from __future__ import annotations", *at_run_time]
+    return "\n".join([*head, *(("if TYPE_CHECKING:", *guarded) if guarded else ()), *lines]) + "\n"
+
+
+def _names(code: str) -> set[str]:
+    """The names that code uses, also those in types that are strings."""
+    nodes = list(ast.walk(ast.parse(code)))
+    casts = [node.args[0] for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "cast"]
+    strings = [node.value for node in casts if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return {node.id for node in nodes if isinstance(node, ast.Name)}.union(*map(_names, strings))
+
+
+def _used(statements: Iterable[str], names: Collection[str]) -> Iterator[str]:
+    """The import statements as far as their names are used."""
+    for statement in dict.fromkeys(statements):
+        module, _, imported = statement.rpartition("import ")
+        found = [one for one in imported.split(", ") if one.rpartition(" ")[2] in names]
+        if found:
+            yield f"{module}import {', '.join(found)}"
 
 
 def _package(parts: Iterable[Part]) -> str:

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.calls import in_caller
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.artifacts.artifacts import Artifacts as AsyncArtifacts
 

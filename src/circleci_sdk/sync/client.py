@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 from circleci_sdk._core.options import MAX_RESPONSE_BYTES
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.calls import drift_in_caller, in_caller, limiter_in_caller
-from circleci_sdk._engine.wrapper import (
-    Client,
-)
+from circleci_sdk._engine.wrapper import Client
 from circleci_sdk._public import public
 from circleci_sdk.client import AsyncCircleCI
 

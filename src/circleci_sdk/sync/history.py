@@ -6,10 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import (
-    IteratorWrapper,
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.history.history import History as AsyncHistory
 from circleci_sdk.helpers.history.history import Records as AsyncRecords

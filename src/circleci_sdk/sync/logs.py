@@ -6,11 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, overload
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import (
-    BlockWrapper,
-    IteratorWrapper,
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import BlockWrapper, IteratorWrapper, Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.logs.logs import Logs as AsyncLogs
 from circleci_sdk.helpers.logs.output import Output as AsyncOutput

@@ -6,11 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from circleci_sdk._core.pagination import AsyncPager
-from circleci_sdk._engine.wrapper import (
-    IteratorWrapper,
-    PagerWrapper,
-    Prefetch,
-)
+from circleci_sdk._engine.wrapper import IteratorWrapper, PagerWrapper, Prefetch
 from circleci_sdk._public import public
 
 if TYPE_CHECKING:

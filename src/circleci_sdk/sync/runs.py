@@ -6,10 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import (
-    IteratorWrapper,
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.runs.facts import RunEvent
 from circleci_sdk.helpers.runs.run import Run as AsyncRun
@@ -29,14 +26,9 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.versions import ApiVersion
     from circleci_sdk.helpers.runs.facts import RunJob
     from circleci_sdk.helpers.runs.redundant import CancelReport
-    from circleci_sdk.helpers.runs.result import (
-        Explanation,
-        RunResult,
-    )
+    from circleci_sdk.helpers.runs.result import Explanation, RunResult
     from circleci_sdk.helpers.runs.run import OnHold
-    from circleci_sdk.helpers.runs.search import (
-        SearchStatus,
-    )
+    from circleci_sdk.helpers.runs.search import SearchStatus
 
 
 @public("circleci_sdk.sync")

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk._engine.calls import in_caller
-from circleci_sdk._engine.wrapper import (
-    IteratorWrapper,
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import IteratorWrapper, Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.secrets.audit import SecretAudit as AsyncSecretAudit
 from circleci_sdk.helpers.secrets.report import SecretInfo

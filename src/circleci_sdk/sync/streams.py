@@ -5,17 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from circleci_sdk._engine.wrapper import (
-    BlockWrapper,
-    IteratorWrapper,
-)
+from circleci_sdk._engine.wrapper import BlockWrapper, IteratorWrapper
 from circleci_sdk._public import public
 from circleci_sdk._streams.streams import ByteStream as AsyncByteStream
 from circleci_sdk._streams.streams import ItemStream as AsyncItemStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
 T_co = TypeVar("T_co", covariant=True)
 
 

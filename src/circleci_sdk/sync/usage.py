@@ -6,11 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._engine.calls import in_caller
-from circleci_sdk._engine.wrapper import (
-    BlockWrapper,
-    IteratorWrapper,
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import BlockWrapper, IteratorWrapper, Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.helpers.usage.rows import UsageRow
 from circleci_sdk.helpers.usage.usage import Usage as AsyncUsage

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from circleci_sdk._engine.wrapper import (
-    run_with,
-)
+from circleci_sdk._engine.wrapper import run_with
 from circleci_sdk.webhooks.registration import register as async_register
 from circleci_sdk.webhooks.registration import rotate_secret as async_rotate_secret
 from circleci_sdk.webhooks.registration import unregister as async_unregister

@@ -6,9 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.v1._client import V1 as AsyncV1
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import deprecated
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v1.resources.builds import Builds as AsyncBuilds
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk.v1.resources.organizations import Organizations as AsyncOrganizations
 
 if TYPE_CHECKING:

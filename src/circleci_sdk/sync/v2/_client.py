@@ -6,9 +6,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk._public import public
 from circleci_sdk.v2._client import V2 as AsyncV2
 

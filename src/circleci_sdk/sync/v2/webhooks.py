@@ -6,9 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from circleci_sdk._core.unset import UNSET
-from circleci_sdk._engine.wrapper import (
-    Wrapper,
-)
+from circleci_sdk._engine.wrapper import Wrapper
 from circleci_sdk.sync.pager import Pager
 from circleci_sdk.v2.resources.webhooks import Webhooks as AsyncWebhooks
 
