@@ -20,10 +20,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Some tests run once more through the sync client."""
+    """Some tests run once more through the sync client, on the newest Python: the others have `tests/sync`."""
     if "anyio_backend" in metafunc.fixturenames and runs_through_the_sync_client(metafunc.definition):
         metafunc.definition.add_marker(
-            pytest.mark.parametrize("anyio_backend", [*FACES, SYNC], indirect=True, scope="module"),
+            pytest.mark.parametrize(
+                "anyio_backend", [*FACES, pytest.param(SYNC, marks=pytest.mark.load)], indirect=True, scope="module"
+            ),
             append=False,
         )
 
