@@ -112,8 +112,8 @@ class Call(Generic[T]):
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
             with suppress(Empty):
-                # On Windows Ctrl-C ends no wait.
-                return self.inbox.get(timeout=min(left, 0.1) if sys.platform == "win32" else left)
+                # A signal just before the wait does not end it, and on Windows none does.
+                return self.inbox.get(timeout=min(left, 0.1 if sys.platform == "win32" else 1.0))
         return None
 
     def _start(self) -> None:
