@@ -1,8 +1,9 @@
-"""After each test nothing of the sync clients is left."""
+"""After each test nothing of the sync clients is left; Ctrl-C is raised in all of them."""
 
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -20,3 +21,11 @@ def engine_ends() -> Iterator[None]:
     until_the_engine_ends()
     assert ENGINE.loop is None
     assert not ENGINE.users
+
+
+@pytest.fixture(autouse=True)
+def interrupts_are_raised() -> Iterator[None]:
+    """Also where the tests were started with Ctrl-C ignored, as a shell does for commands in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
