@@ -139,7 +139,8 @@ class Writer:
             call = f"{attribute}({', '.join(self._passed(method))})"
         name = _renamed(base)
         if base == owner:
-            yield f"        return self._same({call})\n"
+            copied = f"self._of({call}, self._dispatcher)" if owner == "AsyncCircleCI" else f"self._same({call})"
+            yield f"        return {copied}\n"
         elif (place := self.wrapped.get((self.module.imports.get(base, ""), base))) is not None:
             if place != self.here and not is_imported(place):
                 yield f"        from {place} import {name}\n"

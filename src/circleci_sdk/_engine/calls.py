@@ -59,6 +59,7 @@ class Call(Generic[T]):
     def __init__(self, function: Callable[[], Awaitable[T]]) -> None:
         self._function: Callable[[], Awaitable[T]] = function
         self.inbox: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
+        self._taken: SimpleQueue[None] = SimpleQueue()
         self._task: asyncio.Task[None] | None = None
         self._scope: CancelScope | None = None
         self.is_waited_for: bool = True
@@ -75,6 +76,7 @@ class Call(Generic[T]):
             loop.call_soon_threadsafe(self._start, context=context)
             while (work := self._next()) is not None:
                 work()
+            self._taken.put(None)
         except BaseException:  # Ctrl-C too
             self.is_waited_for = False
             ENGINE.check_exit()
@@ -141,6 +143,9 @@ class Call(Generic[T]):
         self._task = None  # its context refers to this call: else the garbage collector would have to find both
         if not ENGINE.is_exiting:  # else daemon threads would print a traceback
             self.inbox.put(None)
+            # The caller takes it first: else many results are there at once, and the garbage collector visits them all.
+            with suppress(Empty):
+                self._taken.get(timeout=0.0003)
 
 
 def waiting_call() -> Call[Any] | None:

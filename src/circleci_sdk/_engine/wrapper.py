@@ -176,9 +176,6 @@ class Client(Wrapper[AsyncCircleCI]):
         Client.__init__(made, client, dispatcher)
         return made
 
-    def _same(self, wrapped: object) -> Self:
-        return self._of(cast("AsyncCircleCI", wrapped), self._dispatcher)
-
     @overload
     def raw_response(
         self, method: Callable[P, PagerWrapper[Any, T]], *args: P.args, **kwargs: P.kwargs
@@ -215,5 +212,4 @@ def run_with(
     """The result of an async function that takes a client."""
     __tracebackhide__ = True
     check(getattr(function, "__name__", ""), circleci=(circleci, instance("a CircleCI", Client)))
-    run, client = circleci._run, circleci._async  # pyright: ignore[reportPrivateUsage]  # no method of the client
-    return run(function, client, *args, **kwargs)
+    return circleci._run(function, circleci._async, *args, **kwargs)  # pyright: ignore[reportPrivateUsage]  # no method of the client

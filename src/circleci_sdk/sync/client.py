@@ -240,7 +240,7 @@ class CircleCI(Client):
 
         `headers` and `query` are added to each request. Raises `ConfigError` for invalid values.
         """
-        return self._same(
+        return self._of(
             self._async.with_options(
                 timeout=timeout,
                 max_retries=max_retries,
@@ -248,7 +248,8 @@ class CircleCI(Client):
                 max_response_bytes=max_response_bytes,
                 headers=headers,
                 query=query,
-            )
+            ),
+            self._dispatcher,
         )
 
     def request(
