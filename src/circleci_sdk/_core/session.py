@@ -97,7 +97,7 @@ class Session(Uncopied):
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
         self.clock: Clock = SystemClock()
-        self._custom_limiter = rate_limiter
+        self._custom_limiter: RateLimiter | None = rate_limiter
         self.run_in_caller: Callable[..., Awaitable[object]] = run_here
         # Sets, not numbers: threads would lose counts.
         self.in_flight: Final[defaultdict[RateKey, set[object]]] = defaultdict(set)
@@ -108,7 +108,7 @@ class Session(Uncopied):
         self.announced: Final[set[str]] = set()
         self.strict = strict
         self.drift: Final = DriftLog(on_drift)
-        self.is_closed = False
+        self.is_closed: bool = False
         self._borrowed_by: weakref.ref[object] | None = None
 
     def _limiter_of(self, custom: RateLimiter | None) -> LocalRateLimiter | GuardedLimiter:

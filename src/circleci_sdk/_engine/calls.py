@@ -211,7 +211,7 @@ class Dispatcher:
     """
 
     def __init__(self, session: Session) -> None:
-        self.session: Final = session
+        self.session: Session = session
         self._client: object = object()
         weakref.finalize(self, ENGINE.drop, self._client, session).atexit = False
 
