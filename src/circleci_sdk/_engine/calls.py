@@ -227,12 +227,12 @@ class Dispatcher:
                 "the function that does so a plain one, or use AsyncCircleCI in it."
             )
         call = Call(partial(function, *args, **kwargs))
-        loop = ENGINE.enter(call, self._client, self.session)
-        if loop is None:
-            call.error = ClientClosedError("The client is closed. Make a new one, or use it inside its `with` block.")
-            return call
-        try:
-            call.wait(loop)
+        try:  # also the entry: Ctrl-C just after it must not leave a user behind
+            loop = ENGINE.enter(call, self._client, self.session)
+            if loop is None:
+                call.error = ClientClosedError("The client is closed. Make a new one, or use it inside its `with`.")
+            else:
+                call.wait(loop)
         finally:
             ENGINE.leave(call)
         return call
