@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .bundle import bundled
 from .docstrings import deprecation_text, method_docstring, resource_docstring
 from .imports import import_lines
 from .names import pascal_case
@@ -65,7 +65,7 @@ def package_files(
         "_operations.py": _render("operations.py.j2", **facts),
         "resources/__init__.py": _render("resources.py.j2", **facts),
         "models/__init__.py": _render("models.py.j2", **facts, modules=modules),
-        "openapi.json": json.dumps(spec.bundle(), indent=1, ensure_ascii=False) + "\n",
+        "openapi.json": bundled(spec.bundle()),
     }
     if records:
         header = f'{HEADER}\n"""Nested request objects as mappings, public as `{package}.models`."""'
