@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from . import clients, sync_clients
 from .clients import Entry
 from .stats import Figure, ratios
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 from .worker import Worker
 
 _RESPONSE: Final = "The response to a call is one page of 20 pipelines (16 kB)."
@@ -34,6 +34,24 @@ SYNC_STEPS: Final = (
     Step("16 threads", "calls", (400, 16)),
     Step("100 pages", "listing", ("listing",)),
 )
+
+
+def report(run: Run) -> Report:
+    """The calls on asyncio, on trio and without `await`, with the chart of the first two."""
+    rounds = run.rounds(11, 2)
+    on_asyncio, on_trio = (measure(run.url, backend, rounds) for backend in ("asyncio", "trio"))
+    threads = measure_sync(run.url, rounds)
+    budgets = [
+        Budget(f"typed call, {on.columns[column]}, x raw httpx, {backend}", on.figure("circleci_sdk", column), least)
+        for backend, on, bounds in (("asyncio", on_asyncio, (1.0, 2.5)), ("trio", on_trio, (0.9, 1.5)))
+        for column, least in enumerate(bounds)
+    ]
+    on_aiohttp = on_asyncio.figure("circleci_sdk on httpx-aiohttp", 1)
+    budgets.append(Budget("the same on httpx-aiohttp, 50 at once, x raw httpx, asyncio", on_aiohttp, 3.0))
+    for column, least in enumerate((0.6, 0.7)):
+        name = f"typed call without `await`, {threads.columns[column]}, x `httpx.Client` with models"
+        budgets.append(Budget(name, threads.figure("circleci_sdk", column), least))
+    return Report(budgets, (on_asyncio, on_trio, threads))
 
 
 def measure(url: str, backend: str, rounds: int) -> Table:

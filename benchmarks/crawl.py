@@ -13,6 +13,7 @@ from circleci_sdk import AsyncCircleCI
 
 from .clients.base import TOKEN
 from .stats import Figure
+from .tables import Budget, Report, Run
 
 CALLS: Final = 2000
 RATE: Final = 200
@@ -24,6 +25,18 @@ class Crawl:
 
     used: Figure
     rejected: Figure
+
+
+def report(run: Run) -> Report:
+    """The use of a rate limit on each backend."""
+    budgets: list[Budget] = []
+    for backend in ("asyncio", "trio"):
+        crawl = measure(run.url, backend, run.rounds(3, 1))
+        budgets += [
+            Budget(f"crawl under a rate limit: used part of the limit, {backend}", crawl.used, 0.95),
+            Budget(f"the same: rejected part of the requests, {backend}", crawl.rejected, most=0.01),
+        ]
+    return Report(budgets)
 
 
 def measure(url: str, backend: str, rounds: int) -> Crawl:

@@ -17,13 +17,26 @@ from circleci_sdk.v2 import OPERATIONS as OPERATIONS_V2
 from . import plain, responses
 from .clients.models import page_model
 from .stats import ratios
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Decode = Callable[[], object]
 _FACTS: Final = CallFacts("v2.pipelines.list_for_project", "GET", "/api/v2/pipeline")
+
+
+def report(run: Run) -> Report:
+    """Decoding, relative to plain models and to a page in which everything fits."""
+    rounds = run.rounds(25, 5)
+    table, odd = measure(rounds), measure_mismatches(rounds)
+    mismatch = odd.figure("1 with a field")
+    budgets = [
+        Budget("decoding a page, x plain pydantic", table.figure("circleci_sdk"), most=1.12),
+        Budget("decoding a large build, x plain pydantic", table.figure("circleci_sdk", 1), most=1.12),
+        Budget("decoding 30 builds with one that does not fit, x all that fit", mismatch, most=5),
+    ]
+    return Report(budgets, (table, odd))
 
 
 def measure(rounds: int) -> Table:

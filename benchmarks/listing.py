@@ -13,8 +13,17 @@ from .clients.base import TOKEN
 from .responses import PAGE_SIZE, PAGES
 from .server import LATENCY
 from .stats import Figure
+from .tables import Budget, Report, Run
 
 WORK: Final = 0.02
+
+
+def report(run: Run) -> Report:
+    """The gain of prefetching on each backend."""
+    measured = {backend: measure(run.url, backend, run.rounds(3, 1)) for backend in ("asyncio", "trio")}
+    return Report(
+        [Budget(f"prefetch of 100 pages, x the plain loop, {on}", ahead, most=0.6) for on, ahead in measured.items()]
+    )
 
 
 def measure(url: str, backend: str, rounds: int) -> Figure:

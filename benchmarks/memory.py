@@ -16,13 +16,18 @@ import anyio
 from . import responses
 from .clients import BASIS, ENTRIES
 from .stats import Figure
-from .tables import Row, Table
+from .tables import Report, Row, Run, Table
 
 if TYPE_CHECKING:
     from .clients.base import BaseClient
 
 CLIENTS: Final = 40
 MODELS: Final = 10_000
+
+
+def report(run: Run) -> Report:
+    """Memory of clients and models."""
+    return Report((), (measure(run.url, run.rounds(3, 1)),))
 
 
 def measure(url: str, rounds: int) -> Table:

@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from .stats import Figure
     from .tables import Budget, Table
 
 INTRODUCTION: Final = (
     "Written by `nox -s bench`; ../README.md describes the methods. Every figure is the median of the rounds, with the "
-    "quartiles in parentheses."
+    "quartiles in parentheses. A budget is met if the median is within it, and by the quartile if the worse quartile "
+    "is too. The column before has the figures of the last whole run before this one."
 )
 
 
-def markdown(budgets: Sequence[Budget], tables: Iterable[Table], notes: Sequence[str]) -> str:
+def markdown(
+    budgets: Sequence[Budget], before: Mapping[str, Figure], tables: Iterable[Table], notes: Sequence[str]
+) -> str:
     """The whole report."""
     parts = [
         "# Results",
         INTRODUCTION,
         *notes,
         "## Budget",
-        _grid(("measurement", "budget", "measured", "met"), [_budget(budget) for budget in budgets]),
+        budget_grid(budgets, before),
         "![Calls, as multiples of raw httpx](calls.svg)",
         *(_table(table) for table in tables),
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _budget(budget: Budget) -> tuple[str, ...]:
-    met = {True: "yes", False: "**no**", None: "not measured"}[budget.is_met]
-    return budget.name, budget.bound, str(budget.measured or "-"), met
+def budget_grid(budgets: Iterable[Budget], before: Mapping[str, Figure]) -> str:
+    """The budgets with what is measured now and what was measured before."""
+    rows = [
+        (each.name, each.bound, str(before.get(each.name, "-")), str(each.measured or "-"), _met(each))
+        for each in budgets
+    ]
+    return _grid(("measurement", "budget", "before", "measured", "met"), rows)
+
+
+def _met(budget: Budget) -> str:
+    if budget.measured is None:
+        return "not measured"
+    if not budget.is_met:
+        return "**no**"
+    return "yes" if budget.is_met_by_quartile else "by the median, **not by the quartile**"
 
 
 def _table(table: Table) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from .clients import ENTRIES, OURS, Entry
 from .stats import Figure, ratios
 from .sync_clients import ENTRIES as SYNC_ENTRIES
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 
 IMPORT: Final = "import circleci_sdk"
 CLIENT: Final = "from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')"
@@ -69,6 +69,22 @@ _FIRST_CALL: Final = (
 _FIRST_SYNC_CALL: Final = "from benchmarks.sync_clients.{module} import Client; Client({url!r}).page('web')"
 # The server uses plain HTTP, for which circleci_sdk loads no certificates; the other clients do.
 _WITH_CERTIFICATES: Final = _FIRST_CALL.replace("Client(url)", "Client(url, verify=httpx.create_ssl_context())")
+
+
+def report(run: Run) -> Report:
+    """Startup, relative to importing httpx and pydantic."""
+    table = measure(run.url, run.rounds(9, 1))
+    bounds = {
+        "`import circleci_sdk`": 0.1,
+        "circleci_sdk: client constructed": 0.75,
+        "circleci_sdk: one resource and its models": 1.3,
+        "circleci_sdk: first call": 2.2,
+    }
+    budgets = [
+        Budget(f"{label}, x importing httpx and pydantic", table.figure(label), most=most)
+        for label, most in bounds.items()
+    ]
+    return Report(budgets, (table,))
 
 
 def measure(url: str, rounds: int) -> Table:

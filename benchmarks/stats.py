@@ -22,6 +22,10 @@ class Figure:
         low, _, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else (values[0],) * 3
         return cls(median(values), low, high, len(values))
 
+    def values(self) -> tuple[float, float, float, int]:
+        """The fields, in the order of the constructor."""
+        return self.middle, self.low, self.high, self.rounds
+
     def __str__(self) -> str:
         digits = 3 if self.middle < 0.1 else 2 if self.middle < 10 else 1
         return f"{self.middle:.{digits}f} ({self.low:.{digits}f} to {self.high:.{digits}f})"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from .stats import Figure, ratios
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 
 FILES: Final = {
     "circleci_sdk": """
@@ -80,6 +80,18 @@ CHECKERS: Final = {
     "pyright": ("pyright", "--pythonpath", sys.executable),
     "mypy": ("mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull),
 }
+
+
+def report(run: Run) -> Report:
+    """Type-checking, relative to the faster of openai and githubkit."""
+    table = measure(run.rounds(3, 1))
+    budgets: list[Budget] = []
+    for column, checker in enumerate(table.columns):
+        known = [figure for name in ("openai", "githubkit") if (figure := table.figure(name, column))]
+        fastest = min(known, key=lambda figure: figure.middle) if known else None
+        ours = fastest and Figure(1 / fastest.middle, 1 / fastest.high, 1 / fastest.low, fastest.rounds)
+        budgets.append(Budget(f"type-checking, x the faster of openai and githubkit, {checker}", ours, most=1.0))
+    return Report(budgets, (table,))
 
 
 def measure(rounds: int) -> Table:
