@@ -1,0 +1,123 @@
+"""Cold start: a fresh process that makes one typed call over HTTPS, beside httpx with one plain pydantic model.
+
+`python -m benchmarks.cold` measures it alone. The programs are in `cold_programs/`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from .https_server import running
+from .server import pin
+from .stats import Figure, ratios
+from .tables import Budget, Report, Row, Run, Table
+
+ME: Final = "`v2.users.me()`"
+LIST: Final = "`v2.pipelines.list_for_project(...).take(1)`"
+_FOLDER: Final = Path(__file__).parent / "cold_programs"
+# httpx and httpcore import these four if they are installed; most users have none of them.
+_RUN: Final = (
+    "import sys; sys.modules.update(dict.fromkeys(('click', 'h2', 'rich', 'trio'))); del sys.argv[0]; "
+    "exec(compile(open(sys.argv[0]).read(), sys.argv[0], 'exec'))"
+)
+
+
+class Comparison(NamedTuple):
+    """Our program, the same with httpx, and with `httpx.AsyncClient` too where ours is a sync one."""
+
+    label: str
+    ours: str
+    plain: str
+    plain_async: str
+    most: float
+
+
+COMPARISONS: Final = (
+    Comparison(f"{ME}, asyncio", "sdk_me", "plain_me", "plain_me", 1.15),
+    Comparison(f"{LIST}, asyncio", "sdk_list", "plain_list", "plain_list", 1.15),
+    Comparison(f"{ME}, `CircleCI`", "sdk_me_sync", "plain_me_sync", "plain_me", 1.25),
+    Comparison(f"{LIST}, `CircleCI`", "sdk_list_sync", "plain_list_sync", "plain_list", 1.25),
+)
+
+
+class Cost(NamedTuple):
+    """What a process cost: seconds of processor time, user and system, and seconds until its end."""
+
+    cpu: float
+    wall: float
+
+
+def report(run: Run) -> Report:
+    """Cold start, with its budgets."""
+    table = measure(run.rounds(15, 3))
+    return Report(
+        [Budget(f"cold start, {one.label}, x plain", table.figure(one.label), most=one.most) for one in COMPARISONS],
+        (table,),
+    )
+
+
+def measure(rounds: int) -> Table:
+    """Costs of whole processes, relative to the baselines of the same round."""
+    programs = dict.fromkeys(name for one in COMPARISONS for name in (one.plain_async, one.plain, one.ours))
+    costs: dict[str, list[Cost]] = {name: [] for name in programs}
+    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as (url, certificates):
+        for number in range(rounds + 1):  # the first round fills the disk cache
+            for name in programs:
+                cost = cost_of(name, url, certificates)
+                if number:
+                    costs[name].append(cost)
+    basis = costs["plain_me"]
+    return Table(
+        "Cold start",
+        "A fresh process that makes one typed call over HTTPS, from its start to its end, relative to a program with "
+        "httpx and one plain pydantic model: `httpx.AsyncClient`, and in the rows of `CircleCI` `httpx.Client`, with "
+        "`httpx.AsyncClient` in the last column. Both load the same certificates. `GET /me` with `httpx.AsyncClient` "
+        f"takes {Figure.of([1000 * one.cpu for one in basis])} ms of processor time and "
+        f"{Figure.of([1000 * one.wall for one in basis])} ms here. Lower is better.",
+        ("processor time", "time", "processor time, x `AsyncClient`"),
+        tuple(
+            Row(
+                one.label,
+                (
+                    ratios(_cpu(costs[one.ours]), _cpu(costs[one.plain])),
+                    ratios([cost.wall for cost in costs[one.ours]], [cost.wall for cost in costs[one.plain]]),
+                    ratios(_cpu(costs[one.ours]), _cpu(costs[one.plain_async])),
+                ),
+            )
+            for one in COMPARISONS
+        ),
+    )
+
+
+def _cpu(costs: list[Cost]) -> list[float]:
+    return [cost.cpu for cost in costs]
+
+
+def cost_of(program: str, url: str, certificates: Path) -> Cost:
+    """Run one program in a fresh process."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(_FOLDER / f"{program}.py"), url],
+        env={**kept, "SSL_CERT_FILE": str(certificates)},
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"{program} failed with {process.returncode}.")
+    return Cost(used.ru_utime + used.ru_stime, wall)
+
+
+if __name__ == "__main__":
+    pin(1)
+    table = measure(int(sys.argv[1]) if len(sys.argv) > 1 else 15)
+    print(table.description)
+    for row in table.rows:
+        print(f"{row.label}: {', '.join(map(' '.join, zip(table.columns, map(str, row.figures), strict=True)))}")
