@@ -28,7 +28,7 @@ from circleci_sdk import (
     RequestTimeoutError,
 )
 from circleci_sdk.helpers import Include, JobRecord, JobTestRecord, PipelineRecord, Skipped, WorkflowRecord
-from circleci_sdk.helpers.history import content
+from circleci_sdk.helpers.history import content, history
 from circleci_sdk.testing import Approval, FakeCircleCI, Job, JobTest, Workflow
 from tests.helpers.long_work import COUNT, EACH_FAILURE, EACH_PLACE, Failure, assert_named
 from tests.support.clients import MESSAGE, SLUG, TOKEN, client_on
@@ -666,7 +666,7 @@ async def test_thousands_of_expired_lists_are_counted_and_the_first_ones_named(
     server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside them what can be asked again is still named."""
-    monkeypatch.setattr(content, "MAX_EXPIRED", 4)
+    monkeypatch.setattr(history, "MAX_EXPIRED", 4)
     past = Past(30)
     past.expired = set(range(4, 31))
     past.on(server)
@@ -681,18 +681,22 @@ async def test_thousands_of_expired_lists_are_counted_and_the_first_ones_named(
 
 async def test_a_page_of_pipelines_between_refusals(server: ScriptedServer) -> None:
     """The token is good: it is no third refusal in a row."""
-    past = Past(6, size=2)
+    past = Past(14, size=2)
     past.on(server)
-    for number in (5, 4, 3):
+    refused = (10, 9, 8)  # of the second batch two, of the third one: before it pages are read ahead
+    for number in refused:
         server.on("GET", f"/api/v2/pipeline/{name_of(number)}/workflow", reply(401, json=MESSAGE))
     async with client_on(server, FakeClock()) as circleci:
         records = circleci.history.records(SLUG, include={"workflows"}, concurrency=1)
         await read_all(records)
-    assert [one.id for one in records.skipped] == [name_of(number) for number in (5, 4, 3)]
+    assert [one.id for one in records.skipped] == [name_of(number) for number in refused]
 
 
-async def test_lists_that_fail_for_hours_do_not_take_hours_each(server: ScriptedServer) -> None:
+async def test_lists_that_fail_for_hours_do_not_take_hours_each(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each takes less than half a minute; after some minutes of failures in a row, none is read again and again."""
+    monkeypatch.setattr(content, "ROUNDS", 1)  # one pipeline at a time, so that each time is that of one list
     past = Past(200)
     past.on(server)
     failing = [number for number in range(1, 201) if number not in (60, 61)]

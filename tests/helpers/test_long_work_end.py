@@ -45,7 +45,7 @@ def history(server: ScriptedServer, folder: Path) -> Work:
         server.on("GET", path, response or reply(json=past.response_of(number)))
 
     return Work(
-        path, script, is_loop=True, start=lambda one: one.history.records(SLUG, include={"workflows"}, concurrency=2)
+        path, script, is_loop=True, start=lambda one: one.history.records(SLUG, include={"workflows"}, concurrency=1)
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeAlias, TypeVar
 
 import anyio
 
@@ -11,31 +12,62 @@ from circleci_sdk._core.cancellation import as_failure, is_failure
 
 T = TypeVar("T")
 R = TypeVar("R")
+Read: TypeAlias = Callable[[], Awaitable[Iterable["Read"]]]
+"""Reads something, and returns the reads that this made possible."""
 
 
-async def map_concurrently(work: Callable[[T], Awaitable[R]], items: Sequence[T], *, limit: int) -> list[R]:
-    """The results of `work` for each item, in order, with at most `limit` calls in progress.
+async def walk_concurrently(visit: Callable[[T], Awaitable[Iterable[T]]], items: Iterable[T], *, limit: int) -> None:
+    """Visit each item, then what its visit returns, with at most `limit` visits in progress.
 
-    The first error cancels the rest and is raised as it is, in no exception group.
+    Items wait in one queue, so that a slot is free only if nothing waits: there is no pause between levels. The first
+    error cancels the rest and is raised as it is, in no exception group.
     """
-    results: dict[int, R] = {}
+    waiting = deque(items)
+    free = limit
     errors: list[Exception] = []
-    remaining = iter(enumerate(items))
+
+    def start() -> None:
+        nonlocal free
+        for _ in range(min(free, len(waiting))):
+            free -= 1
+            group.start_soon(worker)
 
     async def worker() -> None:
-        for position, item in remaining:
+        nonlocal free
+        while waiting:
             try:
-                results[position] = await work(item)
+                waiting.extend(await visit(waiting.popleft()))
             except BaseException as error:  # perhaps a cancellation of others
                 if not is_failure(error, in_child=True):
                     raise
                 errors.append(as_failure(error, "One of several calls"))  # raised below, when the others have ended
                 group.cancel_scope.cancel()
                 return
+            start()
+        free += 1
 
     async with anyio.create_task_group() as group:
-        for _ in range(min(limit, len(items))):
-            group.start_soon(worker)
+        start()
     if errors:
         raise errors[0]
+
+
+async def read_concurrently(reads: Iterable[Read], *, limit: int) -> None:
+    """Call these reads, and those that they return, as `walk_concurrently`."""
+    await walk_concurrently(lambda read: read(), reads, limit=limit)
+
+
+async def map_concurrently(work: Callable[[T], Awaitable[R]], items: Sequence[T], *, limit: int) -> list[R]:
+    """The results of `work` for each item, in order, with at most `limit` calls in progress.
+
+    Errors are raised as by `walk_concurrently`.
+    """
+    results: dict[int, R] = {}
+
+    async def visit(place: tuple[int, T]) -> tuple[()]:
+        position, item = place
+        results[position] = await work(item)
+        return ()
+
+    await walk_concurrently(visit, enumerate(items), limit=limit)
     return [results[position] for position in range(len(items))]

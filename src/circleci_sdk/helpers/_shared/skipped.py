@@ -66,13 +66,21 @@ class SkipLog:
 
     def add(self, operation: str, item: str, error: Exception, parent: str | None = None) -> None:
         """Pass over an item. Raises the error if it concerns all items."""
+        self.check(error)
+        self.keep(Skipped(operation, item, error, parent))
+
+    def check(self, error: Exception) -> None:
+        """Raise the error of an item if it concerns all items."""
         self._refusals = self._refusals + 1 if isinstance(error, AuthenticationError) else 0
         if isinstance(error, ClientClosedError | RateLimitError) or self._refusals >= MAX_REFUSALS:
             raise error
         if isinstance(error, RequestTimeoutError) and self._caller is not None and self._caller.is_over:
             raise error
-        forget_frames(error)
-        self._skipped.append(Skipped(operation, item, error, parent))
+
+    def keep(self, skipped: Skipped) -> None:
+        """Add an item whose error does not concern all items."""
+        forget_frames(skipped.error)
+        self._skipped.append(skipped)
 
     @contextmanager
     def all_or_none(self) -> Generator[None]:

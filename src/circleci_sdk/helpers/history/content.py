@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotFoundError
+from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.concurrency import Read, read_concurrently
 from circleci_sdk.helpers._shared.partial import of_helper
+from circleci_sdk.helpers._shared.skipped import Skipped
 from circleci_sdk.v2._client import V2
 
 from .records import HistoryRecord, job_record, pipeline_record, test_record, workflow_record
@@ -32,119 +34,140 @@ OPERATIONS: Final = {
     "tests": "v2.jobs.list_tests",
 }
 """The operation that lists each kind of content."""
-MAX_EXPIRED: Final = 1000
-"""Expired lists that are named. A long history has any number of them, and none comes back."""
+
+
+ROUNDS: Final = 12
+"""Calls one after another in each slot, about, for the pipelines that are read together: when the last of them end,
+slots are free, so a few calls for each slot waste much of the time."""
+
+
+def pipelines_at_once(pipelines: int, calls: int, concurrency: int) -> int:
+    """How many pipelines to read together after the content of `pipelines` took `calls`."""
+    return max(1, ROUNDS * concurrency * pipelines // calls) if calls else pipelines
 
 
 class ContentReader:
-    """Reads the content of several pipelines level by level, so that one concurrency limit holds for all.
+    """Reads the content of several pipelines with one concurrency limit.
 
-    A list that cannot be read is passed over, and added to the log. `expired` counts those that the API no longer has;
-    they are added too while there are at most `MAX_EXPIRED` of them with the `expired_before`.
+    A list that cannot be read is passed over. `calls` counts the lists.
     """
 
-    def __init__(self, caller: Caller, query: Query, log: SkipLog, expired_before: int) -> None:
+    def __init__(self, caller: Caller, query: Query, log: SkipLog) -> None:
         self._caller = caller
         self._v2 = V2(caller)
         self._project_slug = query.project_slug
         self._include = query.include
         self._concurrency = query.concurrency
         self._log = log
-        self._expired_before = expired_before
-        self.expired: dict[str, int] = {}
+        self.calls: int = 0
 
-    async def read(self, pipelines: list[Pipeline]) -> list[list[HistoryRecord]]:
-        """The records of each pipeline, in order."""
-        limit = self._concurrency
-        workflows: list[_Found[Pipeline, Workflow]] = [_Found(pipeline, pipeline) for pipeline in pipelines]
+    async def read(self, contents: Iterable[Content], ahead: Read) -> None:
+        """Read each of them to its end. Another read is made with them.
+
+        After an error some of them are complete.
+        """
+        reads: list[Read] = [ahead]
         if self._include:
-            await map_concurrently(self._read_workflows, workflows, limit=limit)
-        jobs: list[_Found[Workflow, WorkflowJob]] = [
-            _Found(found.pipeline, one) for found in workflows for one in found.children
-        ]
-        if self._include & {"jobs", "tests"}:
-            await map_concurrently(self._read_jobs, jobs, limit=limit)
-        # A rerun lists the jobs that it does not repeat. They are the same jobs, with the same tests.
-        each_job = [(found.pipeline, job) for found in jobs for job in found.children]
-        tests: dict[object, _Found[WorkflowJob, JobTest]] = {_key(job): _Found(of, job) for of, job in each_job}
-        if "tests" in self._include:
-            ran = [found for found in tests.values() if _may_have_tests(found.parent)]
-            await map_concurrently(self._read_tests, ran, limit=limit)
-        remaining = iter(jobs)
-        return [list(self._records(found, [next(remaining) for _ in found.children], tests)) for found in workflows]
+            for content in contents:
+                content.unread = 1
+                reads.append(partial(self._read_workflows, content))
+        await read_concurrently(reads, limit=self._concurrency)
 
-    async def _read_workflows(self, found: _Found[Pipeline, Workflow]) -> None:
-        pipeline = found.parent
-        await self._list("workflows", found, lambda: self._v2.pipelines.list_workflows(pipeline.id))
+    async def _read_workflows(self, content: Content) -> Iterable[Read]:
+        found = content.workflows
+        await self._list("workflows", content, found, lambda: self._v2.pipelines.list_workflows(found.parent.id))
         found.children.sort(key=_created_at, reverse=True)
+        content.jobs = [Found(workflow) for workflow in found.children]
+        wants_jobs = bool(self._include & {"jobs", "tests"})
+        return content.followed_by([partial(self._read_jobs, content, one) for one in content.jobs if wants_jobs])
 
-    async def _read_jobs(self, found: _Found[Workflow, WorkflowJob]) -> None:
-        workflow = found.parent
-        await self._list("jobs", found, lambda: self._v2.workflows.list_jobs(workflow.id))
+    async def _read_jobs(self, content: Content, found: Found[Workflow, WorkflowJob]) -> Iterable[Read]:
+        await self._list("jobs", content, found, lambda: self._v2.workflows.list_jobs(found.parent.id))
+        # A rerun lists the jobs that it does not repeat. They are the same jobs, with the same tests.
+        new = {_key(job): job for job in found.children if _key(job) not in content.tests}
+        content.tests.update({key: Found(job) for key, job in new.items()})
+        ran = [content.tests[key] for key, job in new.items() if "tests" in self._include and _may_have_tests(job)]
+        return content.followed_by([partial(self._read_tests, content, tests) for tests in ran])
 
-    async def _read_tests(self, found: _Found[WorkflowJob, JobTest]) -> None:
+    async def _read_tests(self, content: Content, found: Found[WorkflowJob, JobTest]) -> Iterable[Read]:
         job = found.parent
 
         def tests() -> AsyncPager[JobTest]:
             return self._v2.jobs.list_tests(self._slug_of(job), cast("int", job.job_number))
 
-        await self._list("tests", found, tests)
+        await self._list("tests", content, found, tests)
+        return content.followed_by([])
 
     def _slug_of(self, job: WorkflowJob) -> str:
         return if_available(lambda: job.project_slug) or self._project_slug
 
-    async def _list(self, kind: str, found: _Found[Any, T], pager: Callable[[], AsyncPager[T]]) -> None:
+    async def _list(
+        self, kind: str, content: Content, found: Found[Any, T], pager: Callable[[], AsyncPager[T]]
+    ) -> None:
         """Read the children as far as they can be had. A list that is not complete is passed over and named."""
 
         async def read() -> None:
             found.children.clear()
+            self.calls += 1
             async for page in pager().pages():
                 found.children.extend(page)
 
         try:
             await self._log.retry_reads(self._caller, read)
         except CircleCIError as error:
-            if isinstance(error, NotFoundError):
-                self.expired[kind] = self.expired.get(kind, 0) + 1
-                if self._expired_before + sum(self.expired.values()) > MAX_EXPIRED:
-                    self._log.succeeded()  # counted, but not named
-                    return
+            self._log.check(error)
             kept = of_helper(error) if isinstance(error, FieldUnavailableError) else error
-            self._log.add(OPERATIONS[kind], self._name(kind, found), kept, _id_of(found.pipeline))
+            name = self._name(kind, content.pipeline, found)
+            content.passed.append((kind, Skipped(OPERATIONS[kind], name, kept, _id_of(content.pipeline))))
         else:
             self._log.succeeded()
 
-    def _name(self, kind: str, found: _Found[Any, Any]) -> str:
+    def _name(self, kind: str, pipeline: Pipeline, found: Found[Any, Any]) -> str:
         """What a list belongs to: the id, else the number of the pipeline; for tests the slug and number of a job."""
         if kind == "tests":
             return f"{self._slug_of(found.parent)}/{or_unknown(lambda: found.parent.job_number)}"
-        return _id_of(found.parent) or _id_of(found.pipeline) or or_unknown(lambda: found.pipeline.number)
+        return _id_of(found.parent) or _id_of(pipeline) or or_unknown(lambda: pipeline.number)
 
-    def _records(
-        self,
-        workflows: _Found[Pipeline, Workflow],
-        jobs: list[_Found[Workflow, WorkflowJob]],
-        tests: Mapping[object, _Found[WorkflowJob, JobTest]],
-    ) -> Iterable[HistoryRecord]:
-        pipeline = workflows.parent
+    def records(self, content: Content) -> Iterable[HistoryRecord]:
+        """The records of a pipeline that was read, in order."""
+        pipeline = content.pipeline
         yield pipeline_record(pipeline)
-        for found in jobs:
+        for found in content.jobs:
             if "workflows" in self._include:
                 yield workflow_record(pipeline, found.parent)
             for job in found.children:
                 if "jobs" in self._include:
                     yield job_record(pipeline, found.parent, job)
-                for position, test in enumerate(tests[_key(job)].children):
+                for position, test in enumerate(content.tests[_key(job)].children):
                     yield test_record(pipeline, found.parent, job, position, test)
 
 
 @dataclass(slots=True)
-class _Found(Generic[P, T]):
-    """What was read of one parent, which is a part of a pipeline. Not by its id, which may be unavailable."""
+class Found(Generic[P, T]):
+    """What was read of one parent. Not by its id, which may be unavailable."""
 
-    pipeline: Pipeline
     parent: P
     children: list[T] = field(default_factory=list[T])
+
+
+class Content:
+    """The lists of one pipeline: its workflows, the jobs of each of them, and the tests of each job.
+
+    `passed` are the lists that were passed over. It is complete when no list is `unread`.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline: Pipeline = pipeline
+        self.workflows: Found[Pipeline, Workflow] = Found(pipeline)
+        self.jobs: list[Found[Workflow, WorkflowJob]] = []
+        self.tests: dict[object, Found[WorkflowJob, JobTest]] = {}
+        self.passed: list[tuple[str, Skipped]] = []
+        self.unread: int = 0
+
+    def followed_by(self, reads: list[Read]) -> list[Read]:
+        """Count a list as read, and these reads as those that follow."""
+        self.unread += len(reads) - 1
+        return reads
 
 
 def _may_have_tests(job: WorkflowJob) -> bool:

@@ -14,22 +14,14 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from math import inf
 from typing import TYPE_CHECKING, Final
 
 import anyio
 
 from circleci_sdk._core.checks import check, instance, several
-from circleci_sdk._core.errors import (
-    BadRequestError,
-    CallError,
-    CallFacts,
-    CircleCIError,
-    FieldUnavailableError,
-    NotFoundError,
-    PaginationError,
-    RequestTimeoutError,
-)
+from circleci_sdk._core.errors import CallError, CallFacts, CircleCIError, NotFoundError, RequestTimeoutError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk._streams.buffered import Buffered
@@ -40,22 +32,21 @@ from circleci_sdk.helpers._shared.arguments import (
     check_timeout,
 )
 from circleci_sdk.helpers._shared.available import if_available
-from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
-from circleci_sdk.v2._client import V2
 
-from .content import ContentReader
+from .content import Content, ContentReader, pipelines_at_once
+from .pages import Listed, PipelinePages, Pipelines, PipelinesById
 from .query import Include, Position, Query, check_include, check_since
 from .records import HistoryRecord
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk._core.pagination import AsyncPager, Page
     from circleci_sdk._core.serialization.slugs import ProjectSlug
-    from circleci_sdk.v2.models import Pipeline
 
-RECENT: Final = 1000
-"""Pipelines whose ids are kept to recognize duplicates: pages shift while pipelines are started."""
+AHEAD: Final = 4
+"""Pipelines that are listed ahead, for each call that may be in progress."""
+MAX_EXPIRED: Final = 1000
+"""Expired lists that are named. A long history has any number of them, and none comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +61,22 @@ class _Batch:
 class Records(Uncopied, Buffered[HistoryRecord]):
     """The records of a project, for `async for`. Returned by `circleci.history.records`.
 
-    After an error a new loop over it resumes. It holds one page of pipelines and the records of at most `concurrency`
-    pipelines in memory. Leaving the loop early sends no further request.
+    After an error a new loop over it resumes. It holds the responses of at most a dozen calls for each of `concurrency`
+    in memory, and some pages of pipelines. Leaving the loop early sends no further request.
     """
 
-    def __init__(self, caller: Caller, query: Query, position: Position, /) -> None:
+    def __init__(self, caller: Caller, query: Query, pipelines: Pipelines, log: SkipLog, position: Position, /) -> None:
         self._caller = caller
-        self._v2 = V2(caller)
         self._query = query
-        self._deadline: float | None = None
+        self._pipelines = pipelines
+        self._log = log
         self._position = position
-        self._resumed_at = self._reading = self._next = self._position.page
-        self._has_more = True
-        self._no_next: FieldUnavailableError | None = None
-        self._page: deque[Pipeline] = deque()
+        self._deadline: float | None = None
+        self._at_once = query.concurrency
         self._batches: deque[_Batch] = deque()
-        self._below = self._lowest = self._position.below
-        self._recent: deque[str] = deque(maxlen=RECENT)
+        self._lowest = position.below
         self._expired: dict[str, int] = {}
-        self._log = SkipLog()
+        self._error: CircleCIError | None = None
 
     @property
     def cursor(self) -> str:
@@ -150,101 +138,51 @@ class Records(Uncopied, Buffered[HistoryRecord]):
         return self._deadline - now
 
     async def _read_more(self) -> None:
-        """Read the records of the next pipelines, concurrently."""
-        while not self._page:
-            if self._no_next is not None:
-                # A new loop reads the page again.
-                error, self._no_next = self._no_next, None
-                facts = CallFacts("history.records", "GET", "", request_outcome="processed")
-                raise PaginationError(f"history.records: {error}", facts=facts) from error
-            if not self._has_more:
-                raise StopAsyncIteration
-            await self._read_page(self._next)
-        taken = list(self._page)[: self._query.concurrency]
-        reader = ContentReader(self._caller, self._query, self._log, sum(self._expired.values()))
-        with self._log.all_or_none():
-            found = await reader.read(taken)
-        for kind, count in reader.expired.items():
-            self._expired[kind] = self._expired.get(kind, 0) + count
-        for pipeline, records in zip(taken, found, strict=True):
-            self._page.popleft()
-            number = if_available(lambda one: one.number, pipeline)
-            self._lowest = self._lowest if number is None else number
-            self._batches.append(_Batch(deque(records), Position(self._reading, self._lowest)))
+        """Read the records of the next pipelines, concurrently, and list more pipelines meanwhile.
 
-    async def _read_page(self, token: str | None) -> None:
-        page = await self._page_at(token)
-        self._log.succeeded()
-        # Pages shift while pipelines are started, and then start with pipelines that were read before.
-        new = [one for one in page if self._is_new(one)]
-        wanted = [one for one in new if self._is_wanted(one)]
-        self._recent.extend(known for one in new if (known := if_available(lambda it: it.id, one)) is not None)
-        self._page.extend(wanted)
-        self._next = self._reading
-        self._has_more = len(wanted) == len(new)
+        What is complete when an error occurs is kept, and comes before the error.
+        """
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        pipelines, concurrency = self._pipelines, self._query.concurrency
+        while not pipelines.waiting:
+            await pipelines.read()
+        contents = [Content(one.pipeline) for one in list(pipelines.waiting)[: self._at_once]]
+        ahead = len(contents) + AHEAD * concurrency if self._query.include else 0
+        # The first records come soon, and those after an error.
+        self._at_once = concurrency
+        reader = ContentReader(self._caller, self._query, self._log)
         try:
-            following = page.next
-        except FieldUnavailableError as error:
-            self._no_next = error if self._has_more else None
-            return
-        self._has_more = self._has_more and following is not None
-        self._next = None if following is None else str(following)
+            await reader.read(contents, lambda: pipelines.read_ahead(ahead))
+            self._at_once = pipelines_at_once(len(contents), reader.calls, concurrency)
+        except CircleCIError as error:
+            self._error = error
+        finally:
+            if any(content.unread for content in contents):
+                self._log.succeeded()  # no refusal is the second in a row: its list is read again
+            for content in takewhile(lambda one: not one.unread, contents):
+                self._keep(pipelines.waiting.popleft(), content, reader)
 
-    def _is_new(self, pipeline: Pipeline) -> bool:
-        """Whether it was not yielded before. One that cannot be told is yielded, rather than lost."""
-        number = if_available(lambda: pipeline.number)
-        if self._below is not None and number is not None and number >= self._below:
-            return False
-        return if_available(lambda: pipeline.id) not in self._recent
-
-    def _is_wanted(self, pipeline: Pipeline) -> bool:
-        """Whether it is of the period; so is one whose time is unavailable."""
-        since, created_at = self._query.since, if_available(lambda: pipeline.created_at)
-        return since is None or created_at is None or created_at >= since
-
-    async def _page_at(self, token: str | None) -> Page[Pipeline]:
-        def read(start: str | None) -> AsyncPager[Pipeline]:
-            return self._v2.pipelines.list_for_project(
-                self._query.project_slug, branch=self._query.branch, page_token=UNSET if start is None else start
-            )
-
-        try:
-            page = await retry_reads(self._caller, lambda: read(token))
-        except (BadRequestError, NotFoundError):
-            if token is None or token != self._resumed_at:
-                raise
-            # The page of an old cursor has expired. Its pipeline is found again from the start.
-            token = None
-            page = await retry_reads(self._caller, lambda: read(None))
-        self._reading = token
-        return page
+    def _keep(self, listed: Listed, content: Content, reader: ContentReader) -> None:
+        """Keep the records of a pipeline, and what was passed over."""
+        number = if_available(lambda: content.pipeline.number)
+        self._lowest = self._lowest if number is None else number
+        self._batches.append(_Batch(deque(reader.records(content)), Position(listed.page, self._lowest)))
+        for kind, skipped in content.passed:
+            if isinstance(skipped.error, NotFoundError):
+                self._expired[kind] = self._expired.get(kind, 0) + 1
+                if sum(self._expired.values()) > MAX_EXPIRED:
+                    continue  # counted, but not named
+            self._log.keep(skipped)
 
 
 class _Retry(Records):
-    """The records of the pipelines with these ids, in this order. It has no cursor but the start."""
-
-    def __init__(self, caller: Caller, query: Query, skipped: Collection[Skipped], /) -> None:
-        super().__init__(caller, query, Position())
-        self._ids = deque(dict.fromkeys(one.parent for one in skipped if one.parent is not None))
-        self._has_more = bool(self._ids)
-        for one in skipped:
-            if one.parent is None:
-                self._log.add(one.operation, one.id, one.error)
+    """The records of the pipelines with certain ids. It has no cursor but the start."""
 
     @property
     def cursor(self) -> str:
         return str(Position())
-
-    async def _read_page(self, token: str | None) -> None:
-        identity = self._ids[0]
-        try:
-            self._page.append(await self._log.retry_reads(self._caller, lambda: self._v2.pipelines.get(identity)))
-        except CircleCIError as error:
-            self._log.add("v2.pipelines.get", identity, error, identity)
-        else:
-            self._log.succeeded()
-        self._ids.popleft()
-        self._has_more = bool(self._ids)
 
 
 @public("circleci_sdk.helpers")
@@ -309,7 +247,8 @@ class History(Uncopied):
         check_count(method, "concurrency", concurrency)
         check_timeout(method, timeout)
         query = Query(slug, None if since is UNSET else since, branch, frozenset(include), concurrency, timeout)
-        return Records(self._caller, query, Position() if cursor is None else Position.parse(cursor))
+        position, log = Position() if cursor is None else Position.parse(cursor), SkipLog()
+        return Records(self._caller, query, PipelinePages(self._caller, query, position, log), log, position)
 
     def retry(
         self,
@@ -345,4 +284,9 @@ class History(Uncopied):
         check_count(method, "concurrency", concurrency)
         check_timeout(method, timeout)
         check(method, skipped=(skipped, several("Records.skipped", instance("Skipped", Skipped), in_order=False)))
-        return _Retry(self._caller, Query(slug, None, UNSET, frozenset(include), concurrency, timeout), skipped)
+        query, log = Query(slug, None, UNSET, frozenset(include), concurrency, timeout), SkipLog()
+        for one in skipped:
+            if one.parent is None:
+                log.add(one.operation, one.id, one.error)
+        ids = [one.parent for one in skipped if one.parent is not None]
+        return _Retry(self._caller, query, PipelinesById(self._caller, query, ids, log), log, Position())

@@ -1,0 +1,146 @@
+"""Helpers over a distance: rounds of calls in virtual time and numbers of calls, on asyncio and trio."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.sites import SLUG, Site, site
+from benchmarks.virtual_time import LATENCY, DistantTransport, run
+from circleci_sdk import AsyncCircleCI
+from circleci_sdk.helpers._shared.concurrency import map_concurrently, walk_concurrently
+from circleci_sdk.helpers.history.content import pipelines_at_once
+
+BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
+
+
+@pytest.fixture(scope="module")
+def place() -> Site:
+    return site(120)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a helper returned, after how many rounds one after another, and its calls."""
+
+    result: Any
+    rounds: float
+    calls: int
+    most: int
+
+
+def at_a_distance(place: Site, backend: str, work: Callable[[AsyncCircleCI], Awaitable[Any]], **options: Any) -> Done:
+    """Let a client at a distance do this work."""
+
+    async def main() -> Done:
+        transport = DistantTransport(place.fake.transport())
+        async with AsyncCircleCI(place.fake.token, transport=transport, **options) as client:
+            result = await work(client)
+        rounds = anyio.current_time() / LATENCY
+        return Done(result, round(rounds, 6), len(transport.sent), transport.most_in_progress)
+
+    return run(main, backend, start=place.fake.clock.now.timestamp())
+
+
+# ---- one queue ----
+
+
+@BACKENDS
+@given(parents=st.lists(st.none() | st.integers(0, 60), max_size=60), limit=st.integers(1, 9))
+def test_a_walk_leaves_no_slot_free_while_something_waits(backend: str, parents: list[int | None], limit: int) -> None:
+    """Each item is visited once, parents first, in no more rounds than level by level."""
+    above = [None if parent is None or not at else parent % at for at, parent in enumerate(parents)]
+    visited: list[int] = []
+    active = most = 0
+
+    async def visit(item: int) -> Iterable[int]:
+        nonlocal active, most
+        active += 1
+        most = max(most, active)
+        visited.append(item)
+        await anyio.sleep(LATENCY)
+        active -= 1
+        return [at for at, parent in enumerate(above) if parent == item]
+
+    async def main() -> float:
+        await walk_concurrently(visit, [at for at, parent in enumerate(above) if parent is None], limit=limit)
+        return anyio.current_time() / LATENCY
+
+    rounds = run(main, backend)
+    assert sorted(visited) == list(range(len(above)))
+    assert most <= limit
+    assert all(visited.index(at) > visited.index(up) for at, up in enumerate(above) if up is not None)
+    depths: list[int] = []
+    for parent in above:
+        depths.append(1 if parent is None else depths[parent] + 1)
+    levels = [sum(depth == level for depth in depths) for level in range(1, max(depths, default=0) + 1)]
+    # No order needs fewer than the calls of all levels above take, and the rest as many at once as allowed.
+    least = max((level + ceil(sum(levels[level:]) / limit) for level in range(len(levels))), default=0)
+    assert least <= round(rounds, 6) <= sum(ceil(count / limit) for count in levels)
+
+
+@BACKENDS
+def test_the_first_error_ends_a_walk(backend: str) -> None:
+    begun: list[int] = []
+
+    async def work(item: int) -> int:
+        begun.append(item)
+        await anyio.sleep(item)
+        raise ValueError(item)
+
+    async def main() -> float:
+        with pytest.raises(ValueError, match="1"):
+            await map_concurrently(work, [2, 1, 3, 4], limit=3)
+        return anyio.current_time()
+
+    assert run(main, backend) == 1
+    assert sorted(begun) == [1, 2, 3]
+
+
+# ---- helpers ----
+
+
+@BACKENDS
+def test_history_leaves_few_slots_free(place: Site, backend: str) -> None:
+    async def work(client: AsyncCircleCI) -> list[str]:
+        return [record.kind async for record in client.history.records(SLUG, concurrency=8)]
+
+    done = at_a_distance(place, backend, work)
+    assert done.result.count("pipeline") == 120
+    # A page for each 20 pipelines, the workflows of each pipeline, the jobs of each workflow.
+    assert done.calls == 6 + done.result.count("pipeline") + done.result.count("workflow")
+    assert done.most == 8
+    assert done.rounds <= 1.1 * done.calls / 8
+
+
+@BACKENDS
+def test_the_first_records_of_a_history_come_soon(place: Site, backend: str) -> None:
+    async def work(client: AsyncCircleCI) -> str:
+        return (await anext(client.history.records(SLUG))).kind
+
+    done = at_a_distance(place, backend, work)
+    # The page; of 8 pipelines the workflows; the jobs of these. Meanwhile pages that are read ahead.
+    assert (done.result, done.rounds <= 5, done.calls <= 30) == ("pipeline", True, True)
+
+
+@pytest.mark.parametrize(
+    ("pipelines", "calls", "concurrency", "expected"),
+    [
+        (8, 16, 8, 48),
+        (8, 24, 8, 32),
+        (48, 96, 8, 48),
+        (8, 800, 8, 1),  # each has a hundred lists
+        (8, 8000, 8, 1),
+        (1, 1, 1, 12),
+        (20, 0, 8, 20),  # pipelines alone
+    ],
+)
+def test_pipelines_at_once(pipelines: int, calls: int, concurrency: int, expected: int) -> None:
+    assert pipelines_at_once(pipelines, calls, concurrency) == expected
