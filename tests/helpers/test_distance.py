@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from benchmarks.sites import SLUG, Site, site
 from benchmarks.virtual_time import LATENCY, DistantTransport, run
 from circleci_sdk import AsyncCircleCI
-from circleci_sdk.helpers._shared.concurrency import map_concurrently, walk_concurrently
+from circleci_sdk.helpers._shared.concurrency import map_concurrently, search_concurrently, walk_concurrently
 from circleci_sdk.helpers.history.content import pipelines_at_once
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -104,6 +104,35 @@ def test_the_first_error_ends_a_walk(backend: str) -> None:
     assert sorted(begun) == [1, 2, 3]
 
 
+@BACKENDS
+@given(seconds=st.lists(st.integers(1, 5), max_size=30), wanted=st.integers(0, 40), limit=st.integers(1, 9))
+def test_a_search_decides_in_order(backend: str, seconds: list[int], wanted: int, limit: int) -> None:
+    looked: list[int] = []
+    decided: list[int] = []
+
+    async def look(item: int) -> int:
+        looked.append(item)
+        assert item < len(decided) + limit
+        await anyio.sleep(seconds[item])
+        return -item
+
+    async def decide(item: int, seen: int) -> str | None:
+        assert seen == -item
+        decided.append(item)
+        return "found" if item == wanted else None
+
+    async def main() -> tuple[str | None, float]:
+        found = await search_concurrently(look, decide, range(len(seconds)), limit=limit)
+        return found, anyio.current_time()
+
+    found, took = run(main, backend)
+    assert found == ("found" if wanted < len(seconds) else None)
+    assert decided == list(range(min(wanted + 1, len(seconds))))
+    assert sorted(looked) == list(range(len(looked)))
+    if wanted < limit:  # what comes after the match delays nothing
+        assert took == max(seconds[: wanted + 1], default=0)
+
+
 # ---- helpers ----
 
 
@@ -128,6 +157,18 @@ def test_the_first_records_of_a_history_come_soon(place: Site, backend: str) -> 
     done = at_a_distance(place, backend, work)
     # The page; of 8 pipelines the workflows; the jobs of these. Meanwhile pages that are read ahead.
     assert (done.result, done.rounds <= 5, done.calls <= 30) == ("pipeline", True, True)
+
+
+@BACKENDS
+@pytest.mark.parametrize("filters", [{}, {"job": "package-3"}, {"workflow": "build"}], ids=str)
+def test_the_latest_artifacts_take_four_rounds(place: Site, backend: str, filters: dict[str, Any]) -> None:
+    """Those of the fifth pipeline: the page, the workflows, the jobs, the artifacts."""
+    done = at_a_distance(place, backend, lambda client: client.artifacts.latest(SLUG, **filters))
+    jobs = len(done.result.jobs)
+    assert jobs == (1 if "job" in filters else 8)
+    assert done.rounds == 4
+    # The workflows of at most twelve pipelines, for a job with the jobs of each workflow.
+    assert done.calls <= 1 + 12 + (2 * 12 if "job" in filters else 1) + jobs
 
 
 @pytest.mark.parametrize(

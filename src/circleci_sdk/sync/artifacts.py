@@ -187,7 +187,8 @@ class Artifacts(Wrapper[AsyncArtifacts]):
             CircleCIError: No run matches, but some could not be read; the message lists them.
 
         Calls `v2.pipelines.list_for_project`, then for each pipeline `v2.pipelines.list_workflows`, with `job` also
-        `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job.
+        `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job. Eight pipelines are
+        read at once, so up to seven after the match too, and the artifacts of eight jobs.
         """
         return self._run(
             self._async.latest,

@@ -12,6 +12,7 @@ from circleci_sdk._core.cancellation import as_failure, is_failure
 
 T = TypeVar("T")
 R = TypeVar("R")
+F = TypeVar("F")
 Read: TypeAlias = Callable[[], Awaitable[Iterable["Read"]]]
 """Reads something, and returns the reads that this made possible."""
 
@@ -71,3 +72,46 @@ async def map_concurrently(work: Callable[[T], Awaitable[R]], items: Sequence[T]
 
     await walk_concurrently(visit, enumerate(items), limit=limit)
     return [results[position] for position in range(len(items))]
+
+
+class _FoundError(Exception):
+    """Ends a search."""
+
+
+async def search_concurrently(
+    look: Callable[[T], Awaitable[R]],
+    decide: Callable[[T, R], Awaitable[F | None]],
+    items: Sequence[T],
+    *,
+    limit: int,
+) -> F | None:
+    """The first result of `decide` that is not None: it is called in order, with an item and what `look` returned.
+
+    Meanwhile `look` is called with the next items, with at most `limit` calls in progress. Those that have not ended
+    when the search ends are canceled. Errors are raised as by `walk_concurrently`.
+    """
+    seen: dict[int, R] = {}
+    found: list[F] = []
+    turn = 0
+    is_deciding = False
+
+    async def visit(position: int) -> Iterable[int]:
+        nonlocal turn, is_deciding
+        seen[position] = await look(items[position])
+        if is_deciding:
+            return ()
+        before, is_deciding = turn, True
+        while turn in seen:
+            result = await decide(items[turn], seen.pop(turn))
+            if result is not None:
+                found.append(result)
+                raise _FoundError
+            turn += 1
+        is_deciding = False
+        return range(min(before + limit, len(items)), min(turn + limit, len(items)))
+
+    try:
+        await walk_concurrently(visit, range(min(limit, len(items))), limit=limit)
+    except _FoundError:
+        return found[0]
+    return None

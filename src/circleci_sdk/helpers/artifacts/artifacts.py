@@ -207,7 +207,8 @@ class Artifacts(Uncopied):
             CircleCIError: No run matches, but some could not be read; the message lists them.
 
         Calls `v2.pipelines.list_for_project`, then for each pipeline `v2.pipelines.list_workflows`, with `job` also
-        `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job.
+        `v2.workflows.list_jobs`, until one matches; then `v2.jobs.list_artifacts` for each job. Eight pipelines are
+        read at once, so up to seven after the match too, and the artifacts of eight jobs.
         """
         slug = check_project_slug("artifacts.latest", project_slug)
         _check_filters("artifacts.latest", branch, workflow, job, status, max_pipelines)

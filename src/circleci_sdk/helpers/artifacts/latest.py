@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from circleci_sdk._core.errors import CircleCIError, NotFoundError
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.concurrency import map_concurrently, search_concurrently
 from circleci_sdk.helpers._shared.reports import raise_for_items
 from circleci_sdk.helpers._shared.skipped import SkipLog
 from circleci_sdk.v2._client import V2
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers._shared.deadline import TimedCaller
     from circleci_sdk.v2.models import Artifact, Pipeline, Workflow, WorkflowJob
 
+    _Candidate: TypeAlias = tuple[Workflow, list[WorkflowJob] | CircleCIError | None]
+
 LIST: Final = "v2.jobs.list_artifacts"
+AT_ONCE: Final = 8
+"""Pipelines that are read ahead, and jobs whose artifacts are listed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +43,14 @@ class Wanted:
 async def find_latest(method: str, caller: TimedCaller, project_slug: str, wanted: Wanted) -> LatestArtifacts | None:
     """The newest run that matches. Raises `CircleCIError` if there is none, but something was passed over."""
     log = SkipLog(caller)
-    v2 = V2(caller)
+    search = _Search(V2(caller), project_slug, wanted, log)
     seen = 0
-    async for page in v2.pipelines.list_for_project(project_slug, branch=wanted.branch).pages():
+    async for page in search.v2.pipelines.list_for_project(project_slug, branch=wanted.branch).pages():
         log.succeeded()
-        for pipeline in page.items[: wanted.max_pipelines - seen]:
-            for workflow in await _workflows_of(v2, pipeline, wanted, log):
-                jobs = await _jobs_of(v2, workflow, wanted, log)
-                if jobs is not None:
-                    found = await _artifacts_of(v2, project_slug, jobs, log)
-                    return LatestArtifacts(pipeline, workflow, tuple(found), log.skipped)
+        pipelines = page.items[: wanted.max_pipelines - seen]
+        found = await search_concurrently(search.read, search.decide, pipelines, limit=AT_ONCE)
+        if found is not None:
+            return found
         seen += len(page.items)
         if seen >= wanted.max_pipelines:
             break
@@ -55,36 +58,66 @@ async def find_latest(method: str, caller: TimedCaller, project_slug: str, wante
     return None
 
 
-async def _workflows_of(v2: V2, pipeline: Pipeline, wanted: Wanted, log: SkipLog) -> list[Workflow]:
-    try:
-        workflows = await v2.pipelines.list_workflows(pipeline.id).collect()
-    except CircleCIError as error:
-        log.add("v2.pipelines.list_workflows", or_unknown(lambda: pipeline.id), error)
-        return []
-    log.succeeded()
-    return pick_workflows(workflows, wanted.workflow)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Reads some pipelines ahead, and decides about one after another. Errors count when their pipeline is decided."""
 
+    v2: V2
+    project_slug: str
+    wanted: Wanted
+    log: SkipLog
 
-async def _jobs_of(v2: V2, workflow: Workflow, wanted: Wanted, log: SkipLog) -> list[WorkflowJob] | None:
-    """The jobs that match; None if the workflow does not match or cannot be read."""
-    if wanted.job is UNSET and not _has_status(workflow, wanted.status):
-        return None
-    try:
-        jobs = [
-            one
-            for one in await v2.workflows.list_jobs(workflow.id).collect()
-            if wanted.job is UNSET
-            or (if_available(lambda it: it.name, one) == wanted.job and _has_status(one, wanted.status))
-        ]
-        log.succeeded()
-        if wanted.job is not UNSET and not jobs:
+    async def read(self, pipeline: Pipeline) -> list[_Candidate] | CircleCIError:
+        """The workflows of a pipeline that may match; for a job with the jobs that match."""
+        try:
+            workflows = await self.v2.pipelines.list_workflows(pipeline.id).collect()
+        except CircleCIError as error:
+            return error
+        picked = pick_workflows(workflows, self.wanted.workflow)
+        if self.wanted.job is UNSET:
+            return [(one, None) for one in picked if _has_status(one, self.wanted.status)]
+        jobs = await map_concurrently(self._jobs_of, picked, limit=AT_ONCE)
+        return list(zip(picked, jobs, strict=True))
+
+    async def decide(self, pipeline: Pipeline, read: list[_Candidate] | CircleCIError) -> LatestArtifacts | None:
+        """The artifacts, if a workflow of the pipeline matches."""
+        if isinstance(read, CircleCIError):
+            self.log.add("v2.pipelines.list_workflows", or_unknown(lambda: pipeline.id), read)
             return None
-        if wanted.workflow is UNSET:
-            _ = workflow.tag  # raises if it is unavailable: the workflow may be a setup workflow
-    except CircleCIError as error:
-        log.add("v2.workflows.list_jobs", or_unknown(lambda: workflow.id), error)
+        self.log.succeeded()
+        for workflow, known in read:
+            jobs = await self._jobs_of(workflow) if known is None else known
+            try:
+                if isinstance(jobs, CircleCIError):
+                    raise jobs
+                self.log.succeeded()
+                if self.wanted.job is not UNSET and not jobs:
+                    continue
+                if self.wanted.workflow is UNSET:
+                    _ = workflow.tag  # raises if it is unavailable: the workflow may be a setup workflow
+            except CircleCIError as error:
+                self.log.add("v2.workflows.list_jobs", or_unknown(partial(_id_of, workflow)), error)
+                continue
+            found = await _artifacts_of(self.v2, self.project_slug, jobs, self.log)
+            return LatestArtifacts(pipeline, workflow, tuple(found), self.log.skipped)
         return None
-    return jobs
+
+    async def _jobs_of(self, workflow: Workflow) -> list[WorkflowJob] | CircleCIError:
+        """The jobs that match."""
+        wanted = self.wanted
+        try:
+            return [
+                one
+                for one in await self.v2.workflows.list_jobs(workflow.id).collect()
+                if wanted.job is UNSET
+                or (if_available(lambda it: it.name, one) == wanted.job and _has_status(one, wanted.status))
+            ]
+        except CircleCIError as error:
+            return error
+
+
+def _id_of(workflow: Workflow) -> str:
+    return workflow.id
 
 
 def _has_status(one: Workflow | WorkflowJob, wanted: str | Unset) -> bool:
@@ -127,7 +160,7 @@ async def _artifacts_of(v2: V2, project_slug: str, jobs: Sequence[WorkflowJob], 
         return JobArtifacts(job, number, tuple(listed))
 
     ran = [job for job in jobs if if_available(lambda one: one.type, job) != "approval"]
-    listed = await map_concurrently(list_one, ran, limit=4)
+    listed = await map_concurrently(list_one, ran, limit=AT_ONCE)
     return [one for one in listed if one is not None]
 
 
