@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import sys
 import warnings
@@ -47,9 +46,8 @@ Deployment: TypeAlias = Literal["cloud", "server"]
 HOST_VARIABLES: Final = ("CIRCLECI_BASE_URL", "CIRCLECI_HOST")
 DEFAULT_ORIGIN: Final = "https://circleci.com"
 _RATE_LIMITER: Final = methods("a rate limiter with async methods acquire and observe", "acquire", "observe")
-_USUAL_HOST: Final = re.compile(r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?")
+_USUAL_HOST: Final = r"([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?"
 _LONGEST_HOST: Final = 253
-_CLOUD: Final = re.compile(r"https?://([^/]+\.)?circleci\.com(:\d+)?")
 _API_PATHS: Final = ("", "/api", "/api/v1", "/api/v1.1", "/api/v2", "/api/v3")
 
 
@@ -92,7 +90,7 @@ class Session(Uncopied):
         self.network = network
         self.allow_http: Final = allow_http
         self.origin: Final = find_origin(base_url, allow_http=allow_http)
-        self.is_server: Final = deployment == "server" or (deployment is None and not _CLOUD.fullmatch(self.origin))
+        self.is_server: Final = deployment == "server" or (deployment is None and not _is_cloud(self.origin))
         if network.http_client is None and network.transport is None:
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
@@ -289,6 +287,10 @@ def find_origin(base_url: str | None, *, allow_http: bool) -> str:
     return f"{url.scheme}://{shown}" + (f":{port}" if port is not None else "")
 
 
+def _is_cloud(origin: str) -> bool:
+    return f".{urlsplit(origin).hostname}".endswith(".circleci.com")
+
+
 def _is_host(host: str) -> bool:
     """Whether requests can be sent to it. Only unusual hosts need the HTTP library, which takes long to import."""
     if not host or any(char.isspace() or char in "\\^|`<>{}%" for char in host):
@@ -299,7 +301,7 @@ def _is_host(host: str) -> bool:
         pass
     else:
         return True
-    if _USUAL_HOST.fullmatch(host) and len(host) <= _LONGEST_HOST and "xn--" not in host:
+    if re.fullmatch(_USUAL_HOST, host) and len(host) <= _LONGEST_HOST and "xn--" not in host:
         return True
     from .transport.request import is_sendable
 
@@ -321,4 +323,4 @@ def user_agent() -> str:
     """The `User-Agent` header: this package, Python and httpx, with versions."""
     from .transport.http import HTTPX
 
-    return f"circleci-sdk/{__version__} python/{platform.python_version()} {HTTPX} ({sys.platform})"
+    return f"circleci-sdk/{__version__} python/{sys.version.partition(' ')[0]} {HTTPX} ({sys.platform})"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 RETRYABLE_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 8.0
-_SECONDS: Final = re.compile(r"[0-9]+(\.[0-9]*)?")
+_SECONDS: Final = r"[0-9]+(\.[0-9]*)?"
 
 
 class Attempt(NamedTuple):
@@ -64,7 +64,7 @@ def parse_retry_after(value: str | None, *, date: str | None, now: float) -> flo
     if value is None:
         return None
     text = value.strip()
-    if _SECONDS.fullmatch(text):
+    if re.fullmatch(_SECONDS, text):
         return float(text)
     until = parse_date(text)
     if until is None:

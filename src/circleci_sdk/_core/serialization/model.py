@@ -73,7 +73,7 @@ class SecretText(str):
 
 def _usual_spelling(value: Any) -> Any:
     if isinstance(value, str):
-        return _ZONE.sub(_offset, value.removeprefix("#joda/inst").strip(' "'))
+        return re.sub(_ZONE, _offset, value.removeprefix("#joda/inst").strip(' "'))
     if isinstance(value, datetime):
         return value
     raise PydanticCustomError("timestamp", "Input should be a timestamp")
@@ -83,7 +83,7 @@ def _offset(zone: re.Match[str]) -> str:
     return zone[1] or "Z"
 
 
-_ZONE: Final = re.compile(r" *(?:([+-]\d\d:?\d\d|Z)|UTC|GMT)(?: *[A-Z]{1,5}| [+-]\d\d|\[[^]]*\])?(?: m=\S*)?$")
+_ZONE: Final = r" *(?:([+-]\d\d:?\d\d|Z)|UTC|GMT)(?: *[A-Z]{1,5}| [+-]\d\d|\[[^]]*\])?(?: m=\S*)?$"
 """An offset or a zone, and what programs write behind it: `+0000 UTC` (Go, with a monotonic clock), `Z[UTC]` (Java)."""
 
 

@@ -14,9 +14,9 @@ from circleci_sdk._public import public
 _LONG_VCS: Final = {"gh": "github", "bb": "bitbucket"}
 _SHORT: Final = {"github": "gh", "bitbucket": "bb", "gh": "gh", "bb": "bb", "circleci": "circleci"}
 _HOSTS: Final = {"github.com": "gh", "ssh.github.com": "gh", "bitbucket.org": "bb", "altssh.bitbucket.org": "bb"}
-_SCP: Final = re.compile(r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)")
-_LOGIN: Final = re.compile("//[^/]*@")  # remotes often hold a token there
-_UNFIT: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SCP: Final = r"(?:[^@/\s]+@)?(?P<host>[^:/\s]+):(?P<path>[^/\s].*)"
+_LOGIN: Final = "//[^/]*@"  # remotes often hold a token there
+_UNFIT: Final = "[\x00-\x1f\x7f-\x9f\ud800-\udfff]"
 CLOUD_APP: Final = "https://app.circleci.com"
 _APP_PREFIXES: Final = (("pipelines",), ("settings", "project"), ("projects", "project-dashboard"), ())
 
@@ -73,7 +73,7 @@ def _slug_parts(text: str) -> tuple[str, str, str] | None:
         except ValueError:
             return None
         return _from_address(url.hostname or "", url.path)
-    if match := _SCP.fullmatch(text):
+    if match := re.fullmatch(_SCP, text):
         return _from_address(match["host"], match["path"])
     return _from_segments(text.split("/"), exact=True)
 
@@ -104,7 +104,7 @@ def check_segment(text: str, place: str) -> None:
         raise InvalidArgumentError(f"{place}: expected no empty part.")
     if text in (".", ".."):
         raise InvalidArgumentError(f"{place}: expected a name, got {text!r}, which changes the path.")
-    if unfit := _UNFIT.search(text):
+    if not text.isprintable() and (unfit := re.search(_UNFIT, text)):
         char = unfit[0]
         if char >= "\ud800":
             raise InvalidArgumentError(f"{place}: expected valid Unicode, got a lone surrogate ({char!r}).")
@@ -141,5 +141,5 @@ def long_slug(slug: str) -> str:
 
 
 def _quote(text: str) -> str:
-    text = _LOGIN.sub("//", text)
+    text = re.sub(_LOGIN, "//", text)
     return repr(text if len(text) <= 80 else text[:77] + "...")
