@@ -50,7 +50,7 @@ def test_view_replaces_options_and_adds_headers_and_parameters() -> None:
     assert (second.timeout.total, second.max_retries, second.max_retry_after) == (5, 0, 0)
     assert second.headers == (("X-Two", "2"), ("x-one", "3"))
     assert second.query == (("a", "1"), ("a", "2"))
-    assert Options(Timeout(), 2, 60.0) == PLAIN
+    assert (PLAIN.timeout, PLAIN.max_retries, PLAIN.headers, PLAIN.query) == (Timeout(), 2, (), ())
 
 
 @pytest.mark.parametrize(

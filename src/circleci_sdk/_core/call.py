@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MAX_REDIRECTS: Final = 5
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class CallResult:
     """A finished call before it is decoded."""
 

@@ -68,7 +68,7 @@ class Headers(Mapping[str, str]):
         return f"Headers({self._read()!r})"
 
 
-@dataclass(slots=True, repr=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Prepared:
     """A request before a token is added. Without a `repr`: its body may hold secrets.
 
@@ -85,15 +85,15 @@ class Prepared:
     takes_circle_token: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Received:
     """A complete response. `secrets` are those of the request; no header repeats one."""
 
     status: int
     headers: Headers
-    content: bytes = field(repr=False)
-    secrets: Secrets = field(default=NO_SECRETS, repr=False)
-    _searched: bool | None = field(default=None, init=False, repr=False)
+    content: bytes
+    secrets: Secrets = NO_SECRETS
+    _searched: bool | None = field(default=None, init=False)
 
     @property
     def repeats_secret(self) -> bool:
@@ -103,7 +103,7 @@ class Received:
         return self._searched
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Failed:
     """No complete response. `raises` is the class of its error, `cause` the exception of the transport.
 
@@ -118,7 +118,7 @@ class Failed:
     status: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Progress:
     """How far an attempt got, in case it is cut short, and its secrets.
 
@@ -130,7 +130,7 @@ class Progress:
     written: bool = False
     status: int | None = None
     connecting: Any = None
-    secrets: Secrets = field(default=NO_SECRETS, repr=False)
+    secrets: Secrets = NO_SECRETS
 
     @property
     def outcome(self) -> RequestOutcome:

@@ -70,7 +70,7 @@ _TRANSPORT: Final = methods("an httpx.AsyncBaseTransport", "handle_async_request
 """By their methods: httpx is loaded with the first connection."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Network:
     """How a client reaches the network: the arguments of `AsyncCircleCI` of the same names."""
 
@@ -123,7 +123,7 @@ def tls_verification(value: object) -> bool | ssl.SSLContext:
         raise ConfigError(f"verify: the CA certificates at {str(value)!r} cannot be read: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Options:
     """The options of a client that `with_options` can change, for each of its calls."""
 

@@ -8,9 +8,8 @@ further up with growing steps. So refusals stay rare, and a limit that was raise
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import inf, log, log2
-from typing import Final
+from typing import Final, NamedTuple
 
 from .rate_limit import DEFAULT_SPACING, LONGEST_SPACING
 
@@ -29,8 +28,7 @@ LONGEST_STEP: Final = 1.0
 FASTEST_RATE: Final = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """The pace of a queue.
 
     `known` is the spacing in seconds that the headers allow, None without such headers. `ceiling` is the rate in calls
@@ -59,7 +57,7 @@ def rate_of(pace: Pace) -> float:
 
 def grown(pace: Pace, seconds: float) -> Pace:
     """The pace after calls waited for so many seconds more without a refusal."""
-    return replace(pace, served=pace.served + min(seconds, LONGEST_STEP))
+    return pace._replace(served=pace.served + min(seconds, LONGEST_STEP))
 
 
 def refused(pace: Pace | None) -> Pace:
