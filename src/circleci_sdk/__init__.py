@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ._core.caller import Reply
     from ._core.errors import (
         AuthenticationError,
         BadRequestError,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from ._core.options import Hook, Method, Timeout
     from ._core.pagination import AsyncPager, Cursor, Page
     from ._core.policy.rate_limit import RateKey, RateLimit
+    from ._core.reply import Reply
     from ._core.serialization.model import UnknownStr
     from ._core.serialization.slugs import ProjectSlug
     from ._core.terminal import printable
@@ -63,7 +63,6 @@ else:
     __getattr__, __dir__ = lazy(
         __name__,
         {
-            "._core.caller": "Reply",
             "._core.errors": (
                 "AuthenticationError BadRequestError CallError CircleCIError ClientClosedError ConfigError "
                 "ConflictError ConnectionFailedError DecodeError FieldUnavailableError GoneError "
@@ -78,6 +77,7 @@ else:
             "._core.pagination": "AsyncPager Cursor Page",
             "._core.limiter": "RateLimiter",
             "._core.policy.rate_limit": "RateKey RateLimit",
+            "._core.reply": "Reply",
             "._core.serialization.model": "UnknownStr",
             "._core.serialization.slugs": "ProjectSlug",
             "._core.transport.auth": "AuthScheme TokenSource",

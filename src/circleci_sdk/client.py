@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from circleci_sdk._public import Uncopied, public
 
-from ._core.caller import Caller, Reply
+from ._core.caller import Caller
 from ._core.checks import MAPPING, check, or_none
 from ._core.errors import ConfigError, InvalidArgumentError
 from ._core.options import MAX_RESPONSE_BYTES, Hook, Network, Options, Timeout, tls_verification
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._core.mismatches import Drift
     from ._core.options import Method
     from ._core.policy.rate_limit import RateLimit
+    from ._core.reply import Reply
     from .helpers.artifacts.artifacts import Artifacts
     from .helpers.history.history import History
     from .helpers.logs.logs import Logs

@@ -5,15 +5,14 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from circleci_sdk._public import Uncopied, public
+from circleci_sdk._public import Uncopied
 
 from .call import Call, CallResult
 from .errors import InvalidArgumentError
 from .logs import logger
-from .messages import Headers, Prepared, Received, build_url
+from .messages import Prepared, Received, build_url
 from .mismatches import Place, with_kinds
 from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
@@ -30,30 +29,11 @@ if TYPE_CHECKING:
     from .mismatches import Mismatch
     from .operation import Operation
     from .options import Options
-    from .policy.rate_limit import RateLimit
+    from .reply import Reply
     from .session import Session
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 Arguments = Mapping[str, object]
-
-
-@public("circleci_sdk")
-@dataclass(frozen=True, slots=True)
-class Reply(Generic[T_co]):
-    """The result of a call, with its response.
-
-    `data` is what the method itself returns. `rate_limit` is the state of the rate limit in the headers, `attempts`
-    the number of requests it took, `elapsed` the seconds over all of them, `content` the raw body.
-    """
-
-    data: T_co
-    status: int
-    headers: Headers
-    rate_limit: RateLimit | None
-    attempts: int
-    elapsed: float
-    content: bytes = field(repr=False)
 
 
 class Caller(Uncopied):
@@ -144,6 +124,8 @@ class Caller(Uncopied):
     def _record(self, result: CallResult, data: Any) -> None:
         if self.replies is None:
             return
+        from .reply import Reply
+
         response, facts = result.response, result.facts
         how = (result.rate_limit, facts.attempts, facts.elapsed, response.content)
         self.replies.append(Reply(data, response.status, response.headers, *how))

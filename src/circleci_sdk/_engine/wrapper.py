@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
-    from circleci_sdk._core.caller import Reply
     from circleci_sdk._core.pagination import AsyncPager, Page
+    from circleci_sdk._core.reply import Reply
 
 A_co = TypeVar("A_co", covariant=True)
 T_co = TypeVar("T_co", covariant=True)

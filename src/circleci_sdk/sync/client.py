@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from circleci_sdk._core.caller import Reply
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
     from circleci_sdk._core.options import Method, Timeout
     from circleci_sdk._core.policy.rate_limit import RateLimit
+    from circleci_sdk._core.reply import Reply
     from circleci_sdk._core.session import Deployment
     from circleci_sdk._core.transport.auth import AuthScheme
     from circleci_sdk._core.unset import Unset
