@@ -1,4 +1,7 @@
-"""A server with TLS, in another process, and a file of certificates with its CA: one user, one page of pipelines."""
+"""A server with TLS, in another process, and a file of certificates with its CA: one user, one page of pipelines.
+
+On one port it responds at once, on another one after `LATENCY`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,12 +25,14 @@ from .server import pin
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
 
+LATENCY: Final = 0.15
+"""Seconds, as to a server on another continent."""
 _USER: Final = json.dumps({"id": "5034460f-c7c4-4c43-9457-de07e2029e7b", "login": "ada", "name": "Ada"}).encode()
 
 
 @contextmanager
-def running(folder: Path) -> Generator[tuple[str, Path]]:
-    """Run the server; yields its URL, and the usual certificates together with that of its CA."""
+def running(folder: Path) -> Generator[tuple[list[str], Path]]:
+    """Run the server; yields its two URLs, and the usual certificates together with that of its CA."""
     certificates = folder / "certificates.pem"
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.https_server", str(certificates)],
@@ -35,16 +41,17 @@ def running(folder: Path) -> Generator[tuple[str, Path]]:
     )
     assert process.stdout is not None
     try:
-        yield f"https://127.0.0.1:{int(process.stdout.readline())}", certificates
+        yield [f"https://127.0.0.1:{int(port)}" for port in process.stdout.readline().split()], certificates
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
 
 
-async def _respond(reader: StreamReader, writer: StreamWriter) -> None:
+async def _respond(latency: float, reader: StreamReader, writer: StreamWriter) -> None:
     """Respond to one request, which is all that each program sends."""
     head = await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(latency)
     body = _USER if head.startswith(b"GET /api/v2/me ") else responses.page()
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     await reader.read()
@@ -62,9 +69,11 @@ def _issued(certificates: Path) -> ssl.SSLContext:
 
 
 async def _serve(context: ssl.SSLContext) -> None:
-    server = await asyncio.start_server(_respond, "127.0.0.1", 0, ssl=context)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    servers = [
+        await asyncio.start_server(partial(_respond, latency), "127.0.0.1", 0, ssl=context) for latency in (0, LATENCY)
+    ]
+    print(*[server.sockets[0].getsockname()[1] for server in servers], flush=True)
+    await servers[0].serve_forever()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from circleci_sdk._core.serialization.decode import decoder
+from circleci_sdk._core.serialization.decode import new_decoder
 from circleci_sdk.v3 import OPERATIONS, models
 
 ORG = "5034460f-c7c4-4c43-9457-de07e2029e7b"
@@ -33,7 +33,7 @@ RUN: dict[str, Any] = {
 
 def read_at_once(operation_id: str, body: object) -> Any:
     """What pydantic alone makes of a body. Raises if it does not fit."""
-    fresh = decoder.__wrapped__(OPERATIONS[operation_id])
+    fresh = new_decoder(OPERATIONS[operation_id])
     return fresh.adapter.validate_json(json.dumps(body))
 
 

@@ -12,6 +12,9 @@ from typing import Final
 
 import pytest
 
+from circleci_sdk._core.messages import Progress
+from tests.support.scripted_server import ScriptedServer, reply
+
 CALL: Final = """
 import asyncio, httpx
 from circleci_sdk import AsyncCircleCI
@@ -23,15 +26,6 @@ async def main():
 asyncio.run(main())
 """
 
-SYNC_CALL: Final = """
-import httpx
-from circleci_sdk import CircleCI
-page = {"items": [], "next_page_token": None}
-transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page))
-with CircleCI("token", transport=transport) as client:
-    assert not client.v2.pipelines.list_for_project("gh/acme/web").collect()
-    assert client.runs.search(["gh/acme/web"])
-"""
 SYNC_CALL: Final = """
 import httpx
 from circleci_sdk import CircleCI
@@ -91,9 +85,12 @@ def test_modules_of_a_call_beyond_httpx_and_pydantic() -> None:
 
 @pytest.mark.parametrize("call", [CALL, SYNC_CALL], ids=["async", "sync"])
 def test_preload_loads_everything(call: str) -> None:
-    counts = "from circleci_sdk._core.serialization.decode import decoder\nbefore = decoder.cache_info().misses\n"
-    checks = "\nassert decoder.cache_info().misses == before, 'a decoder was built'\n"
-    modules = loaded(call + checks, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{counts}")
+    forbids = (
+        "from circleci_sdk._core.serialization import decode\n"
+        "def new_decoder(operation): raise AssertionError('a decoder was built')\n"
+        "decode.new_decoder = new_decoder\n"
+    )
+    modules = loaded(call, before=f"import asyncio, circleci_sdk\ncircleci_sdk.preload()\n{forbids}")
     assert {name.partition(".")[0] for name in modules} <= {"anyio"}
 
 
@@ -110,3 +107,31 @@ def test_preload_builds_every_model() -> None:
         "assert len(models) > 250 and all(model.__pydantic_complete__ for model in models)\n"
     )
     assert "httpcore" in loaded(code)
+
+
+LOADED_WHILE_WAITING: Final = """
+import sys, anyio
+from circleci_sdk import AsyncCircleCI
+seen = []
+async def look(message):
+    seen.append("circleci_sdk.v2.models._shared" in sys.modules)
+async def main():
+    async with AsyncCircleCI("token", base_url="{url}", on_request=look, on_response=look) as client:
+        assert (await client.v2.users.me()).login == "ada"
+        await client.v2.users.me()
+anyio.run(main, backend="{backend}")
+assert seen == [False, True, True, True], seen
+"""
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_models_are_loaded_while_the_first_response_is_awaited(backend: str) -> None:
+    with ScriptedServer() as server:
+        server.on("GET", "/api/v2/me", reply(json={"id": "u", "login": "ada", "name": "Ada"}))
+        loaded(LOADED_WHILE_WAITING.format(url=server.url, backend=backend))
+
+
+async def test_what_fails_while_a_response_is_awaited_does_not_end_the_request() -> None:
+    progress = Progress(lambda: {}["missing"], written=True)
+    await progress.trace("http11.send_request_body.complete", {})
+    assert progress.while_waiting is None

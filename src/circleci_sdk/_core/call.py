@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -49,11 +49,19 @@ class CallResult:
 class Call:
     """One call: counts attempts, keeps the deadline, remembers the worst that may have happened."""
 
-    def __init__(self, session: Session, options: Options, operation: Operation[Any], prepared: Prepared) -> None:
+    def __init__(
+        self,
+        session: Session,
+        options: Options,
+        operation: Operation[Any],
+        prepared: Prepared,
+        while_waiting: Callable[[], object] | None = None,
+    ) -> None:
         self._session = session
         self._options = options
         self._operation = operation
         self._prepared = prepared
+        self._while_waiting = while_waiting
         self._path = prepared.url.removeprefix(session.origin).partition("?")[0]
         self._started = session.clock.monotonic()
         total = options.timeout.total
@@ -95,7 +103,7 @@ class Call:
         if left <= 0:
             self._raise_failed(Failed(RequestTimeoutError, "not_sent", False, "no time was left"), "deadline")
         self._attempts += 1
-        progress = self._progress = Progress()
+        progress = self._progress = Progress(self._while_waiting)
         outcome: Received | Failed | None = None
         with anyio.move_on_after(None if left == inf else left):
             self._check_wait(await self._admission.pass_limiter())

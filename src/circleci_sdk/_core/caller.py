@@ -18,7 +18,7 @@ from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
 from .redaction import NO_SECRETS, Secrets
 from .serialization.arguments import checked, secrets_of
-from .serialization.decode import decode_anything, decode_page, decode_response
+from .serialization.decode import decode_anything, decode_page, decode_response, preparation_of
 from .serialization.encode import check_rules, encode_body, encode_path, encode_query, json_bytes, sent_secrets
 from .session import user_agent
 from .unset import UNSET
@@ -165,7 +165,7 @@ class Caller(Uncopied):
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
         if operation.deprecated:
             await self.session.run_in_caller(_warn_of_deprecation, operation)
-        return await Call(self.session, self.options, operation, prepared).run()
+        return await Call(self.session, self.options, operation, prepared, preparation_of(operation)).run()
 
 
 def _checked(operation: Operation[Any], encode: Callable[[], Prepared]) -> Prepared:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import quote
@@ -123,9 +124,11 @@ class Progress:
     """How far an attempt got, in case it is cut short, and its secrets.
 
     `sent` is also True where nothing reports it, as in most transports of users; `written` says that httpcore has
-    begun to send. `connecting` is a connection that is not in use yet.
+    begun to send. `connecting` is a connection that is not in use yet. `while_waiting` is called once, when httpcore
+    has sent the request: the response takes its time.
     """
 
+    while_waiting: Callable[[], object] | None = None
     sent: bool = False
     written: bool = False
     status: int | None = None
@@ -144,11 +147,15 @@ class Progress:
 
         httpcore logs an event after this, with the values that are in `info` then.
         """
+        if self.while_waiting is not None and self.written and event.endswith("send_request_body.complete"):
+            work, self.while_waiting = self.while_waiting, None
+            with suppress(Exception):  # it is raised again when the response is read
+                work()
         if event.endswith("connect_tcp.complete"):
             self.connecting = info["return_value"]
         elif event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent, self.written, self.connecting = True, True, None
-            if not any(logger.isEnabledFor(logging.DEBUG) for logger in _HTTPCORE):
+            if self.while_waiting is None and not any(logger.isEnabledFor(logging.DEBUG) for logger in _HTTPCORE):
                 # Later events are of no use, and each one costs as much as a header.
                 info["request"].extensions.pop("trace", None)
         elif event.endswith("setup_socks5_connection.started") and info["auth"] is not None:

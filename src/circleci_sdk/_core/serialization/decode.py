@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
+from functools import partial
 from importlib import import_module
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
@@ -14,6 +14,8 @@ from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
 from .error_body import described, is_html, message_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import TypeAdapter, ValidationError
 
     from circleci_sdk._core.errors import CallFacts, RequestOutcome
@@ -119,9 +121,26 @@ def decode_anything(operation: Operation[Any], response: Received, facts: CallFa
         return response.content
 
 
-@cache
+_DECODERS: Final[dict[Operation[Any], Decoder]] = {}
+
+
 def decoder(operation: Operation[Any]) -> Decoder:
     """The decoder of the responses of an operation; built once."""
+    if operation not in _DECODERS:
+        _DECODERS[operation] = new_decoder(operation)
+    return _DECODERS[operation]
+
+
+def preparation_of(operation: Operation[Any]) -> Callable[[], object] | None:
+    """What builds the decoder of an operation; None if there is one, or none is needed.
+
+    The first one of a process loads pydantic, which takes as long as a response over some distance.
+    """
+    return None if operation in _DECODERS or not operation.response_body.models else partial(decoder, operation)
+
+
+def new_decoder(operation: Operation[Any]) -> Decoder:
+    """A decoder that is not kept."""
     from pydantic import TypeAdapter
 
     from .shapes import fields_of, models_in
