@@ -6,8 +6,9 @@ Lines are only added, so that several programs may download into one folder. The
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from circleci_sdk.helpers._downloads.names import on_disk
 
@@ -24,7 +25,8 @@ class Manifest:
     """The record of one folder. All methods do blocking I/O."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._depth = len(folder.parts)
+        self._path = folder / NAME
         self._known: dict[str, Known] = {}
         self._offset = 0
         self._is_read = False
@@ -33,21 +35,18 @@ class Manifest:
 
     def read(self) -> None:
         """Read what was added since the last time; what is missing or cannot be read is unknown."""
-        try:
-            with (self._folder / NAME).open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except OSError:
-            text = b""
+        text = b""
+        with suppress(OSError):
+            if self._path.stat().st_size != self._offset:
+                with self._path.open("rb") as file:
+                    file.seek(self._offset)
+                    text = file.read()
         text = text[: text.rfind(b"\n") + 1]
         self._offset += len(text)
         for path, known in lines(text.decode("utf-8", "replace")):
-            if known is None:
-                self._known.pop(path, None)
-            else:
-                self._known[path] = known
-                if self._is_read:
-                    self._later.add(path)
+            self._note(path, known)
+            if known is not None and self._is_read:
+                self._later.add(path)
         self._is_read = True
 
     def known(self, path: Path) -> Known | None:
@@ -60,20 +59,34 @@ class Manifest:
 
     def forget(self, path: Path) -> None:
         """Note that a file is about to be replaced: until it is recorded again, it is unknown."""
-        self._write({"path": self._relative(path)})
+        self._write(self._relative(path), None)
 
     def record(self, path: Path, artifact: str, size: int) -> None:
         """Note that a file is this artifact."""
-        self._own.add(self._relative(path))
-        self._write({"path": self._relative(path), "artifact": artifact, "size": size})
+        relative = self._relative(path)
+        self._own.add(relative)
+        self._write(relative, (artifact, size))
 
-    def _write(self, line: dict[str, Any]) -> None:
-        with (self._folder / NAME).open("ab") as file:
-            # A line that was not finished, since the disk was full, ends here.
-            file.write(b"\n" + json.dumps(line).encode() + b"\n")
+    def _write(self, path: str, known: Known | None) -> None:
+        line = {"path": path} if known is None else {"path": path, "artifact": known[0], "size": known[1]}
+        # A line that was not finished, since the disk was full, ends here.
+        data = b"\n" + json.dumps(line).encode() + b"\n"
+        with self._path.open("ab") as file:
+            start = file.tell()
+            file.write(data)
+            file.flush()
+            if start == self._offset and file.tell() == start + len(data):  # all before it was read
+                self._offset += len(data)
+                self._note(path, known)
+
+    def _note(self, path: str, known: Known | None) -> None:
+        if known is None:
+            self._known.pop(path, None)
+        else:
+            self._known[path] = known
 
     def _relative(self, path: Path) -> str:
-        return on_disk(path.relative_to(self._folder).as_posix())
+        return on_disk("/".join(path.parts[self._depth :]))
 
 
 def lines(text: str) -> Iterator[tuple[str, Known | None]]:
