@@ -455,7 +455,7 @@ def test_a_place_whose_record_cannot_be_changed(
     if not replaces:
         monkeypatch.setattr("circleci_sdk.helpers.artifacts.places.place", no_place)
     with pytest.raises(OSError, match="No space left" if replaces else "no place"):
-        Places(stage, Broken(tmp_path), replaces=replaces).put(part, Planned(artifact, "", target, "new"), 2)
+        Places(stage, Broken(tmp_path), replaces=replaces).put(Planned(artifact, "", target, "new"), part, 2)
     stage.close()
     assert tree(tmp_path) == ({"a": b"1"} if replaces else {})
 

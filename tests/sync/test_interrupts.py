@@ -446,9 +446,8 @@ def test_a_download_leaves_no_file(server: ScriptedServer, tmp_path: Path) -> No
     item = {"path": "out/report.txt", "node_index": 0, "url": f"{server.url}/file"}
     server.on("GET", f"/api/v2/project/{SLUG}/1/artifacts", reply(json={"items": [item], "next_page_token": None}))
     hold = server.latch()
-    head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
-    content = reply(body=b"x" * 100_000)
-    server.on("GET", "/file", type(content)(head, (b"x" * 50_000, hold)))
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 4000000\r\n\r\n"
+    server.on("GET", "/file", Response(head, (b"x" * 2_000_000, hold)))  # more than is in memory before it is written
     written = threading.Event()
 
     def waits() -> None:

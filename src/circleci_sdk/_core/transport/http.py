@@ -114,7 +114,10 @@ class Exchange:
     configuration, which pass through without the frames that hold headers and bodies.
     """
 
-    __slots__ = ("_http", "_is_cut", "_pieces", "_progress", "_request", "_response", "_shown", "_token", "_unsendable")
+    __slots__ = (
+        *("_http", "_is_cut", "_pieces", "_progress", "_request", "_response", "_shown", "_token", "_unsendable"),
+        "is_ended",
+    )
 
     def __init__(
         self,
@@ -133,6 +136,8 @@ class Exchange:
         self._shown: httpx.Response | None = None
         self._unsendable = unsendable
         self._is_cut = False
+        self.is_ended: bool = False
+        """Whether the body was read to its end, piece by piece."""
 
     @property
     def secrets(self) -> Secrets:
@@ -154,7 +159,12 @@ class Exchange:
 
     async def read(self) -> bytes | Failed:
         """The next piece of an open response, as it came over the wire; empty at the end."""
-        return await self._guarded(self._next())
+        found: list[bytes] = []
+        return await self.gather(found, 1) or b"".join(found)
+
+    async def gather(self, found: list[bytes], size: int) -> Failed | None:
+        """Add the next pieces, of `size` bytes together or a little more; of fewer at the end, or before a failure."""
+        return await self._guarded(self._gather(found, size))
 
     @property
     def ends_with_connection(self) -> bool:
@@ -198,7 +208,7 @@ class Exchange:
         if response is None:
             return
         with suppress(Exception):  # what the call returns or raises is known by now
-            await finish(partial(self._end, response))
+            await (_close(response) if self.is_ended else finish(partial(self._end, response)))
 
     async def _end(self, response: httpx.Response) -> None:
         await _close(response)
@@ -257,15 +267,19 @@ class Exchange:
             response = shown_with(response, body)
         return response, body.content
 
-    async def _next(self) -> bytes:
-        piece: bytes | None = b""
+    async def _gather(self, found: list[bytes], size: int) -> None:
         if self._is_cut:  # a generator that was cancelled looks as if it had come to its end
             raise httpx.ReadError("an earlier read was cancelled")
         self._is_cut = True
-        while piece == b"":
-            piece = await anext(self._pieces, None)
+        async for piece in self._pieces:
+            if piece:
+                found.append(piece)
+                size -= len(piece)
+                if size <= 0:
+                    break
+        else:
+            self.is_ended = True
         self._is_cut = False
-        return piece or b""
 
     async def _guarded(self, step: Awaitable[T]) -> T | Failed:
         handled = sys.exception()

@@ -75,21 +75,26 @@ class Download(OpenCall):
     bytes that follow. Otherwise `ConnectionFailedError` is raised.
 
     `received` counts the bytes that came over the wire, `size` is how many there will be, or None if the server does
-    not say.
+    not say. `digest`, if set before it is opened, makes the SHA-256 of all that `batch` has returned,
+    and of the pieces that it is given.
     """
 
     __slots__ = (
         "_asked_at",
         "_ended",
+        "_failed",
+        "_held",
         "_inflater",
         "_is_ranged",
         "_is_whole",
         "_keep",
+        "_least",
         "_pieces",
         "_position",
         "_renew",
         "_response",
         "_trusted",
+        "digest",
     )
 
     def __init__(
@@ -128,6 +133,10 @@ class Download(OpenCall):
         self._inflater: Inflater | None = None
         self._pieces: Iterator[bytes] = iter(())
         self._ended = False
+        self._least = 1
+        self._failed: Failed | None = None
+        self._held: list[bytes] = []
+        self.digest: Callable[[list[bytes]], Awaitable[bytes]] | None = None
 
     @property
     def received(self) -> int:
@@ -167,23 +176,33 @@ class Download(OpenCall):
                 continue
             if self._ended:
                 raise StopAsyncIteration
-            data = await self._fresh()
-            self._ended = not data
-            self._pieces = self._unpack(data)
+            fresh = await self._fresh()
+            self._ended = not fresh
+            self._pieces = self._unpack(fresh)
 
-    def _unpack(self, data: bytes) -> Iterator[bytes]:
+    async def batch(self, size: int) -> list[bytes]:
+        """The next pieces, of `size` bytes together or a little more; of fewer only at the end."""
+        self._least = left = size
+        found = self._held
+        while left > 0 and (piece := await anext(self, None)) is not None:
+            found.append(piece)
+            left -= len(piece)
+        self._held = []
+        return found
+
+    def _unpack(self, fresh: list[bytes]) -> Iterator[bytes]:
         if self._inflater is None:
-            if data:
-                yield data
-        elif data:
+            yield from fresh
+            return
+        for data in fresh:
             yield from self._inflater.feed(data)
-        else:
+        if not fresh:
             self._inflater.finish()
 
-    async def _fresh(self) -> bytes:
-        """The next bytes that were not given yet; empty at the end."""
+    async def _fresh(self) -> list[bytes]:
+        """The next pieces that were not given yet; none at the end."""
         while True:
-            outcome = await self._read() if self._opened is not None else b""
+            outcome = await self._read() if self._opened is not None else []
             is_end_unknown = not outcome and self._opened is not None and self._opened.ends_with_connection
             if not outcome and self._position.is_repeating and not is_end_unknown:
                 self._raise_changed()
@@ -200,14 +219,14 @@ class Download(OpenCall):
                 continue
             if not outcome:
                 await self.aclose()
-                return b""
+                return []
             try:
-                data = self._position.take(outcome)
+                fresh = [new for piece in outcome if (new := self._position.take(piece))]
             except ValueError:
                 self._raise_changed()
-            if data:
+            if fresh:
                 self.note_progress()
-                return data
+                return fresh
 
     @property
     def _is_unpacked(self) -> bool:
@@ -227,16 +246,26 @@ class Download(OpenCall):
         except StatusError as error:
             self._raise_failed(Failed(ConnectionFailedError, "processed", False, text, error), "not_retryable")
 
-    async def _read(self) -> bytes | Failed:
+    async def _read(self) -> list[bytes] | Failed:
+        """The next pieces of the response, of the least size together if so much comes; none at the end."""
         assert self._opened is not None
-        outcome: bytes | Failed | None = None
-        left = self._left()
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            return failed
+        if self._opened.is_ended:
+            return []
+        found: list[bytes] = []
+        is_late, left = True, self._left()
         with anyio.move_on_after(None if left == float("inf") else left):
-            outcome = await self._opened.read()
-        if outcome is None:
-            text = f"the time ran out after {self.received} bytes"
+            failed = await self._opened.gather(found, self._least)
+            is_late = False
+        if is_late:
+            text = f"the time ran out after {self.received + sum(map(len, found))} bytes"
             self._raise_failed(Failed(RequestTimeoutError, "processed", False, text), "deadline")
-        return outcome
+        if failed is not None and not found:
+            return failed
+        self._failed = failed
+        return found
 
     async def _start(self) -> None:
         """Open the file at the place that was reached."""
@@ -254,13 +283,20 @@ class Download(OpenCall):
             self._is_ranged = False
             await self.run()
         headers = self._response.headers
-        position.restart(headers)
+        position.restart(headers, await self._digest_of_given())
         try:
             packed = is_packed(headers.get("content-encoding", ""), self._keep)
         except ValueError as error:
             self._raise_broken(error)
         if not self.received:
             self._inflater = Inflater() if packed else None
+            position.keeps_digest = packed or self.digest is None
+
+    async def _digest_of_given(self) -> bytes:
+        """The digest of the bytes that came so far, if they are kept as they came; else the position has it."""
+        if not self.received or self._position.keeps_digest or self.digest is None:
+            return b""
+        return await self.digest(self._held)
 
     async def _exchange(self, progress: Progress) -> Received | Failed:
         """Open the file, wherever redirects lead. The response of the file stays open; any other one is read."""

@@ -16,19 +16,22 @@ class Position:
 
     A response with a strong `ETag` can be continued by a request for the bytes that follow. Without one, and where the
     server does not keep to ranges, the file comes from its beginning again: the bytes that were given are compared by
-    their digest and not given twice.
+    their digest and not given twice. With `keeps_digest` it is made as they are given. That takes as long as reading
+    them, so a reader that has kept the bytes makes it when it is needed.
 
     `received` counts the bytes that were given. `size` is the size of the file, or None if the server does not say.
     """
 
-    __slots__ = ("_digest", "_etag", "_repeated", "_to_repeat", "received", "size")
+    __slots__ = ("_digest", "_etag", "_given", "_repeated", "_to_repeat", "keeps_digest", "received", "size")
 
     def __init__(self) -> None:
         self.received: int = 0
         self.size: int | None = None
+        self.keeps_digest: bool = True
         self._etag = ""
         self._to_repeat = 0
         self._digest = sha256()
+        self._given = b""
         self._repeated = sha256()
 
     @property
@@ -53,9 +56,10 @@ class Position:
         """The headers that ask for the bytes that follow."""
         return range_headers(self.received, self._etag)
 
-    def restart(self, headers: Headers) -> None:
-        """Begin to read a response that has the file from its beginning."""
+    def restart(self, headers: Headers, digest: bytes = b"") -> None:
+        """Begin to read a response that has the file from its beginning. `digest` is that of the bytes given so far."""
         self._to_repeat, self._repeated = self.received, sha256()
+        self._given = self._digest.digest() if self.keeps_digest else digest
         self._etag = "" if headers.get("etag", "W/").startswith("W/") else headers["etag"]
         length = headers.get("content-length", "")
         self.size = int(length) if length.isdecimal() else None
@@ -78,8 +82,9 @@ class Position:
         if old:
             self._repeated.update(old)
             self._to_repeat -= len(old)
-            if not self._to_repeat and self._repeated.digest() != self._digest.digest():
+            if not self._to_repeat and self._repeated.digest() != self._given:
                 raise ValueError("the file is another one now")
         self.received += len(new)
-        self._digest.update(new)
+        if self.keeps_digest:
+            self._digest.update(new)
         return new

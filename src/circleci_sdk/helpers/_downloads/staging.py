@@ -12,35 +12,19 @@ import re
 import shutil
 import threading  # noqa: TID251  # nothing is awaited while the lock is held
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, TypeVar
+from typing import BinaryIO, Final
 from uuid import uuid4
-
-from anyio.to_thread import run_sync
-
-from circleci_sdk._core.cancellation import finish
 
 from .locks import FolderLock
 
-if TYPE_CHECKING:
-    from .download import Download
-
-_PIECE: Final = 1 << 19
 _STAGE: Final = re.compile(r"\.[0-9a-f]{32}\.part")
 _LONGEST_RUN: Final = 86_400.0
 """Seconds without a change after which an unlocked folder is abandoned, on a system without locks."""
-_LONGEST_WORK: Final = 3600.0
 _TRIES: Final = 20
-T = TypeVar("T")
-
-
-class Saved(NamedTuple):
-    """A complete file that is not in its place yet, and its size in bytes."""
-
-    part: Path
-    size: int
 
 
 class Stage:
@@ -103,33 +87,6 @@ class Stage:
             remove_if_empty(self._made)
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """The result of a function in a thread, which no cancellation stops: it is raised afterwards."""
-    return await finish(lambda: run_sync(work), seconds=_LONGEST_WORK)
-
-
-async def save(download: Download, stage: Stage) -> Saved:
-    """Write a file to the stage. It is created only after a successful response, and removed after an error."""
-    async with download:
-        opened: list[tuple[BinaryIO, Path]] = []
-        try:
-            await in_thread(lambda: opened.append(stage.create()))
-            file, part = opened[0]
-            size, waiting = 0, bytearray()
-            async for piece in download:
-                size += len(piece)
-                waiting += piece
-                if len(waiting) >= _PIECE:
-                    await run_sync(file.write, bytes(waiting))
-                    waiting.clear()
-            await run_sync(_finish, file, bytes(waiting))
-        except BaseException:  # a cancellation too leaves no part
-            for file, part in opened:
-                _drop(file, part)
-            raise
-    return Saved(part, size)
-
-
 def remove_stale(folder: Path) -> None:
     """Remove the stages that no program writes to. What cannot be removed stays."""
     with suppress(OSError), os.scandir(folder) as entries:
@@ -152,7 +109,8 @@ def _last_change(path: Path) -> float:
 def place(part: Path, target: Path, *, replace: bool) -> None:
     """Put a complete file in its place, and make the folders for it. Without `replace`, raises `FileExistsError`."""
     made = missing_folders(target.parent)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if made:
+        target.parent.mkdir(parents=True, exist_ok=True)
     try:
         try:
             _move(part, target, replace=replace)
@@ -197,7 +155,7 @@ def move_new(part: Path, target: Path) -> None:
 def missing_folders(folder: Path) -> list[Path]:
     """This folder and those above it, as far as they do not exist."""
     found: list[Path] = []
-    for one in (folder, *folder.parents):
+    for one in chain((folder,), folder.parents):
         if os.path.lexists(one):
             break
         found.append(one)
@@ -209,16 +167,3 @@ def remove_if_empty(folders: Iterable[Path]) -> None:
     for folder in sorted(folders, key=lambda one: len(one.parts), reverse=True):
         with suppress(OSError):
             folder.rmdir()
-
-
-def _finish(file: BinaryIO, rest: bytes) -> None:
-    with file:
-        file.write(rest)
-
-
-def _drop(file: BinaryIO, part: Path) -> None:
-    """Not in a thread: a cancellation could come before it."""
-    with suppress(OSError):
-        file.close()  # what it still holds may not fit on the disk
-    with suppress(OSError):
-        part.unlink()

@@ -25,7 +25,7 @@ def check_place(path: Path, dest: Path) -> None:
     for above in path.parents:
         if above == dest:
             break
-        if os.path.lexists(above) and not above.is_dir():
+        if not above.is_dir() and os.path.lexists(above):
             raise NotADirectoryError(errno.ENOTDIR, "A file is in the place of the folder", str(above))
     if path.is_dir() and not path.is_symlink():
         raise IsADirectoryError(errno.EISDIR, "A folder is in the place of the file", str(path))
@@ -41,7 +41,7 @@ class Places:
         self._replaces = replaces
         self._own: dict[tuple[int, int] | None, Path] = {}
 
-    def put(self, part: Path, item: Planned, size: int) -> None:
+    def put(self, item: Planned, part: Path, size: int) -> int:
         """Move a complete file to its place and record it. Raises if another one is there that may not be replaced.
 
         The record never says of a file that it is this artifact when it is another one, wherever the program ends.
@@ -56,6 +56,7 @@ class Places:
             else:
                 self._add(part, item, size)
             self._own[_identity(item.path)] = item.path
+            return size
 
     def _replace(self, part: Path, item: Planned, size: int) -> None:
         if self._manifest.is_of_another_download(item.path):

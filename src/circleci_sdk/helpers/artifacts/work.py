@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -16,7 +17,8 @@ from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._downloads.names import limits_of
-from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
+from circleci_sdk.helpers._downloads.saving import in_thread, save
+from circleci_sdk.helpers._downloads.staging import Stage, remove_stale
 from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
@@ -80,7 +82,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     try:
         results = await map_concurrently(fetch, planned, limit=options.concurrency)
     finally:
-        stage.close()
+        await in_thread(stage.close)
     return DownloadReport(
         tuple(one for one in results if isinstance(one, DownloadedArtifact)),
         tuple(one for one in results if isinstance(one, Skipped)),
@@ -103,8 +105,7 @@ async def _fetched(
         timeout=caller.left,
         keep=encodings_of_file(item.path.name),
     )
-    part, size = await save(opened, stage)
-    await in_thread(lambda: places.put(part, item, size))
+    size = await save(opened, stage, partial(places.put, item))
     return DownloadedArtifact(item.artifact, item.path, size)
 
 

@@ -21,7 +21,8 @@ from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk._streams.buffered import Buffered
-from circleci_sdk.helpers._downloads.staging import Stage, in_thread, remove_stale, save
+from circleci_sdk.helpers._downloads.saving import BATCH, in_thread, save
+from circleci_sdk.helpers._downloads.staging import Stage, remove_stale
 from circleci_sdk.helpers._shared.arguments import CALLBACK, PATH, check_count, check_org, check_orgs, check_timeout
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
@@ -153,7 +154,7 @@ class Usage(Uncopied):
                 parts: dict[int, Path] = {}
 
                 async def store(number: int, file: Download, parts: dict[int, Path] = parts) -> int:
-                    parts[number], _ = await save(file, stage)
+                    parts[number] = await save(file, stage, lambda part, size: part)
                     return number
 
                 before = len(log.skipped)
@@ -162,7 +163,7 @@ class Usage(Uncopied):
                 put = partial(put_window, stage, window, parts, is_complete=is_complete, overwrite=overwrite)
                 paths += await in_thread(put)
         finally:
-            stage.close()
+            await in_thread(stage.close)
         log.has_any = log.has_any or bool(paths)
         log.raise_if_nothing()
         return UsageDownload(tuple(paths), log.skipped, log.missing)
@@ -313,8 +314,8 @@ async def _open(download: Download, number: int, *, strict: bool) -> RowReader:
     with ExitStack() as unread:
         file: IO[bytes] = unread.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY))
         async with download:
-            async for piece in download:
-                await run_sync(file.write, piece)
+            while batch := await download.batch(BATCH):
+                await run_sync(file.writelines, batch)
         reader = await run_sync(partial(RowReader, file, strict=strict, number=number))
         unread.pop_all()  # the reader closes it from now on
         return reader

@@ -1,0 +1,102 @@
+"""Files saved as they come: the disk is used in few steps, each in a thread, so that it never blocks the event loop."""
+
+from __future__ import annotations
+
+import threading  # noqa: TID251  # nothing is awaited while the lock is held
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import file_digest, sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+
+from anyio.to_thread import run_sync
+
+from circleci_sdk._core.cancellation import finish
+
+if TYPE_CHECKING:
+    from .download import Download
+    from .staging import Stage
+
+BATCH: Final = 1 << 20
+"""Bytes that are in memory before they are written. A file with fewer takes a single step."""
+_LONGEST_WORK: Final = 3600.0
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """The result of a function in a thread, which no cancellation stops: it is raised afterwards."""
+    return await finish(lambda: run_sync(work), seconds=_LONGEST_WORK)
+
+
+async def save(download: Download, stage: Stage, put: Callable[[Path, int], T]) -> T:
+    """Write a file to the stage; the result of `put`, which gets its path and size in bytes, in the last step.
+
+    The file is created only after a successful response, and removed after an error.
+    """
+    part = _Part(stage)
+    download.digest = lambda pieces: run_sync(part.digest, pieces)
+    try:
+        async with download:
+            while sum(map(len, batch := await download.batch(BATCH))) >= BATCH:
+                await run_sync(part.write, batch)
+            return await run_sync(part.complete, batch, put)
+    except BaseException:  # a cancellation too leaves no part
+        await in_thread(part.drop)
+        raise
+
+
+class _Part:
+    """A file of a stage that is not complete yet. All methods do blocking I/O.
+
+    On asyncio a cancellation leaves a step alone in its thread: the next one waits for it.
+    """
+
+    __slots__ = ("_file", "_guard", "_path", "_size", "_stage")
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+        self._size = 0
+        self._guard = threading.Lock()
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Add these bytes."""
+        with self._guard:
+            self._write(pieces)
+
+    def complete(self, pieces: list[bytes], put: Callable[[Path, int], T]) -> T:
+        """Add the last bytes, close the file and put it in its place."""
+        with self._guard:
+            with self._write(pieces):
+                pass
+            assert self._path is not None
+            return put(self._path, self._size)
+
+    def _write(self, pieces: list[bytes]) -> BinaryIO:
+        if self._file is None:
+            self._file, self._path = self._stage.create()
+        self._file.writelines(pieces)
+        self._size += sum(map(len, pieces))
+        return self._file
+
+    def digest(self, pieces: list[bytes]) -> bytes:
+        """The SHA-256 of what was written, and of these pieces."""
+        digest = sha256()
+        with self._guard:
+            if self._file is not None and self._path is not None:
+                self._file.flush()
+                with self._path.open("rb") as file:
+                    digest = file_digest(file, sha256)
+        for piece in pieces:
+            digest.update(piece)
+        return digest.digest()
+
+    def drop(self) -> None:
+        """Close and remove the file, if it is still there."""
+        with self._guard:
+            if self._file is not None and self._path is not None:
+                with suppress(OSError):
+                    self._file.close()  # what it still holds may not fit on the disk
+                with suppress(OSError):
+                    self._path.unlink()

@@ -1,0 +1,232 @@
+# pyright: basic
+"""Files on their way to the disk: few steps in threads, bounded memory, an event loop that runs on; on both loops."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import anyio
+import pytest
+
+from circleci_sdk import AsyncCircleCI, ConnectionFailedError
+from circleci_sdk.helpers._downloads import position, saving
+from circleci_sdk.helpers._downloads.download import Download, download_of
+from circleci_sdk.helpers._downloads.saving import BATCH, save
+from circleci_sdk.helpers._downloads.staging import Stage
+from tests.support.clients import client_on
+from tests.support.clock import FakeClock
+from tests.support.scripted_server import Response, ScriptedServer, reply
+
+LARGE = bytes(range(256)) * 4096 * 4 + b"the end"
+"""Four batches and a little more."""
+
+
+@pytest.fixture
+async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
+    async with client_on(server, FakeClock()) as client:
+        yield client
+
+
+def fetch(client: AsyncCircleCI, url: str) -> Download:
+    caller = client._caller  # pyright: ignore[reportPrivateUsage]  # downloads by address have no public name
+    return download_of(caller, url, label="artifacts.download", timeout=50)
+
+
+def content(part: Path, size: int) -> bytes:
+    """What is put in its place."""
+    data = part.read_bytes()
+    assert len(data) == size
+    return data
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of what ran in a thread."""
+    seen: list[str] = []
+    run_sync = saving.run_sync
+
+    async def counted(work: Callable[..., Any], *arguments: Any) -> Any:
+        seen.append(getattr(work, "__name__", "?"))
+        return await run_sync(work, *arguments)
+
+    monkeypatch.setattr(saving, "run_sync", counted)
+    return seen
+
+
+@pytest.mark.parametrize(("size", "batches"), [(0, 0), (20_000, 0), (BATCH - 1, 0), (BATCH, 1), (len(LARGE), 4)])
+async def test_a_file_takes_one_step_for_each_batch(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, steps: list[str], size: int, batches: int
+) -> None:
+    server.on("GET", "/f", reply(body=LARGE[:size]))
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE[:size]
+    assert len(server.requests) == 1
+    assert steps[-1] == "complete"
+    assert steps[:-1] in (["write"] * batches, ["write"] * (batches - 1))  # pieces end behind the end of a batch
+
+
+async def test_no_byte_is_copied_and_a_batch_is_all_that_is_held(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is a digest made while the file is read: that of the file is made if it is needed."""
+    server.on("GET", "/f", reply(body=LARGE))
+    held: list[int] = []
+    write = saving._Part.write
+
+    def measured(part: Any, pieces: list[bytes]) -> None:
+        held.append(sum(map(len, pieces)))
+        assert {type(piece) for piece in pieces} == {bytes}
+        write(part, pieces)
+
+    monkeypatch.setattr(saving._Part, "write", measured)
+    made: list[int] = []
+    sha256 = position.sha256
+
+    class Digest:
+        def __init__(self) -> None:
+            self._digest = sha256()
+
+        def update(self, data: bytes) -> None:
+            made.append(len(data))
+            self._digest.update(data)
+
+        def digest(self) -> bytes:
+            return self._digest.digest()
+
+    monkeypatch.setattr(position, "sha256", Digest)
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE
+    assert max(held) <= BATCH + (1 << 18)
+    assert made == []
+
+
+async def test_a_disk_that_blocks_does_not_block_the_loop(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step of the disk waits for what the loop does meanwhile."""
+    server.on("GET", "/f", reply(body=LARGE))
+    wanted, done = threading.Semaphore(0), threading.Semaphore(0)
+    stage = Stage(tmp_path)
+    create, close = stage.create, stage.close
+
+    def wait() -> None:
+        wanted.release()
+        assert done.acquire(timeout=30)
+
+    class Slow:
+        def __init__(self, file: BinaryIO) -> None:
+            self._file = file
+
+        def __getattr__(self, name: str) -> Any:
+            wait()
+            return getattr(self._file, name)
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            wait()
+            self._file.close()
+
+    def slow() -> tuple[Any, Path]:
+        wait()
+        file, part = create()
+        return Slow(file), part
+
+    monkeypatch.setattr(stage, "create", slow)
+    count = 0
+
+    async def loop_runs() -> None:
+        nonlocal count
+        while True:
+            if wanted.acquire(blocking=False):
+                count += 1
+                done.release()
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(loop_runs)
+        assert await save(fetch(client, server.url + "/f"), stage, content) == LARGE
+        group.cancel_scope.cancel()
+    assert count >= 6  # the file is created, written to four times or more, and closed
+    close()
+
+
+def broken(*cuts: int, tag: str | None = None, last: bytes = LARGE) -> list[Response]:
+    headers = {"ETag": tag} if tag else {}
+    first = [reply(body=LARGE, headers=headers).cut(keep=(cut + 0.5) / len(LARGE)) for cut in cuts]
+    return [*first, reply(body=last)]
+
+
+@pytest.mark.parametrize(
+    ("cuts", "tag"),
+    [((10,), None), ((BATCH,), '"a"'), ((3 * BATCH + 100_000,), '"a"'), ((BATCH + 1, len(LARGE) - 1), None)],
+)
+async def test_what_was_written_is_compared_after_a_break(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, cuts: tuple[int, ...], tag: str | None
+) -> None:
+    """Whether the bytes are on disk already or not. A server with a tag may not keep to ranges either."""
+    server.on("GET", "/f", broken(*cuts, tag=tag))
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE
+
+
+@pytest.mark.parametrize(("cut", "place"), [(10, 0), (3 * BATCH + 100_000, 0), (3 * BATCH + 100_000, -1)])
+async def test_another_file_after_a_break_is_an_error(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, cut: int, place: int
+) -> None:
+    """And leaves nothing on disk."""
+    at = place % cut
+    other = LARGE[:at] + bytes([LARGE[at] ^ 1]) + LARGE[at + 1 :]
+    server.on("GET", "/f", broken(cut, last=other))
+    stage = Stage(tmp_path)
+    with pytest.raises(ConnectionFailedError, match="another one now"):
+        await save(fetch(client, server.url + "/f"), stage, content)
+    assert files(tmp_path) == []
+    await anyio.to_thread.run_sync(stage.close)
+
+
+async def test_a_put_that_fails_leaves_no_part(server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path) -> None:
+    def fail(part: Path, size: int) -> None:
+        assert part.stat().st_size == size == 1
+        raise FileExistsError("it exists")
+
+    server.on("GET", "/f", reply(body=b"1"))
+    stage = Stage(tmp_path)
+    with pytest.raises(FileExistsError, match="it exists"):
+        await save(fetch(client, server.url + "/f"), stage, partial(fail))
+    assert files(tmp_path) == []
+    stage.close()
+
+
+async def test_a_cancellation_waits_for_the_step_that_runs(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path
+) -> None:
+    """What has begun in a thread ends first."""
+    server.on("GET", "/f", reply(body=b"1"))
+    begun, released = threading.Event(), threading.Event()
+    ended: list[str] = []
+
+    def put(part: Path, size: int) -> None:
+        begun.set()
+        assert released.wait(30)
+        ended.append("put")
+
+    async def release() -> None:
+        while not begun.is_set():
+            await anyio.lowlevel.checkpoint()
+        scope.cancel()
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+        released.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(release)
+        with anyio.CancelScope() as scope:
+            await save(fetch(client, server.url + "/f"), Stage(tmp_path), put)
+    assert ended == ["put"]
