@@ -48,9 +48,9 @@ class _Loop(asyncio.SelectorEventLoop):
 class LoopClock:
     """The clock of the event loop as that of a client. `start` is the date at its beginning, in seconds since 1970."""
 
-    def __init__(self, start: float = 0.0) -> None:
+    def __init__(self, start: float, seed: int) -> None:
         self._start = start
-        self._rng = Random(0)
+        self._rng = Random(seed)
 
     def monotonic(self) -> float:
         return anyio.current_time()
@@ -66,15 +66,17 @@ class LoopClock:
 
 
 class DistantTransport(httpx.AsyncBaseTransport):
-    """Sends requests to another transport over a distance. It records when each was sent."""
+    """Sends requests to another transport over a distance. It records them, and when each was sent."""
 
     def __init__(self, near: httpx.AsyncBaseTransport) -> None:
         self._near = near
         self.sent: list[float] = []
+        self.paths: list[str] = []
         self.in_progress = self.most_in_progress = 0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(anyio.current_time())
+        self.paths.append(request.url.path)
         self.in_progress += 1
         self.most_in_progress = max(self.most_in_progress, self.in_progress)
         try:
@@ -86,10 +88,10 @@ class DistantTransport(httpx.AsyncBaseTransport):
         return response
 
 
-def run(main: Callable[[], Awaitable[T]], backend: str = "asyncio", *, start: float = 0.0) -> T:
-    """Run `main` in virtual time. Clients that it makes use the clock of the loop."""
+def run(main: Callable[[], Awaitable[T]], backend: str = "asyncio", *, start: float = 0.0, seed: int = 0) -> T:
+    """Run `main` in virtual time. Clients that it makes use the clock of the loop, and jitter of this seed."""
     options: dict[str, Any] = (
         {"loop_factory": _Loop} if backend == "asyncio" else {"clock": MockClock(autojump_threshold=0)}
     )
-    with patch.object(session, "SystemClock", lambda: LoopClock(start)):
+    with patch.object(session, "SystemClock", lambda: LoopClock(start, seed)):
         return anyio.run(main, backend=backend, backend_options=options)

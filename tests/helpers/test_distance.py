@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
+from random import Random
+from statistics import mean
 from typing import Any
 
 import anyio
@@ -12,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.polling import PLANS, most_in_a_second, wait, watch
 from benchmarks.sites import SLUG, Site, site
 from benchmarks.virtual_time import LATENCY, DistantTransport, run
 from circleci_sdk import AsyncCircleCI
 from circleci_sdk.helpers._shared.concurrency import map_concurrently, search_concurrently, walk_concurrently
 from circleci_sdk.helpers.history.content import pipelines_at_once
+from circleci_sdk.helpers.runs.assessment import next_delay
+from circleci_sdk.helpers.runs.turns import MOST_IN_A_SECOND, Turns
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -185,3 +190,68 @@ def test_the_latest_artifacts_take_four_rounds(place: Site, backend: str, filter
 )
 def test_pipelines_at_once(pipelines: int, calls: int, concurrency: int, expected: int) -> None:
     assert pipelines_at_once(pipelines, calls, concurrency) == expected
+
+
+# ---- polls ----
+
+
+@pytest.mark.parametrize(("seconds", "late", "calls"), [(60, 4, 27), (180, 6, 40), (600, 6, 88), (1800, 16, 155)])
+def test_when_a_wait_notices_the_end(seconds: float, late: float, calls: int) -> None:
+    """The seconds on average, and the most polls."""
+    noticed: list[float] = []
+    counts: list[int] = []
+    for seed in range(300):
+        rng, age, count = Random(seed), 0.0, 1
+        end = seconds + rng.uniform(-10, 0)
+        while age < end:
+            age += next_delay(age=age, calls=1, watched=1, rate_limit=None, retry_after=None, chance=rng.random())
+            age += LATENCY
+            count += 1
+        noticed.append(age - end)
+        counts.append(count)
+    assert mean(noticed) <= late
+    assert max(counts) <= calls
+
+
+@BACKENDS
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_a_wait_of_ten_minutes(backend: str, plan: Any) -> None:
+    """The pipeline is read until there is a workflow, and when all have ended; no jobs but those that failed."""
+    done = wait(plan, 600, backend)
+    assert done.seconds <= 12
+    assert done.calls <= 90
+    assert done.of_pipelines <= 4
+    assert done.of_jobs == (done.status == "failed")
+    assert done.status == ("failed" if "failing" in plan.__name__ else "success")
+
+
+@BACKENDS
+def test_a_hundred_watches_take_turns(backend: str) -> None:
+    """Each begins to see its run in the first quarter of a minute."""
+    done = watch(100, 20, backend)
+    assert done.most <= 25
+    assert done.first <= 15
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.5), st.integers(0, 4), st.booleans()), max_size=200))
+def test_turns(calls: list[tuple[float, int, bool]]) -> None:
+    turns, now = Turns(), 0.0
+    left: list[float] = []
+    for passed, expected, is_expected in calls:
+        now += passed
+        assert turns.poll(now, expected) >= 0
+        left.append(now + turns.call(now, expected=is_expected))
+    assert left == sorted(left)
+    assert most_in_a_second(left) <= MOST_IN_A_SECOND
+
+
+def test_a_few_polls_wait_for_no_turn() -> None:
+    turns = Turns()
+    assert [turns.poll(0, 3) for _ in range(5)] == [0] * 5
+    assert [turns.call(0, expected=True) for _ in range(15)] == [0] * 15
+    assert turns.poll(0, 3) == pytest.approx(0.1)
+    assert turns.poll(100, 3) == 0
+    # Polls that make more calls than expected delay those after them.
+    for _ in range(25):
+        turns.call(100, expected=False)
+    assert turns.poll(100, 3) == pytest.approx(0.62)

@@ -105,7 +105,7 @@ def state(of: RunPipeline | None, *workflows: RunWorkflow, jobs: tuple[RunJob, .
     return seen
 
 
-build = workflow("build", "success")
+build, running = workflow("build", "success"), workflow("b", "running")
 
 
 @pytest.mark.parametrize(
@@ -287,25 +287,33 @@ def test_jobs_are_final_when_the_workflow_and_they_have_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seen", "of_pipeline", "of_workflows"),
+    ("seen", "of_pipeline", "of_each_change", "of_workflows"),
     [
-        (state(None), True, False),
-        (state(pipeline("pending")), True, False),
-        (state(pipeline("setup-pending")), True, False),
-        (state(pipeline("setup")), True, True),
-        (state(pipeline("created")), True, True),
-        (state(pipeline("created"), workflow("setup", "success")), True, True),
-        (state(pipeline("created"), build), False, True),
-        (state(pipeline("setup"), workflow("setup", "success"), build), True, True),
-        (state(pipeline("errored")), False, True),
-        (state(pipeline("a-state-of-2027"), build), True, True),
+        (state(None), True, True, False),
+        (state(pipeline("pending")), True, True, False),
+        (state(pipeline("setup-pending")), True, True, False),
+        (state(pipeline("setup")), True, True, True),
+        (state(pipeline("setup"), workflow("setup", "running")), False, True, True),
+        (state(pipeline("created")), True, True, True),
+        (state(pipeline("created"), workflow("setup", "running")), False, True, True),
+        (state(pipeline("created"), workflow("setup", "success")), True, True, True),
+        (state(pipeline("created"), build), False, False, True),
+        (state(pipeline("created"), workflow("build", "success")), False, False, True),
+        (state(pipeline("setup"), workflow("setup", "success"), running), False, True, True),
+        (state(pipeline("setup"), workflow("setup", "success"), workflow("build", "failed")), True, True, True),
+        (state(pipeline("errored")), False, False, True),
+        (state(pipeline("a-state-of-2027"), running), False, True, True),
+        (state(pipeline("pending"), running), False, True, True),  # it has workflows all the same
     ],
 )
-def test_what_to_ask(seen: RunState, of_pipeline: bool, of_workflows: bool) -> None:
-    assert (wants_pipeline(seen), wants_workflows(seen)) == (of_pipeline, of_workflows)
+def test_what_to_ask(seen: RunState, of_pipeline: bool, of_each_change: bool, of_workflows: bool) -> None:
+    """The pipeline is read again when all its workflows have ended, or for each change."""
+    assert wants_pipeline(seen, each_change=False) == of_pipeline
+    assert wants_pipeline(seen, each_change=True) == of_each_change
+    assert wants_workflows(seen) == of_workflows
 
 
-failed, running = workflow("a", "failed"), workflow("b", "running")
+failed = workflow("a", "failed")
 
 
 @pytest.mark.parametrize(
@@ -338,16 +346,19 @@ def facts(age: float, **more: Any) -> dict[str, Any]:
     ("facts", "expected"),
     [
         (facts(0), 1.0),
-        (facts(9), 1.0),
-        (facts(60), 6.0),
-        (facts(200), 20.0),
+        (facts(8), 1.0),
+        (facts(48), 6.0),
+        (facts(76), 9.5),
+        (facts(77), 9.5),
+        (facts(570), 9.5),
+        (facts(600), 10.0),
         (facts(1200), 20.0),
         (facts(2400), 40.0),
         (facts(86400), 60.0),
-        (facts(200, chance=0.0), 17.0),
-        (facts(200, chance=1.0), 23.0),
+        (facts(300, chance=0.0), 8.075),
+        (facts(300, chance=1.0), 10.925),
         (facts(0, retry_after=30.0), 30.0),
-        (facts(200, retry_after=3.0), 20.0),
+        (facts(300, retry_after=3.0), 9.5),
         # Ten calls a second are enough for one run, not for 500 of two calls each.
         (facts(0, rate_limit=RateLimit(limit=10, window=1.0)), 1.0),
         (facts(0, rate_limit=RateLimit(limit=10, window=1.0), watched=500), 100.0),
@@ -429,7 +440,7 @@ def test_jobs_without_an_id_are_told_apart_by_their_names() -> None:
 @pytest.mark.parametrize(("status", "is_over"), [("success", False), ("failed", True)])
 def test_an_unavailable_tag_is_no_evidence_of_an_end(status: str, is_over: bool) -> None:
     odd = workflow("a", status, is_setup=GAP)
-    assert wants_pipeline(state_of(odd))
+    assert wants_pipeline(state_of(odd), each_change=False)
     assert assess(state_of(odd), idle=WORKFLOW_DELAY - 1).over == is_over
     end: Any = {"success": "not_run", "failed": "failed"}[status]
     assert assess(state_of(odd), idle=WORKFLOW_DELAY + 1) == Assessment(end, over=True)

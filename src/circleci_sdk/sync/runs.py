@@ -295,8 +295,10 @@ class Run(Wrapper[AsyncRun]):
                 see `RunResult.raise_for_failure`.
             NotFoundError: the pipeline does not exist, or is hidden from this token.
 
-        Each poll makes one call, two until there are workflows; at the end one for each workflow that has failed. With
-        `on_hold` other than `"wait"` one more for each workflow that may be on hold.
+        Each poll makes one call, about 85 of them in ten minutes, and notices the end after five seconds on average; in
+        an hour about 180, and half a minute. The pipeline is read until there are workflows, and again when all of
+        them have ended, if more may follow; at the end the jobs of each workflow that has failed. With `on_hold` other
+        than `"wait"` one call more for each workflow that may be on hold.
         """
         return self._run(self._async.wait, timeout=timeout, on_hold=on_hold)
 

@@ -4,10 +4,12 @@
     result = await run.wait(timeout=1800)
     result.raise_for_failure()
 
-A run is a pipeline with its workflows. One watcher polls a whole run: at first about every second, later every 20 to 60
-seconds, and never faster than the rate limit allows. While a run waits, each poll makes one call (its workflows); until
-its first workflow exists one or two (its pipeline). `Run.watch`, which also reports jobs, adds one call for each
-workflow that has not ended. Transient errors are retried until the timeout.
+A run is a pipeline with its workflows. One watcher polls a whole run: at first about every second, after a minute about
+every eight to ten seconds, after ten minutes at longer and longer intervals up to a minute. The watchers of a client
+make at most 25 calls in any second all together, and no more than the rate limit allows: a hundred take turns. While a
+run waits, each poll makes one call: its workflows; until one exists, and when all have ended, its pipeline.
+`Run.watch`, which also reports jobs, adds one call for each workflow that has not ended. Transient errors are retried
+until the timeout.
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ from circleci_sdk.helpers._shared.available import if_available
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_id, check_parameters, check_ref, check_revision, choose_definition
+from .context import context_of
 from .redundant import CancelReport, RedundantWork
 from .result import Explanation, RunResult, RunSkippedError, explain
 from .run import Run
 from .search import RunQuery, RunSearch, check_query, is_full_revision, newest_by_v3
-from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY, context_of
+from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final
-from weakref import WeakSet
 
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError, NotFoundError
 from circleci_sdk._core.logs import logger
-from circleci_sdk._core.serialization.slugs import app_origin
 from circleci_sdk.helpers._shared.partial import UNAVAILABLE
 from circleci_sdk.v2._client import V2
 
@@ -32,15 +29,19 @@ from .state import (
     see_pipeline,
     see_workflows,
 )
+from .turns import PacedCaller
 
 if TYPE_CHECKING:
-    from circleci_sdk._core.caller import Caller
-
+    from .context import RunContext
     from .memory import RunMemory
 
+FIRST_CALLS: Final = 2
+"""Calls that are expected of a first look."""
 GONE_DELAY: Final = 30.0
 GONE_POLLS: Final = 3
 """A workflow is asked for by its id once this many lists in a row, over at least this many seconds, lack it."""
+UNCLEAR_POLLS: Final = 3
+"""The jobs of a workflow that has ended are read so many times while the status of one is unavailable."""
 NEW_PIPELINE_DELAY: Final = 60.0
 """Seconds for which the API may respond 404 for a pipeline that this client has just started."""
 OTHER_PIPELINE_DELAY: Final = 10.0
@@ -49,21 +50,6 @@ OTHER_PIPELINE_DELAY: Final = 10.0
 
 class WatchTimeoutError(Exception):
     """The timeout of a watcher has passed."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What all runs of one client share. `watchers` are those in progress, which divide the rate limit."""
-
-    caller: Caller
-    v2: V2
-    app: str
-    watchers: WeakSet[Watcher] = field(default_factory=lambda: WeakSet[Watcher]())
-
-
-def context_of(caller: Caller) -> RunContext:
-    """A new context for the runs of this client."""
-    return RunContext(caller, V2(caller), app_origin(caller.session.origin))
 
 
 class Watcher:
@@ -88,6 +74,7 @@ class Watcher:
         self.state: RunState = RunState()
         self.events: deque[RunEvent] = deque()
         self._context = context
+        self._v2 = context.v2
         self._clock = context.caller.clock
         self._pipeline_id = pipeline_id
         self._read_failures = ReadFailures(not_found_delay)
@@ -99,7 +86,8 @@ class Watcher:
         self._changed: float | None = None
         self._deadline = None if timeout is None else self._began + timeout
         self._polls = 0
-        self._calls = 1
+        self._paced: PacedCaller | None = None
+        self._calls = FIRST_CALLS
         self._reading = ""
         self._unlisted: dict[str, tuple[int, float]] = {}
         self._is_complete = True
@@ -108,6 +96,7 @@ class Watcher:
         self._retry_after: float | None = None
         self._new: list[RunEvent] = []
         self._jobs_not_found: dict[str, float] = {}
+        self._unclear: dict[str, int] = {}
         self._unknown_statuses: set[str] = set()
 
     @property
@@ -180,20 +169,26 @@ class Watcher:
         return left
 
     async def _pause(self) -> None:
+        if self._paced is None:
+            self._paced = PacedCaller(self._context.caller, self._context.turns)
+            self._v2 = V2(self._paced)
+        else:
+            delay = next_delay(
+                age=self._clock.monotonic() - self._began,
+                calls=self._calls,
+                watched=len(self._context.watchers),
+                rate_limit=self._context.caller.session.rate_limit,
+                retry_after=self._retry_after,
+                chance=self._clock.random(),
+            )
+            await self._sleep(delay)
+        await self._sleep(self._paced.begin(self._calls))
+
+    async def _sleep(self, seconds: float) -> None:
         left = self._left()
-        if not self._polls:
-            return
-        now = self._clock.monotonic()
-        delay = next_delay(
-            age=now - self._began,
-            calls=self._calls,
-            watched=len(self._context.watchers),
-            rate_limit=self._context.caller.session.rate_limit,
-            retry_after=self._retry_after,
-            chance=self._clock.random(),
-        )
-        await self._context.caller.session.sleep(min(delay, left))
-        self._left()
+        if seconds > 0:
+            await self._context.caller.session.sleep(min(seconds, left))
+            self._left()
 
     async def _try_poll(self) -> None:
         now = self._clock.monotonic()
@@ -228,15 +223,11 @@ class Watcher:
             self._new.clear()
 
     async def _read(self) -> None:
-        v2, calls = self._context.v2, 0
+        v2, calls = self._v2, 0
         self._is_complete = False
-        if wants_pipeline(self.state):
+        if is_read := self._wants_pipeline():
             calls += 1
-            self._reading = "pipeline"
-            seen = pipeline_of(await v2.pipelines.get(self._pipeline_id), self._pipeline_id, self._context.app)
-            self._check_status("pipeline", seen.state, PIPELINE_STATES)
-            self._apply(see_pipeline(self.state, seen))
-            self._read_failures.read(self._reading)
+            await self._read_pipeline()
         pipeline = self.state.pipeline
         assert pipeline is not None
         unidentified: list[FieldUnavailableError] = []
@@ -255,6 +246,9 @@ class Watcher:
             if not unidentified:
                 self._read_failures.read(self._reading)
                 calls += await self._read_unlisted(listed, pipeline)
+        if not is_read and self._wants_pipeline():  # the last workflow has ended
+            calls += 1
+            await self._read_pipeline()
         self._is_complete = not unidentified
         fresh: set[str] = set()
         while wanted := wanted_jobs(
@@ -267,6 +261,16 @@ class Watcher:
         if unidentified:
             self._reading = "workflows"
             raise unidentified[0]
+
+    def _wants_pipeline(self) -> bool:
+        return wants_pipeline(self.state, each_change=self._every_job)
+
+    async def _read_pipeline(self) -> None:
+        self._reading = "pipeline"
+        seen = pipeline_of(await self._v2.pipelines.get(self._pipeline_id), self._pipeline_id, self._context.app)
+        self._check_status("pipeline", seen.state, PIPELINE_STATES)
+        self._apply(see_pipeline(self.state, seen))
+        self._read_failures.read(self._reading)
 
     def _recall(self) -> None:
         """Add the workflows that an earlier watcher read and the list lacks: they count all the same."""
@@ -291,7 +295,7 @@ class Watcher:
             calls += 1
             self._reading = f"workflow {workflow.id}"
             try:
-                found = workflow_of(await self._context.v2.workflows.get(workflow.id), pipeline)
+                found = workflow_of(await self._v2.workflows.get(workflow.id), pipeline)
             except NotFoundError:
                 self.state = mark_gone(self.state, workflow.id)
             else:
@@ -305,7 +309,7 @@ class Watcher:
         is_known = True
         self._reading = workflow.id
         try:
-            async for page in self._context.v2.workflows.list_jobs(workflow.id).pages():
+            async for page in self._v2.workflows.list_jobs(workflow.id).pages():
                 calls += 1
                 jobs = [job_of(one, workflow) for one in page]
                 for job in jobs:
@@ -321,7 +325,9 @@ class Watcher:
             since = now - self._jobs_not_found.setdefault(workflow.id, now)
             if max(since, self._idle()) < NEW_PIPELINE_DELAY:
                 return calls
-        if is_known or self._idle() >= JOBS_WINDOW:  # an unavailable status may hide the end of a job
+        # An unavailable status may hide the end of a job: in a late poll the next response has it perhaps.
+        self._unclear[workflow.id] = unclear = 0 if is_known else self._unclear.get(workflow.id, 0) + 1
+        if not unclear or (unclear >= UNCLEAR_POLLS and self._idle() >= JOBS_WINDOW):
             self.state = mark_final(self.state, workflow, self._idle())
         return calls
 
