@@ -123,10 +123,10 @@ def pin(core: int) -> None:
 
 
 @contextmanager
-def running() -> Generator[str]:
-    """Run the server in another process; yields its URL."""
+def running(program: str = "server") -> Generator[str]:
+    """Run a server in another process; yields its URL."""
     root = Path(__file__).parent.parent
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], stdout=subprocess.PIPE, cwd=root)
+    process = subprocess.Popen([sys.executable, "-m", f"benchmarks.{program}"], stdout=subprocess.PIPE, cwd=root)
     assert process.stdout is not None
     try:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
