@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from circleci_sdk import FieldUnavailableError, InvalidArgumentError
-from circleci_sdk._core.mismatches import DriftLog
+from circleci_sdk._core.drift_log import DriftLog
 from circleci_sdk.v1.models import Build
 from circleci_sdk.webhooks import (
     Event,

@@ -13,7 +13,6 @@ from .call import Call, CallResult
 from .errors import InvalidArgumentError
 from .logs import logger
 from .messages import Prepared, Received, build_url
-from .mismatches import Place, with_kinds
 from .operation import ANY
 from .pagination import AsyncPager, Cursor, Page
 from .redaction import NO_SECRETS, Secrets
@@ -57,7 +56,7 @@ class Caller(Uncopied):
         """Decode a response of an operation that is no list, and note what does not fit."""
         data, mismatches = decode_response(operation, response, facts, strict=self.session.strict)
         if mismatches or self.session.drift.looks_for_unknown:
-            self._note_drift(operation, response, data, mismatches, Place())
+            self._note_drift(operation, response, data, mismatches)
         return data
 
     def pager(self, operation: Operation[T], arguments: Arguments) -> AsyncPager[T]:
@@ -80,8 +79,8 @@ class Caller(Uncopied):
             if page.is_truncated:
                 text = "%s: the API has more items than these %d, and takes no token for the next page"
                 logger.warning(text, operation.label, len(page))
-            place = Place().below(paging.items) if paging.items else Place()
-            self._note_drift(operation, result.response, page.items, page.mismatches, place)
+            if page.mismatches or self.session.drift.looks_for_unknown:
+                self._note_drift(operation, result.response, page.items, page.mismatches, paging.items)
             self._record(result, page)
             return page, result.facts
 
@@ -109,14 +108,23 @@ class Caller(Uncopied):
         return data
 
     def _note_drift(
-        self, operation: Operation[Any], response: Received, data: object, unfit: tuple[Mismatch, ...], place: Place
+        self,
+        operation: Operation[Any],
+        response: Received,
+        data: object,
+        unfit: tuple[Mismatch, ...],
+        key: str | None = None,
     ) -> None:
+        """Note what does not fit, and what is unknown in `data`, which is under a key of the response or all of it."""
+        from .mismatches import Place, with_kinds
+
         drift = self.session.drift
         if unfit:
             drift.note(operation.label, with_kinds(unfit))
         if drift.looks_for_unknown:
             from .serialization.unknown import unknown_in
 
+            place = Place().below(key) if key else Place()
             if found := list(unknown_in(data, place, operation.response_body.key)):
                 # The name of an unknown field is text of the server.
                 drift.note(operation.label, () if response.repeats_secret else found)

@@ -10,7 +10,6 @@ from circleci_sdk._public import Uncopied, public
 
 from .checks import at_least, check
 from .errors import CallError, PaginationError
-from .mismatches import Mismatch, unavailable
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from .errors import CallFacts
+    from .mismatches import Mismatch
     from .operation import Paging
 
 T = TypeVar("T")
@@ -51,6 +51,8 @@ class Page(Generic[T_co]):
 
         def __getattr__(self, name: str) -> Any:
             if name == "next" and self._unread_next is not None:
+                from .mismatches import unavailable
+
                 raise unavailable(*self._unread_next, raw_in="extras")
             raise AttributeError(name)
 

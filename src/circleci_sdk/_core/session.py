@@ -19,11 +19,11 @@ from circleci_sdk._version import __version__
 
 from .checks import BOOL, STR, check_configuration, methods, one_of, or_none
 from .clock import SystemClock
+from .drift_log import DriftLog
 from .environment import check_environment
 from .errors import ClientClosedError, ConfigError
 from .limiter import LocalRateLimiter
 from .logs import logger as logger
-from .mismatches import DriftLog
 from .policy.rate_limit import LONGEST_PAUSE
 from .policy.retry import parse_date
 from .sleepers import Sleepers

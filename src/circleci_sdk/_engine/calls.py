@@ -24,10 +24,10 @@ from anyio import CancelScope, to_thread
 
 from circleci_sdk._core.cancellation import FINISH_SECONDS
 from circleci_sdk._core.checks import is_async
+from circleci_sdk._core.drift_log import logger
 from circleci_sdk._core.errors import ClientClosedError
 from circleci_sdk._core.limiter import LocalRateLimiter
 from circleci_sdk._core.loops import start_soon
-from circleci_sdk._core.mismatches import logger
 from circleci_sdk._core.transport.tracebacks import PLUMBING, without_frames
 
 from .engine import ENGINE

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from pydantic import ValidationError
 from pydantic_core import to_json
 
+from circleci_sdk._core.drift_log import DriftLog
 from circleci_sdk._core.errors import DecodeError
-from circleci_sdk._core.mismatches import DriftLog, with_kinds
+from circleci_sdk._core.mismatches import with_kinds
 from circleci_sdk._core.serialization.model import Model
 from circleci_sdk._core.serialization.parsing import parsed
 from circleci_sdk._core.serialization.tolerant import names_read, read_fields

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from circleci_sdk._core.mismatches import Mismatch, unavailable
 from circleci_sdk._core.printable import printable
 from circleci_sdk._public import public
 
 from .slugs import CLOUD_APP, pipeline_url
+
+if TYPE_CHECKING:
+    from circleci_sdk._core.mismatches import Mismatch
 
 
 @public("circleci_sdk")
@@ -180,6 +182,8 @@ class Model(BaseModel):
                 if name in unread.aside:
                     return unread.aside[name]
                 if name in unread.unset:
+                    from circleci_sdk._core.mismatches import unavailable
+
                     raise unavailable(unread.operation, unread.unset[name])
             return super().__getattr__(name)
 
