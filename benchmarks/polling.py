@@ -100,16 +100,17 @@ def wait(plan: Plan, seconds: float, backend: str = "asyncio", seed: int = 0) ->
             async with AsyncCircleCI(fake.token, transport=running) as other:
                 await other.runs.attach(run_id).approve()
 
-        async with AsyncCircleCI(fake.token, transport=transport) as client, anyio.create_task_group() as others:
-            pipeline = project.push(*plan(seconds))
-            if plan is _on_hold:
-                others.start_soon(approve, pipeline.id)
-            result = await client.runs.attach(pipeline.id).wait()
-            noticed = anyio.current_time()
-        ended = max(one.stopped_at for one in pipeline.workflows if one.stopped_at is not None)
-        pipelines, jobs = (sum(path.endswith(end) for path in transport.paths) for end in (pipeline.id, "/job"))
-        late = noticed - (ended - start).total_seconds()
-        return Waited(late, len(transport.sent), pipelines, jobs, result.status)
+        pipeline = project.push(*plan(seconds))
+        async with AsyncCircleCI(fake.token, transport=transport) as client:
+            async with anyio.create_task_group() as others:
+                if plan is _on_hold:
+                    others.start_soon(approve, pipeline.id)
+                result = await client.runs.attach(pipeline.id).wait()
+                noticed = anyio.current_time()
+            ended = max(one.stopped_at for one in pipeline.workflows if one.stopped_at is not None)
+            late = noticed - (ended - start).total_seconds()
+            gets, jobs = (sum(path.endswith(end) for path in transport.paths) for end in (pipeline.id, "/job"))
+            return Waited(late, len(transport.sent), gets, jobs, result.status)
 
     return run(main, backend, start=start.timestamp(), seed=seed)
 

@@ -1,8 +1,9 @@
-"""What the helpers are measured on: fakes whose state is the same in each process."""
+"""What the helpers are measured on: a fake with a long history, failed jobs, artifacts and contexts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from circleci_sdk.testing import FakeCircleCI, Job, JobTest, Step, Workflow
@@ -13,6 +14,8 @@ FAILED_JOBS: Final = 20
 CONTEXTS: Final = 50
 NAMES: Final = tuple(f"NAME_{number}" for number in range(20))
 """The variables that are set in each context."""
+LATEST_AT: Final = 4
+"""The place of the newest pipeline that succeeded."""
 _LOG: Final = "".join(f"line {number}\n" for number in range(200))
 
 
@@ -29,8 +32,8 @@ class Site:
 
 
 def site(pipelines: int) -> Site:
-    """A project with this many pipelines, with one to three workflows each; the last one is the failed run."""
-    fake = FakeCircleCI()
+    """A project with this many pipelines, with one to three workflows each; the last one is the failed run, now."""
+    fake = FakeCircleCI(start=datetime.now(UTC) - timedelta(seconds=10 * pipelines))
     project = fake.add_project(SLUG)
     for number in range(pipelines - 5):
         flows = [Workflow(f"build-{one}", Job("test", 5), Job("lint", 5)) for one in range(1 + number % 3)]

@@ -179,12 +179,12 @@ def test_the_latest_artifacts_take_four_rounds(place: Site, backend: str, filter
 @pytest.mark.parametrize(
     ("pipelines", "calls", "concurrency", "expected"),
     [
-        (8, 16, 8, 48),
-        (8, 24, 8, 32),
-        (48, 96, 8, 48),
+        (8, 16, 8, 64),
+        (8, 24, 8, 42),
+        (48, 96, 8, 64),
         (8, 800, 8, 1),  # each has a hundred lists
         (8, 8000, 8, 1),
-        (1, 1, 1, 12),
+        (1, 1, 1, 16),
         (20, 0, 8, 20),  # pipelines alone
     ],
 )

@@ -681,9 +681,9 @@ async def test_thousands_of_expired_lists_are_counted_and_the_first_ones_named(
 
 async def test_a_page_of_pipelines_between_refusals(server: ScriptedServer) -> None:
     """The token is good: it is no third refusal in a row."""
-    past = Past(14, size=2)
+    past = Past(30, size=2)
     past.on(server)
-    refused = (10, 9, 8)  # of the second batch two, of the third one: before it pages are read ahead
+    refused = (24, 23, 22)  # of the second batch two, of the third one: before it pages are read ahead
     for number in refused:
         server.on("GET", f"/api/v2/pipeline/{name_of(number)}/workflow", reply(401, json=MESSAGE))
     async with client_on(server, FakeClock()) as circleci:

@@ -122,8 +122,8 @@ class History(Wrapper[AsyncHistory]):
 class Records(IteratorWrapper[AsyncRecords, HistoryRecord]):
     """The records of a project, for `for`. Returned by `circleci.history.records`.
 
-    After an error a new loop over it resumes. It holds the responses of at most a dozen calls for each of `concurrency`
-    in memory, and some pages of pipelines. Leaving the loop early sends no further request.
+    After an error a new loop over it resumes. It holds the responses of at most about 16 calls for each of
+    `concurrency` in memory, and some pages of pipelines. Leaving the loop early sends no further request.
     """
 
     __slots__ = ()

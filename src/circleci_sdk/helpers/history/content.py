@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -36,7 +37,7 @@ OPERATIONS: Final = {
 """The operation that lists each kind of content."""
 
 
-ROUNDS: Final = 12
+ROUNDS: Final = 16
 """Calls one after another in each slot, about, for the pipelines that are read together: when the last of them end,
 slots are free, so a few calls for each slot waste much of the time."""
 
@@ -67,10 +68,11 @@ class ContentReader:
         After an error some of them are complete.
         """
         reads: list[Read] = [ahead]
-        if self._include:
-            for content in contents:
-                content.unread = 1
+        for content in contents:
+            if self._include:
                 reads.append(partial(self._read_workflows, content))
+            else:
+                self._followed_by(content, [])
         await read_concurrently(reads, limit=self._concurrency)
 
     async def _read_workflows(self, content: Content) -> Iterable[Read]:
@@ -78,8 +80,8 @@ class ContentReader:
         await self._list("workflows", content, found, lambda: self._v2.pipelines.list_workflows(found.parent.id))
         found.children.sort(key=_created_at, reverse=True)
         content.jobs = [Found(workflow) for workflow in found.children]
-        wants_jobs = bool(self._include & {"jobs", "tests"})
-        return content.followed_by([partial(self._read_jobs, content, one) for one in content.jobs if wants_jobs])
+        wanted = content.jobs if self._include & {"jobs", "tests"} else []
+        return self._followed_by(content, [partial(self._read_jobs, content, one) for one in wanted])
 
     async def _read_jobs(self, content: Content, found: Found[Workflow, WorkflowJob]) -> Iterable[Read]:
         await self._list("jobs", content, found, lambda: self._v2.workflows.list_jobs(found.parent.id))
@@ -87,7 +89,7 @@ class ContentReader:
         new = {_key(job): job for job in found.children if _key(job) not in content.tests}
         content.tests.update({key: Found(job) for key, job in new.items()})
         ran = [content.tests[key] for key, job in new.items() if "tests" in self._include and _may_have_tests(job)]
-        return content.followed_by([partial(self._read_tests, content, tests) for tests in ran])
+        return self._followed_by(content, [partial(self._read_tests, content, tests) for tests in ran])
 
     async def _read_tests(self, content: Content, found: Found[WorkflowJob, JobTest]) -> Iterable[Read]:
         job = found.parent
@@ -96,7 +98,14 @@ class ContentReader:
             return self._v2.jobs.list_tests(self._slug_of(job), cast("int", job.job_number))
 
         await self._list("tests", content, found, tests)
-        return content.followed_by([])
+        return self._followed_by(content, [])
+
+    def _followed_by(self, content: Content, reads: list[Read]) -> list[Read]:
+        """Count a list as read, and these reads as those that follow."""
+        content.unread += len(reads) - 1
+        if not content.unread:  # while calls of other pipelines are in progress, it delays none
+            content.records.extend(self._records(content))
+        return reads
 
     def _slug_of(self, job: WorkflowJob) -> str:
         return if_available(lambda: job.project_slug) or self._project_slug
@@ -128,8 +137,7 @@ class ContentReader:
             return f"{self._slug_of(found.parent)}/{or_unknown(lambda: found.parent.job_number)}"
         return _id_of(found.parent) or _id_of(pipeline) or or_unknown(lambda: pipeline.number)
 
-    def records(self, content: Content) -> Iterable[HistoryRecord]:
-        """The records of a pipeline that was read, in order."""
+    def _records(self, content: Content) -> Iterable[HistoryRecord]:
         pipeline = content.pipeline
         yield pipeline_record(pipeline)
         for found in content.jobs:
@@ -153,7 +161,7 @@ class Found(Generic[P, T]):
 class Content:
     """The lists of one pipeline: its workflows, the jobs of each of them, and the tests of each job.
 
-    `passed` are the lists that were passed over. It is complete when no list is `unread`.
+    `passed` are the lists that were passed over. When no list is `unread` it is complete, and has its `records`.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -162,12 +170,8 @@ class Content:
         self.jobs: list[Found[Workflow, WorkflowJob]] = []
         self.tests: dict[object, Found[WorkflowJob, JobTest]] = {}
         self.passed: list[tuple[str, Skipped]] = []
-        self.unread: int = 0
-
-    def followed_by(self, reads: list[Read]) -> list[Read]:
-        """Count a list as read, and these reads as those that follow."""
-        self.unread += len(reads) - 1
-        return reads
+        self.unread: int = 1
+        self.records: deque[HistoryRecord] = deque()
 
 
 def _may_have_tests(job: WorkflowJob) -> bool:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
     from circleci_sdk._core.serialization.slugs import ProjectSlug
 
-AHEAD: Final = 4
+AHEAD: Final = 6
 """Pipelines that are listed ahead, for each call that may be in progress."""
 MAX_EXPIRED: Final = 1000
 """Expired lists that are named. A long history has any number of them, and none comes back."""
@@ -61,8 +61,8 @@ class _Batch:
 class Records(Uncopied, Buffered[HistoryRecord]):
     """The records of a project, for `async for`. Returned by `circleci.history.records`.
 
-    After an error a new loop over it resumes. It holds the responses of at most a dozen calls for each of `concurrency`
-    in memory, and some pages of pipelines. Leaving the loop early sends no further request.
+    After an error a new loop over it resumes. It holds the responses of at most about 16 calls for each of
+    `concurrency` in memory, and some pages of pipelines. Leaving the loop early sends no further request.
     """
 
     def __init__(self, caller: Caller, query: Query, pipelines: Pipelines, log: SkipLog, position: Position, /) -> None:
@@ -162,13 +162,13 @@ class Records(Uncopied, Buffered[HistoryRecord]):
             if any(content.unread for content in contents):
                 self._log.succeeded()  # no refusal is the second in a row: its list is read again
             for content in takewhile(lambda one: not one.unread, contents):
-                self._keep(pipelines.waiting.popleft(), content, reader)
+                self._keep(pipelines.waiting.popleft(), content)
 
-    def _keep(self, listed: Listed, content: Content, reader: ContentReader) -> None:
+    def _keep(self, listed: Listed, content: Content) -> None:
         """Keep the records of a pipeline, and what was passed over."""
         number = if_available(lambda: content.pipeline.number)
         self._lowest = self._lowest if number is None else number
-        self._batches.append(_Batch(deque(reader.records(content)), Position(listed.page, self._lowest)))
+        self._batches.append(_Batch(content.records, Position(listed.page, self._lowest)))
         for kind, skipped in content.passed:
             if isinstance(skipped.error, NotFoundError):
                 self._expired[kind] = self._expired.get(kind, 0) + 1
