@@ -442,7 +442,9 @@ def test_a_place_whose_record_cannot_be_changed(
     artifact: Any = None
     target = tmp_path / "a"
     if replaces:
-        Manifest(tmp_path).record(target, "old", 1)
+        record = Manifest(tmp_path)
+        record.record(target, "old", 1)
+        record.close()
         target.write_bytes(b"1")
 
     def no_place(*_: object, **__: object) -> None:
@@ -454,8 +456,9 @@ def test_a_place_whose_record_cannot_be_changed(
         file.write(b"22")
     if not replaces:
         monkeypatch.setattr("circleci_sdk.helpers.artifacts.places.place", no_place)
-    with pytest.raises(OSError, match="No space left" if replaces else "no place"):
-        Places(stage, Broken(tmp_path), replaces=replaces).put(Planned(artifact, "", target, "new"), part, 2)
+    places = Places(stage, Broken(tmp_path), replaces=replaces)
+    with pytest.raises(OSError, match="No space left" if replaces else "no place"), places.together():
+        places.put(Planned(artifact, "", target, "new"), part, 2)
     stage.close()
     assert tree(tmp_path) == ({"a": b"1"} if replaces else {})
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator, Callable
-from functools import partial
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import anyio
 import pytest
 
 from circleci_sdk import AsyncCircleCI, ConnectionFailedError
-from circleci_sdk.helpers._downloads import position, saving
+from circleci_sdk.helpers._downloads import position, saving, steps
 from circleci_sdk.helpers._downloads.download import Download, download_of
 from circleci_sdk.helpers._downloads.saving import BATCH, save
 from circleci_sdk.helpers._downloads.staging import Stage
-from tests.support.clients import client_on
+from circleci_sdk.helpers._downloads.steps import Steps
+from tests.support.clients import SLUG, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Response, ScriptedServer, reply
 
+LIST = f"/api/v2/project/{SLUG}/7/artifacts"
 LARGE = bytes(range(256)) * 4096 * 4 + b"the end"
 """Four batches and a little more."""
 
@@ -48,28 +50,33 @@ def files(folder: Path) -> list[Path]:
 
 
 @pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of what ran in a thread."""
+def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What ran in threads: `write` for a batch, and `visit` for steps together."""
     seen: list[str] = []
     run_sync = saving.run_sync
 
-    async def counted(work: Callable[..., Any], *arguments: Any) -> Any:
-        seen.append(getattr(work, "__name__", "?"))
+    async def write(work: Callable[..., Any], *arguments: Any) -> Any:
+        seen.append(work.__name__)
         return await run_sync(work, *arguments)
 
-    monkeypatch.setattr(saving, "run_sync", counted)
+    async def visit(work: Callable[[], Any]) -> Any:
+        seen.append("visit")
+        return await run_sync(work)
+
+    monkeypatch.setattr(saving, "run_sync", write)
+    monkeypatch.setattr(steps, "run_sync", visit)
     return seen
 
 
 @pytest.mark.parametrize(("size", "batches"), [(0, 0), (20_000, 0), (BATCH - 1, 0), (BATCH, 1), (len(LARGE), 4)])
 async def test_a_file_takes_one_step_for_each_batch(
-    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, steps: list[str], size: int, batches: int
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, hops: list[str], size: int, batches: int
 ) -> None:
     server.on("GET", "/f", reply(body=LARGE[:size]))
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE[:size]
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE[:size]
     assert len(server.requests) == 1
-    assert steps[-1] == "complete"
-    assert steps[:-1] in (["write"] * batches, ["write"] * (batches - 1))  # pieces end behind the end of a batch
+    assert hops[-1] == "visit"
+    assert hops[:-1] in (["write"] * batches, ["write"] * (batches - 1))  # pieces end behind the end of a batch
 
 
 async def test_no_byte_is_copied_and_a_batch_is_all_that_is_held(
@@ -101,7 +108,7 @@ async def test_no_byte_is_copied_and_a_batch_is_all_that_is_held(
             return self._digest.digest()
 
     monkeypatch.setattr(position, "sha256", Digest)
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE
     assert max(held) <= BATCH + (1 << 18)
     assert made == []
 
@@ -120,7 +127,7 @@ async def test_a_disk_that_blocks_does_not_block_the_loop(
         assert done.acquire(timeout=30)
 
     class Slow:
-        def __init__(self, file: BinaryIO) -> None:
+        def __init__(self, file: FileIO) -> None:
             self._file = file
 
         def __getattr__(self, name: str) -> Any:
@@ -152,7 +159,7 @@ async def test_a_disk_that_blocks_does_not_block_the_loop(
 
     async with anyio.create_task_group() as group:
         group.start_soon(loop_runs)
-        assert await save(fetch(client, server.url + "/f"), stage, content) == LARGE
+        assert await save(fetch(client, server.url + "/f"), stage, Steps(), content) == LARGE
         group.cancel_scope.cancel()
     assert count >= 6  # the file is created, written to four times or more, and closed
     close()
@@ -173,7 +180,7 @@ async def test_what_was_written_is_compared_after_a_break(
 ) -> None:
     """Whether the bytes are on disk already or not. A server with a tag may not keep to ranges either."""
     server.on("GET", "/f", broken(*cuts, tag=tag))
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), content) == LARGE
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE
 
 
 @pytest.mark.parametrize(("cut", "place"), [(10, 0), (3 * BATCH + 100_000, 0), (3 * BATCH + 100_000, -1)])
@@ -186,7 +193,7 @@ async def test_another_file_after_a_break_is_an_error(
     server.on("GET", "/f", broken(cut, last=other))
     stage = Stage(tmp_path)
     with pytest.raises(ConnectionFailedError, match="another one now"):
-        await save(fetch(client, server.url + "/f"), stage, content)
+        await save(fetch(client, server.url + "/f"), stage, Steps(), content)
     assert files(tmp_path) == []
     await anyio.to_thread.run_sync(stage.close)
 
@@ -199,7 +206,7 @@ async def test_a_put_that_fails_leaves_no_part(server: ScriptedServer, client: A
     server.on("GET", "/f", reply(body=b"1"))
     stage = Stage(tmp_path)
     with pytest.raises(FileExistsError, match="it exists"):
-        await save(fetch(client, server.url + "/f"), stage, partial(fail))
+        await save(fetch(client, server.url + "/f"), stage, Steps(), fail)
     assert files(tmp_path) == []
     stage.close()
 
@@ -228,5 +235,109 @@ async def test_a_cancellation_waits_for_the_step_that_runs(
     async with anyio.create_task_group() as group:
         group.start_soon(release)
         with anyio.CancelScope() as scope:
-            await save(fetch(client, server.url + "/f"), Stage(tmp_path), put)
+            await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), put)
     assert ended == ["put"]
+
+
+async def test_small_files_take_less_than_a_visit_each(
+    server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, hops: list[str]
+) -> None:
+    """One request each, too: nothing is asked for twice."""
+    count = 40
+    items = [{"path": f"{number}", "node_index": 0, "url": f"{server.url}/f"} for number in range(count)]
+    server.on("GET", LIST, reply(json={"items": items, "next_page_token": None}))
+    server.on("GET", "/f", reply(body=b"1" * 20_000))
+    report = await client.artifacts.download(SLUG, 7, tmp_path, concurrency=8)
+    assert len(report.raise_for_failure().files) == count
+    assert len(server.requests) == count + 1
+    assert set(hops) == {"visit"}
+    assert len(hops) <= count + 1  # the last one removes the stage
+
+
+# Steps.
+
+
+class Together:
+    """Counts visits, and holds the first one until others wait."""
+
+    def __init__(self) -> None:
+        self.visits: list[str] = []
+        self.released = threading.Event()
+
+    def __call__(self) -> Together:
+        return self
+
+    def __enter__(self) -> None:
+        self.visits.append("")
+        assert self.released.wait(30)
+
+    def __exit__(self, *_: object) -> None:
+        self.visits[-1] += "."
+
+
+async def waiting(steps: Steps, count: int) -> None:
+    while len(steps._waiting) < count:
+        await anyio.lowlevel.checkpoint()
+
+
+async def test_what_waits_is_done_in_one_visit() -> None:
+    """Each task has its own result, or its own error."""
+    together = Together()
+    steps, results, errors = Steps(together), [], []
+
+    def work(number: int) -> int:
+        together.visits[-1] += str(number)
+        if number == 3:
+            raise KeyError(number)
+        return number
+
+    async def ask(number: int) -> None:
+        try:
+            results.append(await steps.run(lambda: work(number)))
+        except KeyError as error:
+            errors.append(error.args)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, 0)
+        while not together.visits:
+            await anyio.lowlevel.checkpoint()
+        for number in range(1, 6):
+            group.start_soon(ask, number)
+            await waiting(steps, number)
+        together.released.set()
+    assert together.visits == ["0.", "12345."]
+    assert (sorted(results), errors) == ([0, 1, 2, 4, 5], [(3,)])
+
+
+async def test_a_step_that_is_cancelled_before_its_visit_never_runs() -> None:
+    together = Together()
+    steps, ran = Steps(together), []
+
+    async def ask(number: int, scope: anyio.CancelScope) -> None:
+        with scope:
+            await steps.run(lambda: ran.append(number))
+
+    scopes = [anyio.CancelScope() for _ in range(3)]
+    async with anyio.create_task_group() as group:
+        group.start_soon(ask, 0, scopes[0])
+        while not together.visits:
+            await anyio.lowlevel.checkpoint()
+        for number in (1, 2):
+            group.start_soon(ask, number, scopes[number])
+            await waiting(steps, number)
+        scopes[1].cancel()
+        while len(steps._waiting) > 1:
+            await anyio.lowlevel.checkpoint()
+        scopes[0].cancel()  # whose visit has begun
+        together.released.set()
+    assert ran == [0, 2]
+
+
+async def test_a_visit_that_fails_fails_for_all_in_it() -> None:
+    def broken() -> Any:
+        raise OSError("no lock")
+
+    steps = Steps(broken)
+    for _ in range(2):
+        with pytest.raises(OSError, match="no lock"):
+            await steps.run(lambda: None)

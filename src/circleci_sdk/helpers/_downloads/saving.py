@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import threading  # noqa: TID251  # nothing is awaited while the lock is held
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from anyio.to_thread import run_sync
 
-from circleci_sdk._core.cancellation import finish
+from .steps import in_thread
 
 if TYPE_CHECKING:
+    from io import FileIO
+
     from .download import Download
     from .staging import Stage
+    from .steps import Steps
 
 BATCH: Final = 1 << 20
 """Bytes that are in memory before they are written. A file with fewer takes a single step."""
-_LONGEST_WORK: Final = 3600.0
 T = TypeVar("T")
 
 
-async def in_thread(work: Callable[[], T]) -> T:
-    """The result of a function in a thread, which no cancellation stops: it is raised afterwards."""
-    return await finish(lambda: run_sync(work), seconds=_LONGEST_WORK)
-
-
-async def save(download: Download, stage: Stage, put: Callable[[Path, int], T]) -> T:
+async def save(download: Download, stage: Stage, steps: Steps, put: Callable[[Path, int], T]) -> T:
     """Write a file to the stage; the result of `put`, which gets its path and size in bytes, in the last step.
 
     The file is created only after a successful response, and removed after an error.
@@ -39,7 +38,7 @@ async def save(download: Download, stage: Stage, put: Callable[[Path, int], T]) 
         async with download:
             while sum(map(len, batch := await download.batch(BATCH))) >= BATCH:
                 await run_sync(part.write, batch)
-            return await run_sync(part.complete, batch, put)
+            return await steps.run(partial(part.complete, batch, put))
     except BaseException:  # a cancellation too leaves no part
         await in_thread(part.drop)
         raise
@@ -51,13 +50,14 @@ class _Part:
     On asyncio a cancellation leaves a step alone in its thread: the next one waits for it.
     """
 
-    __slots__ = ("_file", "_guard", "_path", "_size", "_stage")
+    __slots__ = ("_file", "_guard", "_is_dropped", "_path", "_size", "_stage")
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
         self._path: Path | None = None
         self._size = 0
+        self._is_dropped = False
         self._guard = threading.Lock()
 
     def write(self, pieces: list[bytes]) -> None:
@@ -73,11 +73,14 @@ class _Part:
             assert self._path is not None
             return put(self._path, self._size)
 
-    def _write(self, pieces: list[bytes]) -> BinaryIO:
+    def _write(self, pieces: list[bytes]) -> FileIO:
+        if self._is_dropped:
+            raise FileNotFoundError(errno.ENOENT, "The download has ended", str(self._path))
         if self._file is None:
             self._file, self._path = self._stage.create()
-        self._file.writelines(pieces)
-        self._size += sum(map(len, pieces))
+        for piece in pieces:
+            write_all(self._file, piece)
+            self._size += len(piece)
         return self._file
 
     def digest(self, pieces: list[bytes]) -> bytes:
@@ -85,7 +88,6 @@ class _Part:
         digest = sha256()
         with self._guard:
             if self._file is not None and self._path is not None:
-                self._file.flush()
                 with self._path.open("rb") as file:
                     digest = file_digest(file, sha256)
         for piece in pieces:
@@ -95,8 +97,16 @@ class _Part:
     def drop(self) -> None:
         """Close and remove the file, if it is still there."""
         with self._guard:
+            self._is_dropped = True
             if self._file is not None and self._path is not None:
-                with suppress(OSError):
-                    self._file.close()  # what it still holds may not fit on the disk
+                with suppress(OSError):  # some systems report only now that the disk was full
+                    self._file.close()
                 with suppress(OSError):
                     self._path.unlink()
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write these bytes, of which the system may take a part at a time, until the disk is full."""
+    written = file.write(data)
+    while written < len(data):
+        written += file.write(memoryview(data)[written:])

@@ -14,9 +14,10 @@ import threading  # noqa: TID251  # nothing is awaited while the lock is held
 import time
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
+from io import FileIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 from uuid import uuid4
 
 from .locks import FolderLock
@@ -40,16 +41,17 @@ class Stage:
         self._made: set[Path] = set()
         self._count = 0
         self._is_closed = False
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
 
-    def create(self) -> tuple[BinaryIO, Path]:
-        """A new file for writing, and its path."""
+    def create(self) -> tuple[FileIO, Path]:
+        """A new file for writing without a buffer, and its path."""
         with self.in_use():
-            if self._path is None or not self._path.is_dir():  # someone may have removed it
-                self._path = self._open()
             self._count += 1
-            part = self._path / str(self._count)
-            return part.open("xb"), part
+            if self._path is not None:
+                with suppress(FileNotFoundError):  # someone may have removed the folder
+                    return _new_file(self._path / str(self._count))
+            self._path = self._open()
+            return _new_file(self._path / str(self._count))
 
     @contextmanager
     def in_use(self) -> Generator[None]:
@@ -85,6 +87,10 @@ class Stage:
             if self._lock is not None:
                 self._lock.release()
             remove_if_empty(self._made)
+
+
+def _new_file(path: Path) -> tuple[FileIO, Path]:
+    return FileIO(path, "xb"), path
 
 
 def remove_stale(folder: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
+from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
 from circleci_sdk._core.errors import InvalidArgumentError
@@ -14,21 +14,29 @@ from circleci_sdk.helpers._downloads.locks import FolderLock
 from circleci_sdk.helpers._downloads.staging import place
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
     from circleci_sdk.helpers._downloads.staging import Stage
 
     from .manifest import Manifest
     from .selection import Planned
 
 
-def check_place(path: Path, dest: Path) -> None:
-    """Raise `OSError` if a folder is in the place of the file, or a file in that of a folder above it."""
+def check_place(path: Path, dest: Path) -> os.stat_result | None:
+    """What is in the place of the file, or None.
+
+    Raises `OSError` if it is a folder, or if a file is in the place of a folder above it.
+    """
     for above in path.parents:
         if above == dest:
             break
         if not above.is_dir() and os.path.lexists(above):
             raise NotADirectoryError(errno.ENOTDIR, "A file is in the place of the folder", str(above))
-    if path.is_dir() and not path.is_symlink():
+    found = _look_up(path)
+    if found is not None and S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, "A folder is in the place of the file", str(path))
+    return found
 
 
 class Places:
@@ -39,32 +47,52 @@ class Places:
         self._dest = stage.folder
         self._manifest = manifest
         self._replaces = replaces
-        self._own: dict[tuple[int, int] | None, Path] = {}
+        self._own: dict[tuple[int, int], Path] = {}
+        self._held = ExitStack()
+        self._is_locked = False
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Lock the folder once for all files that are put in their places here, from the first one on."""
+        with ExitStack() as self._held:
+            try:
+                yield
+            finally:
+                self._is_locked = False
 
     def put(self, item: Planned, part: Path, size: int) -> int:
         """Move a complete file to its place and record it. Raises if another one is there that may not be replaced.
 
         The record never says of a file that it is this artifact when it is another one, wherever the program ends.
         """
-        with self._stage.in_use(), FolderLock(self._dest, wait=True):
-            check_place(item.path, self._dest)
-            if self._is_own(item.path):  # by links, or since case or the form of letters makes no difference
-                raise InvalidArgumentError(f"another artifact has the same path on disk, {item.path}")
-            self._manifest.read()
-            if self._replaces:
-                self._replace(part, item, size)
-            else:
-                self._add(part, item, size)
-            self._own[_identity(item.path)] = item.path
-            return size
+        self._lock()
+        found = check_place(item.path, self._dest)
+        if found is not None and self._is_own(found):  # by links, or since case or the form of letters is ignored
+            raise InvalidArgumentError(f"another artifact has the same path on disk, {item.path}")
+        if self._replaces:
+            self._replace(part, item, size, is_there=found is not None)
+        else:
+            self._add(part, item, size, is_there=found is not None)
+        placed = _look_up(item.path)
+        if placed is not None:
+            self._own[placed.st_dev, placed.st_ino] = item.path
+        return size
 
-    def _replace(self, part: Path, item: Planned, size: int) -> None:
+    def _lock(self) -> None:
+        if not self._is_locked:
+            self._held.enter_context(self._stage.in_use())
+            self._held.enter_context(FolderLock(self._dest, wait=True))
+            self._held.callback(self._manifest.close)
+            self._manifest.read()
+            self._is_locked = True
+
+    def _replace(self, part: Path, item: Planned, size: int, *, is_there: bool) -> None:
         if self._manifest.is_of_another_download(item.path):
             # The report of the other download names the file: it must not become another one.
             if self._manifest.known(item.path) == (item.identity, size):
                 return
             raise FileExistsError(f"{item.path} was replaced by another download meanwhile")
-        if os.path.lexists(item.path):
+        if is_there:
             try:
                 self._manifest.forget(item.path)
             except OSError:
@@ -73,8 +101,8 @@ class Places:
         place(part, item.path, replace=True)
         self._record(item, size)
 
-    def _add(self, part: Path, item: Planned, size: int) -> None:
-        if os.path.lexists(item.path):
+    def _add(self, part: Path, item: Planned, size: int, *, is_there: bool) -> None:
+        if is_there:
             if self._manifest.known(item.path) == (item.identity, size) and item.path.is_file():
                 return  # another download has brought it meanwhile
             raise FileExistsError(f"{item.path} exists")
@@ -92,16 +120,16 @@ class Places:
         except OSError as error:  # the file is complete; `overwrite="skip"` will not know it
             logger.warning("artifacts cannot record %s: %s", item.path, error)
 
-    def _is_own(self, path: Path) -> bool:
+    def _is_own(self, found: os.stat_result) -> bool:
         """Whether this download has put the file there, under this or another path."""
-        identity = _identity(path)
-        own = self._own.get(identity)
-        return identity is not None and own is not None and _identity(own) == identity
+        own = self._own.get((found.st_dev, found.st_ino))
+        now = None if own is None else _look_up(own)
+        return now is not None and os.path.samestat(now, found)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
+def _look_up(path: Path) -> os.stat_result | None:
+    """What has this path itself, without following a link."""
     try:
-        found = path.lstat()
+        return path.lstat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino

@@ -17,8 +17,9 @@ from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
 from circleci_sdk.helpers._downloads.download import download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._downloads.names import limits_of
-from circleci_sdk.helpers._downloads.saving import in_thread, save
+from circleci_sdk.helpers._downloads.saving import save
 from circleci_sdk.helpers._downloads.staging import Stage, remove_stale
+from circleci_sdk.helpers._downloads.steps import Steps, in_thread
 from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
@@ -58,17 +59,28 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     """Download the artifacts into the folder. Raises only what concerns all of them."""
     planned = plan(options.method, dest, listed, await run_sync(limits_of, dest))
     manifest = Manifest(dest)
-    await run_sync(_check_before, options, dest, planned, manifest)
+    blocked = await run_sync(_check_before, options, dest, planned, manifest)
     stage, log = Stage(dest), SkipLog(caller)
     places = Places(stage, manifest, replaces=options.overwrite is True)
+    steps = Steps(places.together)
 
     async def fetch(item: Planned | Skipped) -> DownloadedArtifact | Skipped:
         if isinstance(item, Skipped):
             return item
         try:
-            file = await run_sync(_kept, item, dest, manifest, options) or await _fetched(
-                caller, item, stage, places, options
-            )
+            if item.path in blocked:
+                raise blocked[item.path]
+            file = await steps.run(partial(_kept, item, dest, manifest)) if options.overwrite == "skip" else None
+            if file is None:
+                opened = download_of(
+                    caller,
+                    item.url,
+                    label=options.method,
+                    timeout=caller.left,
+                    keep=encodings_of_file(item.path.name),
+                )
+                size = await save(opened, stage, steps, partial(places.put, item))
+                file = DownloadedArtifact(item.artifact, item.path, size)
         except (CircleCIError, OSError, UnicodeError) as error:
             if _concerns_all(error):
                 raise
@@ -95,47 +107,41 @@ def identity(origin: str, project_slug: str, job_number: int) -> str:
     return f"{origin} {_LONG.get(first, first)}{slash}{rest} {job_number}"
 
 
-async def _fetched(
-    caller: TimedCaller, item: Planned, stage: Stage, places: Places, options: Options
-) -> DownloadedArtifact:
-    opened = download_of(
-        caller,
-        item.url,
-        label=options.method,
-        timeout=caller.left,
-        keep=encodings_of_file(item.path.name),
-    )
-    size = await save(opened, stage, partial(places.put, item))
-    return DownloadedArtifact(item.artifact, item.path, size)
-
-
-def _check_before(options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest) -> None:
-    """Raise what ends the download before it begins."""
+def _check_before(
+    options: Options, dest: Path, planned: Sequence[Planned | Skipped], manifest: Manifest
+) -> dict[Path, Exception]:
+    """Raise what ends the download before it begins. Returns why files have no place, which are then not fetched."""
     existing = next((folder for folder in (dest, *dest.parents) if folder.exists()), None)
     if existing is not None and not existing.is_dir():
         raise NotADirectoryError(f"{options.method}: dest: {existing} is no folder.")
     remove_stale(dest)
-    if options.overwrite is False:
-        for item in planned:
-            if isinstance(item, Planned) and os.path.lexists(item.path):
-                raise FileExistsError(
-                    f"{options.method}: {item.path} exists; pass overwrite=True to replace it, "
-                    "or 'skip' to keep the files of this job."
-                )
+    blocked: dict[Path, Exception] = {}
+    for item in planned:
+        if isinstance(item, Skipped):
+            continue
+        if options.overwrite is False and os.path.lexists(item.path):
+            raise FileExistsError(
+                f"{options.method}: {item.path} exists; pass overwrite=True to replace it, "
+                "or 'skip' to keep the files of this job."
+            )
+        try:
+            check_place(item.path, dest)
+        except (OSError, UnicodeError) as error:
+            blocked[item.path] = error
     manifest.read()
+    return blocked
 
 
-def _kept(item: Planned, dest: Path, manifest: Manifest, options: Options) -> DownloadedArtifact | None:
-    """The file that exists, if it is this artifact and to be kept. Raises if there is no place for the artifact."""
-    check_place(item.path, dest)
-    if options.overwrite is True or not os.path.lexists(item.path):
+def _kept(item: Planned, dest: Path, manifest: Manifest) -> DownloadedArtifact | None:
+    """The file that exists, if it is this artifact. Raises if it is another one, or not known to be this one."""
+    if check_place(item.path, dest) is None:
         return None
     size = item.path.stat().st_size if item.path.is_file() else None
     known = manifest.known(item.path)
     if known != (item.identity, size):
         manifest.read()  # another download may have recorded it meanwhile
         known = manifest.known(item.path)
-    if options.overwrite is False or size is None or known != (item.identity, size):
+    if size is None or known != (item.identity, size):
         what = "is not known to be this artifact" if known is None or known[0] == item.identity else "is another one"
         raise FileExistsError(f"{item.path} exists and {what}; pass overwrite=True to replace it.")
     return DownloadedArtifact(item.artifact, item.path, size, skipped=True)
