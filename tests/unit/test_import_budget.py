@@ -50,7 +50,7 @@ def loaded(code: str, before: str = "") -> set[str]:
         ("import circleci_sdk", 3),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", 37),
         ("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token').v2.pipelines", 42),
-        (CALL, 53),
+        (CALL, 54),
         ("from circleci_sdk import CircleCI; CircleCI('token')", 51),
         ("from circleci_sdk import CircleCI; CircleCI('token').v2.pipelines", 60),
         (SYNC_CALL, 69),

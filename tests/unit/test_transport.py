@@ -66,7 +66,7 @@ class PoolHarness:
         self.transport = ConnectionPool(self._make, self._route)
 
     def _route(self, url: httpx.URL) -> Route:
-        return Route(url.host if url.host != "direct" else None, url.scheme == "https")
+        return Route(url.host if url.host != "direct" else None, url.raw_scheme, b"", None)
 
     def _make(self, route: Route) -> Connection:
         self.connections.append(Connection(route))
@@ -151,7 +151,10 @@ async def test_connection_without_certificates_is_not_used_for_https() -> None:
     pool = PoolHarness()
     for scheme in ("http", "https", "http", "https"):
         await pool.call(scheme=scheme)
-    assert [(connection.route.secure, connection.calls) for connection in pool.connections] == [(False, 2), (True, 2)]
+    assert [(connection.route.scheme, connection.calls) for connection in pool.connections] == [
+        (b"http", 2),
+        (b"https", 2),
+    ]
     await pool.transport.aclose()
 
 
@@ -175,7 +178,7 @@ async def test_failed_creation_leaves_no_connection() -> None:
     def make(_: Route) -> httpx.AsyncBaseTransport:
         raise OSError("no more files")
 
-    connections = ConnectionPool(make, lambda url: Route(None, False))
+    connections = ConnectionPool(make, lambda url: Route(None, b"http", b"x", None))
     with pytest.raises(OSError, match="no more files"):
         await connections.handle_async_request(httpx.Request("GET", "http://x/"))
     await connections.aclose()
@@ -234,6 +237,7 @@ def test_proxies_of_the_environment(
         monkeypatch.delenv(name.lower(), raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    secure = url.startswith("https")
-    assert transport._router(None)(httpx.URL(url)) == Route(proxy, secure)
-    assert transport._router("http://mine:1")(httpx.URL(url)) == Route("http://mine:1", secure)
+    sent = httpx.URL(url)
+    server = sent.raw_scheme, sent.raw_host, sent.port
+    assert transport._router(None)(sent) == Route(proxy, *server)
+    assert transport._router("http://mine:1")(sent) == Route("http://mine:1", *server)

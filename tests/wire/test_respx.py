@@ -1,10 +1,11 @@
-"""respx, a mock of httpx, intercepts our calls: those of our own transport and those of a borrowed client.
+"""Tools that replace parts of httpx, such as respx, intercept calls of our own transport and of a borrowed client.
 
-`using="httpx"` patches `httpx.AsyncClient`, so it intercepts only calls of a borrowed client.
+`using="httpx"` of respx patches `httpx.AsyncClient`, so it intercepts only calls of a borrowed client.
 """
 
 from __future__ import annotations
 
+import functools
 from typing import Literal
 
 import httpx
@@ -12,7 +13,8 @@ import pytest
 import respx
 
 from circleci_sdk import AsyncCircleCI, NotFoundError
-from tests.support.clients import CREATED, SLUG, TOKEN, USER
+from tests.support.clients import CREATED, SLUG, TOKEN, USER, client_on
+from tests.support.scripted_server import ScriptedServer, reply
 
 MOCKERS: list[Literal["httpcore", "httpx"]] = ["httpcore", "httpx"]
 
@@ -46,3 +48,28 @@ async def test_borrowed_client(using: Literal["httpcore", "httpx"]) -> None:
         async with httpx.AsyncClient() as http, AsyncCircleCI(TOKEN, http_client=http) as client:
             assert (await client.v2.users.me()).login == "ada"
     assert me.call_count == 1
+
+
+@pytest.mark.parametrize("wraps", [False, True], ids=["in its place", "around it"])
+async def test_other_tools_replace_the_transport_of_httpx(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, wraps: bool
+) -> None:
+    """As pytest-httpx and tracing do. Connections that are open already are not used then."""
+    seen: list[str] = []
+    original = httpx.AsyncHTTPTransport.handle_async_request
+
+    async def replaced(self: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.path)
+        return await original(self, request)
+
+    server.otherwise(reply(json=USER))
+    async with client_on(server) as client:
+        await client.v2.users.me()
+        monkeypatch.setattr(
+            httpx.AsyncHTTPTransport, "handle_async_request", functools.wraps(original)(replaced) if wraps else replaced
+        )
+        await client.v2.users.me()
+        assert seen == ["/api/v2/me"]
+        monkeypatch.undo()
+        await client.v2.users.me()
+    assert len(seen) == 1

@@ -29,7 +29,8 @@ async def read_body(response: httpx.Response, pieces: AsyncIterator[bytes], limi
     if response.is_stream_consumed:  # and decompressed, by a transport that logs bodies
         return _cut(response.content, limit, is_cut=is_cut)
     raw, is_complete = await _joined(pieces, limit, is_cut=is_cut)
-    if not raw or "content-encoding" not in response.headers:
+    # In the list as it is: the first look by name decodes all headers.
+    if not raw or b"content-encoding" not in [name.lower() for name, _ in response.headers.raw]:
         return Body(raw, len(raw), is_complete)
     from .decompression import decompressed
 

@@ -1,8 +1,8 @@
 """Connections, pooled one by one, and the route through proxies.
 
 httpx 0.28 loses a slot of its pool for ever when a call is cancelled while its connection is being opened, and
-scans the whole pool for each request. Here each connection is an httpx transport of its own: no request waits inside
-a pool of httpx, and a connection whose call did not end cleanly is closed.
+scans the whole pool for each request. Here each connection is a transport of its own: no request waits inside a pool
+of httpx, and a connection whose call did not end cleanly is closed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ import httpx
 from circleci_sdk._core.cancellation import finish
 from circleci_sdk._core.errors import ConfigError
 
+from .direct import DirectTransport, is_replaced
+
 if TYPE_CHECKING:
     from circleci_sdk._core.options import Network
 
@@ -32,10 +34,12 @@ _LIMITS: Final = httpx.Limits(max_connections=1, max_keepalive_connections=1, ke
 
 
 class Route(NamedTuple):
-    """What requests over the same connection have in common."""
+    """What requests over the same connection have in common: the proxy, and the server."""
 
     proxy: str | None
-    secure: bool
+    scheme: bytes
+    host: bytes
+    port: int | None
 
 
 class _Connection:
@@ -46,6 +50,13 @@ class _Connection:
         self.route = route
         self.idle_since = 0.0
         self.stream: Any = None
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can send the next request. The transports of httpx see to it themselves."""
+        return not isinstance(self.transport, DirectTransport) or (
+            _now() - self.idle_since <= KEEPALIVE and self.transport.is_open
+        )
 
     def shut_down(self) -> None:
         """End the TCP connection without the event loop that it belongs to; the collector closes its socket."""
@@ -113,7 +124,9 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             if self._idle[index].route == route:
                 connection = self._idle[index]
                 del self._idle[index]
-                return connection
+                if connection.is_usable:
+                    return connection
+                self._dead.add(connection)
         return _Connection(self._make(route), route)
 
     async def release(self, connection: _Connection, *, clean: bool) -> None:
@@ -122,7 +135,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
             self._dead.add(connection)
             await self._close_dead()
             return
-        connection.idle_since = now = time.monotonic()  # noqa: TID251  # real sockets idle in real time
+        connection.idle_since = now = _now()
         self._idle.append(connection)
         while now - self._idle[0].idle_since > KEEPALIVE:  # the last one is this one
             self._dead.add(self._idle.popleft())  # closed by the next call, or by aclose
@@ -152,6 +165,10 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         self._dead.clear()
 
 
+def _now() -> float:
+    return time.monotonic()  # noqa: TID251  # real sockets idle in real time
+
+
 def open_transport(network: Network) -> httpx.AsyncBaseTransport:
     """The transport of a client that was given none."""
 
@@ -161,7 +178,9 @@ def open_transport(network: Network) -> httpx.AsyncBaseTransport:
 
     def make(route: Route) -> httpx.AsyncBaseTransport:
         # Reading the certificates is the longest step to a first call, and plain http needs none.
-        verify = certificates() if route.secure else _no_certificates()
+        verify = certificates() if route.scheme == b"https" else _no_certificates()
+        if route.proxy is None and not is_replaced():
+            return DirectTransport(route.scheme, route.host, route.port, verify)
         try:
             return httpx.AsyncHTTPTransport(verify=verify, proxy=route.proxy, limits=_LIMITS)
         except (ImportError, ValueError, httpx.InvalidURL) as error:
@@ -196,11 +215,9 @@ def _context(verify: bool, *environment: str | None) -> ssl.SSLContext:
 
 def _router(proxy: str | None) -> Callable[[httpx.URL], Route]:
     """Chooses the proxy of a request: the given one, else that of the environment."""
-    if proxy is not None:
-        return lambda url: Route(proxy, url.scheme == "https")
-    proxies = getproxies()
+    proxies = getproxies() if proxy is None else {}
     if not any(scheme in proxies for scheme in ("http", "https", "all")):
-        return lambda url: Route(None, url.scheme == "https")
+        return lambda url: Route(proxy, url.raw_scheme, url.raw_host, url.port)
 
     def from_environment(url: httpx.URL) -> Route:
         found = proxies.get(url.scheme) or proxies.get("all")
@@ -208,6 +225,6 @@ def _router(proxy: str | None) -> Callable[[httpx.URL], Route]:
             found = None
         elif "://" not in found:
             found = f"http://{found}"
-        return Route(found, url.scheme == "https")
+        return Route(found, url.raw_scheme, url.raw_host, url.port)
 
     return from_environment
