@@ -203,7 +203,7 @@ def _tried(
     reader = decoder(operation)
     read: tuple[Any, tuple[Mismatch, ...]] | _Unusable
     try:
-        read = reader.adapter.validate_json(response.content), ()
+        read = reader.adapter.validator.validate_json(response.content), ()
     except ValueError as error:  # a ValidationError, which is not imported for each response that fits
         read = _by_fields(reader, operation, response, cast("ValidationError", error))
     else:

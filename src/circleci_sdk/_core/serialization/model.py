@@ -115,8 +115,11 @@ Digits finer than a microsecond are lost.
 """
 
 
-def _spellings(name: str) -> str | AliasChoices:
-    return AliasChoices(name, name.replace("_", "-")) if "_" in name else name
+class _Spellings(AliasGenerator):
+    """Both spellings of a key. A name with one spelling has no alias: reading looks for each alias and the name."""
+
+    def generate_aliases(self, field_name: str) -> tuple[None, AliasChoices | None, None]:
+        return None, AliasChoices(field_name, field_name.replace("_", "-")) if "_" in field_name else None, None
 
 
 class Unread(NamedTuple):
@@ -150,7 +153,7 @@ class Model(BaseModel):
         protected_namespaces=(),
         ser_json_inf_nan="constants",
         strict=True,
-        alias_generator=AliasGenerator(validation_alias=_spellings),
+        alias_generator=_Spellings(),
     )
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
