@@ -22,6 +22,7 @@ from circleci_sdk.helpers._shared.concurrency import map_concurrently, search_co
 from circleci_sdk.helpers.history.content import pipelines_at_once
 from circleci_sdk.helpers.runs.assessment import next_delay
 from circleci_sdk.helpers.runs.turns import MOST_IN_A_SECOND, Turns
+from circleci_sdk.testing import FakeCircleCI, Job, Step, Workflow
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
 
@@ -162,6 +163,56 @@ def test_the_first_records_of_a_history_come_soon(place: Site, backend: str) -> 
     done = at_a_distance(place, backend, work)
     # The page; of 8 pipelines the workflows; the jobs of these. Meanwhile pages that are read ahead.
     assert (done.result, done.rounds <= 5, done.calls <= 30) == ("pipeline", True, True)
+
+
+@BACKENDS
+def test_explain_leaves_few_slots_free(place: Site, backend: str) -> None:
+    async def work(client: AsyncCircleCI) -> tuple[float, int, Any]:
+        result = await client.runs.attach(place.failed).result()
+        before = anyio.current_time()
+        explanation = await client.runs.explain(result)
+        assert (explanation.problems, [job.problems for job in explanation.jobs]) == ((), [()] * 20)
+        return (anyio.current_time() - before) / LATENCY, len(explanation.jobs), explanation
+
+    done = at_a_distance(place, backend, work)
+    # Of 20 jobs the steps, an output and the tests; the flaky tests of the project. Before that the result.
+    assert (done.calls - 3, done.most) == (61, 8)
+    assert done.result[0] == pytest.approx(8)
+
+
+@BACKENDS
+def test_the_outputs_of_one_job_are_read_at_once(backend: str) -> None:
+    """Ten parallel runs have failed: the steps, eight outputs, two outputs."""
+    fake = FakeCircleCI()
+    job = Job("test", 5, outcome="failed", parallelism=10, steps=[Step("pytest", "boom", exit_code=1)])
+    failed = fake.add_project(SLUG).push(Workflow("build", job))
+    fake.clock.advance(60)
+
+    async def work(client: AsyncCircleCI) -> float:
+        result = await client.runs.attach(failed.id).result()
+        before = anyio.current_time()
+        (explained,) = (await client.runs.explain(result)).jobs
+        assert [log.text for log in explained.logs] == ["boom"] * 10
+        return (anyio.current_time() - before) / LATENCY
+
+    assert at_a_distance(Site(fake, failed.id, "", ()), backend, work).result == pytest.approx(3)
+
+
+@BACKENDS
+def test_secrets_are_set_at_once(place: Site, backend: str) -> None:
+    async def work(client: AsyncCircleCI) -> None:
+        report = await client.secrets.set_many({"A": "1", "B": "2"}, contexts=place.contexts, concurrency=20)
+        report.raise_for_failure()
+
+    done = at_a_distance(place, backend, work)
+    assert (done.calls, done.rounds, done.most) == (100, 5, 20)
+
+
+@BACKENDS
+def test_a_whole_sha_takes_two_rounds(place: Site, backend: str) -> None:
+    done = at_a_distance(place, backend, lambda client: client.runs.find(SLUG, revision=place.revision))
+    assert done.result is not None
+    assert (done.calls, done.rounds) == (2, 2)
 
 
 @BACKENDS

@@ -142,7 +142,7 @@ class Logs(Uncopied):
         check_timeout("logs.failed", timeout)
         job = check_job("logs.failed", project_slug, job_number, job_id)
         failed = [step for step in await self._reader.steps("logs.failed", job) if step.is_failed]
-        return await map_concurrently(partial(self._try_to_read, tail, timeout), failed, limit=concurrency)
+        return await map_concurrently(partial(try_to_read, self._caller, tail, timeout), failed, limit=concurrency)
 
     async def read(self, step: Step, *, tail: int | None = None, timeout: float | None = 300.0) -> StepLog:
         """The output of one step, all of it or its last `tail` lines, within `timeout` seconds.
@@ -233,11 +233,13 @@ class Logs(Uncopied):
         steps = await self._reader.steps_v1(step.project_slug, step.job_number)
         return same_step(steps, step, with_output=with_output)
 
-    async def _try_to_read(self, tail: int | None, timeout: float | None, step: Step) -> StepLog:
-        try:
-            return await retry_reads(self._caller, lambda: self.read(step, tail=tail, timeout=timeout))
-        except CircleCIError as error:
-            return StepLog(step, "", problem=str(error))
+
+async def try_to_read(caller: Caller, tail: int | None, timeout: float | None, step: Step) -> StepLog:
+    """The output of one step, as `Logs.read`; without it, if it cannot be read, the `problem`."""
+    try:
+        return await retry_reads(caller, lambda: Logs(caller).read(step, tail=tail, timeout=timeout))
+    except CircleCIError as error:
+        return StepLog(step, "", problem=str(error))
 
 
 def with_api(step: Step, output: Output) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -14,16 +14,17 @@ from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_timeout, is_id
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.concurrency import map_concurrently
+from circleci_sdk.helpers._shared.concurrency import Read, read_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.values import Value
-from circleci_sdk.helpers.logs.logs import Logs
+from circleci_sdk.helpers.logs.finding import StepReader, check_job
+from circleci_sdk.helpers.logs.logs import try_to_read
+from circleci_sdk.helpers.logs.steps import StepLog
 from circleci_sdk.v2._client import V2
 
 if TYPE_CHECKING:
     from circleci_sdk._core.caller import Caller
-    from circleci_sdk.helpers.logs.steps import StepLog
     from circleci_sdk.v2.models import FlakyTest, JobTest
 
     from .facts import RunJob
@@ -78,18 +79,21 @@ async def explain_jobs(
     check_count(method, "tail", tail, least=0)
     check_count(method, "concurrency", concurrency)
     check_timeout(method, timeout)
-    reader = _Reader(caller, tail, timeout)
-    ran = [(job, number) for job in failed_jobs if (number := if_available(lambda one: one.number, job)) is not None]
-    reads: list[Callable[[], Awaitable[None]]] = []
-    for job, number in ran:
-        slug = if_available(lambda one: one.project_slug, job) or project_slug
-        if slug is not None:
-            reads += [partial(reader.read_logs, job, slug, number), partial(reader.read_tests, job, slug, number)]
-    if ran and project_slug:
-        reads.append(partial(reader.read_flaky, project_slug))
-    with anyio.move_on_after(timeout):
-        await map_concurrently(lambda read: read(), reads, limit=concurrency)
     late = f"not read within {timeout:g} s" if timeout is not None else ""
+    reader = _Reader(caller, tail, timeout, late)
+    known: list[tuple[RunJob, str, int]] = []
+    for job in failed_jobs:
+        number = if_available(lambda one: one.number, job)
+        slug = if_available(lambda one: one.project_slug, job) or project_slug
+        if number is not None and slug is not None:
+            known.append((job, slug, number))
+    # Outputs can be read when the steps are known, so these come first.
+    reads: list[Read] = [partial(reader.read_steps, *one) for one in known]
+    if known and project_slug:
+        reads.append(partial(reader.read_flaky, project_slug))
+    reads += [partial(reader.read_tests, *one) for one in known]
+    with anyio.move_on_after(timeout):
+        await read_concurrently(reads, limit=concurrency)
     jobs = tuple(
         reader.job(job, late if if_available(lambda one: one.number, job) is not None else "") for job in failed_jobs
     )
@@ -99,59 +103,63 @@ async def explain_jobs(
 class _Reader:
     """Reads each part on its own: one that fails or is late does not affect the others."""
 
-    def __init__(self, caller: Caller, tail: int, timeout: float | None) -> None:
+    def __init__(self, caller: Caller, tail: int, timeout: float | None, late: str) -> None:
         self._caller = caller
         self._v2 = V2(caller)
-        self._output = Logs(caller)
+        self._steps = StepReader(caller)
         self._tail = tail
         self._timeout = timeout
-        self._logs: dict[RunJob, tuple[StepLog, ...] | str] = {}
+        self._late = late
+        self._logs: dict[RunJob, list[StepLog] | str] = {}
         self._tests: dict[RunJob, tuple[JobTest, ...] | str] = {}
         self._flaky: Mapping[tuple[str, str], int] = {}
         self._not_listed: int | None = None
         self.problems: list[str] = []
 
-    async def read_logs(self, job: RunJob, project_slug: str, number: int) -> None:
+    async def read_steps(self, job: RunJob, project_slug: str, number: int) -> Iterable[Read]:
         identity = if_available(lambda: job.id)
+        job_id = identity if identity is not None and is_id(identity) else UNSET
+        method = "logs.failed"
         try:
-            logs = await self._output.failed(
-                project_slug,
-                number,
-                job_id=identity if identity is not None and is_id(identity) else UNSET,
-                tail=self._tail,
-                timeout=self._timeout,
-                concurrency=1,
-            )
+            steps = await self._steps.steps(method, check_job(method, project_slug, number, job_id))
         except CircleCIError as error:
             self._logs[job] = f"no logs: {error}"
-        else:
-            self._logs[job] = tuple(logs)
+            return ()
+        failed = [step for step in steps if step.is_failed]
+        self._logs[job] = logs = [StepLog(step, "", problem=self._late) for step in failed]
+        return [partial(self._read_output, logs, place) for place in range(len(logs))]
 
-    async def read_tests(self, job: RunJob, project_slug: str, number: int) -> None:
+    async def _read_output(self, logs: list[StepLog], place: int) -> Iterable[Read]:
+        logs[place] = await try_to_read(self._caller, self._tail, self._timeout, logs[place].step)
+        return ()
+
+    async def read_tests(self, job: RunJob, project_slug: str, number: int) -> Iterable[Read]:
         try:
             self._tests[job] = tuple(await retry_reads(self._caller, partial(self._failing, project_slug, number)))
         except CircleCIError as error:
             self._tests[job] = f"no test results: {error}"
+        return ()
 
     async def _failing(self, project_slug: str, number: int) -> list[JobTest]:
         """The tests that are not known to have passed."""
         tests = self._v2.jobs.list_tests(project_slug, number)
         return [test async for test in tests if if_available(lambda one: one.result.lower(), test) not in _PASSED]
 
-    async def read_flaky(self, project_slug: str) -> None:
+    async def read_flaky(self, project_slug: str) -> Iterable[Read]:
         insights = self._v2.insights
         try:
             found = await retry_reads(self._caller, lambda: insights.get_flaky_tests(project_slug))
             self._flaky, self._not_listed = _times_flaked(found.flaky_tests)
         except CircleCIError as error:
             self.problems.append(f"flaky tests unknown: {error}")
+        return ()
 
     def job(self, job: RunJob, late: str) -> JobExplanation:
         """Everything that was read of one job."""
         logs = self._logs.get(job, f"no logs: {late}" if late else ())
         tests = self._tests.get(job, f"no test results: {late}" if late else ())
         problems = [part for part in (logs, tests) if isinstance(part, str)]
-        read = () if isinstance(logs, str) else logs
+        read = () if isinstance(logs, str) else tuple(logs)
         problems += [f"no output of step {_name_of(log)}: {log.problem}" for log in read if log.problem]
         if not job.is_approval and not hasattr(job, "number"):
             problems.append("no logs and no test results: the number of the job is unavailable")
