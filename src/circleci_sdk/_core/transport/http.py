@@ -271,14 +271,14 @@ class Exchange:
         if self._is_cut:  # a generator that was cancelled looks as if it had come to its end
             raise httpx.ReadError("an earlier read was cancelled")
         self._is_cut = True
-        async for piece in self._pieces:
+        while size > 0:  # not `async for`: bodies of some transports begin again when they are iterated again
+            piece = await anext(self._pieces, None)
+            if piece is None:
+                self.is_ended = True
+                break
             if piece:
                 found.append(piece)
                 size -= len(piece)
-                if size <= 0:
-                    break
-        else:
-            self.is_ended = True
         self._is_cut = False
 
     async def _guarded(self, step: Awaitable[T]) -> T | Failed:
