@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from . import responses
+from . import plain, responses
 from .clients import BASIS, ENTRIES
 from .stats import Figure
 from .tables import Report, Row, Run, Table
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CLIENTS: Final = 40
 MODELS: Final = 10_000
+PLAIN: Final = "plain pydantic models"
+"""The row that the models are compared with: those of `plain.py`."""
 
 
 def report(run: Run) -> Report:
@@ -33,7 +35,7 @@ def report(run: Run) -> Report:
 def measure(url: str, rounds: int) -> Table:
     """Absolute sizes, which hardly depend on the machine."""
     failures: list[str] = []
-    rows: list[Row] = []
+    rows = [Row(PLAIN, (None, Figure.of([_run("models", "plain", url) for _ in range(rounds)])))]
     for entry in ENTRIES:
         try:
             client = Figure.of([_run("client", entry.module, url) for _ in range(rounds)])
@@ -135,6 +137,7 @@ def _generated() -> Callable[[bytes], object]:
 
 _DECODERS: Final[dict[str, Callable[[bytes], object]]] = {BASIS: json.loads}
 _MAKERS: Final[dict[str, Callable[[], Callable[[bytes], object]]]] = {
+    "plain": lambda: plain.Page.model_validate_json,
     "sdk": _ours,
     "openai_client": _openai,
     "githubkit_client": _githubkit,

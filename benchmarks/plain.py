@@ -1,4 +1,4 @@
-"""The responses as handwritten plain pydantic models: the lower bound of decoding time."""
+"""The responses as handwritten plain pydantic models with the documented fields: the lower bound of decoding."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Pipeline(BaseModel):
     created_at: datetime
     trigger: Trigger
     vcs: Vcs | None = None
+    warnings: list[Any] | None = None
 
 
 class Page(BaseModel):

@@ -79,6 +79,7 @@ async def newest(token: str) -> Pipeline | None:
 CHECKERS: Final = {
     "pyright": ("pyright", "--pythonpath", sys.executable),
     "mypy": ("mypy", "--strict", "--no-incremental", "--cache-dir", os.devnull),
+    "pyrefly": ("pyrefly", "check", "--preset", "strict", "--python-interpreter-path", sys.executable),
 }
 
 
