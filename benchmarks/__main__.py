@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from . import calls, crawl, decoding, generator, listing, memory, starts, typecheck, wheel
+from . import calls, cold, crawl, decoding, distance, downloads, generator, listing, memory, starts, typecheck, wheel
 from .plot import chart
 from .report import budget_grid, markdown
 from .server import pin, running
@@ -27,6 +27,9 @@ RESULTS: Final = Path(__file__).parent / "results"
 FIGURES: Final = RESULTS / "figures.json"
 """The measured budgets of the last whole run: the column "before" of the next one."""
 MEASUREMENTS: Final[dict[str, Callable[[Run], Report]]] = {
+    "cold": cold.report,
+    "downloads": downloads.report,
+    "distance": distance.report,
     "calls": calls.report,
     "starts": starts.report,
     "decoding": decoding.report,

@@ -23,7 +23,7 @@ from .polling import PLANS, TEN_MINUTES, wait, watch
 from .server import pin
 from .sites import LATEST_AT, NAMES, SLUG, TOKEN
 from .stats import Figure, ratios
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 
 if TYPE_CHECKING:
     from circleci_sdk.helpers import RunResult
@@ -88,6 +88,19 @@ def _cases(place: DistantSite, failed: RunResult, pipelines: int) -> list[Case]:
             5,
         ),
     ]
+
+
+def report(run: Run) -> Report:
+    """Helpers over a distance, and polls."""
+    speeds, polls = measure(run.rounds(3, 1), QUICK_PIPELINES if run.quick else PIPELINES)
+    budgets = [Budget(f"{row.label}, x the ideal", row.figures[0], 0.85) for row in speeds.rows]
+    every_wait, watched = "`Run.wait`: all of these", "`Run.watch` of 100"
+    budgets += [
+        Budget("`Run.wait` of ten minutes: seconds until noticed", polls.figure(every_wait), most=6),
+        Budget("`Run.wait` of ten minutes: calls", polls.figure(every_wait, 1), most=90),
+        Budget("`Run.watch` of 100 runs: calls in a second", polls.figure(watched, 2), most=25),
+    ]
+    return Report(budgets, (speeds, polls))
 
 
 def measure(rounds: int, pipelines: int = PIPELINES) -> tuple[Table, Table]:

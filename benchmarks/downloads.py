@@ -12,7 +12,7 @@ from typing import Final
 from .file_server import job_of
 from .server import pin, running
 from .stats import Figure, ratios
-from .tables import Row, Table
+from .tables import Budget, Report, Row, Run, Table
 from .worker import Worker
 
 BASIS: Final = "raw_httpx"
@@ -23,6 +23,20 @@ PROGRAMS: Final = {
 }
 LARGE: Final = 200_000_000
 MANY: Final = (500, 20_000)
+
+
+def report(run: Run) -> Report:
+    """Downloads, with the budgets of the async client."""
+    table = measure(run.rounds(11, 2), LARGE // 4 if run.quick else LARGE)
+    budgets: list[Budget] = []
+    for row in table.rows:
+        what, _, program = row.label.partition(": ")
+        if program == PROGRAMS["circleci_sdk"]:
+            budgets += [
+                Budget(f"download of {what}, x raw httpx", row.figures[0], 0.85),
+                Budget(f"download of {what}: longest pause of the event loop, ms", row.figures[3], most=20),
+            ]
+    return Report(budgets, (table,))
 
 
 def measure(rounds: int, large: int = LARGE) -> Table:
