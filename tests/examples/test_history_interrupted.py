@@ -42,7 +42,10 @@ def test_what_was_read_is_kept(tmp_path: Path, number: signal.Signals) -> None:
         process = subprocess.Popen(
             [*in_background, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        changes.until(lambda: len(fake.requests.of("v2.pipelines.list_for_project")) == 3, "a third page was asked for")
+        changes.until(
+            lambda: len(fake.requests.of("v2.jobs.list_tests")) == 3 and fake.requests[-1].path.endswith("/pipeline"),
+            "a third page was asked for after the records of two",
+        )
         process.send_signal(number)
         printed = process.communicate(timeout=60)
         if number is signal.SIGKILL:

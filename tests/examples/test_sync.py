@@ -196,7 +196,7 @@ def test_history_resumes_after_an_error(run: Run, fake: FakeCircleCI, web: FakeP
         web.push(Workflow("build", Job("test", 60)))
         fake.clock.run_until_idle()
     fake.fail_next("v2.pipelines.list_for_project", delay=0.001)  # as usual, and then:
-    fake.fail_next("v2.pipelines.list_for_project", status=403)
+    fake.fail_next("v2.pipelines.list_for_project", status=403, times=2)  # ahead, and when it is needed
     stopped = run("history_to_json", SLUG, "30")
     reason, resume = stopped.err.splitlines()
     assert stopped.code == 1

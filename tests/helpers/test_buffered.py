@@ -88,7 +88,7 @@ CASES: Final = {
     "RunWatch": Case(watch, lambda one: one.result, 6, 3),
     "RunSearch of v3": Case(search, lambda one: one.api, 50, 4),
     "RunSearch of v2": Case(search, lambda one: one.api, 50, 6, server=True),
-    "Records": Case(records, lambda one: one.cursor, 100, 5),
+    "Records": Case(records, lambda one: one.cursor, 100, 3),
     "UsageRows": Case(rows, lambda one: one.missing, 8, 7),
     "SecretAudit": Case(audit, lambda one: one.skipped, 6, 6),
     "Follow": Case(events, lambda one: one.skipped, 3, 4, is_endless=True),

@@ -227,6 +227,21 @@ def test_the_latest_artifacts_take_four_rounds(place: Site, backend: str, filter
     assert done.calls <= 1 + 12 + (2 * 12 if "job" in filters else 1) + jobs
 
 
+@BACKENDS
+def test_records_do_not_wait_for_pages_that_are_read_ahead(backend: str) -> None:
+    fake = site(40).fake
+    fake.fail_next("v2.pipelines.list_for_project", delay=0.001)  # as usual, and then:
+    fake.fail_next("v2.pipelines.list_for_project", status=503, headers={"Retry-After": "50"})
+
+    async def work(client: AsyncCircleCI) -> tuple[float, int]:
+        records = client.history.records(SLUG, concurrency=8)
+        await anext(records)
+        return anyio.current_time(), 1 + len([record async for record in records if record.kind == "pipeline"])
+
+    first, count = at_a_distance(Site(fake, "", "", ()), backend, work).result
+    assert (first <= 6 * LATENCY, count) == (True, 40)
+
+
 @pytest.mark.parametrize(
     ("pipelines", "calls", "concurrency", "expected"),
     [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import anyio
 
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
@@ -60,14 +62,23 @@ class ContentReader:
         self._include = query.include
         self._concurrency = query.concurrency
         self._log = log
+        self._ahead = anyio.CancelScope()
+        self._unread = 0
         self.calls: int = 0
 
-    async def read(self, contents: Iterable[Content], ahead: Read) -> None:
-        """Read each of them to its end. Another read is made with them.
+    async def read(self, contents: Collection[Content], ahead: Callable[[], Awaitable[None]]) -> None:
+        """Read each of them to its end, and meanwhile something ahead, for which none of them waits.
 
         After an error some of them are complete.
         """
-        reads: list[Read] = [ahead]
+        self._unread = len(contents)
+
+        async def read_ahead() -> Iterable[Read]:
+            with self._ahead:
+                await ahead()
+            return ()
+
+        reads: list[Read] = [read_ahead]
         for content in contents:
             if self._include:
                 reads.append(partial(self._read_workflows, content))
@@ -105,6 +116,9 @@ class ContentReader:
         content.unread += len(reads) - 1
         if not content.unread:  # while calls of other pipelines are in progress, it delays none
             content.records.extend(self._records(content))
+            self._unread -= 1
+            if not self._unread:
+                self._ahead.cancel()
         return reads
 
     def _slug_of(self, job: WorkflowJob) -> str:

@@ -18,7 +18,7 @@ from circleci_sdk._core.errors import (
 )
 from circleci_sdk._core.unset import UNSET
 from circleci_sdk.helpers._shared.available import if_available
-from circleci_sdk.helpers._shared.concurrency import Read, map_concurrently
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.v2._client import V2
 
@@ -52,9 +52,8 @@ class Pipelines:
     async def read(self) -> None:
         """List more of them, perhaps none. Raises `StopAsyncIteration` at the end."""
 
-    async def read_ahead(self, count: int) -> Iterable[Read]:
+    async def read_ahead(self, count: int) -> None:
         """List more of them until `count` wait, as far as that works at once. What fails is read again by `read`."""
-        return ()
 
 
 class PipelinePages(Pipelines):
@@ -91,15 +90,14 @@ class PipelinePages(Pipelines):
             page = await retry_reads(self._caller, lambda: self._page(None))
         self._take(page, token)
 
-    async def read_ahead(self, count: int) -> Iterable[Read]:
+    async def read_ahead(self, count: int) -> None:
         while len(self.waiting) < count and self._has_more and self._no_next is None:
             token = self._next
             try:
                 page = await self._page(token)
             except CircleCIError:
-                break
+                return
             self._take(page, token)
-        return ()
 
     def _page(self, token: str | None) -> AsyncPager[Pipeline]:
         query = self._query
