@@ -199,6 +199,16 @@ def test_the_outputs_of_one_job_are_read_at_once(backend: str) -> None:
 
 
 @BACKENDS
+def test_the_jobs_of_several_workflows_are_read_at_once(backend: str) -> None:
+    fake = FakeCircleCI()
+    pipeline = fake.add_project(SLUG).push(*(Workflow(f"build-{at}", Job("test", 5)) for at in range(8)))
+    fake.clock.advance(60)
+    done = at_a_distance(Site(fake, "", "", ()), backend, lambda client: client.runs.attach(pipeline.id).jobs())
+    assert sorted(job.workflow_name for job in done.result) == [f"build-{at}" for at in range(8)]
+    assert (done.calls, done.rounds) == (10, 3)
+
+
+@BACKENDS
 def test_secrets_are_set_at_once(place: Site, backend: str) -> None:
     async def work(client: AsyncCircleCI) -> None:
         report = await client.secrets.set_many({"A": "1", "B": "2"}, contexts=place.contexts, concurrency=20)

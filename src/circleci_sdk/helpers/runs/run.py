@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from circleci_sdk._core.serialization.slugs import pipeline_url
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk.helpers._shared.arguments import check_filter, check_timeout
+from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.retrying import retry_reads
 
 from .arguments import check_rerun, choose_approval, choose_jobs, choose_workflow
@@ -33,6 +35,8 @@ OnHold: TypeAlias = Literal["wait", "return", "raise"]
 """What `Run.wait` does when the run does not continue without an approval."""
 _ON_HOLD: Final = ("wait", "return", "raise")
 _HOUR: Final = 3600.0
+READS_AT_ONCE: Final = 8
+"""Workflows whose jobs are read at once."""
 
 
 @public("circleci_sdk.helpers")
@@ -164,13 +168,10 @@ class Run(Uncopied):
 
         One call for the pipeline, one for its workflows, one for each of the current workflows and page of jobs.
         """
-        found: list[RunJob] = []
         state, unidentified = await self._read()
         if unidentified:
             raise unidentified[0]
-        for workflow in current_workflows(state):
-            found += await self._jobs_of(workflow)
-        return tuple(found)
+        return tuple(chain.from_iterable(await self._jobs_of(current_workflows(state))))
 
     async def explain(
         self, result: RunResult, *, tail: int = 50, concurrency: int = 8, timeout: float | None = 300.0
@@ -207,11 +208,8 @@ class Run(Uncopied):
         state, unidentified = await self._read()
         if unidentified and job is UNSET:
             raise unidentified[0]  # its approvals are unknown
-        jobs: list[RunJob] = []
-        for workflow in current_workflows(state):
-            if workflow.status not in WORKFLOW_ENDED or job is not UNSET:
-                jobs += await self._jobs_of(workflow)
-        chosen = choose_approval(jobs, job)
+        workflows = [one for one in current_workflows(state) if one.status not in WORKFLOW_ENDED or job is not UNSET]
+        chosen = choose_approval(list(chain.from_iterable(await self._jobs_of(workflows))), job)
         key = approval_id(chosen) or chosen.id
         if chosen.status == "on_hold" and key not in self._memory.approved:
             await self._context.v2.workflows.approve(chosen.workflow_id, key)
@@ -259,7 +257,8 @@ class Run(Uncopied):
         else:
             if name is not None:
                 current = (choose_workflow(current, name, failed_only=False),)
-            chosen, ids = choose_jobs({one.id: await self._jobs_of(one) for one in current}, wanted)
+            jobs_of = dict(zip((one.id for one in current), await self._jobs_of(current), strict=True))
+            chosen, ids = choose_jobs(jobs_of, wanted)
             response = await workflows.rerun(
                 chosen, jobs=ids, enable_ssh=ssh or UNSET, sparse_tree=sparse_tree or UNSET
             )
@@ -310,10 +309,15 @@ class Run(Uncopied):
         found, errors = workflows_of(workflows, pipeline)
         return see_workflows(state, found)[0], errors
 
-    async def _jobs_of(self, workflow: RunWorkflow) -> list[RunJob]:
+    async def _jobs_of(self, workflows: Sequence[RunWorkflow]) -> list[list[RunJob]]:
+        """The jobs of each of these workflows."""
         caller, v2 = self._context.caller, self._context.v2
-        jobs = await retry_reads(caller, lambda: v2.workflows.list_jobs(workflow.id).collect())
-        return [job_of(job, workflow) for job in jobs]
+
+        async def read(workflow: RunWorkflow) -> list[RunJob]:
+            jobs = await retry_reads(caller, lambda: v2.workflows.list_jobs(workflow.id).collect())
+            return [job_of(job, workflow) for job in jobs]
+
+        return await map_concurrently(read, workflows, limit=READS_AT_ONCE)
 
 
 async def cancel_workflow(v2: V2, workflow_id: str) -> bool:
