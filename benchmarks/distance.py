@@ -64,7 +64,7 @@ def _cases(place: DistantSite, failed: RunResult, pipelines: int) -> list[Case]:
             8,
             lambda client: client.runs.explain(failed),
             lambda ideal: ideal.explain(jobs),
-            5,
+            3,
         ),
         Case(f"`history.records` of {pipelines:,} pipelines with jobs", 8, history, lambda ideal: ideal.history()),
         Case(
@@ -167,7 +167,7 @@ def _polls(rounds: int) -> Table:
     most = Figure.of([max(each) for each in zip(*calls.values(), strict=True)])
     rows.append(Row("`Run.wait`: all of these", (seconds, most, None)))
     for count in (10, 100):
-        watched = watch(count, TEN_MINUTES / 10)
+        watched = watch(count, TEN_MINUTES / 20)
         rows.append(Row(f"`Run.watch` of {count} runs at once", (None, None, Figure.of([watched.most]))))
     return Table(
         "Polls",
