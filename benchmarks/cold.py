@@ -62,11 +62,13 @@ class Cost(NamedTuple):
 def report(run: Run) -> Report:
     """Cold start, with its budgets."""
     table = measure(run.rounds(15, 3))
-    budgets = [
-        Budget(f"cold start, {one.label}, x plain", table.figure(one.label), most=one.most)
-        for one in COMPARISONS
-        if one.most is not None
-    ]
+    budgets: list[Budget] = []
+    for one in COMPARISONS:
+        if one.most is not None:
+            name = f"cold start, {one.label}, x httpx."
+            budgets.append(Budget(f"{name}AsyncClient", table.figure(one.label, 2), most=one.most))
+            if one.plain != one.plain_async:
+                budgets.append(Budget(f"{name}Client", table.figure(one.label), most=one.most))
     return Report(budgets, (table,))
 
 

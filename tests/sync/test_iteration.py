@@ -91,7 +91,7 @@ CASES: Final = {
     "a list": Case(lambda _, c: c.v2.pipelines.list_for_project(SLUG), 50, 4),
     "its pages": Case(lambda _, c: c.v2.pipelines.list_for_project(SLUG).pages(), 3, 4),
     "reading ahead": Case(lambda _, c: c.v2.pipelines.list_for_project(SLUG).prefetch(2), 50, 6, block=True),
-    "records": Case(lambda _, c: c.history.records(SLUG), 199, 9),
+    "records": Case(lambda _, c: c.history.records(SLUG), 199, 3),
     "a search": Case(lambda _, c: c.runs.search([SLUG]), 50, 4),
     "a search by v2": Case(lambda _, c: c.runs.search([SLUG]), 50, 5, server=True),
     "an audit": Case(lambda _, c: c.secrets.audit("gh/acme", contexts=[], projects=[SLUG]), 3, 2),
