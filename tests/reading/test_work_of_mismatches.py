@@ -12,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from circleci_sdk import AsyncCircleCI
+from circleci_sdk._core.serialization import decode
 from tests.reading.cases import Responses
 from tests.reading.odd_models import Leaf, Trees
 from tests.support.mutations import Json, encoded
@@ -35,6 +36,19 @@ async def client(api: Responses) -> AsyncIterator[AsyncCircleCI]:
         yield client
 
 
+class Counted:
+    """The validator of a decoder, which is called without its adapter."""
+
+    def __init__(self, validator: Any, seen: list[object]) -> None:
+        self.validator = self
+        self._validator = validator
+        self._seen = seen
+
+    def validate_json(self, content: bytes) -> Any:
+        self._seen.append(self)
+        return self._validator.validate_json(content)
+
+
 @pytest.fixture
 def validations(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows with each validation."""
@@ -47,6 +61,13 @@ def validations(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             return validate(adapter, *arguments, **named)
 
         monkeypatch.setattr(TypeAdapter, name, counted)
+    found = decode.decoder
+
+    def decoder(operation: Any) -> Any:
+        reader = found(operation)
+        return reader._replace(adapter=Counted(reader.adapter.validator, seen))
+
+    monkeypatch.setattr(decode, "decoder", decoder)
     return seen
 
 
