@@ -85,14 +85,15 @@ def tests(session: nox.Session) -> None:
 def other_pythons(session: nox.Session) -> None:
     """The tests of the package on every other Python here, but for those with thousands of calls.
 
-    On trio too on the oldest one, on asyncio alone on those between it and the newest.
+    On trio too on the oldest one. On those between it and the newest on asyncio alone, without examples and the fake
+    server: what they need of Python is what they need of these two.
     """
     if len(PYTHONS) < 2:
         session.skip("No other Python is installed.")
     session.install("-e", ".[testing,redis]", *TEST)
-    # The oldest and the newest Python run both; what trio needs of those between is what it needs of these two.
-    backends = () if session.python == PYTHONS[0] else ("-k", "not trio")
-    session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *backends, *session.posargs)
+    few = ("-k", "not trio", "--ignore=tests/examples", "--ignore=tests/testing")
+    part = () if session.python == PYTHONS[0] else few
+    session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *part, *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])

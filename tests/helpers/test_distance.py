@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 from random import Random
 from statistics import mean
 from typing import Any
+from weakref import ref
 
 import anyio
+import anyio.lowlevel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +111,31 @@ def test_the_first_error_ends_a_walk(backend: str) -> None:
 
     assert run(main, backend) == 1
     assert sorted(begun) == [1, 2, 3]
+
+
+@BACKENDS
+def test_what_was_read_is_released_with_the_result(backend: str) -> None:
+    """Large results and open files must not wait for a garbage collection."""
+
+    class Thing:
+        """What a call reads."""
+
+    async def read(number: int) -> Thing:
+        await anyio.lowlevel.checkpoint()
+        return Thing()
+
+    async def main() -> list[Thing | None]:
+        things = await map_concurrently(read, range(5), limit=2)
+        held = [ref(thing) for thing in things]
+        del things
+        return [each() for each in held]
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert anyio.run(main, backend=backend) == [None] * 5
+    finally:
+        gc.enable()
 
 
 @BACKENDS

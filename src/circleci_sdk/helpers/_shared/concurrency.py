@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 import anyio
 
 from circleci_sdk._core.cancellation import as_failure, is_failure
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -23,34 +26,49 @@ async def walk_concurrently(visit: Callable[[T], Awaitable[Iterable[T]]], items:
     Items wait in one queue, so that a slot is free only if nothing waits: there is no pause between levels. The first
     error cancels the rest and is raised as it is, in no exception group.
     """
-    waiting = deque(items)
-    free = limit
     errors: list[Exception] = []
+    async with anyio.create_task_group() as group:
+        _Walk(visit, items, limit, group, errors).start()
+    if errors:
+        raise errors[0]
 
-    def start() -> None:
-        nonlocal free
-        for _ in range(min(free, len(waiting))):
-            free -= 1
-            group.start_soon(worker)
 
-    async def worker() -> None:
-        nonlocal free
-        while waiting:
+class _Walk(Generic[T]):
+    """One walk. Functions that refer to each other would hold all that was read until a garbage collection."""
+
+    __slots__ = ("_errors", "_free", "_group", "_visit", "_waiting")
+
+    def __init__(
+        self,
+        visit: Callable[[T], Awaitable[Iterable[T]]],
+        items: Iterable[T],
+        limit: int,
+        group: TaskGroup,
+        errors: list[Exception],
+    ) -> None:
+        self._visit = visit
+        self._waiting = deque(items)
+        self._free = limit
+        self._group = group
+        self._errors = errors
+
+    def start(self) -> None:
+        for _ in range(min(self._free, len(self._waiting))):
+            self._free -= 1
+            self._group.start_soon(self._work)
+
+    async def _work(self) -> None:
+        while self._waiting:
             try:
-                waiting.extend(await visit(waiting.popleft()))
+                self._waiting.extend(await self._visit(self._waiting.popleft()))
             except BaseException as error:  # perhaps a cancellation of others
                 if not is_failure(error, in_child=True):
                     raise
-                errors.append(as_failure(error, "One of several calls"))  # raised below, when the others have ended
-                group.cancel_scope.cancel()
+                self._errors.append(as_failure(error, "One of several calls"))  # raised when the others have ended
+                self._group.cancel_scope.cancel()
                 return
-            start()
-        free += 1
-
-    async with anyio.create_task_group() as group:
-        start()
-    if errors:
-        raise errors[0]
+            self.start()
+        self._free += 1
 
 
 async def read_concurrently(reads: Iterable[Read], *, limit: int) -> None:
