@@ -38,7 +38,7 @@ SYNC_STEPS: Final = (
 
 def report(run: Run) -> Report:
     """The calls on asyncio, on trio and without `await`, with the chart of the first two."""
-    rounds = run.rounds(11, 2)
+    rounds = run.rounds(11, 1)
     on_asyncio, on_trio = (measure(run.url, backend, rounds) for backend in ("asyncio", "trio"))
     threads = measure_sync(run.url, rounds)
     budgets = [
