@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 Decode = Callable[[], object]
+_OBSTACLE: Final = "unknown fields are kept and a value that does not fit is reported with its place"
 _FACTS: Final = CallFacts("v2.pipelines.list_for_project", "GET", "/api/v2/pipeline")
 
 
@@ -32,8 +33,8 @@ def report(run: Run) -> Report:
     table, odd = measure(rounds), measure_mismatches(rounds)
     mismatch = odd.figure("1 with a field")
     budgets = [
-        Budget("decoding a page, x plain pydantic", table.figure("circleci_sdk"), most=1.12),
-        Budget("decoding a large build, x plain pydantic", table.figure("circleci_sdk", 1), most=1.12),
+        Budget("decoding a page, x plain pydantic", table.figure("circleci_sdk"), None, 1.12, _OBSTACLE),
+        Budget("decoding a large build, x plain pydantic", table.figure("circleci_sdk", 1), None, 1.12, _OBSTACLE),
         Budget("decoding 30 builds with one that does not fit, x all that fit", mismatch, most=5),
     ]
     return Report(budgets, (table, odd))

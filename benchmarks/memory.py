@@ -25,6 +25,10 @@ CLIENTS: Final = 40
 MODELS: Final = 10_000
 PLAIN: Final = "plain pydantic models"
 """The row that the models are compared with: those of `plain.py`."""
+_OBSTACLE: Final = (
+    "the fields that a model does not know are kept; pydantic allocates a dict of 64 bytes for them in each object, "
+    "also if there are none"
+)
 
 
 def report(run: Run) -> Report:
@@ -32,7 +36,7 @@ def report(run: Run) -> Report:
     table = measure(run.url, run.rounds(3, 1))
     ours, basis = table.figure("circleci_sdk", 1), table.figure(PLAIN, 1)
     ratio = ours and basis and Figure.of([ours.middle / basis.middle])
-    return Report([Budget(f"{MODELS:,} pipelines in memory, x plain pydantic", ratio, most=1.05)], (table,))
+    return Report([Budget(f"{MODELS:,} pipelines in memory, x plain pydantic", ratio, None, 1.05, _OBSTACLE)], (table,))
 
 
 def measure(url: str, rounds: int) -> Table:

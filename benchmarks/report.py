@@ -26,6 +26,7 @@ def markdown(
         *notes,
         "## Budget",
         budget_grid(budgets, before),
+        *_obstacles(budgets),
         "![Calls, as multiples of raw httpx](calls.svg)",
         *(_table(table) for table in tables),
     ]
@@ -39,6 +40,12 @@ def budget_grid(budgets: Iterable[Budget], before: Mapping[str, Figure]) -> str:
         for each in budgets
     ]
     return _grid(("measurement", "budget", "before", "measured", "met"), rows)
+
+
+def _obstacles(budgets: Iterable[Budget]) -> list[str]:
+    """A section with what stands in the way of the budgets that are not met."""
+    lines = [f"* {each.name}: {each.obstacle or 'not known'}." for each in budgets if not each.is_met_by_quartile]
+    return ["### Not met, and what stands in the way", "\n".join(lines)] if lines else []
 
 
 def _met(budget: Budget) -> str:

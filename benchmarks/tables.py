@@ -42,6 +42,8 @@ class Budget:
     measured: Figure | None
     least: float | None = None
     most: float | None = None
+    obstacle: str = ""
+    """What stands in the way, printed if the budget is not met."""
 
     @property
     def bound(self) -> str:

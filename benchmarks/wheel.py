@@ -15,6 +15,10 @@ from .tables import Budget, Report, Row, Run, Table
 
 _ROOT: Final = Path(__file__).parent.parent
 _METADATA: Final = "metadata and archive directory"
+_OBSTACLE: Final = (
+    "a third is docstrings, a tenth the archive's directory of some 490 files; without any docstring it is 665 kB. "
+    "Only a second distribution for the fake server brings much, and that one alone is not enough"
+)
 
 
 def report(run: Run) -> Report:
@@ -26,7 +30,7 @@ def report(run: Run) -> Report:
         return Report()
     rows = [Row(name, (_kilobytes(size),)) for name, size in parts.most_common()]
     table = Table("Wheel", "Compressed size of each part in kB.", ("kB",), tuple(rows))
-    return Report([Budget("wheel, kB", _kilobytes(whole), most=600)], (table,))
+    return Report([Budget("wheel, kB", _kilobytes(whole), None, 600, _OBSTACLE)], (table,))
 
 
 def measure() -> tuple[int, Counter[str]]:
