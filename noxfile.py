@@ -15,7 +15,18 @@ from python_discovery import get_interpreter
 
 nox.needs_version = ">=2026.10.20"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "types", "tests", "other_pythons", "lowest", "httpx2", "codegen", "tour", "build"]
+nox.options.sessions = [
+    "lint",
+    "types",
+    "tests",
+    "other_pythons",
+    "lowest",
+    "httpx2",
+    "codegen",
+    "docs",
+    "tour",
+    "build",
+]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 DEV = nox.project.dependency_groups(PROJECT, "dev")
@@ -24,6 +35,7 @@ LINT = nox.project.dependency_groups(PROJECT, "lint")
 TYPES = nox.project.dependency_groups(PROJECT, "types")
 COVERAGE = nox.project.dependency_groups(PROJECT, "coverage")
 GENERATE = nox.project.dependency_groups(PROJECT, "generate")
+DOCS = nox.project.dependency_groups(PROJECT, "docs")
 BENCH = nox.project.dependency_groups(PROJECT, "bench")
 # pycircleci-async asks for an httpx of 2022, which the other clients do not accept; it works with the current one.
 PEERS = [["httpx-aiohttp"], ["openai"], ["pycircleci"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
@@ -147,6 +159,14 @@ def codegen(session: nox.Session) -> None:
     """The generated packages are what codegen makes of the specs."""
     session.install("-e", ".", *GENERATE)
     session.run("python", "-m", "codegen", "--check")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation site: build/site. A broken link, or a page that the navigation does not name, is an error."""
+    session.install(*DOCS)
+    # The theme prints an announcement otherwise.
+    session.run("python", "-m", "mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

@@ -42,7 +42,7 @@ JOB = {
 
 
 def test_the_readme_links_every_page() -> None:
-    assert [page for page in PAGES if f"(docs/{page})" not in README] == []
+    assert [page for page in PAGES if page != "index.md" and f"(docs/{page})" not in README] == []
 
 
 def public_names() -> dict[str, Any]:
