@@ -34,7 +34,7 @@ RUN: dict[str, Any] = {
 def read_at_once(operation_id: str, body: object) -> Any:
     """What pydantic alone makes of a body. Raises if it does not fit."""
     fresh = new_decoder(OPERATIONS[operation_id])
-    return fresh.adapter.validate_json(json.dumps(body))
+    return fresh.validate_json(json.dumps(body))
 
 
 @pytest.mark.parametrize("is_built", [False, True], ids=["before", "after"])

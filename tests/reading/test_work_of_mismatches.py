@@ -36,19 +36,6 @@ async def client(api: Responses) -> AsyncIterator[AsyncCircleCI]:
         yield client
 
 
-class Counted:
-    """The validator of a decoder, which is called without its adapter."""
-
-    def __init__(self, validator: Any, seen: list[object]) -> None:
-        self.validator = self
-        self._validator = validator
-        self._seen = seen
-
-    def validate_json(self, content: bytes) -> Any:
-        self._seen.append(self)
-        return self._validator.validate_json(content)
-
-
 @pytest.fixture
 def validations(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows with each validation."""
@@ -65,7 +52,12 @@ def validations(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     def decoder(operation: Any) -> Any:
         reader = found(operation)
-        return reader._replace(adapter=Counted(reader.adapter.validator, seen))
+
+        def counted(content: bytes) -> Any:
+            seen.append(reader)
+            return reader.validate_json(content)
+
+        return reader._replace(validate_json=counted)
 
     monkeypatch.setattr(decode, "decoder", decoder)
     return seen

@@ -16,7 +16,7 @@ from .error_body import described, is_html, message_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     from circleci_sdk._core.errors import CallFacts, RequestOutcome
     from circleci_sdk._core.messages import Received
@@ -30,14 +30,14 @@ _TOKEN: Final = "next_page_token"
 class Decoder(NamedTuple):
     """Reads the responses of an operation.
 
-    `models` are the names of its models, `declared` is the type that `adapter` reads. `lenient` says that a fit proves
-    little: no field is required, or it may be one of several objects. `acknowledgement` says that it holds a
+    `models` are the names of its models, `declared` is the type that `validate_json` reads. `lenient` says that a fit
+    proves little: no field is required, or it may be one of several objects. `acknowledgement` says that it holds a
     confirmation only.
     """
 
     models: tuple[str, ...]
     declared: Any
-    adapter: TypeAdapter[Any]
+    validate_json: Callable[[bytes | str], Any]
     lenient: bool
     acknowledgement: bool
 
@@ -166,7 +166,8 @@ def new_decoder(operation: Operation[Any]) -> Decoder:
         from .entities import on_the_wire  # no other version has entities
 
         read = on_the_wire(body, operation.response_body.key)
-    return Decoder(operation.response_body.models, body, TypeAdapter(read), optional or bool(others), confirms)
+    validate_json = TypeAdapter(read).validator.validate_json
+    return Decoder(operation.response_body.models, body, validate_json, optional or bool(others), confirms)
 
 
 def _envelope(key: str, held: Any, token: str) -> Any:
@@ -203,7 +204,7 @@ def _tried(
     reader = decoder(operation)
     read: tuple[Any, tuple[Mismatch, ...]] | _Unusable
     try:
-        read = reader.adapter.validator.validate_json(response.content), ()
+        read = reader.validate_json(response.content), ()
     except ValueError as error:  # a ValidationError, which is not imported for each response that fits
         read = _by_fields(reader, operation, response, cast("ValidationError", error))
     else:
