@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import anyio
 import httpx
@@ -52,6 +52,19 @@ def _reruns(seconds: float) -> Sequence[Workflow]:
     return (Workflow("build", job, max_auto_reruns=1),)
 
 
+def _failing_then_on_hold(workflows: int) -> Plan:
+    def plan(seconds: float) -> Sequence[Workflow]:
+        jobs = Job("lint", 60, outcome="failed"), Job("test", seconds), Approval("deploy?")
+        return [Workflow(f"build-{number}", *jobs) for number in range(workflows)]
+
+    return plan
+
+
+def _setup_alone(seconds: float) -> Sequence[Workflow]:
+    """No other workflow follows: it is over ten minutes after its end."""
+    return (Workflow("setup", Job("generate", seconds - 600), setup=True),)
+
+
 PLANS: Final[dict[str, Plan]] = {
     "one workflow": _plain,
     "one that comes late": _late,
@@ -60,6 +73,15 @@ PLANS: Final[dict[str, Plan]] = {
     "an approval, on hold for 200 s": _on_hold,
     "an automatic rerun": _reruns,
 }
+HELD: Final[dict[str, Plan]] = {
+    "failing, never on hold": _failing,
+    "on hold beside one that moves": lambda seconds: (Workflow("deploy", Approval("deploy?")), *_plain(seconds)),
+    "failing, then on hold": _failing_then_on_hold(1),
+    "two of these": _failing_then_on_hold(2),
+    "eight of these": _failing_then_on_hold(8),
+    "nothing after a setup workflow": _setup_alone,
+}
+"""For waits that return when the run is on hold."""
 
 
 class _Running(httpx.AsyncBaseTransport):
@@ -77,7 +99,7 @@ class _Running(httpx.AsyncBaseTransport):
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How many seconds after its end a run was noticed, with how many calls, also those of pipelines and jobs."""
+    """How many seconds after its last job ended a wait did, with how many calls, also those of pipelines and jobs."""
 
     seconds: float
     calls: int
@@ -86,7 +108,9 @@ class Waited:
     status: str
 
 
-def wait(plan: Plan, seconds: float, backend: str = "asyncio", seed: int = 0) -> Waited:
+def wait(
+    plan: Plan, seconds: float, backend: str = "asyncio", seed: int = 0, on_hold: Literal["wait", "return"] = "wait"
+) -> Waited:
     """Wait for a run from its start. The seed is that of the jitter."""
     fake = FakeCircleCI()
     project, start = fake.add_project(SLUG), fake.clock.now
@@ -103,11 +127,12 @@ def wait(plan: Plan, seconds: float, backend: str = "asyncio", seed: int = 0) ->
         pipeline = project.push(*plan(seconds))
         client = AsyncCircleCI(fake.token, transport=transport)
         async with client, anyio.create_task_group() as others:
-            if plan is _on_hold:
+            if plan is _on_hold and on_hold == "wait":
                 others.start_soon(approve, pipeline.id)
-            result = await client.runs.attach(pipeline.id).wait()
+            result = await client.runs.attach(pipeline.id).wait(on_hold=on_hold)
             noticed = anyio.current_time()
-            ended = max(one.stopped_at for one in pipeline.workflows if one.stopped_at is not None)
+            ends = [job.stopped_at for workflow in pipeline.workflows for job in workflow.jobs]
+            ended = max(end for end in ends if end is not None)
             late = noticed - (ended - start).total_seconds()
             gets, jobs = (sum(path.endswith(end) for path in transport.paths) for end in (pipeline.id, "/job"))
             waited.append(Waited(late, len(transport.sent), gets, jobs, result.status))

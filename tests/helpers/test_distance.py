@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.polling import PLANS, most_in_a_second, wait, watch
+from benchmarks.polling import HELD, PLANS, most_in_a_second, wait, watch
 from benchmarks.sites import SLUG, Site, site
 from benchmarks.virtual_time import LATENCY, DistantTransport, run
 from circleci_sdk import AsyncCircleCI
@@ -308,7 +308,9 @@ def test_when_a_wait_notices_the_end(seconds: float, late: float, calls: int) ->
         rng, age, count = Random(seed), 0.0, 1
         end = seconds + rng.uniform(-10, 0)
         while age < end:
-            age += next_delay(age=age, calls=1, watched=1, rate_limit=None, retry_after=None, chance=rng.random())
+            age += next_delay(
+                age=age, calls=1, each_call=True, watched=1, rate_limit=None, retry_after=None, chance=rng.random()
+            )
             age += LATENCY
             count += 1
         noticed.append(age - end)
@@ -327,6 +329,26 @@ def test_a_wait_of_ten_minutes(backend: str, plan: Any) -> None:
     assert done.of_pipelines <= 4
     assert done.of_jobs == (done.status == "failed")
     assert done.status == ("failed" if "failing" in plan.__name__ else "success")
+
+
+@pytest.mark.parametrize(
+    ("name", "late", "of_jobs"),
+    [
+        ("failing, never on hold", 12, 60),
+        ("on hold beside one that moves", 12, 1),
+        ("failing, then on hold", 25, 60),
+        ("two of these", 25, 60),
+        ("eight of these", 25, 90),
+        ("nothing after a setup workflow", 625, 0),
+    ],
+)
+def test_a_wait_that_returns_on_hold(name: str, late: float, of_jobs: int) -> None:
+    """As many calls, and at the beginning and at the end the jobs of each other workflow."""
+    done = wait(HELD[name], 1200 if late > 600 else 600, on_hold="return")
+    workflows = 8 if "eight" in name else 1
+    assert done.seconds <= late
+    assert done.of_jobs <= of_jobs
+    assert done.calls <= (180 if late > 600 else 90) + 2 * workflows
 
 
 @BACKENDS

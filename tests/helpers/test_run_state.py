@@ -338,7 +338,7 @@ def test_whose_jobs_to_read(seen: RunState, every_job: bool, approvals: bool, ex
 
 
 def facts(age: float, **more: Any) -> dict[str, Any]:
-    usual = {"calls": 2, "watched": 1, "rate_limit": None, "retry_after": None, "chance": 0.5}
+    usual = {"calls": 2, "each_call": False, "watched": 1, "rate_limit": None, "retry_after": None, "chance": 0.5}
     return {"age": age, **usual, **more}
 
 
@@ -357,6 +357,7 @@ def facts(age: float, **more: Any) -> dict[str, Any]:
         (facts(86400), 60.0),
         (facts(300, chance=0.0), 8.075),
         (facts(300, chance=1.0), 10.925),
+        (facts(300, each_call=True), 19.0),
         (facts(0, retry_after=30.0), 30.0),
         (facts(300, retry_after=3.0), 9.5),
         # Ten calls a second are enough for one run, not for 500 of two calls each.

@@ -62,7 +62,9 @@ def test_no_loop_sleeps_longer_than_an_hour(asked: float, failures: int, chance:
 
 def test_poll_of_a_run_is_not_delayed_by_odd_limits() -> None:
     limit = RateLimit(limit=1, remaining=5, window=86400.0)
-    assert next_delay(age=0, calls=3, watched=500, rate_limit=limit, retry_after=None, chance=0.5) <= 60
+    assert (
+        next_delay(age=0, calls=3, each_call=False, watched=500, rate_limit=limit, retry_after=None, chance=0.5) <= 60
+    )
 
 
 @pytest.mark.parametrize("headers", NONSENSE.values(), ids=NONSENSE)

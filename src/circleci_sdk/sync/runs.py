@@ -298,7 +298,8 @@ class Run(Wrapper[AsyncRun]):
         Each poll makes one call, about 85 of them in ten minutes, and notices the end after five seconds on average; in
         an hour about 180, and half a minute. The pipeline is read until there are workflows, and again when all of
         them have ended, if more may follow; at the end the jobs of each workflow that has failed. With `on_hold` other
-        than `"wait"` one call more for each workflow that may be on hold.
+        than `"wait"` a poll reads the jobs of a workflow that may be on hold in place of the list of workflows, while
+        one of them is in progress. A poll that makes several calls is followed by a longer pause.
         """
         return self._run(self._async.wait, timeout=timeout, on_hold=on_hold)
 

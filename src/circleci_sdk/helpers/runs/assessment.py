@@ -215,16 +215,24 @@ def _is_held(state: RunState, unfinished: Iterable[RunWorkflow], approved: froze
 
 
 def next_delay(
-    *, age: float, calls: int, watched: int, rate_limit: RateLimit | None, retry_after: float | None, chance: float
+    *,
+    age: float,
+    calls: int,
+    each_call: bool,
+    watched: int,
+    rate_limit: RateLimit | None,
+    retry_after: float | None,
+    chance: float,
 ) -> float:
     """Seconds until the next poll of a run.
 
     Short at first, longer with the `age` of the watch in seconds: an eighth of it until that is `SLOW`, later a
-    sixtieth of it. So the end of a run of ten minutes is noticed within 6 seconds on average, with at most 90 calls.
-    The rate limit is shared by all runs watched with this client, with `calls` for each poll. `retry_after` is the
-    server's minimum. `chance`, between 0 and 1, is the jitter.
+    sixtieth of it. So the end of a run of ten minutes is noticed within 6 seconds on average, with at most 90 polls.
+    With `each_call` that is the time for each of the `calls` of a poll, so that these are at most 90. The rate limit is
+    shared by all runs watched with this client. `retry_after` is the server's minimum. `chance`, between 0 and 1, is
+    the jitter.
     """
-    pace = max(FASTEST, min(age / 8, max(SLOW, min(SLOWEST, age / 60))))
+    pace = max(FASTEST, min(age / 8, max(SLOW, min(SLOWEST, age / 60)))) * (calls if each_call else 1)
     delay = pace * (0.85 + 0.3 * chance)
     if rate_limit is not None:
         if rate_limit.limit and rate_limit.window:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .facts import RunWorkflow
+
+if TYPE_CHECKING:
+    from .state import RunState
 
 
 @dataclass(slots=True)
@@ -20,3 +24,8 @@ class RunMemory:
     approved: set[str] = field(default_factory=set[str])
     workflows: dict[str, RunWorkflow] = field(default_factory=dict[str, RunWorkflow])
     gone: frozenset[str] = frozenset()
+
+    def keep(self, state: RunState) -> None:
+        """Remember the workflows of this state."""
+        self.gone = (self.gone - state.workflows.keys()) | state.gone
+        self.workflows.update(state.workflows)

@@ -126,7 +126,8 @@ class Run(Uncopied):
         Each poll makes one call, about 85 of them in ten minutes, and notices the end after five seconds on average; in
         an hour about 180, and half a minute. The pipeline is read until there are workflows, and again when all of
         them have ended, if more may follow; at the end the jobs of each workflow that has failed. With `on_hold` other
-        than `"wait"` one call more for each workflow that may be on hold.
+        than `"wait"` a poll reads the jobs of a workflow that may be on hold in place of the list of workflows, while
+        one of them is in progress. A poll that makes several calls is followed by a longer pause.
         """
         check("run.wait", on_hold=(on_hold, one_of(*_ON_HOLD)))
         watcher = self._watcher("run.wait", timeout, every_job=False, approvals=on_hold != "wait")

@@ -47,23 +47,24 @@ class Turns:
 
 
 class PacedCaller(Caller):
-    """A caller for the polls of one watcher."""
+    """A caller for the polls of one watcher. `calls` counts those of the last poll."""
 
-    __slots__ = ("_expected", "_turns")
+    __slots__ = ("_expected", "_turns", "calls")
 
     def __init__(self, caller: Caller, turns: Turns) -> None:
         super().__init__(caller.session, caller.options)
         self._turns = turns
         self._expected = 0
+        self.calls: int = 0
 
     def begin(self, calls: int) -> float:
         """Seconds to wait before the next poll, which is expected to make so many calls."""
-        self._expected = calls
+        self._expected, self.calls = calls, 0
         return self._turns.poll(self.clock.monotonic(), calls)
 
     async def _execute(self, operation: Operation[Any], prepared: Prepared) -> CallResult:
-        self._expected -= 1
-        delay = self._turns.call(self.clock.monotonic(), expected=self._expected >= 0)
+        self.calls += 1
+        delay = self._turns.call(self.clock.monotonic(), expected=self.calls <= self._expected)
         if delay > 0:
             await self.session.sleep(delay)
         return await super()._execute(operation, prepared)

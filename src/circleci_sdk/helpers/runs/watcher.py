@@ -20,7 +20,7 @@ from .state import (
     PIPELINE_STATES,
     WORKFLOW_STATUSES,
     RunState,
-    has_ended,
+    has_moving_jobs,
     in_order,
     is_change,
     mark_final,
@@ -30,6 +30,7 @@ from .state import (
     see_workflows,
 )
 from .turns import PacedCaller
+from .unlisted import Unlisted
 
 if TYPE_CHECKING:
     from .context import RunContext
@@ -37,15 +38,14 @@ if TYPE_CHECKING:
 
 FIRST_CALLS: Final = 2
 """Calls that are expected of a first look."""
-GONE_DELAY: Final = 30.0
-GONE_POLLS: Final = 3
-"""A workflow is asked for by its id once this many lists in a row, over at least this many seconds, lack it."""
 UNCLEAR_POLLS: Final = 3
 """The jobs of a workflow that has ended are read so many times while the status of one is unavailable."""
 NEW_PIPELINE_DELAY: Final = 60.0
 """Seconds for which the API may respond 404 for a pipeline that this client has just started."""
 OTHER_PIPELINE_DELAY: Final = 10.0
 """The same for a pipeline started elsewhere, whose id may be wrong."""
+WORKFLOWS_POLL: Final = 4
+"""One poll of so many reads the workflows, while the others read the jobs of one alone, of which one moves."""
 
 
 class WatchTimeoutError(Exception):
@@ -87,9 +87,8 @@ class Watcher:
         self._deadline = None if timeout is None else self._began + timeout
         self._polls = 0
         self._paced: PacedCaller | None = None
-        self._calls = FIRST_CALLS
         self._reading = ""
-        self._unlisted: dict[str, tuple[int, float]] = {}
+        self._unlisted = Unlisted()
         self._is_complete = True
         self._succeeded = False
         self._has_looked = False
@@ -136,12 +135,7 @@ class Watcher:
     @property
     def is_done(self) -> bool:
         """Whether the run has ended and everything about it was read, by the last poll too."""
-        assessment = self.assessment
-        return (
-            self._succeeded
-            and assessment.over
-            and not wanted_jobs(self.state, assessment, every_job=self._every_job, approvals=self._approvals)
-        )
+        return self._succeeded and self.assessment.over and not self._wanted_jobs()
 
     async def step(self) -> None:
         """Wait for the next poll, then poll once. Raises `WatchTimeoutError`, and errors that are not transient."""
@@ -169,20 +163,23 @@ class Watcher:
         return left
 
     async def _pause(self) -> None:
+        calls = FIRST_CALLS
         if self._paced is None:
             self._paced = PacedCaller(self._context.caller, self._context.turns)
             self._v2 = V2(self._paced)
         else:
+            calls = max(1, self._paced.calls) if self._moving() is None else 1
             delay = next_delay(
                 age=self._clock.monotonic() - self._began,
-                calls=self._calls,
+                calls=calls,
+                each_call=not self._every_job,
                 watched=len(self._context.watchers),
                 rate_limit=self._context.caller.session.rate_limit,
                 retry_after=self._retry_after,
                 chance=self._clock.random(),
             )
             await self._sleep(delay)
-        await self._sleep(self._paced.begin(self._calls))
+        await self._sleep(self._paced.begin(calls))
 
     async def _sleep(self, seconds: float) -> None:
         left = self._left()
@@ -216,17 +213,15 @@ class Watcher:
         try:
             await self._read()
         finally:
-            memory = self._memory
-            memory.gone = (memory.gone - self.state.workflows.keys()) | self.state.gone
-            memory.workflows.update(self.state.workflows)
+            self._memory.keep(self.state)
             self.events.extend(in_order(self.state, self._new))
             self._new.clear()
 
     async def _read(self) -> None:
-        v2, calls = self._v2, 0
         self._is_complete = False
+        if self._polls % WORKFLOWS_POLL and await self._still_moves():
+            return
         if is_read := self._wants_pipeline():
-            calls += 1
             await self._read_pipeline()
         pipeline = self.state.pipeline
         assert pipeline is not None
@@ -234,8 +229,7 @@ class Watcher:
         if wants_workflows(self.state, self._idle()):
             listed: set[str] = set()
             self._reading = "workflows"
-            async for page in v2.pipelines.list_workflows(self._pipeline_id).pages():
-                calls += 1
+            async for page in self._v2.pipelines.list_workflows(self._pipeline_id).pages():
                 workflows, errors = workflows_of(page, pipeline)
                 unidentified += errors
                 for workflow in workflows:
@@ -245,22 +239,39 @@ class Watcher:
             self._recall()
             if not unidentified:
                 self._read_failures.read(self._reading)
-                calls += await self._read_unlisted(listed, pipeline)
+                await self._read_unlisted(listed, pipeline)
         if not is_read and self._wants_pipeline():  # the last workflow has ended
-            calls += 1
             await self._read_pipeline()
         self._is_complete = not unidentified
         fresh: set[str] = set()
-        while wanted := wanted_jobs(
-            self.state, self._assess(), every_job=self._every_job, approvals=self._approvals, fresh=frozenset(fresh)
-        ):
+        while self._moving() is None and (wanted := self._wanted_jobs(frozenset(fresh))):
             for workflow in wanted:
-                calls += await self._read_jobs(workflow)
+                await self._read_jobs(workflow)
                 fresh.add(workflow.id)
-        self._calls = max(1, calls)
         if unidentified:
             self._reading = "workflows"
             raise unidentified[0]
+
+    async def _still_moves(self) -> bool:
+        """Whether a job that moved when it was last read moves still: then the run is neither held nor over.
+
+        Reads no more than it needs for that. It is not asked in each poll: a response may be stale for ever.
+        """
+        while (workflow := self._moving()) is not None:
+            await self._read_jobs(workflow)
+            if has_moving_jobs(self.state, workflow):
+                return True
+        return False
+
+    def _moving(self) -> RunWorkflow | None:
+        """The first of the workflows that may wait for an approval of which a job moved when it was last read."""
+        if self._every_job or not self._has_looked or self._assess().over:
+            return None
+        return next((one for one in self._wanted_jobs() if has_moving_jobs(self.state, one)), None)
+
+    def _wanted_jobs(self, fresh: frozenset[str] = frozenset()) -> tuple[RunWorkflow, ...]:
+        assessment = self._assess()
+        return wanted_jobs(self.state, assessment, every_job=self._every_job, approvals=self._approvals, fresh=fresh)
 
     def _wants_pipeline(self) -> bool:
         return wants_pipeline(self.state, each_change=self._every_job)
@@ -281,18 +292,9 @@ class Watcher:
             if workflow.id in memory.gone:
                 self.state = mark_gone(self.state, workflow.id)
 
-    async def _read_unlisted(self, listed: set[str], pipeline: RunPipeline) -> int:
+    async def _read_unlisted(self, listed: set[str], pipeline: RunPipeline) -> None:
         """Ask for the workflows that have not ended and are missing from the list for some time, by their ids."""
-        now, calls = self._clock.monotonic(), 0
-        missing = [one for one in self.state.workflows.values() if one.id not in listed]
-        missing = [one for one in missing if not has_ended(self.state, one)]
-        self._unlisted = {one.id: self._unlisted.get(one.id, (0, now)) for one in missing}
-        for workflow in missing:
-            polls, since = self._unlisted[workflow.id]
-            self._unlisted[workflow.id] = polls + 1, since
-            if polls + 1 < GONE_POLLS or now - since < GONE_DELAY:
-                continue
-            calls += 1
+        for workflow in self._unlisted.due(self.state, listed, self._clock.monotonic()):
             self._reading = f"workflow {workflow.id}"
             try:
                 found = workflow_of(await self._v2.workflows.get(workflow.id), pipeline)
@@ -300,17 +302,15 @@ class Watcher:
                 self.state = mark_gone(self.state, workflow.id)
             else:
                 self._apply(see_workflows(self.state, [found]))
-                del self._unlisted[workflow.id]
+                self._unlisted.found(workflow.id)
             self._read_failures.read(self._reading)
-        return calls
 
-    async def _read_jobs(self, workflow: RunWorkflow) -> int:
-        calls = count = 0
+    async def _read_jobs(self, workflow: RunWorkflow) -> None:
+        count = 0
         is_known = True
         self._reading = workflow.id
         try:
             async for page in self._v2.workflows.list_jobs(workflow.id).pages():
-                calls += 1
                 jobs = [job_of(one, workflow) for one in page]
                 for job in jobs:
                     self._check_status("job", job.status, JOB_STATUSES)
@@ -324,12 +324,11 @@ class Watcher:
             now = self._clock.monotonic()
             since = now - self._jobs_not_found.setdefault(workflow.id, now)
             if max(since, self._idle()) < NEW_PIPELINE_DELAY:
-                return calls
+                return
         # An unavailable status may hide the end of a job: in a late poll the next response has it perhaps.
         self._unclear[workflow.id] = unclear = 0 if is_known else self._unclear.get(workflow.id, 0) + 1
         if not unclear or (unclear >= UNCLEAR_POLLS and self._idle() >= JOBS_WINDOW):
             self.state = mark_final(self.state, workflow, self._idle())
-        return calls
 
     def _apply(self, change: tuple[RunState, list[RunEvent]]) -> None:
         latest = self.state.latest
