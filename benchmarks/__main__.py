@@ -19,7 +19,7 @@ from typing import Final
 from . import calls, cold, crawl, decoding, distance, downloads, generator, listing, memory, starts, typecheck, wheel
 from .plot import chart
 from .report import budget_grid, markdown
-from .server import pin, running
+from .serving import pin, running
 from .stats import Figure
 from .tables import Budget, Report, Run
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from .https_server import LATENCY, running
-from .server import pin
+from .serving import pin
 from .stats import Figure, ratios
 from .tables import Budget, Report, Row, Run, Table
 

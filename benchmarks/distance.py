@@ -20,7 +20,7 @@ from circleci_sdk import AsyncCircleCI
 from .distant_server import DistantSite, distant
 from .ideal import Ideal
 from .polling import PLANS, TEN_MINUTES, wait, watch
-from .server import pin
+from .serving import pin
 from .sites import LATEST_AT, NAMES, SLUG, TOKEN
 from .stats import Figure, ratios
 from .tables import Budget, Report, Row, Run, Table

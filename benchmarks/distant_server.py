@@ -7,49 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 import httpx
 
-from .server import pin
+from .serving import Connection, headers_of, pin, serve, started, target_of
 from .sites import Site, site
 
 LATENCY: Final = 0.05
 _SENT_ANEW: Final = frozenset({b"content-length", b"content-encoding", b"transfer-encoding"})
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     def __init__(self, responses: _Responses) -> None:
+        super().__init__()
         self._responses = responses
-        self._received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, rest = self._received.partition(b"\r\n\r\n")
-            lines = head.split(b"\r\n")
-            headers = [(name.lower(), value.strip()) for name, _, value in (one.partition(b":") for one in lines[1:])]
-            size = int(dict(headers).get(b"content-length", 0))
-            if len(rest) < size:
-                return
-            self._received = rest[size:]
-            method, target, _ = lines[0].decode().split(" ")
-            begun = asyncio.get_running_loop().time()
-            self._responses.send(
-                self._transport,
-                begun,
-                httpx.Request(method, f"https://circleci.com{target}", headers=headers, content=rest[:size]),
-            )
+    def respond(self, head: bytes, body: bytes) -> None:
+        method, url = head.partition(b" ")[0].decode(), f"https://circleci.com{target_of(head).decode()}"
+        begun = asyncio.get_running_loop().time()
+        request = httpx.Request(method, url, headers=headers_of(head), content=body)
+        self._responses.send(self.transport, begun, request)
 
 
 class _Responses:
@@ -90,13 +73,11 @@ def _raw(status: int, headers: list[tuple[bytes, bytes]], content: bytes) -> byt
 
 async def _serve(pipelines: int) -> None:
     place = site(pipelines)
-    responses = _Responses(place)
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(responses), "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    facts = {"url": url, "failed": place.failed, "revision": place.revision, "contexts": place.contexts}
-    print(json.dumps(facts), flush=True)
-    async with server:
-        await server.serve_forever()
+    facts = {"failed": place.failed, "revision": place.revision, "contexts": place.contexts}
+    await serve(
+        partial(_Connection, _Responses(place)),
+        lambda port: json.dumps({"url": f"http://127.0.0.1:{port}", **facts}),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +98,9 @@ class DistantSite:
 @contextmanager
 def distant(pipelines: int) -> Generator[DistantSite]:
     """Run the server in another process."""
-    root = Path(__file__).parent.parent
-    command = [sys.executable, "-m", "benchmarks.distant_server", str(pipelines)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=root)
-    assert process.stdout is not None
-    try:
-        facts = json.loads(process.stdout.readline())
+    with started("distant_server", str(pipelines)) as line:
+        facts = json.loads(line)
         yield DistantSite(facts["url"], facts["failed"], facts["revision"], tuple(facts["contexts"]))
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import anyio
 
 from .download_programs import circleci_sdk, circleci_sdk_without_await, raw_httpx
 from .file_server import job_of
-from .server import pin
+from .serving import pin
 
 _PROGRAMS: Final = {"raw_httpx": raw_httpx, "circleci_sdk": circleci_sdk}
 _WARM_UP: Final = job_of(30, 1000)

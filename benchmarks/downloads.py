@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import Final
 
 from .file_server import job_of
-from .server import pin, running
+from .serving import pin, running
 from .stats import Figure, ratios
 from .tables import Budget, Report, Row, Run, Table
 from .worker import Worker

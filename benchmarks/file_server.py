@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final
 
-from .server import pin
+from .serving import Connection, pin, serve, target_of
 
 _PIECE: Final = bytes(range(256)) * (1 << 12)
 _LIST: Final = re.compile(rb"/project/.*/(\d+)/artifacts$")
@@ -30,27 +30,20 @@ def _head(size: int, kind: str = "application/octet-stream") -> bytes:
     return head.encode()
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     def __init__(self) -> None:
-        self._received = b""
+        super().__init__()
         self._left = 0
         self._is_paused = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            target = head.split(b" ", 2)[1]
-            if found := _FILE.match(target):
-                self._begin(int(found[1]))
-            elif found := _LIST.search(target):
-                self._list(int(found[1]))
-            else:
-                self._transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+    def respond(self, head: bytes, body: bytes) -> None:
+        target = target_of(head)
+        if found := _FILE.match(target):
+            self._begin(int(found[1]))
+        elif found := _LIST.search(target):
+            self._list(int(found[1]))
+        else:
+            self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
 
     def pause_writing(self) -> None:
         self._is_paused = True
@@ -61,9 +54,9 @@ class _Connection(asyncio.Protocol):
 
     def _begin(self, size: int) -> None:
         if size <= len(_PIECE):
-            self._transport.write(_small(size))
+            self.transport.write(_small(size))
             return
-        self._transport.write(_head(size))
+        self.transport.write(_head(size))
         self._left = size
         self._write_more()
 
@@ -71,12 +64,12 @@ class _Connection(asyncio.Protocol):
         while self._left and not self._is_paused:
             size = min(self._left, len(_PIECE))
             self._left -= size
-            self._transport.write(memoryview(_PIECE)[:size])
+            self.transport.write(memoryview(_PIECE)[:size])
 
     def _list(self, job: int) -> None:
-        host, port = self._transport.get_extra_info("sockname")
+        host, port = self.transport.get_extra_info("sockname")
         size, count = divmod(job, _COUNTS)
-        self._transport.write(_listing(f"http://{host}:{port}", count, size))
+        self.transport.write(_listing(f"http://{host}:{port}", count, size))
 
 
 @cache
@@ -93,13 +86,6 @@ def _listing(url: str, count: int, size: int) -> bytes:
     return _head(len(body), "application/json") + body
 
 
-async def _serve() -> None:
-    server = await asyncio.get_running_loop().create_server(_Connection, "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
-
-
 if __name__ == "__main__":
     pin(0)
-    asyncio.run(_serve())
+    asyncio.run(serve(_Connection))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ import certifi
 import trustme
 
 from . import responses
-from .server import pin
+from .serving import pin, started
 
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
@@ -34,18 +33,8 @@ _USER: Final = json.dumps({"id": "5034460f-c7c4-4c43-9457-de07e2029e7b", "login"
 def running(folder: Path) -> Generator[tuple[list[str], Path]]:
     """Run the server; yields its two URLs, and the usual certificates together with that of its CA."""
     certificates = folder / "certificates.pem"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.https_server", str(certificates)],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parent.parent,
-    )
-    assert process.stdout is not None
-    try:
-        yield [f"https://127.0.0.1:{int(port)}" for port in process.stdout.readline().split()], certificates
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    with started("https_server", str(certificates)) as line:
+        yield [f"https://127.0.0.1:{int(port)}" for port in line.split()], certificates
 
 
 async def _respond(latency: float, reader: StreamReader, writer: StreamWriter) -> None:

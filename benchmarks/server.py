@@ -12,17 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Final
 
 from . import responses
+from .serving import Connection, pin, serve, target_of
 
 LATENCY: Final = 0.02
 _TOKEN: Final = re.compile(rb"page-token=p(\d+)")
@@ -87,55 +83,19 @@ class _Responses:
         return self.page, 0.0
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Connection):
     def __init__(self, ready: _Responses) -> None:
+        super().__init__()
         self._ready = ready
-        self._received = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._received += data
-        while b"\r\n\r\n" in self._received:
-            head, _, self._received = self._received.partition(b"\r\n\r\n")
-            response, delay = self._ready.to(head.split(b" ", 2)[1])
-            if delay:
-                asyncio.get_running_loop().call_later(delay, self._transport.write, response)
-            else:
-                self._transport.write(response)
-
-
-async def _serve() -> None:
-    ready = _Responses()
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(ready), "127.0.0.1", 0, backlog=512)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    async with server:
-        await server.serve_forever()
-
-
-def pin(core: int) -> None:
-    """Pin this process to one core, where the operating system supports it."""
-    if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {cores[core % len(cores)]})
-
-
-@contextmanager
-def running(program: str = "server") -> Generator[str]:
-    """Run a server in another process; yields its URL."""
-    root = Path(__file__).parent.parent
-    process = subprocess.Popen([sys.executable, "-m", f"benchmarks.{program}"], stdout=subprocess.PIPE, cwd=root)
-    assert process.stdout is not None
-    try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    def respond(self, head: bytes, body: bytes) -> None:
+        response, delay = self._ready.to(target_of(head))
+        if delay:
+            asyncio.get_running_loop().call_later(delay, self.transport.write, response)
+        else:
+            self.transport.write(response)
 
 
 if __name__ == "__main__":
     pin(0)
-    asyncio.run(_serve())
+    asyncio.run(serve(partial(_Connection, _Responses())))

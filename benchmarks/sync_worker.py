@@ -11,7 +11,7 @@ from importlib import import_module
 from itertools import count
 from typing import TYPE_CHECKING
 
-from .server import pin
+from .serving import pin
 from .worker import PROJECTS
 
 if TYPE_CHECKING:

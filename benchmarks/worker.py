@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 
-from .server import pin
+from .serving import pin
 
 if TYPE_CHECKING:
     from .clients.base import BaseClient
