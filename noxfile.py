@@ -156,7 +156,7 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session
 def attack(session: nox.Session) -> None:
-    """Tens of thousands of hostile tries, at most 20 minutes. `-- --write` writes docs/hostile-conditions.md."""
+    """Tens of thousands of hostile tries, at most 20 minutes. `-- --write` writes hostile-conditions.md of the docs."""
     session.install("-e", ".[testing,redis]", *TEST)
     session.run("python", "-m", "tests.attack", *session.posargs)
 

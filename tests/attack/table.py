@@ -1,4 +1,4 @@
-"""The page `docs/hostile-conditions.md`: what the last run of the session `attack` saw."""
+"""The page `docs/policies/hostile-conditions.md`: what the last run of the session `attack` saw."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.attack.tries import Seen
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "hostile-conditions.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "policies" / "hostile-conditions.md"
 _HEAD: Final = """\
 # Behavior in hostile conditions
 

@@ -17,7 +17,7 @@ from tests.support.clients import TOKEN
 from tests.support.redis_server import program
 
 SEED = 13
-REMEDY = "docs/hostile-conditions.md is out of date: run `nox -s attack -- --write`."
+REMEDY = "docs/policies/hostile-conditions.md is out of date: run `nox -s attack -- --write`."
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])

@@ -1,4 +1,4 @@
-"""The status of random runs, against an oracle written from `docs/run-status.md`; in any order of the responses."""
+"""The status of random runs, against an oracle written from the table of statuses; in any order of the responses."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from tests.support.clock import START, FakeClock, clock_of
 from tests.support.scripted_server import Request, Response, ScriptedServer, reply
 
 NOON: Final = datetime(2026, 6, 1, 12, tzinfo=UTC)
-PAGE: Final = Path(__file__).parents[2] / "docs" / "run-status.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "guides" / "run-status.md"
 SECONDS: Final = {"seconds": 5.0, "day": 86400.0, "year": 365 * 86400.0}
 LASTED: Final = 60
 

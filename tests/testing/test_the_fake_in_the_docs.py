@@ -20,7 +20,7 @@ NOT_A_BEHAVIOR_OF_THE_API = (
 
 
 def rows() -> list[tuple[str, str, str]]:
-    _, _, table = (ROOT / "docs" / "the-fake.md").read_text().partition("## Behavior\n")
+    _, _, table = (ROOT / "docs" / "guides" / "the-fake.md").read_text().partition("## Behavior\n")
     found = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", table, re.MULTILINE)
     return [row for row in found if row[1] != "source"]
 

@@ -112,7 +112,7 @@ async def test_429_pauses_all_processes(server: ScriptedServer, redis_server: Re
 
 
 def test_429_pauses_sync_clients(server: ScriptedServer, redis_server: RedisServer) -> None:
-    """Each of the two borrows a client, as in docs/shared-rate-limit.md."""
+    """Each of the two borrows a client, as in docs/guides/rate-limits.md."""
     server.on("GET", "/api/v2/me", reply(json=USER))
     server.script([reply(429, headers={"Retry-After": "30"})])
     with (

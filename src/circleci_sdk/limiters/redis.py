@@ -47,7 +47,7 @@ class RedisRateLimiter(Uncopied):
 
     Each decision is one atomic script call with the time of Redis; calls of one process that wait at the same time
     share one. Eight processes use 98 % of a limit with 1.2 script calls for each call, a thousand processes with 2.3,
-    and next to no call is refused: docs/shared-rate-limit.md has the measurements. Redis and Valkey from version 6
+    and next to no call is refused: docs/guides/rate-limits.md has the measurements. Redis and Valkey from version 6
     work. Keys expire after an hour without calls, and hold a digest of the token, never the token.
 
     Without Redis no call fails and no response is lost: after an error, or `time_limit` seconds without a reply, each

@@ -277,7 +277,7 @@ class Run(Wrapper[AsyncRun]):
         status that this version does not know or that is unavailable. Whether more may follow is decided by the times
         in the responses: a run that ended long ago is over at the first look. A pipeline without workflows ten minutes
         after its last change has ended as `not_run`, a pending one after an hour. A workflow that is no longer listed
-        and not found by its id has ended, and the run has failed. `docs/run-status.md` has a table.
+        and not found by its id has ended, and the run has failed. `docs/guides/run-status.md` has a table.
 
         A response 401 or 403, or one that cannot be used, is passed over: the third in a row is raised, and the first
         look raises it at once. Other errors of the server and the network, and a workflow without an id, are raised

@@ -50,7 +50,7 @@ RunStatus: TypeAlias = Literal[
 
 `pending`, `running`, `failing` and `on_hold` are not final: a part of a `failing` run has failed and another part
 continues; an `on_hold` run continues after an approval. `errored`: the pipeline could not be created (see
-`RunResult.errors`). `not_run`: no workflow ran, or a setup workflow alone. `docs/run-status.md` has
+`RunResult.errors`). `not_run`: no workflow ran, or a setup workflow alone. `docs/guides/run-status.md` has
 a table.
 """
 

@@ -1,6 +1,6 @@
 """The status of a run by everything that was read, and what speaks against it. Pure functions.
 
-`docs/run-status.md` has the table of all statuses.
+`docs/guides/run-status.md` has the table of all statuses.
 """
 
 from __future__ import annotations
