@@ -444,7 +444,6 @@ def test_a_place_whose_record_cannot_be_changed(
     if replaces:
         record = Manifest(tmp_path)
         record.record(target, "old", 1)
-        record.close()
         target.write_bytes(b"1")
 
     def no_place(*_: object, **__: object) -> None:
@@ -457,8 +456,9 @@ def test_a_place_whose_record_cannot_be_changed(
     if not replaces:
         monkeypatch.setattr("circleci_sdk.helpers.artifacts.places.place", no_place)
     places = Places(stage, Broken(tmp_path), replaces=replaces)
-    with pytest.raises(OSError, match="No space left" if replaces else "no place"), places.together():
+    with pytest.raises(OSError, match="No space left" if replaces else "no place"):
         places.put(Planned(artifact, "", target, "new"), part, 2)
+    places.release()
     stage.close()
     assert tree(tmp_path) == ({"a": b"1"} if replaces else {})
 

@@ -1,5 +1,5 @@
 # pyright: basic
-"""Files on their way to the disk: few steps in threads, bounded memory, an event loop that runs on; on both loops."""
+"""Files on their way to the disk: few calls in threads, bounded memory, an event loop that runs on; on both loops."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import anyio
 import pytest
 
 from circleci_sdk import AsyncCircleCI, ConnectionFailedError
-from circleci_sdk.helpers._downloads import position, saving, steps
+from circleci_sdk.helpers._downloads import executor, position, saving
 from circleci_sdk.helpers._downloads.download import Download, download_of
+from circleci_sdk.helpers._downloads.executor import SerialExecutor
 from circleci_sdk.helpers._downloads.saving import BATCH, save
 from circleci_sdk.helpers._downloads.staging import Stage
-from circleci_sdk.helpers._downloads.steps import Steps
 from tests.support.clients import SLUG, client_on
 from tests.support.clock import FakeClock
 from tests.support.scripted_server import Response, ScriptedServer, reply
@@ -51,7 +51,7 @@ def files(folder: Path) -> list[Path]:
 
 @pytest.fixture
 def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What ran in threads: `write` for a batch, and `visit` for steps together."""
+    """What ran in threads: `write` for a batch, and `run` for work together."""
     seen: list[str] = []
     run_sync = saving.run_sync
 
@@ -59,23 +59,23 @@ def hops(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(work.__name__)
         return await run_sync(work, *arguments)
 
-    async def visit(work: Callable[[], Any]) -> Any:
-        seen.append("visit")
+    async def run(work: Callable[[], Any]) -> Any:
+        seen.append("run")
         return await run_sync(work)
 
     monkeypatch.setattr(saving, "run_sync", write)
-    monkeypatch.setattr(steps, "run_sync", visit)
+    monkeypatch.setattr(executor, "run_sync", run)
     return seen
 
 
 @pytest.mark.parametrize(("size", "batches"), [(0, 0), (20_000, 0), (BATCH - 1, 0), (BATCH, 1), (len(LARGE), 4)])
-async def test_a_file_takes_one_step_for_each_batch(
+async def test_a_file_takes_one_call_for_each_batch(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, hops: list[str], size: int, batches: int
 ) -> None:
     server.on("GET", "/f", reply(body=LARGE[:size]))
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE[:size]
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), SerialExecutor(), content) == LARGE[:size]
     assert len(server.requests) == 1
-    assert hops[-1] == "visit"
+    assert hops[-1] == "run"
     assert hops[:-1] in (["write"] * batches, ["write"] * (batches - 1))  # pieces end behind the end of a batch
 
 
@@ -108,7 +108,7 @@ async def test_no_byte_is_copied_and_a_batch_is_all_that_is_held(
             return self._digest.digest()
 
     monkeypatch.setattr(position, "sha256", Digest)
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), SerialExecutor(), content) == LARGE
     assert max(held) <= BATCH + (1 << 18)
     assert made == []
 
@@ -116,7 +116,7 @@ async def test_no_byte_is_copied_and_a_batch_is_all_that_is_held(
 async def test_a_disk_that_blocks_does_not_block_the_loop(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each step of the disk waits for what the loop does meanwhile."""
+    """Each call for the disk waits for what the loop does meanwhile."""
     server.on("GET", "/f", reply(body=LARGE))
     wanted, done = threading.Semaphore(0), threading.Semaphore(0)
     stage = Stage(tmp_path)
@@ -159,7 +159,7 @@ async def test_a_disk_that_blocks_does_not_block_the_loop(
 
     async with anyio.create_task_group() as group:
         group.start_soon(loop_runs)
-        assert await save(fetch(client, server.url + "/f"), stage, Steps(), content) == LARGE
+        assert await save(fetch(client, server.url + "/f"), stage, SerialExecutor(), content) == LARGE
         group.cancel_scope.cancel()
     assert count >= 6  # the file is created, written to four times or more, and closed
     close()
@@ -180,7 +180,7 @@ async def test_what_was_written_is_compared_after_a_break(
 ) -> None:
     """Whether the bytes are on disk already or not. A server with a tag may not keep to ranges either."""
     server.on("GET", "/f", broken(*cuts, tag=tag))
-    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), content) == LARGE
+    assert await save(fetch(client, server.url + "/f"), Stage(tmp_path), SerialExecutor(), content) == LARGE
 
 
 @pytest.mark.parametrize(("cut", "place"), [(10, 0), (3 * BATCH + 100_000, 0), (3 * BATCH + 100_000, -1)])
@@ -193,7 +193,7 @@ async def test_another_file_after_a_break_is_an_error(
     server.on("GET", "/f", broken(cut, last=other))
     stage = Stage(tmp_path)
     with pytest.raises(ConnectionFailedError, match="another one now"):
-        await save(fetch(client, server.url + "/f"), stage, Steps(), content)
+        await save(fetch(client, server.url + "/f"), stage, SerialExecutor(), content)
     assert files(tmp_path) == []
     await anyio.to_thread.run_sync(stage.close)
 
@@ -206,7 +206,7 @@ async def test_a_put_that_fails_leaves_no_part(server: ScriptedServer, client: A
     server.on("GET", "/f", reply(body=b"1"))
     stage = Stage(tmp_path)
     with pytest.raises(FileExistsError, match="it exists"):
-        await save(fetch(client, server.url + "/f"), stage, Steps(), fail)
+        await save(fetch(client, server.url + "/f"), stage, SerialExecutor(), fail)
     assert files(tmp_path) == []
     stage.close()
 
@@ -235,11 +235,11 @@ async def test_a_cancellation_waits_for_the_step_that_runs(
     async with anyio.create_task_group() as group:
         group.start_soon(release)
         with anyio.CancelScope() as scope:
-            await save(fetch(client, server.url + "/f"), Stage(tmp_path), Steps(), put)
+            await save(fetch(client, server.url + "/f"), Stage(tmp_path), SerialExecutor(), put)
     assert ended == ["put"]
 
 
-async def test_small_files_take_less_than_a_visit_each(
+async def test_small_files_take_less_than_a_call_each(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, hops: list[str]
 ) -> None:
     """One request each, too: nothing is asked for twice."""
@@ -250,94 +250,77 @@ async def test_small_files_take_less_than_a_visit_each(
     report = await client.artifacts.download(SLUG, 7, tmp_path, concurrency=8)
     assert len(report.raise_for_failure().files) == count
     assert len(server.requests) == count + 1
-    assert set(hops) == {"visit"}
+    assert set(hops) == {"run"}
     assert len(hops) <= count + 1  # the last one removes the stage
 
 
 # Steps.
 
 
-class Together:
-    """Counts visits, and holds the first one until others wait."""
+class Ran:
+    """What ran in each call of a thread. The first work of all waits until others do."""
 
     def __init__(self) -> None:
-        self.visits: list[str] = []
+        self.calls = [""]
         self.released = threading.Event()
+        self.executor = SerialExecutor(lambda: self.calls.append(""))
 
-    def __call__(self) -> Together:
-        return self
-
-    def __enter__(self) -> None:
-        self.visits.append("")
+    def work(self, number: int) -> int:
+        self.calls[-1] += str(number)
         assert self.released.wait(30)
-
-    def __exit__(self, *_: object) -> None:
-        self.visits[-1] += "."
-
-
-async def waiting(steps: Steps, count: int) -> None:
-    while len(steps._waiting) < count:
-        await anyio.lowlevel.checkpoint()
-
-
-async def test_what_waits_is_done_in_one_visit() -> None:
-    """Each task has its own result, or its own error."""
-    together = Together()
-    steps, results, errors = Steps(together), [], []
-
-    def work(number: int) -> int:
-        together.visits[-1] += str(number)
         if number == 3:
             raise KeyError(number)
         return number
 
+    async def ask(self, number: int) -> int:
+        return await self.executor.run(lambda: self.work(number))
+
+    async def begun(self) -> None:
+        while self.calls == [""]:
+            await anyio.lowlevel.checkpoint()
+
+    async def waiting(self, count: int) -> None:
+        while len(self.executor._waiting) != count:
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_what_waits_runs_in_one_call() -> None:
+    """Each task has its own result, or its own error."""
+    ran, results, errors = Ran(), [], []
+
     async def ask(number: int) -> None:
         try:
-            results.append(await steps.run(lambda: work(number)))
+            results.append(await ran.ask(number))
         except KeyError as error:
             errors.append(error.args)
 
     async with anyio.create_task_group() as group:
         group.start_soon(ask, 0)
-        while not together.visits:
-            await anyio.lowlevel.checkpoint()
+        await ran.begun()
         for number in range(1, 6):
             group.start_soon(ask, number)
-            await waiting(steps, number)
-        together.released.set()
-    assert together.visits == ["0.", "12345."]
+            await ran.waiting(number)
+        ran.released.set()
+    assert ran.calls == ["0", "12345", ""]
     assert (sorted(results), errors) == ([0, 1, 2, 4, 5], [(3,)])
 
 
-async def test_a_step_that_is_cancelled_before_its_visit_never_runs() -> None:
-    together = Together()
-    steps, ran = Steps(together), []
+async def test_work_that_is_cancelled_before_its_call_never_runs() -> None:
+    ran = Ran()
 
     async def ask(number: int, scope: anyio.CancelScope) -> None:
         with scope:
-            await steps.run(lambda: ran.append(number))
+            await ran.ask(number)
 
     scopes = [anyio.CancelScope() for _ in range(3)]
     async with anyio.create_task_group() as group:
         group.start_soon(ask, 0, scopes[0])
-        while not together.visits:
-            await anyio.lowlevel.checkpoint()
+        await ran.begun()
         for number in (1, 2):
             group.start_soon(ask, number, scopes[number])
-            await waiting(steps, number)
+            await ran.waiting(number)
         scopes[1].cancel()
-        while len(steps._waiting) > 1:
-            await anyio.lowlevel.checkpoint()
-        scopes[0].cancel()  # whose visit has begun
-        together.released.set()
-    assert ran == [0, 2]
-
-
-async def test_a_visit_that_fails_fails_for_all_in_it() -> None:
-    def broken() -> Any:
-        raise OSError("no lock")
-
-    steps = Steps(broken)
-    for _ in range(2):
-        with pytest.raises(OSError, match="no lock"):
-            await steps.run(lambda: None)
+        await ran.waiting(1)
+        scopes[0].cancel()  # whose call has begun
+        ran.released.set()
+    assert ran.calls == ["0", "2", ""]

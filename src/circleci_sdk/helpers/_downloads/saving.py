@@ -1,4 +1,4 @@
-"""Files saved as they come: the disk is used in few steps, each in a thread, so that it never blocks the event loop."""
+"""Files saved as they come: the disk is used in few calls, each in a thread, so that it never blocks the event loop."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from anyio.to_thread import run_sync
 
-from .steps import in_thread
+from .executor import in_thread
 
 if TYPE_CHECKING:
     from io import FileIO
 
     from .download import Download
+    from .executor import SerialExecutor
     from .staging import Stage
-    from .steps import Steps
 
 BATCH: Final = 1 << 20
-"""Bytes that are in memory before they are written. A file with fewer takes a single step."""
+"""Bytes that are in memory before they are written. A file with fewer takes a single call."""
 T = TypeVar("T")
 
 
-async def save(download: Download, stage: Stage, steps: Steps, put: Callable[[Path, int], T]) -> T:
-    """Write a file to the stage; the result of `put`, which gets its path and size in bytes, in the last step.
+async def save(download: Download, stage: Stage, executor: SerialExecutor, put: Callable[[Path, int], T]) -> T:
+    """Write a file to the stage; the result of `put`, which gets its path and size in bytes, in the last call.
 
     The file is created only after a successful response, and removed after an error.
     """
@@ -38,7 +38,7 @@ async def save(download: Download, stage: Stage, steps: Steps, put: Callable[[Pa
         async with download:
             while sum(map(len, batch := await download.batch(BATCH))) >= BATCH:
                 await run_sync(part.write, batch)
-            return await steps.run(partial(part.complete, batch, put))
+            return await executor.run(partial(part.complete, batch, put))
     except BaseException:  # a cancellation too leaves no part
         await in_thread(part.drop)
         raise
@@ -47,7 +47,7 @@ async def save(download: Download, stage: Stage, steps: Steps, put: Callable[[Pa
 class _Part:
     """A file of a stage that is not complete yet. All methods do blocking I/O.
 
-    On asyncio a cancellation leaves a step alone in its thread: the next one waits for it.
+    On asyncio a cancellation leaves a call alone in its thread: the next one waits for it.
     """
 
     __slots__ = ("_file", "_guard", "_is_dropped", "_path", "_size", "_stage")

@@ -15,7 +15,6 @@ from circleci_sdk.helpers._downloads.saving import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from io import FileIO
 
 NAME: Final = ".circleci-artifacts.jsonl"
 
@@ -24,15 +23,13 @@ Known = tuple[str, int]
 
 
 class Manifest:
-    """The record of one folder. All methods do blocking I/O. `close` has to follow what writes to it."""
+    """The record of one folder. All methods do blocking I/O."""
 
     def __init__(self, folder: Path) -> None:
         self._depth = len(folder.parts)
         self._path = folder / NAME
         self._known: dict[str, Known] = {}
-        self._file: FileIO | None = None
         self._offset = 0
-        self._written = 0
         self._is_read = False
         self._later: set[str] = set()
         self._own: set[str] = set()
@@ -75,20 +72,11 @@ class Manifest:
         line = {"path": path} if known is None else {"path": path, "artifact": known[0], "size": known[1]}
         # A line that was not finished, since the disk was full, ends here.
         data = b"\n" + json.dumps(line).encode() + b"\n"
-        if self._file is None:
-            self._file = self._path.open("ab", buffering=0)
-        write_all(self._file, data)
-        self._written += len(data)
+        with self._path.open("ab", buffering=0) as file:
+            write_all(file, data)
+            if file.tell() == self._offset + len(data):  # else others have written too: all of it is read
+                self._offset += len(data)
         self._note(path, known)
-
-    def close(self) -> None:
-        """Close the file. What was written is not read again, unless others have written too."""
-        file, self._file = self._file, None
-        written, self._written = self._written, 0
-        if file is not None:
-            with file:
-                if file.tell() == self._offset + written:
-                    self._offset += written
 
     def _note(self, path: str, known: Known | None) -> None:
         if known is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from stat import S_ISDIR
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,6 @@ from circleci_sdk.helpers._downloads.locks import FolderLock
 from circleci_sdk.helpers._downloads.staging import place
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from pathlib import Path
 
     from circleci_sdk.helpers._downloads.staging import Stage
@@ -40,7 +39,10 @@ def check_place(path: Path, dest: Path) -> os.stat_result | None:
 
 
 class Places:
-    """Puts the files of one download in their places: one at a time, whatever other downloads go to the same folder."""
+    """Puts the files of one download in their places: one at a time, whatever other downloads go to the same folder.
+
+    The first one locks the folder, until `release`.
+    """
 
     def __init__(self, stage: Stage, manifest: Manifest, *, replaces: bool) -> None:
         self._stage = stage
@@ -48,17 +50,7 @@ class Places:
         self._manifest = manifest
         self._replaces = replaces
         self._own: dict[tuple[int, int], Path] = {}
-        self._held = ExitStack()
-        self._is_locked = False
-
-    @contextmanager
-    def together(self) -> Generator[None]:
-        """Lock the folder once for all files that are put in their places here, from the first one on."""
-        with ExitStack() as self._held:
-            try:
-                yield
-            finally:
-                self._is_locked = False
+        self._locks: ExitStack | None = None
 
     def put(self, item: Planned, part: Path, size: int) -> int:
         """Move a complete file to its place and record it. Raises if another one is there that may not be replaced.
@@ -79,12 +71,18 @@ class Places:
         return size
 
     def _lock(self) -> None:
-        if not self._is_locked:
-            self._held.enter_context(self._stage.in_use())
-            self._held.enter_context(FolderLock(self._dest, wait=True))
-            self._held.callback(self._manifest.close)
-            self._manifest.read()
-            self._is_locked = True
+        if self._locks is None:
+            with ExitStack() as locks:
+                locks.enter_context(self._stage.in_use())
+                locks.enter_context(FolderLock(self._dest, wait=True))
+                self._manifest.read()
+                self._locks = locks.pop_all()
+
+    def release(self) -> None:
+        """Release the folder, in the thread that has put files there."""
+        locks, self._locks = self._locks, None
+        if locks is not None:
+            locks.close()
 
     def _replace(self, part: Path, item: Planned, size: int, *, is_there: bool) -> None:
         if self._manifest.is_of_another_download(item.path):

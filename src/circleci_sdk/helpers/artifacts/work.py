@@ -15,11 +15,11 @@ from anyio.to_thread import run_sync
 from circleci_sdk._core.checks import Accepted, one_of
 from circleci_sdk._core.errors import CircleCIError, RequestTimeoutError
 from circleci_sdk.helpers._downloads.download import download_of
+from circleci_sdk.helpers._downloads.executor import SerialExecutor, in_thread
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file
 from circleci_sdk.helpers._downloads.names import limits_of
 from circleci_sdk.helpers._downloads.saving import save
 from circleci_sdk.helpers._downloads.staging import Stage, remove_stale
-from circleci_sdk.helpers._downloads.steps import Steps, in_thread
 from circleci_sdk.helpers._shared.callbacks import call_back
 from circleci_sdk.helpers._shared.concurrency import map_concurrently
 from circleci_sdk.helpers._shared.skipped import SkipLog, Skipped
@@ -62,7 +62,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
     blocked = await run_sync(_check_before, options, dest, planned, manifest)
     stage, log = Stage(dest), SkipLog(caller)
     places = Places(stage, manifest, replaces=options.overwrite is True)
-    steps = Steps(places.together)
+    executor = SerialExecutor(places.release)
 
     async def fetch(item: Planned | Skipped) -> DownloadedArtifact | Skipped:
         if isinstance(item, Skipped):
@@ -70,7 +70,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
         try:
             if item.path in blocked:
                 raise blocked[item.path]
-            file = await steps.run(partial(_kept, item, dest, manifest)) if options.overwrite == "skip" else None
+            file = await executor.run(partial(_kept, item, dest, manifest)) if options.overwrite == "skip" else None
             if file is None:
                 opened = download_of(
                     caller,
@@ -79,7 +79,7 @@ async def download_all(caller: TimedCaller, dest: Path, listed: Sequence[Listed]
                     timeout=caller.left,
                     keep=encodings_of_file(item.path.name),
                 )
-                size = await save(opened, stage, steps, partial(places.put, item))
+                size = await save(opened, stage, executor, partial(places.put, item))
                 file = DownloadedArtifact(item.artifact, item.path, size)
         except (CircleCIError, OSError, UnicodeError) as error:
             if _concerns_all(error):

@@ -21,9 +21,9 @@ from circleci_sdk._core.mismatches import Mismatch, with_kinds
 from circleci_sdk._core.unset import UNSET, Unset
 from circleci_sdk._public import Uncopied, public
 from circleci_sdk._streams.buffered import Buffered
+from circleci_sdk.helpers._downloads.executor import SerialExecutor, in_thread
 from circleci_sdk.helpers._downloads.saving import BATCH, save
 from circleci_sdk.helpers._downloads.staging import Stage, remove_stale
-from circleci_sdk.helpers._downloads.steps import Steps, in_thread
 from circleci_sdk.helpers._shared.arguments import CALLBACK, PATH, check_count, check_org, check_orgs, check_timeout
 from circleci_sdk.helpers._shared.reports import raise_for_skipped
 
@@ -149,13 +149,13 @@ class Usage(Uncopied):
         await run_sync(partial(check_windows, folder, planned, overwrite=overwrite))
         log = UsageLog()
         paths: list[Path] = []
-        stage, steps = Stage(folder), Steps()
+        stage, executor = Stage(folder), SerialExecutor()
         try:
             for window in planned:
                 parts: dict[int, Path] = {}
 
                 async def store(number: int, file: Download, parts: dict[int, Path] = parts) -> int:
-                    parts[number] = await save(file, stage, steps, lambda part, size: part)
+                    parts[number] = await save(file, stage, executor, lambda part, size: part)
                     return number
 
                 before = len(log.skipped)
