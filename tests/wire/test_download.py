@@ -7,7 +7,6 @@ import gzip
 import traceback
 import zlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import anyio
 import httpx
@@ -33,10 +32,10 @@ from circleci_sdk import (
 )
 from circleci_sdk._core.transport.inflate import Inflater
 from circleci_sdk.helpers._downloads.addresses import check_url, may_hold_token, origin_of
-from circleci_sdk.helpers._downloads.download import Download, download_of
 from circleci_sdk.helpers._downloads.inflate import encodings_of_file, is_packed
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
+from tests.support.downloads import fetch, read
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
 
 FILE = bytes(range(256)) * 1000
@@ -47,17 +46,6 @@ TAG = '"v1"'
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     async with client_on(server, FakeClock()) as client:
         yield client
-
-
-def fetch(client: AsyncCircleCI, url: str, **options: Any) -> Download:
-    options.setdefault("timeout", 5)
-    caller = client._caller  # pyright: ignore[reportPrivateUsage]  # downloads by address have no public name
-    return download_of(caller, url, label="artifacts.download", **options)
-
-
-async def read(download: Download) -> bytes:
-    async with download:
-        return b"".join([piece async for piece in download])
 
 
 def ranged(

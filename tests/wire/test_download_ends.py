@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from circleci_sdk import AsyncCircleCI, CallError, CircleCIError, ConnectionFailedError, RateLimitError
-from circleci_sdk.helpers._downloads.download import Download, download_of
 from tests.support.clients import client_on
 from tests.support.clock import FakeClock
+from tests.support.downloads import fetch, read
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, reply
 
 FILE = bytes(range(256)) * 1000
@@ -23,16 +23,6 @@ EMPTY = Request("GET", "/f", "/f", (), (), b"", 0, 0.0)
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     async with client_on(server, FakeClock()) as client:
         yield client
-
-
-def fetch(client: AsyncCircleCI, url: str) -> Download:
-    caller = client._caller  # pyright: ignore[reportPrivateUsage]  # downloads by address have no public name
-    return download_of(caller, url, label="artifacts.download", timeout=5)
-
-
-async def read(download: Download) -> bytes:
-    async with download:
-        return b"".join([piece async for piece in download])
 
 
 class Closing:

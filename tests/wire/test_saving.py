@@ -14,12 +14,12 @@ import pytest
 
 from circleci_sdk import AsyncCircleCI, ConnectionFailedError
 from circleci_sdk.helpers._downloads import executor, position, saving
-from circleci_sdk.helpers._downloads.download import Download, download_of
 from circleci_sdk.helpers._downloads.executor import SerialExecutor
 from circleci_sdk.helpers._downloads.saving import BATCH, save
 from circleci_sdk.helpers._downloads.staging import Stage
 from tests.support.clients import SLUG, client_on
 from tests.support.clock import FakeClock
+from tests.support.downloads import fetch
 from tests.support.scripted_server import Response, ScriptedServer, reply
 
 LIST = f"/api/v2/project/{SLUG}/7/artifacts"
@@ -31,11 +31,6 @@ LARGE = bytes(range(256)) * 4096 * 4 + b"the end"
 async def client(server: ScriptedServer) -> AsyncIterator[AsyncCircleCI]:
     async with client_on(server, FakeClock()) as client:
         yield client
-
-
-def fetch(client: AsyncCircleCI, url: str) -> Download:
-    caller = client._caller  # pyright: ignore[reportPrivateUsage]  # downloads by address have no public name
-    return download_of(caller, url, label="artifacts.download", timeout=50)
 
 
 def content(part: Path, size: int) -> bytes:
