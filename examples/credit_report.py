@@ -1,8 +1,9 @@
-"""What CI has cost, as a CSV file with one line per project, job and machine, most expensive first.
+"""What CI has cost, as a CSV file with one line per organization, project, job and machine, most expensive first.
 
-    CIRCLECI_TOKEN=... python examples/credit_report.py <organization> 2026-01-01 2026-04-01 credits.csv
+    CIRCLECI_TOKEN=... python examples/credit_report.py gh/acme 2026-01-01 2026-04-01 credits.csv --shared gh/acme-labs
 
-The end is not part of the period. CircleCI takes some minutes for each month.
+Other organizations on the same plan are in the same report. The end is not part of the period. CircleCI takes some
+minutes for each month. What could not be read is missing in the report; then the program prints it and exits with 1.
 """
 
 import argparse
@@ -17,9 +18,10 @@ from pathlib import Path
 import anyio
 
 from circleci_sdk import AsyncCircleCI, CircleCIError, printable
-from circleci_sdk.helpers import UsageProgress
+from circleci_sdk.helpers import UsageProgress, UsageRows
 
-Key = tuple[str, str, str]
+Key = tuple[str, ...]
+KEY = ("organization_name", "project_name", "job_name", "resource_class")
 
 
 @dataclass
@@ -33,11 +35,12 @@ class Cost:
 
 def read_arguments(words: Sequence[str] | None) -> argparse.Namespace:
     """The organization, the period and the file."""
-    parser = argparse.ArgumentParser(description="Report credits by project, job and machine.")
+    parser = argparse.ArgumentParser(description="Report credits by organization, project, job and machine.")
     parser.add_argument("org", help="such as gh/acme, or the id of an organization")
     parser.add_argument("start", type=date.fromisoformat)
     parser.add_argument("end", type=date.fromisoformat)
     parser.add_argument("file", type=Path)
+    parser.add_argument("--shared", action="append", default=[], help="another organization of the plan; repeatable")
     return parser.parse_args(words)
 
 
@@ -46,14 +49,13 @@ def log(progress: UsageProgress) -> None:
     print(printable(f"{progress.window.start:%Y-%m-%d} to {progress.window.last:%Y-%m-%d}: {progress.state}"))
 
 
-async def add_up(circleci: AsyncCircleCI, asked: argparse.Namespace) -> dict[Key, Cost]:
+async def add_up(rows: UsageRows) -> dict[Key, Cost]:
     """Read every run of every job, and keep only sums."""
     costs: dict[Key, Cost] = defaultdict(Cost)
-    async for row in circleci.usage.rows(asked.org, asked.start, asked.end, on_progress=log):
+    async for row in rows:
         for odd in row.mismatches:  # a cell that does not fit its column is unavailable
             print(printable(f"A cell is left out: {odd.place}: expected {odd.expected}"), file=sys.stderr)
-        project, job, machine = (getattr(row, name, None) for name in ("project_name", "job_name", "resource_class"))
-        cost = costs[project or "", job or "", machine or ""]
+        cost = costs[tuple(getattr(row, name, None) or "" for name in KEY)]
         cost.runs += 1
         cost.seconds += getattr(row, "job_run_seconds", None) or 0.0
         cost.credits += getattr(row, "total_credits", None) or 0.0
@@ -64,7 +66,7 @@ def write(costs: Mapping[Key, Cost], file: Path) -> None:
     """The report."""
     with file.open("w", encoding="utf-8", newline="") as target:
         writer = csv.writer(target)
-        writer.writerow(["project", "job", "machine", "runs", "minutes", "credits"])
+        writer.writerow(["organization", "project", "job", "machine", "runs", "minutes", "credits"])
         for key, cost in sorted(costs.items(), key=lambda item: -item[1].credits):
             writer.writerow([*key, cost.runs, round(cost.seconds / 60, 1), round(cost.credits, 2)])
 
@@ -74,7 +76,9 @@ async def main(words: Sequence[str] | None = None) -> None:
     asked = read_arguments(words)
     try:
         async with AsyncCircleCI() as circleci:
-            write(await add_up(circleci, asked), asked.file)
+            rows = circleci.usage.rows(asked.org, asked.start, asked.end, shared_orgs=asked.shared, on_progress=log)
+            write(await add_up(rows), asked.file)
+            rows.raise_for_failure()
     except CircleCIError as error:
         sys.exit(str(error))
 
