@@ -79,6 +79,8 @@ EXEMPT: Final = (
     "round trips",
     "math floor",
     "hello world",
+    # The name of a public program.
+    "tap circle ci",
     # Names of the API.
     "campfire room",
     "hipchat room",

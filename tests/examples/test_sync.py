@@ -209,9 +209,11 @@ def test_history_resumes_after_an_error(run: Run, fake: FakeCircleCI, web: FakeP
 
 
 ARGUMENTS: Final[dict[str, list[str]]] = {
+    "cancel_redundant": [SLUG, "main"],
     "failed_logs": [SLUG, "main"],
     "history_to_json": [SLUG, "30"],
     "latest_artifacts": [SLUG, "main", "no-such-folder"],
+    "nightly": [SLUG, "main", "nightly"],
     "release": [SLUG, "main"],
     "set_secrets": ["gh/acme", SLUG],
     "usage_to_csv": ["gh/acme", "2026-01-01", "2026-02-01", "no-such-folder/usage.csv"],
@@ -222,7 +224,7 @@ def test_each_program_is_known_here_and_short() -> None:
     assert list(ARGUMENTS) == PROGRAMS
     for name in PROGRAMS:
         assert len((FOLDER / f"{name}.py").read_text().splitlines()) <= 40, name
-    assert len(PROGRAMS) == 6
+    assert len(PROGRAMS) == 8
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
