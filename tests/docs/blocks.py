@@ -5,6 +5,8 @@ The Python blocks of a page run one after the other, as in one notebook, with th
 
 A block with a title is a file: ```` ```python title="test_release.py" ````. pytest runs those whose names begin with
 `test_`; their tests may import the others of the page.
+
+A block that includes a file, by `--8<--`, is none of the page: the file has tests of its own.
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ def pages() -> dict[str, list[Block]]:
 def blocks_of(page: str, path: Path) -> Iterator[Block]:
     text = path.read_text(encoding="utf-8")
     for match in _FENCE.finditer(text):
+        if match[4].lstrip().startswith("--8<--"):
+            continue
         tabs = [tab for tab in _TAB.finditer(text, 0, match.start()) if len(tab[1]) < len(match[1])]
         title = re.search(r'title="(.+?)"', match[3])
         yield Block(
