@@ -172,8 +172,10 @@ def codegen(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """The documentation site: build/site. A broken link, or a page that the navigation does not name, is an error."""
     session.install(*DOCS)
-    # The theme prints an announcement otherwise.
-    session.run("python", "-m", "mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "-m", "codegen.reference")
+    # The tools print announcements otherwise.
+    quiet = {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
+    session.run("python", "-m", "mkdocs", "build", env=quiet)
 
 
 @nox.session

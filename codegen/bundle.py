@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from .nodes import Json
 
-_PROSE: Final = frozenset({"description", "summary", "x-source"})
+_PROSE: Final = frozenset({"description", "summary", "x-source", "x-example"})
 # The values of these keys map names to nodes: there `description` is a name.
 _NAMES: Final = frozenset({"parameters", "properties", "schemas"})
 

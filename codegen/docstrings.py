@@ -39,7 +39,7 @@ _EXCEPTIONS: Final[dict[int, str]] = {
 
 def model_text(description: str | None, *, undocumented: bool = False, deprecated: bool = False) -> str | None:
     """The docstring of a model or of one of its fields, without quotes; None if empty."""
-    text = _with_marks(description, undocumented=undocumented, deprecated=deprecated)
+    text = marked(description, undocumented=undocumented, deprecated=deprecated)
     return "\n".join(_wrapped(text, _MODEL_WIDTH)) or None
 
 
@@ -47,20 +47,20 @@ def resource_docstring(resource: Resource) -> str:
     """The docstring of the class of a resource, quotes included."""
     lines: list[str] = []
     for description in resource.descriptions:
-        lines += [*_wrapped(_sentence(description), _CLASS_WIDTH), ""]
+        lines += [*_wrapped(sentence(description), _CLASS_WIDTH), ""]
     return _quoted(lines)
 
 
 def method_docstring(operation: Operation, components: Components) -> str:
     """The docstring of the method of an operation, quotes included."""
-    lines = [_sentence(operation.summary), ""]
+    lines = [sentence(operation.summary), ""]
     if operation.description:
-        lines += [*_wrapped(_sentence(operation.description), _METHOD_WIDTH), ""]
+        lines += [*_wrapped(sentence(operation.description), _METHOD_WIDTH), ""]
     if notes := " ".join(_notes(operation)):
         lines += [*_wrapped(notes, _METHOD_WIDTH), ""]
     lines += _section("Args", (_argument(parameter, components) for parameter in operation.parameters))
-    lines += _section("Returns", _returns(operation))
-    lines += _section("Raises", _raises(operation))
+    lines += _section("Returns", returned(operation))
+    lines += _section("Raises", (f"{name}: {text}" for name, text in raised(operation)))
     return _quoted(lines)
 
 
@@ -79,14 +79,15 @@ def _notes(operation: Operation) -> Iterator[str]:
         yield "Undocumented: known from other clients of the API."
     if operation.deprecated:
         yield f"Deprecated: {deprecation_text(operation)}."
-    yield from map(_rule, operation.rules)
+    yield from map(rule_text, operation.rules)
     if not operation.replayable:
         yield "Not retried if the server may have processed the request."
     elif operation.method == "POST":
         yield "Retried after failures: the operation is idempotent."
 
 
-def _rule(rule: Rule) -> str:
+def rule_text(rule: Rule) -> str:
+    """A combination of arguments that the API refuses, as a sentence."""
     first, *others = (f"`{name}`" for name in rule.names)
     match rule.kind:
         case "exactly_one":
@@ -97,13 +98,20 @@ def _rule(rule: Rule) -> str:
             return f"Takes {first} only together with {' or '.join(others)}."
 
 
-def _argument(parameter: Parameter, components: Components) -> str | None:
-    text = _with_marks(parameter.description, undocumented=parameter.undocumented, deprecated=parameter.deprecated)
+def argument_text(parameter: Parameter) -> str:
+    """What an argument means; empty if nothing is known of it."""
+    text = marked(parameter.description, undocumented=parameter.undocumented, deprecated=parameter.deprecated)
     parts = [text] if text else []
     if isinstance(parameter.shape, Scalar):
         parts += _bounds(parameter.shape)
     if parameter.assumed is not None:
         parts.append(f"Defaults to `{_literal(parameter.assumed)}` on the server.")
+    return " ".join(parts)
+
+
+def _argument(parameter: Parameter, components: Components) -> str | None:
+    text = argument_text(parameter)
+    parts = [text] if text else []
     if names := [*record_names(parameter.shape, components)]:
         validated = " or ".join(f"`{name}.model_validate(mapping)`" for name in names)
         parts.append(f"Other spellings of the keys: {validated}.")
@@ -123,16 +131,17 @@ def _literal(value: str | int | bool) -> str:
     return repr(value) if isinstance(value, bool) else str(value)
 
 
-def _returns(operation: Operation) -> Iterator[str]:
+def returned(operation: Operation) -> Iterator[str]:
+    """What the operation returns: a sentence, or one for each kind of response."""
     outcomes = operation.response.outcomes
     if operation.response.form != "json":
-        yield " ".join(_sentence(text) for outcome in outcomes for text in outcome.descriptions)
+        yield " ".join(sentence(text) for outcome in outcomes for text in outcome.descriptions)
     elif operation.pagination is not None:
         whole = "all of them in one page" if operation.pagination.style == "all" else "page by page"
         yield f"{_types(outcomes[0])} items, {whole}."
     elif operation.response.models:
         for outcome in outcomes:
-            text = " ".join(map(_sentence, outcome.descriptions))
+            text = " ".join(map(sentence, outcome.descriptions))
             yield text if len(outcomes) == 1 else f"{_types(outcome)}: {text}"
 
 
@@ -140,16 +149,16 @@ def _types(outcome: Outcome) -> str:
     return " or ".join(f"`{name}`" for name in outcome.models) or "`None`"
 
 
-def _raises(operation: Operation) -> Iterator[str]:
+def raised(operation: Operation) -> Iterator[tuple[str, str]]:
+    """The failures that the operation describes itself: each with its exception."""
     for failure in operation.failures:
         if failure.status == 416 and operation.response.form == "bytes":
             continue  # a stream has no bytes behind its offset yet, and just ends
-        text = _sentence(failure.description)
+        text = sentence(failure.description)
         if failure.status in _EXCEPTIONS:
-            yield f"{_EXCEPTIONS[failure.status]}: {text}"
+            yield _EXCEPTIONS[failure.status], text
         else:
-            name = "ServerError" if failure.status >= 500 else "StatusError"
-            yield f"{name}: {failure.status}: {text}"
+            yield "ServerError" if failure.status >= 500 else "StatusError", f"{failure.status}: {text}"
 
 
 def _section(title: str, entries: Iterable[str | None]) -> list[str]:
@@ -168,14 +177,16 @@ def _hanging(entry: str) -> list[str]:
     )
 
 
-def _with_marks(description: str | None, *, undocumented: bool, deprecated: bool) -> str:
-    parts = [_sentence(description)] if description else []
+def marked(description: str | None, *, undocumented: bool = False, deprecated: bool = False) -> str:
+    """A description as a sentence, with what else is known of its subject."""
+    parts = [sentence(description)] if description else []
     parts += ["Undocumented."] if undocumented else []
     parts += ["Deprecated."] if deprecated else []
     return " ".join(parts)
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
+    """A description with a full stop."""
     return text if text.endswith(_ENDS) else f"{text}."
 
 

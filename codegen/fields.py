@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FIELD_EXTRAS: Final = frozenset(
     {"description", "deprecated", "default", "x-python-name", "x-undocumented", "x-default", "x-also-sent-as"}
+    | {"x-example"}
 )
 """Keys of a property besides its schema."""
 _INLINE_KEYS: Final = frozenset({"type", "properties", "required", "description"})
@@ -94,4 +95,5 @@ def _field(path: tuple[str, ...], node: Node, *, required: bool) -> Field:
         default=node.scalar_of("x-default"),
         assumed=node.scalar_of("default"),
         also_sent_as=node.texts_of("x-also-sent-as"),
+        example=node.plain_of("x-example"),
     )

@@ -128,6 +128,11 @@ class Node:
             return child.value
         raise child.refusal(f"Expected a string, an integer or a boolean, got {child._kind()}.")
 
+    def plain_of(self, key: str) -> Json:
+        """The value under `key`, of whatever kind, without locations; None if there is none."""
+        child = self.get(key)
+        return None if child is None else child.plain()
+
     def texts_of(self, key: str) -> tuple[str, ...]:
         """The list of strings under `key`, empty if there is none."""
         child = self.get(key)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from .names import bad_parameter_name, one_of, parameter_name
-from .nodes import Node, Problems
+from .nodes import Json, Node, Problems
 from .schemas import read_shape
 from .shapes import (
     Anything,
@@ -56,6 +56,8 @@ class Parameter:
     long_vcs: bool = False
     deprecated: bool = False
     undocumented: bool = False
+    example: Json = None
+    """Its value in the example call of the reference."""
 
     @property
     def positional(self) -> bool:
@@ -70,7 +72,9 @@ _SLUG_PARTS: Final[Mapping[str, tuple[Literal["project-slug", "org-slug"], int]]
 }
 _SLUG_FORMATS: Final = tuple(slug_format for slug_format, _ in _SLUG_PARTS.values())
 _COMMON_KEYS: Final = frozenset(
-    {"name", "in", "required", "description", "schema", "deprecated"} | {"x-python-name", "x-default", "x-undocumented"}
+    {"name", "in", "required", "description", "schema", "deprecated"}
+    | {"x-python-name", "x-default", "x-undocumented"}
+    | {"x-example"}
 )
 _PATH_KEYS: Final = _COMMON_KEYS | {"x-part-of", "x-long-vcs"}
 _PART_KEYS: Final = frozenset({"name", "in", "required", "description", "schema", "x-part-of"})
@@ -115,6 +119,7 @@ def body_parameter(field: Field, components: Components) -> Parameter:
         also_sent_as=field.also_sent_as,
         deprecated=field.deprecated,
         undocumented=field.undocumented,
+        example=field.example,
     )
     _check(parameter, components)
     return parameter
@@ -235,6 +240,7 @@ def _parameter(node: Node, place: ParameterPlace) -> Parameter:
         assumed=schema.scalar_of("default"),
         deprecated=node.flag("deprecated"),
         undocumented=node.flag("x-undocumented"),
+        example=node.plain_of("x-example"),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from .nodes import Node
+    from .nodes import Json, Node
 
 ScalarType: TypeAlias = Literal["string", "integer", "number", "boolean"]
 StringFormat: TypeAlias = Literal["uuid", "date-time", "uri", "project-slug", "org-slug"]
@@ -97,6 +97,8 @@ class Field:
     assumed: str | int | bool | None = None
     """The default of the API."""
     also_sent_as: tuple[str, ...] = ()
+    example: Json = None
+    """Its value in the example call of the reference."""
 
 
 @dataclass(frozen=True, slots=True)

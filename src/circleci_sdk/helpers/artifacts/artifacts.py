@@ -150,8 +150,7 @@ class Artifacts(Uncopied):
             The files, job by job, and what could not be read or downloaded, as `skipped`, beginning with that of the
             search; or None if there is no such run.
 
-        Raises:
-            The errors of `latest` and `download`.
+        It raises the errors of `latest` and `download`.
 
         Makes the calls of `latest`, and downloads each file once.
         """
