@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 F = TypeVar("F")
-Read: TypeAlias = Callable[[], Awaitable[Iterable["Read"]]]
+ReadFunction: TypeAlias = Callable[[], Awaitable[Iterable["ReadFunction"]]]
 """Reads something, and returns the reads that this made possible."""
 
 
@@ -71,7 +71,7 @@ class _Walk(Generic[T]):
         self._free += 1
 
 
-async def read_concurrently(reads: Iterable[Read], *, limit: int) -> None:
+async def read_concurrently(reads: Iterable[ReadFunction], *, limit: int) -> None:
     """Call these reads, and those that they return, as `walk_concurrently`."""
     await walk_concurrently(lambda read: read(), reads, limit=limit)
 

@@ -13,7 +13,7 @@ import anyio
 
 from circleci_sdk._core.errors import CircleCIError, FieldUnavailableError
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.concurrency import Read, read_concurrently
+from circleci_sdk.helpers._shared.concurrency import ReadFunction, read_concurrently
 from circleci_sdk.helpers._shared.partial import of_helper
 from circleci_sdk.helpers._shared.skipped import Skipped
 from circleci_sdk.v2._client import V2
@@ -73,12 +73,12 @@ class ContentReader:
         """
         self._unread = len(contents)
 
-        async def read_ahead() -> Iterable[Read]:
+        async def read_ahead() -> Iterable[ReadFunction]:
             with self._ahead:
                 await ahead()
             return ()
 
-        reads: list[Read] = [read_ahead]
+        reads: list[ReadFunction] = [read_ahead]
         for content in contents:
             if self._include:
                 reads.append(partial(self._read_workflows, content))
@@ -86,7 +86,7 @@ class ContentReader:
                 self._followed_by(content, [])
         await read_concurrently(reads, limit=self._concurrency)
 
-    async def _read_workflows(self, content: Content) -> Iterable[Read]:
+    async def _read_workflows(self, content: Content) -> Iterable[ReadFunction]:
         found = content.workflows
         await self._list("workflows", content, found, lambda: self._v2.pipelines.list_workflows(found.parent.id))
         found.children.sort(key=_created_at, reverse=True)
@@ -94,7 +94,7 @@ class ContentReader:
         wanted = content.jobs if self._include & {"jobs", "tests"} else []
         return self._followed_by(content, [partial(self._read_jobs, content, one) for one in wanted])
 
-    async def _read_jobs(self, content: Content, found: Found[Workflow, WorkflowJob]) -> Iterable[Read]:
+    async def _read_jobs(self, content: Content, found: Found[Workflow, WorkflowJob]) -> Iterable[ReadFunction]:
         await self._list("jobs", content, found, lambda: self._v2.workflows.list_jobs(found.parent.id))
         # A rerun lists the jobs that it does not repeat. They are the same jobs, with the same tests.
         new = {_key(job): job for job in found.children if _key(job) not in content.tests}
@@ -102,7 +102,7 @@ class ContentReader:
         ran = [content.tests[key] for key, job in new.items() if "tests" in self._include and _may_have_tests(job)]
         return self._followed_by(content, [partial(self._read_tests, content, tests) for tests in ran])
 
-    async def _read_tests(self, content: Content, found: Found[WorkflowJob, JobTest]) -> Iterable[Read]:
+    async def _read_tests(self, content: Content, found: Found[WorkflowJob, JobTest]) -> Iterable[ReadFunction]:
         job = found.parent
 
         def tests() -> AsyncPager[JobTest]:
@@ -111,7 +111,7 @@ class ContentReader:
         await self._list("tests", content, found, tests)
         return self._followed_by(content, [])
 
-    def _followed_by(self, content: Content, reads: list[Read]) -> list[Read]:
+    def _followed_by(self, content: Content, reads: list[ReadFunction]) -> list[ReadFunction]:
         """Count a list as read, and these reads as those that follow."""
         content.unread += len(reads) - 1
         if not content.unread:  # while calls of other pipelines are in progress, it delays none

@@ -14,7 +14,7 @@ from circleci_sdk._core.unset import UNSET
 from circleci_sdk._public import public
 from circleci_sdk.helpers._shared.arguments import check_count, check_timeout, is_id
 from circleci_sdk.helpers._shared.available import if_available, or_unknown
-from circleci_sdk.helpers._shared.concurrency import Read, read_concurrently
+from circleci_sdk.helpers._shared.concurrency import ReadFunction, read_concurrently
 from circleci_sdk.helpers._shared.partial import Partial, try_field
 from circleci_sdk.helpers._shared.retrying import retry_reads
 from circleci_sdk.helpers._shared.values import Value
@@ -88,7 +88,7 @@ async def explain_jobs(
         if number is not None and slug is not None:
             known.append((job, slug, number))
     # Outputs can be read when the steps are known, so these come first.
-    reads: list[Read] = [partial(reader.read_steps, *one) for one in known]
+    reads: list[ReadFunction] = [partial(reader.read_steps, *one) for one in known]
     if known and project_slug:
         reads.append(partial(reader.read_flaky, project_slug))
     reads += [partial(reader.read_tests, *one) for one in known]
@@ -116,7 +116,7 @@ class _Reader:
         self._not_listed: int | None = None
         self.problems: list[str] = []
 
-    async def read_steps(self, job: RunJob, project_slug: str, number: int) -> Iterable[Read]:
+    async def read_steps(self, job: RunJob, project_slug: str, number: int) -> Iterable[ReadFunction]:
         identity = if_available(lambda: job.id)
         job_id = identity if identity is not None and is_id(identity) else UNSET
         method = "logs.failed"
@@ -129,11 +129,11 @@ class _Reader:
         self._logs[job] = logs = [StepLog(step, "", problem=self._late) for step in failed]
         return [partial(self._read_output, logs, place) for place in range(len(logs))]
 
-    async def _read_output(self, logs: list[StepLog], place: int) -> Iterable[Read]:
+    async def _read_output(self, logs: list[StepLog], place: int) -> Iterable[ReadFunction]:
         logs[place] = await try_to_read(self._caller, self._tail, self._timeout, logs[place].step)
         return ()
 
-    async def read_tests(self, job: RunJob, project_slug: str, number: int) -> Iterable[Read]:
+    async def read_tests(self, job: RunJob, project_slug: str, number: int) -> Iterable[ReadFunction]:
         try:
             self._tests[job] = tuple(await retry_reads(self._caller, partial(self._failing, project_slug, number)))
         except CircleCIError as error:
@@ -145,7 +145,7 @@ class _Reader:
         tests = self._v2.jobs.list_tests(project_slug, number)
         return [test async for test in tests if if_available(lambda one: one.result.lower(), test) not in _PASSED]
 
-    async def read_flaky(self, project_slug: str) -> Iterable[Read]:
+    async def read_flaky(self, project_slug: str) -> Iterable[ReadFunction]:
         insights = self._v2.insights
         try:
             found = await retry_reads(self._caller, lambda: insights.get_flaky_tests(project_slug))
