@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from circleci_sdk import InvalidArgumentError, NotFoundError
 from circleci_sdk.helpers import FoundRun, RunSearch
-from circleci_sdk.helpers.runs.search import RunQuery, status_of
+from circleci_sdk.helpers.runs.search_query import RunQuery
+from circleci_sdk.helpers.runs.search_v3 import status_of
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 
 PROJECTS = ["gh/acme/web", "gh/acme/api"]

@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from .runs.result import Explanation, RunResult
     from .runs.run import OnHold, Run
     from .runs.runs import Runs
-    from .runs.search import FoundRun, RunSearch, SearchStatus
+    from .runs.search import RunSearch
+    from .runs.search_query import FoundRun, SearchStatus
     from .runs.watch import RunWatch
     from .secrets.audit import OnError, SecretAudit
     from .secrets.report import SecretInfo, SecretKind, SecretOutcome, SecretReport, SecretResult, SecretTarget
@@ -81,7 +82,8 @@ else:
             ".runs.result": "Explanation RunResult",
             ".runs.run": "OnHold Run",
             ".runs.runs": "Runs",
-            ".runs.search": "FoundRun RunSearch SearchStatus",
+            ".runs.search": "RunSearch",
+            ".runs.search_query": "FoundRun SearchStatus",
             ".runs.watch": "RunWatch",
             ".secrets.audit": "OnError SecretAudit",
             ".secrets.report": "SecretInfo SecretKind SecretOutcome SecretReport SecretResult SecretTarget",

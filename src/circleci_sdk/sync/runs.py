@@ -11,8 +11,8 @@ from circleci_sdk._public import public
 from circleci_sdk.helpers.runs.facts import RunEvent
 from circleci_sdk.helpers.runs.run import Run as AsyncRun
 from circleci_sdk.helpers.runs.runs import Runs as AsyncRuns
-from circleci_sdk.helpers.runs.search import FoundRun
 from circleci_sdk.helpers.runs.search import RunSearch as AsyncRunSearch
+from circleci_sdk.helpers.runs.search_query import FoundRun
 from circleci_sdk.helpers.runs.watch import RunWatch as AsyncRunWatch
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from circleci_sdk.helpers.runs.redundant import CancelReport
     from circleci_sdk.helpers.runs.result import Explanation, RunResult
     from circleci_sdk.helpers.runs.run import OnHold
-    from circleci_sdk.helpers.runs.search import SearchStatus
+    from circleci_sdk.helpers.runs.search_query import SearchStatus
 
 
 @public("circleci_sdk.sync")

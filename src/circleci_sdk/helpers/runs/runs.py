@@ -32,7 +32,8 @@ from .context import context_of
 from .redundant import CancelReport, RedundantWork
 from .result import Explanation, RunResult, RunSkippedError, explain
 from .run import Run
-from .search import RunQuery, RunSearch, check_query, is_full_revision, newest_by_v3
+from .search import RunSearch, newest_by_v3
+from .search_query import RunQuery, check_query, is_full_revision
 from .watcher import NEW_PIPELINE_DELAY, OTHER_PIPELINE_DELAY
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from circleci_sdk._core.serialization.slugs import ProjectSlug
     from circleci_sdk.v2.models import MessageResponse, Pipeline, PipelineCreation
 
-    from .search import SearchStatus
+    from .search_query import SearchStatus
 
 
 @public("circleci_sdk.helpers")
