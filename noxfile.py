@@ -55,7 +55,7 @@ WITHOUT_DEV = [
     for name in ("codegen", "typing", "test_architecture.py", "test_lines_of_code.py", "wire/test_contract_bites.py")
 ]
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-BOUNDED = [*PROJECT["project"]["dependencies"], *EXTRAS["testing"], *EXTRAS["redis"]]
+BOUNDED = [*PROJECT["project"]["dependencies"], *EXTRAS["testing"], *EXTRAS["redis"], *EXTRAS["tracing"]]
 
 
 def pythons() -> list[str]:
@@ -85,7 +85,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Pyright, mypy and pyrefly, all strict; and every public name has a type that each checker infers alike."""
-    session.install("-e", ".[testing,redis]", *TYPES)
+    session.install("-e", ".[testing,redis,tracing]", *TYPES)
     session.run("pyright", "--warnings")
     session.run("mypy")
     session.run("pyrefly", "check")
@@ -96,7 +96,7 @@ def types(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1:])
 def tests(session: nox.Session) -> None:
     """The tests on the newest Python here, in parallel. Arguments go to pytest: `nox -s tests -- -k paging`."""
-    session.install("-e", ".[testing,redis]", *DEV)
+    session.install("-e", ".[testing,redis,tracing]", *DEV)
     session.run("pytest", *PARALLEL, *session.posargs)
 
 
@@ -109,7 +109,7 @@ def other_pythons(session: nox.Session) -> None:
     """
     if len(PYTHONS) < 2:
         session.skip("No other Python is installed.")
-    session.install("-e", ".[testing,redis]", *TEST)
+    session.install("-e", ".[testing,redis,tracing]", *TEST)
     few = ("-k", "not trio", "--ignore=tests/examples", "--ignore=tests/testing")
     part = () if session.python == PYTHONS[0] else few
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *part, *session.posargs)
@@ -119,7 +119,7 @@ def other_pythons(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests of the package on the oldest versions that pyproject.toml admits."""
     lowest_versions = [re.sub(r">=([\w.]+).*", r"==\1", requirement) for requirement in BOUNDED]
-    session.install("-e", ".[testing,redis]", *TEST, *lowest_versions)
+    session.install("-e", ".[testing,redis,tracing]", *TEST, *lowest_versions)
     # anyio before 4.16 leaves sockets of cancelled connection attempts to the garbage collector, with a warning.
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, "--ignore=tests/attack", *session.posargs)
 
@@ -127,7 +127,7 @@ def lowest(session: nox.Session) -> None:
 @nox.session
 def httpx2(session: nox.Session) -> None:
     """The tests of the core with httpx2 instead of httpx."""
-    session.install("-e", ".[testing,redis]", *TEST)
+    session.install("-e", ".[testing,redis,tracing]", *TEST)
     plugin = ("-p", "tests.support.on_httpx2")
     session.run(
         "python", "-m", "pytest", *plugin, *PARALLEL, *WITHOUT_DEV, "tests/unit", "tests/wire", *session.posargs
@@ -137,7 +137,7 @@ def httpx2(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """The tests that use sockets, with random pauses in all loops. Tests that depend on timing fail here."""
-    session.install("-e", ".[testing,redis]", *TEST)
+    session.install("-e", ".[testing,redis,tracing]", *TEST)
     plugin = ("-p", "tests.support.on_a_slow_machine")
     directories = [f"tests/{name}" for name in ("support", "helpers", "reading", "sync", "testing", "webhooks", "wire")]
     session.run("python", "-m", "pytest", *plugin, "-n", "4", *WITHOUT_DEV, *directories, *session.posargs)
@@ -146,8 +146,9 @@ def slow(session: nox.Session) -> None:
 @nox.session
 def coverage(session: nox.Session) -> None:
     """The lines and branches that the tests leave out in all layers below the clients. Arguments go to pytest."""
-    session.install("-e", ".[testing,redis]", *TEST, *COVERAGE)
-    packages = [f"--cov=circleci_sdk.{name}" for name in ("_core", "_engine", "helpers", "limiters", "webhooks")]
+    session.install("-e", ".[testing,redis,tracing]", *TEST, *COVERAGE)
+    names = ("_core", "_engine", "_tracing", "helpers", "limiters", "webhooks")
+    packages = [f"--cov=circleci_sdk.{name}" for name in names]
     report = ("--cov-branch", "--cov-report=term-missing:skip-covered", f"--cov-fail-under={LEAST_COVERAGE}")
     # Not those of the examples and of the fake server, which take long.
     directories = [f"tests/{name}" for name in ("unit", "wire", "helpers", "sync", "webhooks", "reading")]
@@ -157,7 +158,7 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def attack(session: nox.Session) -> None:
     """Tens of thousands of hostile tries, at most 20 minutes. `-- --write` writes hostile-conditions.md of the docs."""
-    session.install("-e", ".[testing,redis]", *TEST)
+    session.install("-e", ".[testing,redis,tracing]", *TEST)
     session.run("python", "-m", "tests.attack", *session.posargs)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     import httpx
+    from opentelemetry.trace import TracerProvider
 
     from ._core.limiter import RateLimiter
     from ._core.mismatches import Drift
@@ -86,11 +87,17 @@ class AsyncCircleCI(Uncopied):
         on_request: an async callable, awaited with the `httpx.Request` of each attempt before it is sent.
         on_response: an async callable, awaited with the `httpx.Response` of each attempt when it is read. Exceptions of
             hooks pass through unchanged. Hooks, borrowed clients and transports see what is sent.
+        instrument: True makes an OpenTelemetry span for each call, such as `v2.jobs.get`, with an event for each
+            attempt; a `TracerProvider` is used instead of the global one. Needs the extra `tracing`. Spans hold no
+            token, argument, URL or body.
 
     Raises:
         ConfigError: wrong, missing or contradicting configuration; nothing was opened.
 
     One client serves any number of tasks. Close it with `async with` or `aclose()`.
+
+    The environment variable `CIRCLECI_SDK_LOG`, with the level `debug`, `info`, `warning` or `error`, writes what the
+    logger `circleci_sdk` says to standard error.
     """
 
     def __init__(
@@ -115,6 +122,7 @@ class AsyncCircleCI(Uncopied):
         deployment: Deployment | None = None,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
+        instrument: bool | TracerProvider = False,
     ) -> None:
         try:
             credential = Credential(token, auth)
@@ -136,6 +144,10 @@ class AsyncCircleCI(Uncopied):
             on_drift=on_drift,
             deployment=deployment,
         )
+        if instrument is not False:
+            from ._tracing.instrument import tracer_of
+
+            session.tracer = tracer_of(instrument)
         self._attach(session, options, owner=True)
 
     def _attach(self, session: Session, options: Options, *, owner: bool) -> None:

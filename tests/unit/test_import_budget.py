@@ -65,6 +65,7 @@ def test_modules_of_a_client_beyond_asyncio() -> None:
     """The event loop is loaded already when a client is created."""
     modules = loaded("from circleci_sdk import AsyncCircleCI; AsyncCircleCI('token')", before="import asyncio")
     assert len(modules) <= 68
+    assert not modules & {"opentelemetry", "circleci_sdk._tracing", "circleci_sdk._log_output"}
 
 
 def test_modules_of_a_sync_client_beyond_asyncio() -> None:

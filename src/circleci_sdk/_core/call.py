@@ -109,7 +109,7 @@ class Call:
             self._check_wait(await self._admission.pass_limiter())
             before = self._session.clock.monotonic()
             outcome = await self._exchange(progress)
-            self._log(outcome, self._session.clock.monotonic() - before)
+            self._report(outcome, self._session.clock.monotonic() - before)
         if outcome is None and self._admission.is_queued:
             self._check_wait(left)
         if outcome is None:
@@ -149,10 +149,12 @@ class Call:
     def _left(self) -> float:
         return inf if self._deadline is None else self._deadline - self._session.clock.monotonic()
 
-    def _log(self, outcome: Received | Failed, took: float) -> None:
+    def _report(self, outcome: Received | Failed, took: float) -> None:
         shown = outcome.text if isinstance(outcome, Failed) else outcome.status
         call = (self._operation.label, self._operation.method, self._path)
         logger.debug("%s %s %s -> %s in %.3f s (attempt %d)", *call, shown, took, self._attempts)
+        if self._session.tracer is not None:
+            self._session.tracer.note_attempt(self._attempts, outcome)
 
     def _note_announcements(self, response: Received) -> None:
         """Log once per operation that the server announces its end."""
@@ -182,6 +184,8 @@ class Call:
                 self._raise_failed(outcome, reason)
             self._raise_status(outcome, reason)
         self._worst = self._worst_of(attempt.outcome)
+        if session.tracer is not None:
+            session.tracer.note_delay(delay)
         if attempt.status != 429:
             if delay > LONG_WAIT:
                 seen = outcome.text if isinstance(outcome, Failed) else outcome.status

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .mismatches import Mismatch
     from .operation import Operation
     from .options import Options
+    from .pagination import Fetch
     from .reply import Reply
     from .session import Session
 
@@ -84,7 +85,10 @@ class Caller(Uncopied):
             self._record(result, page)
             return page, result.facts
 
-        return AsyncPager(fetch, start=None if first is UNSET else cast("Cursor | None", first), label=operation.label)
+        tracer, origin = self.session.tracer, self.session.origin
+        traced: Fetch[T] = fetch if tracer is None else lambda start: tracer.follow(operation, origin, fetch(start))
+        begin = None if first is UNSET else cast("Cursor | None", first)
+        return AsyncPager(traced, start=begin, label=operation.label)
 
     @property
     def clock(self) -> Clock:
@@ -101,7 +105,10 @@ class Caller(Uncopied):
             content = None if json is UNSET else json_bytes(checked(ANY, json, "json"))
             return self._request(operation, operation.path, raw_query(query), content, secrets_of(ANY, json))
 
-        prepared = _checked(operation, encode)
+        call, tracer = self._anything(operation, _checked(operation, encode)), self.session.tracer
+        return await (call if tracer is None else tracer.follow(operation, self.session.origin, call))
+
+    async def _anything(self, operation: Operation[Any], prepared: Prepared) -> Any:
         result = await self._execute(operation, prepared)
         data = decode_anything(operation, result.response, result.facts)
         self._record(result, data)

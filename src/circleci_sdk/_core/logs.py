@@ -1,8 +1,12 @@
-"""The logger of the package. Each record is one line, without control characters of a server."""
+"""The logger of the package. Each record is one line, without control characters of a server.
+
+The environment variable `CIRCLECI_SDK_LOG` is read when this module is loaded, with the first client.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from typing import Final
 
 from .printable import printable
@@ -31,3 +35,8 @@ def logger_named(name: str) -> logging.Logger:
 
 
 logger: Final[logging.Logger] = logger_named("circleci_sdk")
+
+if _level := os.environ.get("CIRCLECI_SDK_LOG"):
+    from circleci_sdk._log_output import set_up
+
+    set_up(logger, _level)

@@ -29,7 +29,8 @@ class Resource(Uncopied):
         return f"<{type(self).__module__.split('.')[1]} {type(self).__name__}>"
 
     def _call(self, operation: Operation[T], arguments: Mapping[str, object] = _NOTHING) -> Awaitable[T]:
-        return self._caller.call(operation, arguments)
+        call, session = self._caller.call(operation, arguments), self._caller.session
+        return call if session.tracer is None else session.tracer.follow(operation, session.origin, call)
 
     def _pages(self, operation: Operation[T], arguments: Mapping[str, object] = _NOTHING) -> AsyncPager[T]:
         return self._caller.pager(operation, arguments)

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .mismatches import Drift
     from .options import Network
     from .policy.rate_limit import RateKey, RateLimit
+    from .tracer import Tracer
     from .transport.auth import Credential
     from .transport.http import Http
 
@@ -95,6 +96,7 @@ class Session(Uncopied):
             is_secure = self.origin.startswith("https:")
             check_environment(proxies=network.proxy is None, certificates=is_secure and network.verify is True)
         self.clock: Clock = SystemClock()
+        self.tracer: Tracer | None = None
         self._custom_limiter: RateLimiter | None = rate_limiter
         self.run_in_caller: Callable[..., Awaitable[object]] = run_here
         # Sets, not numbers: threads would lose counts.

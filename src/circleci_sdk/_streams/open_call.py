@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from circleci_sdk._core.call import Call
+from circleci_sdk._core.call import Call, CallResult
 from circleci_sdk._core.messages import Failed, Headers, Prepared, Progress, Received
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ class OpenCall(Call):
         super().__init__(session, options, operation, prepared)
         self._opened: Exchange | None = None
         self._attempts_before = 0
+
+    async def run(self) -> CallResult:
+        """Open the response. A tracer follows the call until then: the body may be read at any time."""
+        call, tracer = super().run(), self._session.tracer
+        return await (call if tracer is None else tracer.follow(self._operation, self._prepared.url, call))
 
     async def open(self, prepared: Prepared, credential: Credential | None, progress: Progress) -> Received | Failed:
         """Send a request and show the response to the hook. Its body is still to come."""

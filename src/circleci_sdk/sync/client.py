@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    from opentelemetry.trace import TracerProvider
 
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
@@ -82,6 +83,9 @@ class CircleCI(Client):
         on_request: a callable that is called with the `httpx.Request` of each attempt before it is sent.
         on_response: a callable that is called with the `httpx.Response` of each attempt when it is read. Exceptions of
             hooks pass through unchanged. Hooks, borrowed clients and transports see what is sent.
+        instrument: True makes an OpenTelemetry span for each call, such as `v2.jobs.get`, with an event for each
+            attempt; a `TracerProvider` is used instead of the global one. Needs the extra `tracing`. Spans hold no
+            token, argument, URL or body.
 
     Raises:
         ConfigError: wrong, missing or contradicting configuration; nothing was opened.
@@ -89,6 +93,9 @@ class CircleCI(Client):
     One client serves any number of threads. Close it with `with` or `close()`. All calls are made in one event loop, in
     a thread that starts with the first call and ends with the last client. Plain functions, such as hooks, are called
     in the thread of the caller, which waits; async ones in that loop.
+
+    The environment variable `CIRCLECI_SDK_LOG`, with the level `debug`, `info`, `warning` or `error`, writes what the
+    logger `circleci_sdk` says to standard error.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class CircleCI(Client):
         deployment: Deployment | None = None,
         on_request: SyncHook | None = None,
         on_response: SyncHook | None = None,
+        instrument: bool | TracerProvider = False,
     ) -> None:
         try:
             client = AsyncCircleCI(
@@ -135,6 +143,7 @@ class CircleCI(Client):
                 deployment=deployment,
                 on_request=in_caller(on_request),
                 on_response=in_caller(on_response),
+                instrument=instrument,
             )
         finally:
             del token  # no frame of ours holds a token while an error passes through it

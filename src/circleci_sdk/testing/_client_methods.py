@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
+    from opentelemetry.trace import TracerProvider
 
     from circleci_sdk._core.limiter import RateLimiter
     from circleci_sdk._core.mismatches import Drift
@@ -60,6 +61,7 @@ class ClientMethods(FaultMethods):
         allow_http: bool = False,
         on_request: Hook | None = None,
         on_response: Hook | None = None,
+        instrument: bool | TracerProvider = False,
     ) -> AsyncCircleCI:
         """A client of the fake without a socket, on asyncio and on trio. Close it like any other.
 
@@ -93,6 +95,7 @@ class ClientMethods(FaultMethods):
             allow_http=allow_http,
             on_request=on_request,
             on_response=on_response,
+            instrument=instrument,
             deployment=self.deployment,
         )
         self._adapt(client, wait, limited=rate_limiter is not None, strict=strict)
@@ -116,6 +119,7 @@ class ClientMethods(FaultMethods):
         allow_http: bool = False,
         on_request: SyncHook | None = None,
         on_response: SyncHook | None = None,
+        instrument: bool | TracerProvider = False,
     ) -> CircleCI:
         """A client of the fake without `await`, and without a socket. Close it like any other.
 
@@ -141,6 +145,7 @@ class ClientMethods(FaultMethods):
             allow_http=allow_http,
             on_request=on_request,
             on_response=on_response,
+            instrument=instrument,
             deployment=self.deployment,
         )
         adapted = client._async  # pyright: ignore[reportPrivateUsage]  # its clock is replaced, as that of others

@@ -1,0 +1,1 @@
+"""Spans of OpenTelemetry. Loaded only for clients that ask for them."""
