@@ -286,7 +286,8 @@ async def test_an_expired_link_is_asked_for_again(server: ScriptedServer, client
 async def test_large_files_cost_little_memory(server: ScriptedServer, client: AsyncCircleCI) -> None:
     import tracemalloc
 
-    file = table(*((f"job{number}", "1") for number in range(20_000)))
+    # Few rows with much text: each row of a sync client crosses threads, which takes long on a slow machine.
+    file = table(*((f"job{number}" + "x" * 7_000, "1") for number in range(3_000)))
     Exports(server, file)
     count = 0
     tracemalloc.start()
@@ -294,8 +295,8 @@ async def test_large_files_cost_little_memory(server: ScriptedServer, client: As
         count += 1
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 20_000
-    assert peak < 12_000_000
+    assert count == 3_000
+    assert peak < 8_000_000  # of 21 MB
 
 
 async def test_leaving_early_leaves_nothing_open(server: ScriptedServer, client: AsyncCircleCI) -> None:
