@@ -171,12 +171,13 @@ def codegen(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation site: build/site. A broken link, or a page that the navigation does not name, is an error."""
+    """The documentation site: build/site. A broken link and a public name without a section are errors."""
     session.install(*DOCS)
     session.run("python", "-m", "codegen.reference")
     # The tools print announcements otherwise.
     quiet = {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
     session.run("python", "-m", "mkdocs", "build", env=quiet)
+    session.run("python", "-m", "tests.docs.site", "build/site")
 
 
 @nox.session

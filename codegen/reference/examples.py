@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from .api import Api
 
-_WIDTH: Final = 100
+_WIDTH: Final = 88
 _SLUGS: Final = {"project-slug": "gh/acme/web", "org-slug": "gh/acme"}
-_TELLING: Final = ("name", "path", "number", "job_number", "login", "slug", "id", "status", "state", "phase")
+_TELLING: Final = ("name", "path", "number", "job_number", "login", "slug", "status", "state", "phase", "id")
 """Fields worth printing, the best first."""
 _MOST_PRINTED: Final = 2
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from codegen.docstrings import marked, sentence
 from codegen.names import DELIVERIES, SHARED
-from codegen.shapes import Choice, Field, Many, Map, Record, Shape
+from codegen.shapes import Anything, Choice, Field, Many, Map, Record, Shape
 from codegen.signatures import dict_name
 from codegen.typed_dicts import dict_records
 
@@ -39,7 +40,7 @@ def _section(name: str, api: Api, *, is_mapping: bool) -> Iterator[str]:
     if component.description:
         yield prose(sentence(component.description), api)
     if isinstance(component.content, Record):
-        yield from _record(component.content, api, responded=name in api.placement.responded)
+        yield from _record(name, component.content, api)
         if is_mapping:
             mapping = dict_name(name)
             yield f'As an argument also a mapping with these keys: <code id="{api.anchor(mapping)}">{mapping}</code>.'
@@ -51,26 +52,29 @@ def _section(name: str, api: Api, *, is_mapping: bool) -> Iterator[str]:
         )
 
 
-def _record(record: Record, api: Api, *, responded: bool) -> Iterator[str]:
+def _record(name: str, record: Record, api: Api) -> Iterator[str]:
     if record.bases:
         yield "All fields of " + " and ".join(link(base, api.anchor(base)) for base in record.bases) + ", and:"
-    is_flat = any(field.wire != field.name and "." in field.wire for field in record.fields)
+    is_flat = any("." in field.wire for field in record.fields)
     head = ("Field", "Type", *(("In the response",) if is_flat else ()), "Meaning")
-    yield from filter(
-        None, [table(head, (_row(field, api, is_flat=is_flat, responded=responded) for field in record.fields))]
-    )
+    rows = [_row(name, field, api, is_flat=is_flat) for field in record.fields]
+    yield from filter(None, [table(head, rows)])
+    if record.computed:
+        yield "The property `url` is the URL of the web app. It is computed, and not in the response."
     for field in record.fields:
         inner = _innermost(field.shape)
         if isinstance(inner, Choice) and is_long(inner):
             yield from _values(f"Values of `{field.name}`", inner)
 
 
-def _row(field: Field, api: Api, *, is_flat: bool, responded: bool) -> tuple[str, ...]:
+def _row(model: str, field: Field, api: Api, *, is_flat: bool) -> tuple[str, ...]:
     text = prose(marked(field.description, undocumented=field.undocumented, deprecated=field.deprecated), api)
     if not field.required:
         text = f"*Optional.* {text}".strip()
     wire = (f"`{field.wire}`",) if is_flat else ()
-    return f"`{field.name}`", type_of_field(field.shape, api, responded=responded), *wire, text
+    shape = field.shape if field.required or isinstance(field.shape, Anything) else replace(field.shape, nullable=True)
+    kind = type_of_field(shape, api, responded=model in api.placement.responded)
+    return f'<code id="{api.anchor(model)}.{field.name}">{field.name}</code>', kind, *wire, text
 
 
 def _alias(content: Shape, api: Api, *, responded: bool) -> Iterator[str]:

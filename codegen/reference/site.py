@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from codegen.names import pascal_case
+
 from .models import models_page
 from .operations import overview_row, resource_page
 from .text import table
@@ -24,9 +26,13 @@ def pages(api: Api) -> dict[str, str]:
 
 
 def _overview(api: Api) -> str:
+    package = f"circleci_sdk.{api.name}"
+    table_name, class_name = f"{package}.OPERATIONS", f"{package}.{pascal_case(api.name)}"
     parts = [
         f"# circleci.{api.name}",
         f"{sum(1 for _ in api.operations)} operations. `CircleCI` has the same methods, without `await`.",
+        f'<code id="{table_name}">{table_name}</code> has what the client knows of each, by its id.',
+        f'<code id="{class_name}">{class_name}</code> is the class of `circleci.{api.name}`.',
     ]
     for resource in api.resources:
         parts.append(f"## {resource.name}")
