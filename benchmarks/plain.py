@@ -123,3 +123,72 @@ class Build(BaseModel):
     parallel: int | None = None
     build_parameters: dict[str, Any] | None = None
     steps: list[Step]
+
+
+Outcome = Literal["succeeded", "failed", "canceled"] | str
+
+
+class JobAttributes(BaseModel):
+    """The attributes of a job of API v3."""
+
+    name: str
+    number: int | None = None
+    phase: Literal["created", "queued", "started", "ended"] | str
+    type: str | None = None
+    outcome: Outcome | None = None
+    current_outcome: Outcome | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class FlatJob(JobAttributes):
+    """A job without its envelope."""
+
+    id: str
+    workflow_id: str
+    project_id: str
+    pipeline_id: str | None = None
+    user_id: str | None = None
+
+
+class FlatJobs(BaseModel):
+    """A page of jobs without envelopes."""
+
+    data: list[FlatJob]
+    next_page_token: str | None = None
+
+
+class Reference(BaseModel):
+    """The id of another entity."""
+
+    id: str
+
+
+class JobReferences(BaseModel):
+    """What a job refers to."""
+
+    workflow: Reference
+    project: Reference
+    pipeline: Reference | None = None
+    user: Reference | None = None
+
+
+class Job(BaseModel):
+    """A job as it is on the wire."""
+
+    id: str
+    attributes: JobAttributes
+    references: JobReferences
+
+
+class Next(BaseModel):
+    """Where the next page starts."""
+
+    next: str | None = None
+
+
+class Jobs(BaseModel):
+    """A page of jobs as it is on the wire."""
+
+    data: list[Job]
+    page: Next

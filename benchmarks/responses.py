@@ -10,6 +10,7 @@ PAGES: Final = 100
 STEPS: Final = 120
 CONTAINERS: Final = 4
 BUILDS: Final = 30
+JOBS: Final = 50
 
 
 def _pipeline(number: int) -> dict[str, Any]:
@@ -111,3 +112,43 @@ def _build(number: int) -> dict[str, Any]:
         "parallel": CONTAINERS,
         "build_parameters": {"deploy": "true"},
     }
+
+
+def jobs(unknown: bool = False) -> bytes:
+    """A page of jobs of API v3; each with unknown members if `unknown`."""
+    items = [_entity(_job(number)) for number in range(JOBS)]
+    if unknown:
+        for item in items:
+            item["type"] = "job"
+            item["attributes"] |= {"is_new": True, "labels": {"a": [1]}}
+            item["references"]["parent"] = {"id": item["id"]}
+    return json.dumps({"data": items, "page": {"next": "more", "prev": None}}).encode()
+
+
+def flat_jobs() -> bytes:
+    """The same jobs without envelopes."""
+    return json.dumps({"data": [_job(number) for number in range(JOBS)], "next_page_token": "more"}).encode()
+
+
+def _job(number: int) -> dict[str, Any]:
+    return {
+        "id": f"5034460f-c7c4-4c43-9457-{number:012x}",
+        "name": f"test-{number}",
+        "number": number,
+        "phase": "ended",
+        "type": "build",
+        "outcome": "succeeded",
+        "current_outcome": "succeeded",
+        "started_at": f"2026-08-24T14:15:{number:02d}.274Z",
+        "ended_at": f"2026-08-24T14:25:{number:02d}.274Z",
+        **{f"{name}_id": f"6034460f-c7c4-4c43-9457-{number:012x}" for name in _REFERENCES},
+    }
+
+
+def _entity(flat: dict[str, Any]) -> dict[str, Any]:
+    """A job in its envelope."""
+    references = {name: {"id": flat.pop(f"{name}_id")} for name in _REFERENCES}
+    return {"id": flat.pop("id"), "attributes": flat, "references": references}
+
+
+_REFERENCES: Final = ("workflow", "project", "pipeline", "user")

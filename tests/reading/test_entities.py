@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from circleci_sdk._core.serialization.decode import new_decoder
 from circleci_sdk.v3 import OPERATIONS, models
+from tests.support.work import Work
 
 ORG = "5034460f-c7c4-4c43-9457-de07e2029e7b"
 PROJECT = {"id": "p", "attributes": {"name": "web"}, "references": {"org": {"id": ORG}}}
@@ -101,3 +102,20 @@ def test_unknown_members_replace_nothing(
     project = read_at_once("getProject", {"data": body})
     assert (project.id, project.name, project.org_id) == ("p", "web", ORG)
     assert project.model_extra == unknown
+
+
+@pytest.mark.parametrize("unknown", [{}, {"new": 1}], ids=["none", "unknown"])
+def test_an_entity_takes_few_function_calls(unknown: dict[str, Any]) -> None:
+    """Pydantic reads the members. One call takes them out of the envelope, and one makes the model."""
+    project = {**PROJECT, "attributes": {"name": "web", **unknown}}
+
+    def calls(entities: int) -> int:
+        body = {"data": [project] * entities, "page": {"next": None}}
+        reader = new_decoder(OPERATIONS["listProjects"])
+        content = json.dumps(body)
+        reader.validate_json(content)
+        with Work() as work:
+            reader.validate_json(content)
+        return work["circleci_sdk"]
+
+    assert calls(20) - calls(10) == 10 * (4 if unknown else 3)

@@ -16,7 +16,6 @@ from pydantic_core import core_schema as schemas
 
 from circleci_sdk._core.mismatches import Place
 
-from .model import Unread
 from .shapes import fields_of, models_in
 from .unreadable import built
 
@@ -26,16 +25,32 @@ if TYPE_CHECKING:
     from .model import Model
 
 _UNION: Final[Any] = Union
-_ALL_READ: Final = Unread("", (), {}, {}, frozenset())
 _CONFIG: Final = schemas.CoreConfig(strict=True, extra_fields_behavior="allow")
 
 
 class Group(NamedTuple):
-    """An object without a model: the names of its fields, and its inner groups, by key."""
+    """An object without a model: the keys and names of its fields, and its inner groups.
+
+    `keys` are those of the fields, `inside` those of the inner groups.
+    """
 
     place: tuple[str, ...]
-    fields: Mapping[str, str]
-    inner: Mapping[str, Group]
+    fields: tuple[tuple[str, str], ...]
+    inner: tuple[Inner, ...]
+    keys: frozenset[str]
+    inside: frozenset[str]
+
+
+class Inner(NamedTuple):
+    """A group in a group. With a single field, such as the `id` of a reference, also the key and name of the field."""
+
+    key: str
+    only: str | None
+    name: str
+    group: Group
+
+
+Members = tuple[Group, dict[str, Any]]
 
 
 class Layout:
@@ -53,6 +68,9 @@ class Layout:
         self._defaults = {field.name: field.default for field in fields_of(model)}
         self._names = frozenset(key for field in fields_of(model) for key in field.keys)
         self._top = _group((), self.paths)
+        self._flat = next((one.group for one in self._top.inner if _is_flat(one.group)), None)
+        self._flat_key: Any = self._flat.place[-1] if self._flat else None
+        self._beside = self._top._replace(inner=tuple(one for one in self._top.inner if one.group is not self._flat))
 
     def spread(self, parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, ...], str]]:
         """The members of an entity in its wire form.
@@ -62,32 +80,68 @@ class Layout:
         names of groups that are no objects, by their places; their values are among the unknown ones.
         """
         values: dict[str, Any] = {}
+        return values, *self._unknown(self._take([(self._top, parts)], values, set()))
+
+    def _take(self, groups: list[Members], values: dict[str, Any], given: set[str]) -> list[Members]:
+        """Adds the fields in these groups, and in those inside. Returns the groups with other members."""
+        partly: list[Members] = []
+        for held in groups:
+            (_, fields, inner, _, _), members = held
+            known = 0
+            for key, name in fields:
+                if key in members:
+                    known += 1
+                    values[name] = members[key]
+                    given.add(name)
+            for key, only, name, group in inner:
+                if key in members and (item := members[key]).__class__ is dict:
+                    known += 1
+                    if only in item and len(item) == 1:  # without a look at the group: most references are like this
+                        values[name] = item[only]
+                        given.add(name)
+                    else:
+                        groups.append((group, item))
+            if known != len(members):
+                partly.append(held)
+        return partly
+
+    def _unknown(self, groups: list[Members]) -> tuple[dict[str, Any], dict[tuple[str, ...], str]]:
         unknown: dict[str, Any] = {}
         odd: dict[tuple[str, ...], str] = {}
-        groups: list[tuple[Group, dict[str, Any]]] = [(self._top, parts)]
-        for (place, fields, inner), members in groups:
+        for (place, _, _, keys, inside), members in groups:
+            outer, inner = ".".join((*place, "")), ".".join((*place[self._depth :], ""))
+            is_nested = len(place) > self._depth + 1
             for key, item in members.items():
-                if key in fields:
-                    values[fields[key]] = item
-                elif key in inner and isinstance(item, dict):
-                    groups.append((inner[key], item))  # pyright: ignore[reportUnknownArgumentType]  # a cast takes time
-                elif key not in inner or item is not None:
-                    at = (*place, key)
-                    short = at[self._depth :] if place else at
-                    is_taken = key in inner or key in self._names or key in unknown
-                    name = ".".join(short) if is_taken or len(short) > 2 else key
-                    while name in self._names or name in unknown:
-                        name = f".{name}"
-                    unknown[named := Place(name)] = item
-                    named.pattern = ".".join(at)
-                    if key in inner:
-                        odd[at] = named
-        return values, unknown, odd
+                if key in keys or (key in inside and (item is None or isinstance(item, dict))):
+                    continue
+                is_taken = key in inside or key in self._names or key in unknown
+                name = f"{inner}{key}" if is_taken or is_nested else key
+                while name in self._names or name in unknown:
+                    name = f".{name}"
+                unknown[named := Place(name)] = item
+                named.pattern = f"{outer}{key}"
+                if key in inside:
+                    odd[*place, key] = named
+        return unknown, odd
 
     def model_of(self, parts: dict[str, Any]) -> Model:
         """The model of an entity whose members were read."""
-        values, unknown, _ = self.spread(parts)
-        return built(self._model, {**self._defaults, **values}, {*values, *unknown}, unknown, _ALL_READ)
+        groups: list[Members] = [(self._beside, parts)]
+        values: dict[str, Any]
+        given: set[str]
+        if (flat := parts.pop(self._flat_key, None)) is None:
+            values, given = {**self._defaults}, set()
+        else:
+            held, more, given = flat
+            values = {**self._defaults, **held}
+            if more and self._flat:
+                given -= more.keys()
+                groups.append((self._flat, more))
+        unknown: dict[str, Any] = {}
+        if partly := self._take(groups, values, given):
+            unknown, _ = self._unknown(partly)
+            given |= unknown.keys()
+        return built(self._model, values, given, unknown)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> schemas.CoreSchema:
         # No schema of a model: pydantic replaces it by that of the class, once the class is built.
@@ -95,13 +149,27 @@ class Layout:
 
     def _schema(self, group: Group, handler: GetCoreSchemaHandler) -> tuple[schemas.CoreSchema, bool]:
         """The schema of a group, and whether it is required. A group that is not may be null; the entity may not."""
-        own = {key: self._fields[name] for key, name in group.fields.items()}
+        own = {key: self._fields[name] for key, name in group.fields}
         members = {key: (handler.generate_schema(on_the_wire(one.type)), one.required) for key, one in own.items()}
-        members |= {key: self._schema(inner, handler) for key, inner in group.inner.items()}
-        fields = {key: schemas.typed_dict_field(one, required=required) for key, (one, required) in members.items()}
+        members |= {one.key: self._schema(one.group, handler) for one in group.inner}
         is_required = any(required for _, required in members.values())
-        schema = schemas.typed_dict_schema(fields, config=_CONFIG)
+        schema: schemas.CoreSchema
+        if group is self._flat:
+            # Most fields are in it: pydantic adds defaults, and returns unknown members apart.
+            fields = {
+                key: schemas.model_field(one if must else schemas.with_default_schema(one, default=own[key].default))
+                for key, (one, must) in members.items()
+            }
+            schema = schemas.model_fields_schema(fields, extra_behavior="allow")
+        else:
+            keys = {key: schemas.typed_dict_field(one, required=must) for key, (one, must) in members.items()}
+            schema = schemas.typed_dict_schema(keys, config=_CONFIG)
         return schema if is_required or not group.place else schemas.nullable_schema(schema), is_required
+
+
+def _is_flat(group: Group) -> bool:
+    """Whether its members are fields of the model by their own names."""
+    return not group.inner and all(key == name for key, name in group.fields)
 
 
 def _group(place: tuple[str, ...], paths: Mapping[str, tuple[str, ...]]) -> Group:
@@ -111,7 +179,13 @@ def _group(place: tuple[str, ...], paths: Mapping[str, tuple[str, ...]]) -> Grou
         below.setdefault(path[len(place)], {})[name] = path
     own = {key: name for key, held in below.items() for name, path in held.items() if path == (*place, key)}
     inner = {key: _group((*place, key), held) for key, held in below.items() if key not in own}
-    return Group(place, own, inner)
+    inside = tuple(_inner(key, one) for key, one in inner.items())
+    return Group(place, tuple(own.items()), inside, frozenset(own), frozenset(inner))
+
+
+def _inner(key: str, group: Group) -> Inner:
+    [(only, name), *others] = group.fields or ((None, ""),)
+    return Inner(key, None if others or group.inner else only, name, group)
 
 
 @cache

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, cast
 
+from pydantic import BaseModel
 from pydantic_core import SchemaSerializer, core_schema
 
 from .model import Model, Unread, unread_of
 
-_set: Final = object.__setattr__  # models refuse the usual way
+_SLOTS: Final = ("__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
+# Models refuse the usual way, and these need no search through their bases.
+_set_values, _set_given, _set_extra, _set_private = (BaseModel.__dict__[name].__set__ for name in _SLOTS)
 
 
 def _dumped_as(raw_of: Callable[[Any], object]) -> SchemaSerializer:
@@ -69,11 +72,13 @@ def _restored(model: type[Model], state: dict[Any, Any]) -> Model:
     return cast("Model", made)
 
 
-def built(model: type[Model], values: dict[str, Any], given: set[str], extra: dict[str, Any], unread: Unread) -> Model:
+def built(
+    model: type[Model], values: dict[str, Any], given: set[str], extra: dict[str, Any], unread: Unread | None = None
+) -> Model:
     """A model with these values only, made in the way of its own copies."""
     made = object.__new__(model)
-    _set(made, "__dict__", values)
-    _set(made, "__pydantic_fields_set__", given)
-    _set(made, "__pydantic_extra__", extra)
-    _set(made, "__pydantic_private__", {"unread": unread} if unread.mismatches else None)
+    _set_values(made, values)
+    _set_given(made, given)
+    _set_extra(made, extra)
+    _set_private(made, {"unread": unread} if unread and unread.mismatches else None)
     return made
