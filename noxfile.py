@@ -104,14 +104,15 @@ def tests(session: nox.Session) -> None:
 def other_pythons(session: nox.Session) -> None:
     """The tests of the package on every other Python here, but for those with thousands of calls.
 
-    On trio too on the oldest one. On those between it and the newest on asyncio alone, without examples and the fake
-    server: what they need of Python is what they need of these two.
+    On trio too on the oldest one, where it needs most of Python: in the core. On those between it and the newest on
+    asyncio alone, without examples and the fake server: what they need of Python is what they need of these two.
     """
     if len(PYTHONS) < 2:
         session.skip("No other Python is installed.")
     session.install("-e", ".[testing,redis,tracing]", *TEST)
+    core = ("-k", "not trio or unit or wire")
     few = ("-k", "not trio", "--ignore=tests/examples", "--ignore=tests/testing")
-    part = () if session.python == PYTHONS[0] else few
+    part = core if session.python == PYTHONS[0] else few
     session.run("pytest", *PARALLEL, *WITHOUT_DEV, "-m", "not load", *part, *session.posargs)
 
 

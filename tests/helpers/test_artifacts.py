@@ -36,6 +36,7 @@ from circleci_sdk.v2.models import Artifact, Workflow
 from tests.helpers.long_work import EACH_FAILURE, EACH_REFUSAL, REFUSALS, Failure, assert_named
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, redirect, reply
 
 LIST = f"/api/v2/project/{SLUG}/7/artifacts"
@@ -210,8 +211,7 @@ FAILURES: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
-@pytest.mark.parametrize("overwrite", [True, "skip"])
+@pytest.mark.parametrize(("place", "overwrite"), [(0, True), (1, "skip"), (2, True)], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("kind", FAILURES)
 async def test_one_artifact_that_fails_is_one_item_of_the_report(
     server: ScriptedServer, client: AsyncCircleCI, tmp_path: Path, kind: str, place: int, overwrite: Any
@@ -910,6 +910,7 @@ def alike(server: ScriptedServer) -> None:
 
 @pytest.mark.usefixtures("alike")
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
+@ON_ASYNCIO
 @EACH_FAILURE
 async def test_one_job_without_artifacts_is_passed_over(
     server: ScriptedServer, tmp_path: Path, failure: Failure, place: int
@@ -930,6 +931,7 @@ async def test_one_job_without_artifacts_is_passed_over(
 @pytest.mark.parametrize(
     ("paths", "operation"), [(WORKFLOWS, "pipelines.list_workflows"), (JOBS, "workflows.list_jobs")]
 )
+@ON_ASYNCIO
 @EACH_FAILURE
 async def test_pipelines_that_cannot_be_read_are_passed_over(
     server: ScriptedServer, failure: Failure, paths: list[str], operation: str

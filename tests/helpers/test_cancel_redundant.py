@@ -14,6 +14,7 @@ from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from tests.helpers.long_work import COUNT, EACH_FAILURE, EACH_PLACE, EACH_REFUSAL, Failure, assert_named
 from tests.support.clients import ID, MESSAGE, SLUG, client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import ScriptedServer, reply
 
 TIME: Final = "2026-06-01T12:00:00Z"
@@ -79,6 +80,7 @@ def others(place: int) -> list[str]:
     return [uuid(200 + at) for at in range(COUNT) if at != place]
 
 
+@ON_ASYNCIO
 @EACH_FAILURE
 @EACH_PLACE
 async def test_a_pipeline_that_cannot_be_read_is_named(server: ScriptedServer, failure: Failure, place: int) -> None:

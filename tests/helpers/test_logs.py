@@ -255,6 +255,7 @@ async def test_no_more_at_once_than_allowed(server: ScriptedServer) -> None:
     assert server.max_concurrent == 3
 
 
+@pytest.mark.load
 async def test_a_large_output_streams(server: ScriptedServer) -> None:
     """8 MB go by; what is kept is the tail."""
     piece = json.dumps({"message": "a line of the log\n" * 5000, "type": "out"}).encode()

@@ -14,6 +14,7 @@ from circleci_sdk.testing import FakeCircleCI
 from tests.helpers.long_work import COUNT, EACH_PLACE, FAILURES, PLACES, Failure, assert_named
 from tests.support.clients import client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Response, ScriptedServer, reply
 
 TIME: Final = "2026-06-01T12:00:00Z"
@@ -62,6 +63,7 @@ CASES: Final = [
 ]
 
 
+@ON_ASYNCIO
 @pytest.mark.parametrize(("kind", "failure"), CASES)
 @EACH_PLACE
 async def test_a_target_that_cannot_be_read_is_named(

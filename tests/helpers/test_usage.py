@@ -283,6 +283,7 @@ async def test_an_expired_link_is_asked_for_again(server: ScriptedServer, client
     assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
 
 
+@pytest.mark.load
 async def test_large_files_cost_little_memory(server: ScriptedServer, client: AsyncCircleCI) -> None:
     import tracemalloc
 

@@ -17,6 +17,7 @@ from circleci_sdk.helpers.usage.rows import MAX_BAD_ROWS
 from tests.helpers.long_work import COUNT, EACH_PLACE, FAILURES, REFUSALS, Failure, assert_named
 from tests.support.clients import client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Request, Response, ScriptedServer, reply
 
 ORG: Final = "b9291e0d-a11e-41fb-8517-c545388b5953"
@@ -77,6 +78,7 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+@ON_ASYNCIO
 @EACH_PLACE
 @pytest.mark.parametrize("kind", [*ORDER_FAILURES, *LOOKS])
 @pytest.mark.parametrize("to_disk", [False, True], ids=["rows", "download"])

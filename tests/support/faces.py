@@ -11,24 +11,26 @@ import pytest
 FACES: Final = ("asyncio", "trio")
 SYNC: Final = "sync"
 """The sync client, in a test on asyncio."""
+ON_ASYNCIO: Final = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+"""For large tables of values and of failed calls, on one event loop: no code that they test asks which one it is."""
+NOT_ON_TRIO: Final = pytest.mark.parametrize(
+    "anyio_backend", ["asyncio", pytest.param(SYNC, marks=pytest.mark.load)], indirect=True, scope="module"
+)
+"""The same for tables that the sync client has a part in."""
 TESTS: Final = Path(__file__).parents[1]
 
 _CANCELS: Final = "it cancels a task; what ends a call of the sync client early is Ctrl-C, see tests/sync"
-_TABLE: Final = "a table of failed calls, which the engine alone handles"
 _HOLDS: Final = "it moves a clock, on which calls wait, from another event loop than theirs"
 _PLAIN: Final = "plain methods, which it takes for a mistake, are those of a limiter of a sync client"
 
 FILES: Final[Mapping[str, Mapping[str, str]]] = {
     "helpers/test_artifacts.py": {
         "test_cancelled_it_leaves_no_half_files": _CANCELS,
-        "test_one_job_without_artifacts_is_passed_over": _TABLE,
-        "test_pipelines_that_cannot_be_read_are_passed_over": _TABLE,
     },
     "helpers/test_callbacks.py": {},
     "helpers/test_explain.py": {},
     "helpers/test_history.py": {
         "test_cancellation_can_be_gone_on_from": _CANCELS,
-        "test_a_list_that_cannot_be_read_is_named": _TABLE,
     },
     "helpers/test_logs.py": {},
     "helpers/test_logs_follow.py": {},

@@ -37,6 +37,7 @@ from circleci_sdk.webhooks import (
 )
 from tests.support.clients import SLUG, TOKEN
 from tests.support.clock import FakeClock, clock_of
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, reply
 from tests.webhooks import deliveries
 from tests.webhooks.test_odd_events import PIPELINE, PIPELINES_AT, PROJECT, job, listed
@@ -215,6 +216,7 @@ def both(*numbers: int) -> list[str]:
     return sorted(f"{what} {number}" for number in numbers for what in ("job", "workflow"))
 
 
+@ON_ASYNCIO
 @pytest.mark.parametrize("place", [1, 2, 3], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("of", ["workflows", "jobs"])
 @pytest.mark.parametrize("kind", KINDS)
@@ -325,6 +327,7 @@ def delivery(number: int, *, of: Literal["job", "workflow"]) -> Any:
     return parse(deliveries.raw(body), secret=None)
 
 
+@ON_ASYNCIO
 @pytest.mark.parametrize(("place", "poll"), [(1, None), (2, None), (3, None), (2, 60.0)])
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "no id"])  # such a list is used
 async def test_a_delivery_whose_siblings_cannot_be_listed_is_returned(

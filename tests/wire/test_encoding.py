@@ -35,6 +35,7 @@ from circleci_sdk import (
 from circleci_sdk._core.operation import Operation, Parameter, ParameterType
 from circleci_sdk._core.serialization.model import Model
 from tests.support.calls import put
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Request, ScriptedServer, reply
 
 Place: TypeAlias = Literal["segment", "slug", "query", "joined", "body"]
@@ -297,7 +298,7 @@ def places_of(operation: Operation[Any]) -> list[Place]:
 
 
 WITH_TEXT: Final = [operation for operation in OPERATIONS if places_of(operation)]
-every_operation = pytest.mark.parametrize("operation", WITH_TEXT, ids=lambda operation: operation.label)
+EACH_OPERATION: Final = pytest.mark.parametrize("operation", WITH_TEXT, ids=lambda operation: operation.label)
 
 
 def test_few_operations_are_excluded() -> None:
@@ -312,7 +313,8 @@ def test_few_operations_are_excluded() -> None:
     assert sum(len(places_of(operation)) for operation in WITH_TEXT) > 300
 
 
-@every_operation
+@ON_ASYNCIO
+@EACH_OPERATION
 async def test_special_strings_are_received_unchanged(
     client: AsyncCircleCI, everything: ScriptedServer, operation: Operation[Any]
 ) -> None:
@@ -326,7 +328,8 @@ async def test_special_strings_are_received_unchanged(
             assert await sends(client, everything, operation, call)
 
 
-@every_operation
+@ON_ASYNCIO
+@EACH_OPERATION
 async def test_unencodable_strings_are_refused(
     client: AsyncCircleCI, everything: ScriptedServer, operation: Operation[Any]
 ) -> None:
@@ -341,7 +344,8 @@ async def test_unencodable_strings_are_refused(
             assert sent.count(False) == 1, (place, wrong)
 
 
-@every_operation
+@ON_ASYNCIO
+@EACH_OPERATION
 @settings(max_examples=10, derandomize=True, deadline=None, database=None)
 @given(data=st.data())
 async def test_any_string_is_received_or_refused(

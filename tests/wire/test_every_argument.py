@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.clients import client_on
 from tests.support.every_argument import AREAS, Target, admits, is_refusal, outcome, targets, wrong_values
+from tests.support.faces import NOT_ON_TRIO
 from tests.support.scripted_server import ScriptedServer
 
 LIMIT: Final = 5.0
@@ -39,6 +40,7 @@ async def faults_of(target: Target, server: ScriptedServer) -> list[str]:
     return faults
 
 
+@NOT_ON_TRIO
 @pytest.mark.parametrize("area", AREAS)
 async def test_wrong_types_are_refused(server: ScriptedServer, tmp_path: Path, area: str) -> None:
     faults: list[str] = []

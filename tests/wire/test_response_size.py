@@ -146,6 +146,7 @@ BOMBS: Final[dict[str, Callable[[bytes], bytes]]] = {
 }
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("encodings", BOMBS)
 async def test_default_limit_and_memory(server: ScriptedServer, encodings: str) -> None:
     """Two KiB that would become two GiB take no more memory than the limit, and other tasks run meanwhile."""

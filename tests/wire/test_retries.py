@@ -31,6 +31,7 @@ from tests.support import places, v3_facts
 from tests.support.calls import calls
 from tests.support.clients import CREATED, ID, MESSAGE, SLUG, USER, client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.facts import Operation, operations
 from tests.support.scripted_server import Response, ScriptedServer, closed_port, drop, hang, redirect, reply
 
@@ -556,6 +557,7 @@ def _made(name: str, values: Mapping[str, Any]) -> object:
     return values
 
 
+@ON_ASYNCIO
 @pytest.mark.parametrize("operation", EVERY, ids=lambda operation: operation.label)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_every_operation(api: ScriptedServer, operation: Operation) -> None:

@@ -127,10 +127,15 @@ WAYS: Final[dict[str, tuple[Call, Response, dict[str, Any]]]] = {
     "any path": (request, reply(500), {}),
     "any path without response": (request, drop(), {}),
 }
+CASES: Final = [
+    (way, auth)
+    for way in WAYS
+    for auth in AUTHS
+    if "writ" not in way or auth == "basic"  # a body of 20 MB, which no kind of authentication changes
+]
 
 
-@pytest.mark.parametrize("auth", AUTHS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "auth"), CASES)
 async def test_failures(server: ScriptedServer, said: Said, way: str, auth: str) -> None:
     call, response, options = WAYS[way]
     server.otherwise(response)
