@@ -109,13 +109,13 @@ class Layout:
         unknown: dict[str, Any] = {}
         odd: dict[tuple[str, ...], str] = {}
         for (place, _, _, keys, inside), members in groups:
-            outer, inner = ".".join((*place, "")), ".".join((*place[self._depth :], ""))
+            outer = ".".join((*place, ""))
             is_nested = len(place) > self._depth + 1
             for key, item in members.items():
                 if key in keys or (key in inside and (item is None or isinstance(item, dict))):
                     continue
                 is_taken = key in inside or key in self._names or key in unknown
-                name = f"{inner}{key}" if is_taken or is_nested else key
+                name = ".".join((*place[self._depth :], key)) if is_taken or is_nested else key
                 while name in self._names or name in unknown:
                     name = f".{name}"
                 unknown[named := Place(name)] = item
@@ -135,12 +135,12 @@ class Layout:
             held, more, given = flat
             values = {**self._defaults, **held}
             if more and self._flat:
-                given -= more.keys()
+                given.difference_update(more)
                 groups.append((self._flat, more))
         unknown: dict[str, Any] = {}
         if partly := self._take(groups, values, given):
             unknown, _ = self._unknown(partly)
-            given |= unknown.keys()
+            given.update(unknown)
         return built(self._model, values, given, unknown)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> schemas.CoreSchema:
