@@ -56,7 +56,7 @@ def _record(name: str, record: Record, api: Api) -> Iterator[str]:
     if record.bases:
         yield "All fields of " + " and ".join(link(base, api.anchor(base)) for base in record.bases) + ", and:"
     is_flat = any("." in field.wire for field in record.fields)
-    head = ("Field", "Type", *(("In the response",) if is_flat else ()), "Meaning")
+    head = ("Field", "Type", "Meaning", *(("In the response",) if is_flat else ()))
     rows = [_row(name, field, api, is_flat=is_flat) for field in record.fields]
     yield from filter(None, [table(head, rows)])
     if record.computed:
@@ -74,7 +74,7 @@ def _row(model: str, field: Field, api: Api, *, is_flat: bool) -> tuple[str, ...
     wire = (f"`{field.wire}`",) if is_flat else ()
     shape = field.shape if field.required or isinstance(field.shape, Anything) else replace(field.shape, nullable=True)
     kind = type_of_field(shape, api, responded=model in api.placement.responded)
-    return f'<code id="{api.anchor(model)}.{field.name}">{field.name}</code>', kind, *wire, text
+    return f'<code id="{api.anchor(model)}.{field.name}">{field.name}</code>', kind, text, *wire
 
 
 def _alias(content: Shape, api: Api, *, responded: bool) -> Iterator[str]:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .api import Api
 
 _WIDTH: Final = 88
+_COMMON_ERRORS: Final = (
+    f"Each call may also raise {exception('AuthenticationError')}, {exception('RateLimitError')}, "
+    f"{exception('ServerError')}, {exception('TransportError')} and {exception('DecodeError')}."
+)
 _PAGING: Final = {
     "token": "by token",
     "cursor": "by cursor",
@@ -34,17 +38,18 @@ def resource_page(resource: Resource, api: Api) -> str:
     """The page of a resource."""
     parts = [f"# circleci.{api.name}.{resource.name} {{ #{api.name}.{resource.name} }}"]
     parts += [prose(sentence(text), api) for text in resource.descriptions]
+    parts.append(_COMMON_ERRORS)
     parts += [section for operation in resource.operations for section in _section(operation, api)]
     return "\n\n".join(parts) + "\n"
 
 
 def overview_row(operation: Operation, api: Api) -> tuple[str, str, str]:
-    """Method, request and summary of an operation."""
+    """Method, summary and request of an operation."""
     summary = prose(sentence(operation.summary), api)
     if states := [word for word in _states(operation) if word != "documented"]:
         summary += f" *{', '.join(states).capitalize()}.*"
     label = link(f"{operation.resource}.{operation.name}", api.label(operation))
-    return label, f"`{operation.method} {api.base}{operation.path}`", summary
+    return label, summary, f"`{operation.method} {api.base}{operation.path}`"
 
 
 def _section(operation: Operation, api: Api) -> Iterator[str]:

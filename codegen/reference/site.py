@@ -37,7 +37,7 @@ def _overview(api: Api) -> str:
     for resource in api.resources:
         parts.append(f"## {resource.name}")
         rows = (overview_row(operation, api) for operation in resource.operations)
-        parts.append(table(("Method", "Request", "What it does"), rows))
+        parts.append(table(("Method", "What it does", "Request"), rows))
     return "\n\n".join(parts) + "\n"
 
 
