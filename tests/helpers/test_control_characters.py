@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from circleci_sdk import CircleCIError, NotFoundError, RunFailedError, printable
-from circleci_sdk._core.serialization.error_body import message_of
+from circleci_sdk._core.serialization.error_body import read_error
 from circleci_sdk.testing import FakeCircleCI, Job, JobTest, Step, Workflow
 from tests.helpers.test_fetching_examples import example
 from tests.support.clients import SLUG, client_on
@@ -96,4 +96,4 @@ async def test_names_of_unknown_fields(server: ScriptedServer, caplog: pytest.Lo
 
 
 def test_message_is_one_line() -> None:
-    assert message_of("a\r\n\x1b[2Jb\u2028c".encode(), "text/plain") == "a \\x1b[2Jb c"
+    assert read_error("a\r\n\x1b[2Jb\u2028c".encode(), "text/plain").message == "a \\x1b[2Jb c"

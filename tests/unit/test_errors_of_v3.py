@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from circleci_sdk import AsyncCircleCI, ConfigError, NotFoundError
-from circleci_sdk._core.serialization.error_body import details_of, message_of
+from circleci_sdk._core.serialization.error_body import read_error
 
 FULL = {
     "error": {
@@ -49,7 +49,7 @@ FULL = {
 )
 def test_forms_of_an_error(body: Any, message: str | None, kind: str | None, pointer: str | None) -> None:
     content = json.dumps(body).encode()
-    found = (message_of(content, "application/json"), *details_of(content))
+    found = read_error(content, "application/json")
 
     if message is None:
         assert found == (r"a\u202eb \x1b[31m", r"t\x00", r"/\x07")
@@ -65,7 +65,7 @@ def test_forms_of_an_error(body: Any, message: str | None, kind: str | None, poi
     ids=lambda content: repr(content[:20]),
 )
 def test_a_body_that_is_no_json_has_no_details(content: bytes) -> None:
-    assert details_of(content) == (None, None)
+    assert read_error(content, "application/json")[1:] == (None, None)
 
 
 @pytest.mark.parametrize(

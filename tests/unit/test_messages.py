@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from circleci_sdk._core.serialization.error_body import hint_for, message_of
+from circleci_sdk._core.serialization.error_body import hint_for, read_error
 
 GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/rest"}
 
@@ -52,8 +52,8 @@ GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/
     ids=repr,
 )
 def test_json_bodies(body: object, message: str) -> None:
-    assert message_of(json.dumps(body).encode(), "application/json") == message
-    assert message_of(json.dumps(body).encode(), "text/plain") == message
+    assert read_error(json.dumps(body).encode(), "application/json").message == message
+    assert read_error(json.dumps(body).encode(), "text/plain").message == message
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_json_bodies(body: object, message: str) -> None:
     ids=lambda value: repr(value)[:30],
 )
 def test_other_bodies(body: bytes, content_type: str, message: str | None) -> None:
-    found = message_of(body, content_type)
+    found = read_error(body, content_type).message
     assert len(found) <= 500
     if message is not None:
         assert found == message

@@ -25,7 +25,7 @@ from .logs import logger
 from .messages import Failed, Prepared, Progress, Received
 from .policy.rate_limit import LONGEST_PAUSE, RateKey, RateLimit, has_unusable_reset, read_rate_limit, usable_wait
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
-from .serialization.error_body import details_of, hint_for, message_of
+from .serialization.error_body import ErrorBody, hint_for, read_error
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -246,13 +246,14 @@ class Call:
         quoted = response.repeats_secret
         # A 401 comes before the operation; any other error may quote what the operation returns.
         silent = quoted or (operation.secret and response.status != 401)
+        said = ErrorBody() if silent else read_error(response.content, response.headers.get("content-type", ""))
         sent_before = self._worst in ("unknown", "processed")
         changes = operation.method not in ("GET", "HEAD")
         is_absent = operation.api.name == "v3" and self._session.is_server and not operation.on_server
         about = {"sent_before": sent_before, "changes": changes, "is_absent": is_absent}
         hint = hint_for(response.status, operation.api.name, **about)
         error = status_error_class(response.status)(
-            "" if silent else message_of(response.content, response.headers.get("content-type", "")),
+            said.message,
             facts=self._facts(outcome, reason),
             status=response.status,
             headers=response.headers,
@@ -260,8 +261,7 @@ class Call:
             secret=operation.is_private,
             hint=_QUOTED if quoted else hint,
         )
-        if not silent:
-            error.error_type, error.pointer = details_of(response.content)
+        error.error_type, error.pointer = said.type, said.pointer
         if isinstance(error, RateLimitError):
             asked = self._asked(response)
             error.retry_after = None if asked is None else min(asked, LONGEST_PAUSE)

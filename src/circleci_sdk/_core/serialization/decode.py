@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from circleci_sdk._core.errors import DecodeError
 from circleci_sdk._core.pagination import Cursor, Page, next_start, without_next
 
-from .error_body import described, is_html, message_of
+from .error_body import described, is_html, read_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -257,7 +257,7 @@ def _by_fields(
 
 def _said(operation: Operation[Any], response: Received) -> str:
     """What an error page says; its words may be secret."""
-    said = "" if operation.is_private or response.repeats_secret else message_of(response.content, "")
+    said = "" if operation.is_private or response.repeats_secret else read_error(response.content, "").message
     return f"; it says {said!r}" if said else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from circleci_sdk._core.printable import printable
 
@@ -12,21 +12,30 @@ _KEYS: Final = ("message", "error", "error_description", "detail", "title", "err
 _LONGEST: Final = 500
 
 
-def message_of(content: bytes, content_type: str) -> str:
-    """The sentence in an error body; empty where there is none. Never raises.
+class ErrorBody(NamedTuple):
+    """The sentence in an error body, empty where there is none; of API v3 also the type and the pointer, if given."""
+
+    message: str = ""
+    type: str | None = None
+    pointer: str | None = None
+
+
+def read_error(content: bytes, content_type: str) -> ErrorBody:
+    """What an error body says. Never raises.
 
     Reads `{"message"}`, `{"error"}`, an object inside `error`, JSON inside a string (the API passes GitHub's
     responses through like that), lists of such, and plain text. Of HTML nothing is kept.
     """
     text = content.decode("utf-8-sig", "replace").strip()
     if not text:
-        return ""
+        return ErrorBody()
     try:
-        return _short(_from_json(json.loads(text), depth=0))
+        body = json.loads(text)
+        return ErrorBody(_short(_from_json(body, depth=0)), *_details_in(body))
     except (ValueError, RecursionError):
         if "html" in content_type.lower() or text.startswith("<"):
-            return ""
-        return _short(text)
+            return ErrorBody()
+        return ErrorBody(_short(text))
 
 
 def _from_json(value: object, depth: int) -> str:
@@ -63,13 +72,12 @@ def _short(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
-def details_of(content: bytes) -> tuple[str | None, str | None]:
-    """The type and the pointer in an error body of API v3, if it has them."""
+def _details_in(body: Any) -> tuple[str | None, str | None]:
     try:
-        error: dict[str, Any] = json.loads(content)["error"]
+        error: dict[str, Any] = body["error"]
         source: dict[str, Any] = error.get("source") or {}
         found = error.get("type"), source.get("pointer")
-    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):  # any other form
+    except (TypeError, KeyError, AttributeError):  # any other form
         return None, None
     kind, pointer = (_short(one) if isinstance(one, str) else None for one in found)
     return kind, pointer
