@@ -25,6 +25,7 @@ from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from circleci_sdk.testing import Step as FakeStep
 from tests.support.clients import SLUG, TOKEN, client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Response, ScriptedServer, drop, hang, redirect, reply
 
 BUILD: Final = "/api/v1.1/project/github/acme/web/42"
@@ -255,6 +256,7 @@ async def test_no_more_at_once_than_allowed(server: ScriptedServer) -> None:
     assert server.max_concurrent == 3
 
 
+@ON_ASYNCIO
 @pytest.mark.load
 async def test_a_large_output_streams(server: ScriptedServer) -> None:
     """8 MB go by; what is kept is the tail."""

@@ -35,6 +35,7 @@ from circleci_sdk.helpers.usage.windows import file_stem, windows
 from circleci_sdk.testing import FakeCircleCI, Job, Workflow
 from tests.support.clients import TOKEN, client_on
 from tests.support.clock import FakeClock
+from tests.support.faces import ON_ASYNCIO
 from tests.support.scripted_server import Request, Response, ScriptedServer, drop, hang, reply
 
 ORG = "b9291e0d-a11e-41fb-8517-c545388b5953"
@@ -283,6 +284,7 @@ async def test_an_expired_link_is_asked_for_again(server: ScriptedServer, client
     assert await names(client.usage.rows(ORG, *JANUARY)) == ["a"]
 
 
+@ON_ASYNCIO
 @pytest.mark.load
 async def test_large_files_cost_little_memory(server: ScriptedServer, client: AsyncCircleCI) -> None:
     import tracemalloc
