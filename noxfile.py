@@ -45,7 +45,7 @@ BENCH = nox.project.dependency_groups(PROJECT, "bench")
 # pycircleci-async asks for an httpx of 2022, which the other clients do not accept; it works with the current one.
 PEERS = [["httpx-aiohttp"], ["openai"], ["pycircleci"], ["githubkit", "hishel<2"], ["--no-deps", "pycircleci-async"]]
 PARALLEL = ("-n", "logical")
-MOST_KB = 890
+MOST_KB = 930
 """Of the wheel: a third is docstrings, a tenth the directory of the archive, a sixth the fake server."""
 LEAST_COVERAGE = 99
 """Percent of lines and branches. Code in processes that tests start is not measured."""

@@ -11,9 +11,12 @@ Tree = Mapping[str, str]
 """File contents by path, with slashes, relative to the root of the tree."""
 
 
-def differences(root: Path, wanted: Tree) -> str:
-    """A unified diff from the files below `root` to the tree that is wanted; empty if they agree byte for byte."""
-    found = _read(root)
+def differences(root: Path, wanted: Tree, *, whole: bool = True) -> str:
+    """A unified diff from the files below `root` to the tree that is wanted; empty if they agree byte for byte.
+
+    Unless it is the `whole` tree, other files are not looked at.
+    """
+    found = _read(root) if whole else _read_some(root, wanted)
     texts: list[str] = []
     for path in sorted({*found, *wanted}):
         have, want = found.get(path), wanted.get(path)
@@ -22,21 +25,29 @@ def differences(root: Path, wanted: Tree) -> str:
     return "".join(texts)
 
 
-def write(root: Path, wanted: Tree) -> None:
-    """Makes the files below `root` exactly the tree that is wanted. Files that are right already stay untouched."""
-    found = _read(root)
+def write(root: Path, wanted: Tree, *, whole: bool = True) -> None:
+    """Makes the files below `root` the tree that is wanted. Files that are right already stay untouched.
+
+    Unless it is the `whole` tree, other files are kept.
+    """
+    found = _read(root) if whole else _read_some(root, wanted)
     for path in found.keys() - wanted.keys():
         (root / path).unlink()
     for path, text in wanted.items():
         if found.get(path) != text.encode():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_bytes(text.encode())
-    _remove_empty_folders(root)
+    if whole:
+        _remove_empty_folders(root)
 
 
 def _read(root: Path) -> dict[str, bytes]:
     files = (path for path in sorted(root.rglob("*")) if path.is_file() and "__pycache__" not in path.parts)
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+
+
+def _read_some(root: Path, wanted: Tree) -> dict[str, bytes]:
+    return {path: (root / path).read_bytes() for path in wanted if (root / path).is_file()}
 
 
 def _difference(path: str, have: bytes | None, want: str | None) -> str:
