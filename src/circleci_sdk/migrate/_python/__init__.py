@@ -1,0 +1,8 @@
+"""Reads Python by its syntax tree.
+
+calls        requests to addresses
+clients      uses of the methods of other clients
+instances    which expressions are clients
+strings      which strings an expression may be
+module       the scopes of a module, and what their names are bound to
+"""
