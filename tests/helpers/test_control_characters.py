@@ -96,4 +96,4 @@ async def test_names_of_unknown_fields(server: ScriptedServer, caplog: pytest.Lo
 
 
 def test_message_is_one_line() -> None:
-    assert read_error("a\r\n\x1b[2Jb\u2028c".encode(), "text/plain").message == "a \\x1b[2Jb c"
+    assert read_error("a\r\n\x1b[2Jb\u2028c".encode(), "text/plain")[0] == "a \\x1b[2Jb c"

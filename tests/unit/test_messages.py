@@ -52,8 +52,8 @@ GITHUB = {"message": "Not Found", "documentation_url": "https://docs.github.com/
     ids=repr,
 )
 def test_json_bodies(body: object, message: str) -> None:
-    assert read_error(json.dumps(body).encode(), "application/json").message == message
-    assert read_error(json.dumps(body).encode(), "text/plain").message == message
+    assert read_error(json.dumps(body).encode(), "application/json")[0] == message
+    assert read_error(json.dumps(body).encode(), "text/plain")[0] == message
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_json_bodies(body: object, message: str) -> None:
     ids=lambda value: repr(value)[:30],
 )
 def test_other_bodies(body: bytes, content_type: str, message: str | None) -> None:
-    found = read_error(body, content_type).message
+    found = read_error(body, content_type)[0]
     assert len(found) <= 500
     if message is not None:
         assert found == message

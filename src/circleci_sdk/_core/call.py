@@ -25,7 +25,7 @@ from .logs import logger
 from .messages import Failed, Prepared, Progress, Received
 from .policy.rate_limit import LONGEST_PAUSE, RateKey, RateLimit, has_unusable_reset, read_rate_limit, usable_wait
 from .policy.retry import RETRYABLE_STATUSES, Attempt, decide, parse_retry_after, pause
-from .serialization.error_body import ErrorBody, hint_for, read_error
+from .serialization.error_body import hint_for, read_error
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -158,12 +158,9 @@ class Call:
 
     def _note_announcements(self, response: Received) -> None:
         """Log once per operation that the server announces its end."""
-        headers = response.headers
-        if not (headers.contains(b"deprecation") or headers.contains(b"sunset")):
-            return
         label, announced = self._operation.label, self._session.announced
-        dates = headers.get("deprecation", "-"), headers.get("sunset", "-")
-        if label not in announced and dates != ("-", "-"):
+        dates = response.headers.get("deprecation", "-"), response.headers.get("sunset", "-")
+        if dates != ("-", "-") and label not in announced:
             announced.add(label)
             logger.warning("%s: the server announces its end (Deprecation: %s, Sunset: %s)", label, *dates)
 
@@ -214,7 +211,7 @@ class Call:
 
     async def _learn(self, response: Received, pause: float | None) -> None:
         """Report the headers to the rate limiter, and with `pause` that the call was rejected."""
-        state = read_rate_limit(response.headers.raw) if response.headers.contains(b"ratelimit-") else None
+        state = read_rate_limit(response.headers.raw)
         if state is not None:
             if state.reset is None and has_unusable_reset(response.headers.raw):
                 self._session.warn_of_wait("RateLimit-Reset", self._operation.label)
@@ -246,14 +243,16 @@ class Call:
         quoted = response.repeats_secret
         # A 401 comes before the operation; any other error may quote what the operation returns.
         silent = quoted or (operation.secret and response.status != 401)
-        said = ErrorBody() if silent else read_error(response.content, response.headers.get("content-type", ""))
+        message, kind, pointer = read_error(
+            b"" if silent else response.content, response.headers.get("content-type", "")
+        )
         sent_before = self._worst in ("unknown", "processed")
         changes = operation.method not in ("GET", "HEAD")
         is_absent = operation.api.name == "v3" and self._session.is_server and not operation.on_server
         about = {"sent_before": sent_before, "changes": changes, "is_absent": is_absent}
         hint = hint_for(response.status, operation.api.name, **about)
         error = status_error_class(response.status)(
-            said.message,
+            message,
             facts=self._facts(outcome, reason),
             status=response.status,
             headers=response.headers,
@@ -261,7 +260,7 @@ class Call:
             secret=operation.is_private,
             hint=_QUOTED if quoted else hint,
         )
-        error.error_type, error.pointer = said.type, said.pointer
+        error.error_type, error.pointer = kind, pointer
         if isinstance(error, RateLimitError):
             asked = self._asked(response)
             error.retry_after = None if asked is None else min(asked, LONGEST_PAUSE)

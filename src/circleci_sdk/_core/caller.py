@@ -123,7 +123,7 @@ class Caller(Uncopied):
         key: str | None = None,
     ) -> None:
         """Note what does not fit, and what is unknown in `data`, which is under a key of the response or all of it."""
-        from .mismatches import Place, with_kinds
+        from .mismatches import Place, with_kinds  # 10 million instructions of a cold start
 
         drift = self.session.drift
         if unfit:
@@ -139,7 +139,7 @@ class Caller(Uncopied):
     def _record(self, result: CallResult, data: Any) -> None:
         if self.replies is None:
             return
-        from .reply import Reply
+        from .reply import Reply  # 6 million instructions of a cold start
 
         response, facts = result.response, result.facts
         how = (result.rate_limit, facts.attempts, facts.elapsed, response.content)

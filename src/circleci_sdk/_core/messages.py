@@ -22,18 +22,11 @@ _HTTPCORE: Final = [logging.getLogger(name) for name in ("httpcore.http11", "htt
 class Headers(Mapping[str, str]):
     """The headers of a response; names in any case, repeated ones joined by commas."""
 
-    __slots__ = ("_items", "_names", "raw")
+    __slots__ = ("_items", "raw")
 
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         self.raw: list[tuple[bytes, bytes]] = raw
         self._items: dict[str, str] | None = None
-        self._names: bytes | None = None
-
-    def contains(self, part: bytes) -> bool:
-        """Whether any name may hold this lower-case part: a quick check, made for every call, before a slow one."""
-        if self._names is None:
-            self._names = b"\n".join([name for name, _ in self.raw]).lower()
-        return part in self._names
 
     def without(self, secrets: Secrets) -> Headers:
         """These headers, with `LEFT_OUT` in place of each value that repeats a secret; without such names."""

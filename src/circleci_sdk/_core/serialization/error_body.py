@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from circleci_sdk._core.printable import printable
 
@@ -12,30 +12,22 @@ _KEYS: Final = ("message", "error", "error_description", "detail", "title", "err
 _LONGEST: Final = 500
 
 
-class ErrorBody(NamedTuple):
-    """The sentence in an error body, empty where there is none; of API v3 also the type and the pointer, if given."""
-
-    message: str = ""
-    type: str | None = None
-    pointer: str | None = None
-
-
-def read_error(content: bytes, content_type: str) -> ErrorBody:
-    """What an error body says. Never raises.
+def read_error(content: bytes, content_type: str) -> tuple[str, str | None, str | None]:
+    """The sentence in an error body, empty where there is none; its type and pointer, as API v3 has them. Never raises.
 
     Reads `{"message"}`, `{"error"}`, an object inside `error`, JSON inside a string (the API passes GitHub's
     responses through like that), lists of such, and plain text. Of HTML nothing is kept.
     """
     text = content.decode("utf-8-sig", "replace").strip()
     if not text:
-        return ErrorBody()
+        return "", None, None
     try:
         body = json.loads(text)
-        return ErrorBody(_short(_from_json(body, depth=0)), *_details_in(body))
+        return _short(_from_json(body, depth=0)), *_details_in(body)
     except (ValueError, RecursionError):
         if "html" in content_type.lower() or text.startswith("<"):
-            return ErrorBody()
-        return ErrorBody(_short(text))
+            return "", None, None
+        return _short(text), None, None
 
 
 def _from_json(value: object, depth: int) -> str:
