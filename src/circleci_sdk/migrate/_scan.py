@@ -77,7 +77,8 @@ class Scan:
         if b"\0" in data:
             return
         self.parsed += 1
-        suffix = PurePath(path).suffix.lower()
+        name = PurePath(path)
+        suffix = ".groovy" if name.name.startswith("Jenkinsfile") else name.suffix.lower()
         text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
         if suffix == ".ipynb":
             text = _notebook(text) or text

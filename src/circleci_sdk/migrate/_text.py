@@ -39,9 +39,13 @@ _DEFINED: Final = re.compile(
     r"""(?<!\w)([A-Za-z_]\w{0,80})["']?\s*(?::\s*\w+\s*)?(?::=|\?=|=>|=|:)\s*(?:[\w.]+\()?["'`]?(https?://[^\s"'`;,)]+|/api/v[\d.]+[^\s"'`;,)]*)"""
 )
 _ASSIGNED: Final = re.compile(
-    r"([A-Za-z_]\w*)[\"']?\s*(?::\s*[\w<>.]+\s*)?(:=|\?=|=>|=|:)\s*(?:new\s+)?(?:[\w.:]+\s*\(\s*)*[\"'`]?[^\s\"'`]*$"
+    r"([A-Za-z_]\w*)[\"']?\s*(?::\s*[\w<>.]+\s*)?(:=|\?=|=>|=|:)\s*(?:new\s+)?(?:[\w.:]+!?\s*\(\s*)*[\"'`]?[^\s\"'`]*$"
 )
 _CONTINUED: Final = re.compile(r"[)}]*[\"'`]?\s*(?:[+.]\s*[\"'`])?/")
+_OF_STRINGS: Final = re.compile(
+    r"(?:ur[il]|printf|format|parse|join|concat|string|quote|path|create)\w*!?\s*\(", re.IGNORECASE
+)
+"""Calls that make an address, and send nothing."""
 _KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address"})
 _VERB_BEFORE: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[\"']?[\s,]+(?:[\w.]+\()?[\"'`]?$")
 _SIGNALS: Final = re.compile(
@@ -59,6 +63,11 @@ _SILENT: Final = re.compile(
 )
 _OF_LIBCURL: Final = re.compile(r"curl_init\([^\n]*$|CURLOPT_URL[^\n]*$")
 _SENDS_BODY: Final = re.compile(r"CURLOPT_POST(?:FIELDS)?\b|CURLOPT_CUSTOMREQUEST\s*,\s*[\"']POST")
+_OF_MOCKS: Final = re.compile(
+    r"\b(?:nock|stub_request|fetch[mM]ock|app|router|wiremock|mock\w*|\w*[mM]ock|responses|rsps|respx)\b[^\n]*$"
+)
+_KEY_BEFORE: Final = re.compile(r"(?:^|[{,\n])[ \t]*[\"']?$")
+_KEY_AFTER: Final = re.compile(r"[\"']\s*:\s*(?:[{\[\n]|$)")
 _STATEMENT: Final = re.compile(r";[ \t]*\n|\n[ \t]*\n|\n[ \t]*(?:\}|end\b)[ \t)]*;?[ \t]*\n")
 _STARTS: Final = re.compile(r"trigger|post|start|launch|kick", re.IGNORECASE)
 _WINDOW: Final = 400
@@ -115,7 +124,11 @@ def _route(code: str, normal: str, start: int, end: int, written: str, context: 
     if not any(ending_route(written, method, context) for method in _METHODS):
         return None
     line = max(code.rfind("\n", 0, start) + 1, start - _WINDOW)
-    if _SILENT.search(code[line:start]):
+    before = code[line:start]
+    if _SILENT.search(before) or _OF_MOCKS.search(before):
+        return None
+    is_key = written.endswith(":") or _KEY_AFTER.match(code, end)
+    if is_key and "://" not in written and _KEY_BEFORE.search(before):  # of a document that describes the API
         return None
     method = _method(code, start, end)
     command = _command(code, start, end)
@@ -133,12 +146,11 @@ def _method(code: str, start: int, end: int) -> str | None:
     if found is not None:
         return found
     assigned = _ASSIGNED.search(before[before.rfind("\n") + 1 :])
-    if assigned is None:
-        return _method_near(code, start, end, is_key=False)
-    used = _method_of_uses(code, assigned[1], end) if assigned[2] != ":" else None
-    if used is None and assigned[1].lower() in _KEYS:
-        return _method_near(code, start, end, is_key=True)
-    return used
+    is_key = assigned is not None and assigned[1].lower() in _KEYS
+    if assigned is None or assigned[2] == ":" or ("(" in assigned[0] and not _OF_STRINGS.search(assigned[0])):
+        return _method_near(code, start, end, is_key=is_key)
+    used = _method_of_uses(code, assigned[1], end)
+    return _method_near(code, start, end, is_key=True) if used is None and is_key else used
 
 
 def _command(code: str, start: int, end: int) -> str:

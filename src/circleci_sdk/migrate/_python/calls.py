@@ -24,6 +24,8 @@ _SILENT: Final = re.compile(
     r"^(?:print|pprint|warn|warning|info|debug|error|exception|critical|log|echo|secho|fail|skip|format_help"
     r"|SystemExit|exit|abort|ArgumentParser|add_argument|option|append_note|assert\w*|startswith|endswith|\w*(?:Error|Exception|Warning))$"
 )
+_MOCK: Final = re.compile(r"^(?:responses|rsps|respx\w*|\w*mock\w*|httpretty|aioresponses|app|router|blueprint|bp)$")
+"""Receivers of calls that describe a server, and send nothing."""
 _STRING_CALLS: Final = frozenset({"format", "join", "urljoin", "getenv", "get", "setdefault", "Template"})
 _KEEPING: Final = frozenset({"append", "add", "quote", "compile", "match", "search", "sub", "field"})
 _STARTS: Final = re.compile(r"trigger|post|start|launch|kick", re.IGNORECASE)
@@ -60,7 +62,8 @@ class _Reader:
             if _SILENT.match(last_name(call.func)):
                 silent |= {id(node) for each in call.args for node in ast.walk(each)}
         for call, scope in self._module.calls:
-            if id(call) in silent or _SILENT.match(last_name(call.func)):
+            receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+            if id(call) in silent or _SILENT.match(last_name(call.func)) or _MOCK.match(last_name(receiver)):
                 continue
             route = self._direct(call, scope, {})
             if route is not None:
