@@ -21,6 +21,7 @@ _SHELL_STRINGS: Final = r"\"(?:\\.|[^\"\\])*\"|'[^'\n]*'"
 _HASH: Final = r"(?:(?<=\s)|^)#[^\n]*"
 _SLASH: Final = r"(?<!:)//[^\n]*|/\*.{0,20000}?\*/"
 _FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~|-----*$)[^\n]*$", re.MULTILINE)
+_OF_BATCH: Final = re.compile(r"^[ \t]*@?(?:rem\b|::)[^\n]*", re.MULTILINE | re.IGNORECASE)
 _DASHES: Final = re.compile(r"(?:(?<=\s)|^)--[^\n]*")
 
 _OF_SLASHES: Final = re.compile(f"{_STRINGS}|{_SLASH}", re.DOTALL | re.MULTILINE)
@@ -42,6 +43,8 @@ def without_comments(text: str, suffix: str) -> str:
         return _OF_SLASHES.sub(_blank, text)
     if suffix in _BOTH:
         return _OF_BOTH.sub(_blank, text)
+    if suffix in (".bat", ".cmd"):
+        return _OF_BATCH.sub(_blank, text)
     if suffix in (".lua", ".sql", ".hs"):
         return _DASHES.sub(_blank, text)
     return _OF_HASH.sub(_blank, text)

@@ -30,7 +30,7 @@ _PLACEHOLDERS: Final = re.compile(
     r"|[\"']{1,2}\$\{?\w{1,80}\}?[\"']{1,2}(?=/|\s|$)"
     r"|\$\{\{[^}\n]{0,200}\}\}|\{\{[^}\n]{0,200}\}\}|<<[^>\n]{0,200}>>"
     r"|[$#]\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){0,3}\}"
-    r"|\$\([^()\n]{0,200}(?:\([^()\n]{0,200}\)[^()\n]{0,200}){0,3}\)|\\\([^()\n]{0,200}\)"
+    r"|\{\$[^{}\n]{0,80}\}|\$\((?:(?!://)[^()\n]){0,200}(?:\([^()\n]{0,200}\)[^()\n]{0,200}){0,3}\)|\\\([^()\n]{0,200}\)"
     r"|\$env:\w{1,80}|\$[A-Za-z_]\w{0,80}|%[sdvq+](?![0-9A-Fa-f])|%[A-Za-z_]\w{0,80}%|\{[\w.:]{0,80}\}"
     r"|<[A-Za-z][\w -]{0,60}>"
 )
@@ -150,7 +150,7 @@ def _method(code: str, start: int, end: int) -> str | None:
     if assigned is None or assigned[2] == ":" or ("(" in assigned[0] and not _OF_STRINGS.search(assigned[0])):
         return _method_near(code, start, end, is_key=is_key)
     used = _method_of_uses(code, assigned[1], end)
-    return _method_near(code, start, end, is_key=True) if used is None and is_key else used
+    return _method_near(code, start, end, is_key=True) if used == "unused" and is_key else used
 
 
 def _command(code: str, start: int, end: int) -> str:
@@ -185,13 +185,14 @@ def _command(code: str, start: int, end: int) -> str:
 
 
 def _method_of_uses(code: str, name: str, end: int) -> str | None:
-    """The method of the requests that use a variable."""
-    found: str | None = None
+    """The method of the requests that use a variable; `unused` if there are none."""
+    found: str | None = "unused"
     pattern = re.compile(rf"(?<![\w.-])[$@]?\{{?{re.escape(name)}\b(\s*(?::=|=[^=>]))?")
     for count, use in enumerate(pattern.finditer(code, end, end + _REACH)):
         if use[1] or count >= _MOST_USES:  # it has another value from there on
             break
         start, stop = use.span()
+        found = None if found == "unused" else found
         if _CONTINUED.match(code, stop):  # a base, not a whole address
             continue
         method = method_of(_command(code, start, stop)) or _method_near(code, start, stop, is_key=True)
