@@ -1,34 +1,26 @@
-"""Every public class, method and function says what it is for. The name of an attribute may say enough."""
+"""The examples in docstrings are in a module that the type checkers check."""
 
 from __future__ import annotations
 
-import ast
+import os
+from typing import Final
 
-from tests.public_names import Definition, Listing, Module
+from tests.docs.docstrings import examples, rendered
+from tests.support.places import ROOT
 
-
-class _Undocumented(Listing):
-    """The names whose definitions have no docstring."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        super().__init__()
-
-    def definition(self, path: str, module: Module, node: Definition, *, inside: str) -> None:
-        if isinstance(node, ast.ClassDef):
-            self._note(path, node)
-        super().definition(path, module, node, inside=inside)
-
-    def function(self, path: str, node: ast.FunctionDef | ast.AsyncFunctionDef, *, drop_first: bool) -> None:
-        super().function(path, node, drop_first=drop_first)
-        if not any(ast.unparse(item) == "overload" for item in node.decorator_list):
-            self._note(path, node)
-
-    def _note(self, path: str, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        is_internal = any(part.startswith("_") for part in path.split("."))
-        if not is_internal and ast.get_docstring(node) is None:
-            self.names.append(path)
+MODULE: Final = ROOT / "tests" / "typing" / "docstrings.py"
 
 
-def test_every_public_definition_has_a_docstring() -> None:
-    assert sorted(set(_Undocumented().names)) == []
+def test_the_examples_are_type_checked() -> None:
+    text = rendered()
+    if os.environ.get("DOCS") == "write":
+        MODULE.write_text(text, encoding="utf-8")
+    assert MODULE.read_text(encoding="utf-8") == text, "Run the test with DOCS=write."
+
+
+def test_no_example_has_another_form() -> None:
+    assert len(list(examples())) >= 15
+    for path in (ROOT / "src" / "circleci_sdk").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert ">>> " not in source, path
+        assert "```" not in source or "markdown" in path.name, path

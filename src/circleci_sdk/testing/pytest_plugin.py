@@ -4,12 +4,12 @@
 the pytest plugin of anyio; `circleci_sync` is one for sync tests; `circleci_server` is the same fake on a port, for
 other programs.
 
-    async def test_my_bot(fake_circleci, circleci):
+    async def test_my_bot(fake_circleci: FakeCircleCI, circleci: AsyncCircleCI) -> None:
         fake_circleci.add_project("gh/acme/web")
         await my_bot(circleci)
         assert fake_circleci.requests.of("pipelines.trigger")
 
-    def test_my_script(fake_circleci, circleci_sync):
+    def test_my_script(fake_circleci: FakeCircleCI, circleci_sync: CircleCI) -> None:
         fake_circleci.add_project("gh/acme/web")
         my_script(circleci_sync)
         assert fake_circleci.requests.of("pipelines.trigger")

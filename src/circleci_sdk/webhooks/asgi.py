@@ -77,7 +77,7 @@ class WebhookApp:
     Alone: `uvicorn.run(WebhookApp(router, secret=...))`. It responds under every path. Inside another app, which must
     use its lifespan:
 
-        hooks = WebhookApp(router, secret=...)
+        hooks = WebhookApp(router, secret=secret)
         app = Starlette(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)
         app = FastAPI(routes=hooks.routes("/circleci"), lifespan=hooks.lifespan)
 
