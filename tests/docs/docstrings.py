@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from tests.support.places import ROOT
 
 _PARAGRAPHS: Final = re.compile(r"(?:\A|\n\n)((?:(?: {4,}[^\n]*|)\n?)+)")
-NO_PYTHON: Final = ("CircleCIError\n", "_fake  ", "python -m ", "    * 2026-12-07: ")
+NO_PYTHON: Final = ("CircleCIError\n", "_fake  ", "__main__  ", "python -m ", "    * 2026-12-07: ")
 """How the indented paragraphs begin that are no Python."""
 LEFT_OUT: Final = ("_core/checks.py", "helpers/_shared/partial.py", "v1/", "v2/", "v3/")
 """Modules whose docstrings are for contributors, or are descriptions of the specs, which have no examples."""
@@ -62,7 +62,8 @@ class Example(NamedTuple):
     source: str
 
 
-def examples() -> Iterator[Example]:
+def docstrings() -> Iterator[tuple[str, str, str]]:
+    """Each docstring, with its module and the name of what it describes."""
     package = ROOT / "src" / "circleci_sdk"
     for path in sorted(package.rglob("*.py")):
         module = path.relative_to(package).as_posix()
@@ -70,11 +71,15 @@ def examples() -> Iterator[Example]:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                owner = "" if isinstance(node, ast.Module) else node.name
-                for match in _PARAGRAPHS.finditer(ast.get_docstring(node) or ""):
-                    source = textwrap.dedent(match[1]).strip("\n")
-                    if source and not match[1].lstrip("\n").removeprefix("    ").startswith(NO_PYTHON):
-                        yield Example(module, owner, source)
+                yield module, "" if isinstance(node, ast.Module) else node.name, ast.get_docstring(node) or ""
+
+
+def examples() -> Iterator[Example]:
+    for module, owner, text in docstrings():
+        for match in _PARAGRAPHS.finditer(text):
+            source = textwrap.dedent(match[1]).strip("\n")
+            if source and not match[1].lstrip("\n").removeprefix("    ").startswith(NO_PYTHON):
+                yield Example(module, owner, source)
 
 
 def rendered() -> str:
@@ -92,7 +97,12 @@ def rendered() -> str:
 
 def parameters(example: Example) -> list[str]:
     """Of the function of an example: the names that it takes for granted."""
-    tree = ast.parse(textwrap.indent(example.source, "    ").join(("async def f():\n", "\n")))
+    try:
+        tree = ast.parse(f"async def f():\n{textwrap.indent(example.source, '    ')}\n")
+    except SyntaxError as error:
+        raise AssertionError(
+            f"{example.module}: an indented paragraph is no Python; name it in NO_PYTHON: {example.source}"
+        ) from error
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     stored |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
