@@ -25,7 +25,7 @@ _CLASS_WIDTH: Final = 116
 _METHOD_WIDTH: Final = 112
 _ENDS: Final = (".", "!", "?", ":")
 
-_EXCEPTIONS: Final[dict[int, str]] = {
+EXCEPTIONS: Final[dict[int, str]] = {
     400: "BadRequestError",
     401: "AuthenticationError",
     403: "PermissionDeniedError",
@@ -35,6 +35,7 @@ _EXCEPTIONS: Final[dict[int, str]] = {
     422: "UnprocessableEntityError",
     429: "RateLimitError",
 }
+"""Exceptions by status; other statuses have a common one."""
 
 
 def model_text(description: str | None, *, undocumented: bool = False, deprecated: bool = False) -> str | None:
@@ -155,8 +156,8 @@ def raised(operation: Operation) -> Iterator[tuple[str, str]]:
         if failure.status == 416 and operation.response.form == "bytes":
             continue  # a stream has no bytes behind its offset yet, and just ends
         text = sentence(failure.description)
-        if failure.status in _EXCEPTIONS:
-            yield _EXCEPTIONS[failure.status], text
+        if failure.status in EXCEPTIONS:
+            yield EXCEPTIONS[failure.status], text
         else:
             yield "ServerError" if failure.status >= 500 else "StatusError", f"{failure.status}: {text}"
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from codegen.docstrings import EXCEPTIONS
+
 if TYPE_CHECKING:
     from .api import Api
 
@@ -42,6 +44,8 @@ def _code(code: str, api: Api) -> str:
         return link(code, code)
     if code in api.placement.modules:
         return link(code, api.anchor(code))
+    if code in EXCEPTIONS.values():
+        return exception(code)
     return f"`{code}`"
 
 
