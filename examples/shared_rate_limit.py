@@ -4,7 +4,7 @@
 
 Start it several times: together, the processes stay below the limit of the token, and when one is refused, all of them
 pause. Without Redis each process keeps the limit alone, and the log says so. Needs CIRCLECI_TOKEN, and
-`pip install "circleci_sdk[redis]"`.
+the extra `redis`, in a clone `pip install ".[redis]"`.
 """
 
 import argparse

@@ -5,7 +5,7 @@
     python examples/tour.py gh/your-org/your-repo --trigger --branch main --parameter image-tag=4.8.2
 
 The first form starts a fake CircleCI on this machine, reached over a real socket; it needs
-`pip install 'circleci-sdk[testing]'`. The others need a personal token in CIRCLECI_TOKEN or CIRCLE_TOKEN. They only
+`pip install '.[testing]'` in a clone. The others need a personal token in CIRCLECI_TOKEN or CIRCLE_TOKEN. They only
 read, unless `--trigger` is given: then a pipeline is started.
 """
 

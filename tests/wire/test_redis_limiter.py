@@ -619,4 +619,4 @@ def test_without_redis_py() -> None:
         "except ConfigError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert 'pip install "circleci_sdk[redis]"' in done.stdout
+    assert 'install the extra "redis"' in done.stdout

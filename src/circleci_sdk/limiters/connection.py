@@ -139,7 +139,7 @@ def _check(url: object) -> None:
         client: Any = _client(url, 1.0, blocking=True)
         client.connection_pool.connection_class(**client.connection_pool.connection_kwargs)  # opens nothing
     except ImportError:
-        raise ConfigError('RedisRateLimiter.from_url needs redis-py: pip install "circleci_sdk[redis]"') from None
+        raise ConfigError('RedisRateLimiter.from_url needs redis-py: install the extra "redis".') from None
     except Exception:  # noqa: BLE001  # whatever redis-py raises, the URL is wrong
         raise ConfigError(
             "RedisRateLimiter.from_url: expected a URL that redis-py reads, such as redis://localhost:6379/0, "

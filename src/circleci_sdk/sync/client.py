@@ -82,7 +82,7 @@ class CircleCI(Client):
             calls say so. Default: `"cloud"` for circleci.com, `"server"` for any other host.
         on_request: a callable that is called with the `httpx.Request` of each attempt before it is sent.
         on_response: a callable that is called with the `httpx.Response` of each attempt when it is read. Exceptions of
-            hooks pass through unchanged. Hooks, borrowed clients and transports see what is sent.
+            hooks pass through unchanged. Hooks see no token; borrowed clients and transports do.
         instrument: True makes an OpenTelemetry span for each call, such as `v2.jobs.get`, with an event for each
             attempt; a `TracerProvider` is used instead of the global one. Needs the extra `tracing`. Spans hold no
             token, argument, URL or body.

@@ -8,7 +8,7 @@
 
 It implements all operations of v3, v2 and v1.1 on one state, validates requests against the bundled specs, and runs
 jobs on a clock that the test controls. Use it in process (`fake.client()`, `fake.sync_client()`) or on a port
-(`fake.serve()`, which needs `pip install 'circleci-sdk[testing]'`).
+(`fake.serve()`, which needs the extra `testing`).
 
 The package has these layers, each of which imports only those below:
 

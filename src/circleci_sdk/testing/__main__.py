@@ -2,7 +2,7 @@
 
     python -m circleci_sdk.testing --port 8080 --scenario demo
 
-It needs `pip install 'circleci-sdk[testing]'`. The page at `/` shows projects, runs and their states.
+It needs the extra `testing`. The page at `/` shows projects, runs and their states.
 """
 
 from __future__ import annotations

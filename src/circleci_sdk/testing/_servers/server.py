@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .webhooks import Webhooks
 
-MISSING: Final = "Serving the fake needs Starlette and uvicorn. Install them with: pip install 'circleci-sdk[testing]'"
+MISSING: Final = "Serving the fake needs Starlette and uvicorn: install the extra 'testing'."
 
 TICK: Final = 0.05
 """Real seconds between two checks for due events."""
