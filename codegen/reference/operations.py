@@ -59,7 +59,7 @@ def _section(operation: Operation, api: Api) -> Iterator[str]:
     if operation.description:
         yield prose(sentence(operation.description), api)
     if operation.deprecated:
-        yield f'!!! warning "Deprecated"\n    {prose(_deprecation(operation), api)}'
+        yield f'!!! warning "Deprecated"\n    {_deprecation(operation)}'
     yield f"```python\n{_signature(operation, api)}\n```"
     rows = [_argument_row(parameter, api) for parameter in operation.parameters]
     yield from filter(None, [table(("Argument", "Type", "Meaning"), rows)])
@@ -145,7 +145,7 @@ def _states(operation: Operation) -> Iterator[str]:
 def _deprecation(operation: Operation) -> str:
     text = deprecation_text(operation)
     if operation.replacement:
-        text = text.replace(operation.replacement, f"`{operation.replacement}`")
+        text = text.replace(operation.replacement, link(operation.replacement, operation.replacement))
     return sentence(text[0].upper() + text[1:])
 
 

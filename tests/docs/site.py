@@ -41,7 +41,7 @@ def public_names(listing: str) -> Iterator[str]:
             name = match[1]
             parts = name.split(".")
             is_private = any(part.startswith("_") for part in parts) and name != "__version__"
-            if not is_private and not _is_module_of_bases(parts):
+            if not is_private and parts[-1] != "model_config" and not _is_module_of_bases(parts):
                 yield name
 
 
