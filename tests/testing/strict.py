@@ -15,6 +15,7 @@ from uuid import UUID
 
 from tests.support import places
 from tests.support.facts import Operation, Shape, Success, operations
+from tests.testing.structure import Differences
 
 OPERATIONS: Final[Mapping[str, Operation]] = {each.label: each for each in operations(places.facts())}
 
@@ -63,71 +64,45 @@ def _body(success: Success, body: bytes) -> Iterator[str]:
             if not token <= set(value):
                 yield "a page without next_page_token"
             for at, item in enumerate(value["items"]):
-                yield from _value(success.shape, item, f"items[{at}]")
+                yield from _Facts().of(success.shape, item, f"items[{at}]")
         case "array":
             for at, item in enumerate(value):
-                yield from _value(success.shape, item, f"[{at}]")
+                yield from _Facts().of(success.shape, item, f"[{at}]")
         case _:
-            yield from _value(success.shape, value, "")
+            yield from _Facts().of(success.shape, value, "")
 
 
-def _value(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    match shape.kind:
-        case "object":
-            yield from _object(shape, value, path)
-        case "list" if shape.items:
-            if not isinstance(value, list):
-                yield f"{path}: {value!r} is no list"
-                return
-            for at, item in enumerate(value):
-                yield from _value(shape.items, item, f"{path}[{at}]")
-        case "map" if shape.items:
-            for name, item in value.items():
-                yield from _value(shape.items, item, f"{path}.{name}")
-        case "union":
-            tried = [list(_value(variant, value, path)) for variant in shape.variants]
-            if all(tried):
-                yield from min(tried, key=len)
-        case "any":
-            pass
-        case _:
-            yield from _scalar(shape, value, path)
+class _Facts(Differences[Shape]):
+    def of_object(self, structure: Shape, value: dict[str, Any], place: str) -> Iterator[str]:
+        known = {field.spellings[0]: field for field in structure.fields}
+        for name in value:
+            if name not in known:
+                yield f"{place}.{name} is unknown"
+        for name, field in known.items():
+            if name not in value:
+                if field.required and not field.missing:
+                    yield f"{place}.{name} is missing"
+            elif value[name] is None:
+                if not (field.nullable or field.missing):
+                    yield f"{place}.{name} is null"
+            else:
+                yield from self.of(field.shape, value[name], f"{place}.{name}")
 
-
-def _object(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        yield f"{path}: {value!r} is no object"
-        return
-    known = {field.spellings[0]: field for field in shape.fields}
-    for name in value:
-        if name not in known:
-            yield f"{path}.{name} is unknown"
-    for name, field in known.items():
-        if name not in value:
-            if field.required and not field.missing:
-                yield f"{path}.{name} is missing"
-        elif value[name] is None:
-            if not (field.nullable or field.missing):
-                yield f"{path}.{name} is null"
-        else:
-            yield from _value(field.shape, value[name], f"{path}.{name}")
-
-
-def _scalar(shape: Shape, value: Any, path: str) -> Iterator[str]:
-    if shape.known and value not in shape.known:
-        yield f"{path}: {value!r} is none of {shape.known}"
-    if shape.kind == "id":
-        try:
-            UUID(str(value))
-        except ValueError:
-            if isinstance(value, str):
-                yield f"{path}: {value!r} is no UUID"
-    elif shape.kind == "date-time":
-        try:
-            datetime.fromisoformat(value)
-        except (ValueError, TypeError):
-            yield f"{path}: {value!r} is no date and time"
-    elif shape.kind in SCALARS and (
-        not isinstance(value, SCALARS[shape.kind]) or (isinstance(value, bool) and shape.kind != "boolean")
-    ):
-        yield f"{path}: {value!r} is no {shape.kind}"
+    def of_scalar(self, structure: Shape, value: Any, place: str) -> Iterator[str]:
+        if structure.known and value not in structure.known:
+            yield f"{place}: {value!r} is none of {structure.known}"
+        if structure.kind == "id":
+            try:
+                UUID(str(value))
+            except ValueError:
+                if isinstance(value, str):
+                    yield f"{place}: {value!r} is no UUID"
+        elif structure.kind == "date-time":
+            try:
+                datetime.fromisoformat(value)
+            except (ValueError, TypeError):
+                yield f"{place}: {value!r} is no date and time"
+        elif structure.kind in SCALARS and (
+            not isinstance(value, SCALARS[structure.kind]) or (isinstance(value, bool) and structure.kind != "boolean")
+        ):
+            yield f"{place}: {value!r} is no {structure.kind}"
