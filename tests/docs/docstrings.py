@@ -10,6 +10,7 @@ import ast
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, NamedTuple
 
 from tests.support.places import ROOT
@@ -62,8 +63,13 @@ class Example(NamedTuple):
     source: str
 
 
-def docstrings() -> Iterator[tuple[str, str, str]]:
+@cache
+def docstrings() -> tuple[tuple[str, str, str], ...]:
     """Each docstring, with its module and the name of what it describes."""
+    return tuple(_docstrings())
+
+
+def _docstrings() -> Iterator[tuple[str, str, str]]:
     package = ROOT / "src" / "circleci_sdk"
     for path in sorted(package.rglob("*.py")):
         module = path.relative_to(package).as_posix()
