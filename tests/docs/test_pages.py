@@ -103,7 +103,18 @@ def test_files_pass_their_tests(tmp_path: Path) -> None:
         (directory / block.title).write_text(block.source, encoding="utf-8")
     tested = {block.page for block in files if block.title.startswith("test_")}
     assert tested == {block.page for block in files}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, "-W", "error"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        tmp_path,
+        "-W",
+        "error::DeprecationWarning",
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
