@@ -310,7 +310,7 @@ def test_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "circleci_sdk._tracing.spans", raising=False)
     with pytest.raises(ConfigError) as raised:
         AsyncCircleCI(TOKEN, instrument=True)
-    assert str(raised.value) == "instrument: tracing needs another package: install circleci-sdk[tracing]."
+    assert str(raised.value) == "instrument: tracing needs another package: install the extra 'tracing'."
 
 
 @pytest.mark.parametrize("value", [None, 1, "true", TracerProvider], ids=["None", "1", "str", "class"])

@@ -22,5 +22,5 @@ def tracer_of(instrument: Any) -> Tracer:
     try:
         from .spans import Spans
     except ImportError:
-        raise ConfigError("instrument: tracing needs another package: install circleci-sdk[tracing].") from None
+        raise ConfigError("instrument: tracing needs another package: install the extra 'tracing'.") from None
     return Spans(None if instrument is True else instrument)
