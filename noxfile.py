@@ -179,6 +179,7 @@ def docs(session: nox.Session) -> None:
     quiet = {"NO_MKDOCS_2_WARNING": "1", "DISABLE_MKDOCS_2_WARNING": "true"}
     session.run("python", "-m", "mkdocs", "build", env=quiet)
     session.run("python", "-m", "tests.docs.site", "build/site")
+    session.run("python", "-m", "tests.docs.blocks")
 
 
 @nox.session

@@ -7,18 +7,20 @@ A block with a title is a file: ```` ```python title="test_release.py" ````. pyt
 `test_`; their tests may import the others of the page.
 
 A block that includes a file, by `--8<--`, is none of the page: the file has tests of its own.
+
+`python -m tests.docs.blocks` prints how many there are of each kind.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.support.places import ROOT
-
+ROOT: Final = Path(__file__).parents[2]
 OTHERS: Final = ("docs/migration", "docs/reference")
 """Pages that are written by programs. Their blocks have tests of their own."""
 _FENCE: Final = re.compile(r"^( *)```(\w*)([^\n`]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -58,3 +60,20 @@ def blocks_of(page: str, path: Path) -> Iterator[Block]:
             tabs[-1][2] if tabs else "",
             textwrap.dedent(match[4]),
         )
+
+
+def main() -> None:
+    """Print the number of pages, and of their blocks by kind."""
+    found = pages()
+    kinds = Counter(
+        f"{block.language or 'text'}, {'a file' if block.title else block.tab or 'no tab'}"
+        for blocks in found.values()
+        for block in blocks
+    )
+    print(f"{len(found)} pages, {sum(kinds.values())} blocks")
+    for kind, number in sorted(kinds.items()):
+        print(f"{number:5} {kind}")
+
+
+if __name__ == "__main__":
+    main()
