@@ -23,7 +23,7 @@ COMMANDS: Final = (
     r'\.venv/bin/python -m pip install (--editable )?("?\.(\[\w+\]")?|nox)',
     r"\.venv/bin/nox -s (tests|docs)",
     r"([A-Z_]+=\S+ )*(\.venv/bin/)?python examples/[\w/]+\.py( .*)?",
-    r"(\.venv/bin/)?python -m circleci_sdk\.testing( --scenario demo)? --port 8080",
+    r"(\.venv/bin/)?python -m circleci_sdk\.testing --port 8080 --speed 60",
     r"export( CIRCLECI_(BASE_URL|TOKEN)=\S+)+",
 )
 """The lines of blocks of commands. Sessions of nox, the tests of the fake and those of the examples run them."""
