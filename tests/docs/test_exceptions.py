@@ -16,16 +16,21 @@ END: Final = "\n\n## Meaning\n"
 
 
 def tree(cls: type[Exception], depth: int = 0) -> Iterator[str]:
-    """A line for each public class below this one. What stands between two public classes is left out."""
-    is_public = not cls.__name__.startswith("_") and cls.__module__.startswith("circleci_sdk")
-    if is_public:
-        others = [
-            base.__name__ for base in cls.__bases__ if not issubclass(base, CircleCIError) and base is not Exception
-        ]
-        also = "".join(f", also `{name}`" for name in others)
-        yield f"{'    ' * depth}- [`{cls.__name__}`][{cls.__module__}.{cls.__name__}]{also}"
+    """A line for each public class, by name: Python lists subclasses in the order of their imports, which varies."""
+    others = [base.__name__ for base in cls.__bases__ if not issubclass(base, CircleCIError) and base is not Exception]
+    also = "".join(f", also `{name}`" for name in others)
+    yield f"{'    ' * depth}- [`{cls.__name__}`][{cls.__module__}.{cls.__name__}]{also}"
+    for below in sorted(children(cls), key=lambda one: one.__name__):
+        yield from tree(below, depth + 1)
+
+
+def children(cls: type[Exception]) -> Iterator[type[Exception]]:
+    """The public classes next below this one. What stands between two public classes is left out."""
     for below in cls.__subclasses__():
-        yield from tree(below, depth + is_public)
+        if not below.__name__.startswith("_") and below.__module__.startswith("circleci_sdk"):
+            yield below
+        else:
+            yield from children(below)
 
 
 def test_the_tree_is_that_of_the_classes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -59,10 +60,17 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def environment(demo: ServedFake, monkeypatch: pytest.MonkeyPatch) -> None:
+def environment(demo: ServedFake, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages may set the levels and handlers of loggers. Tests after them would keep all records."""
     monkeypatch.setenv("CIRCLECI_TOKEN", "fake-token")
     monkeypatch.setenv("CIRCLECI_BASE_URL", demo.base_url)
     monkeypatch.setenv("CIRCLECI_WEBHOOK_SECRET", "a-secret")
+    loggers = [logging.getLogger(name) for name in ("", "circleci_sdk", "circleci_sdk.drift")]
+    before = [(logger.level, logger.handlers[:]) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 def python(page: str) -> list[Block]:

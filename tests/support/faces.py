@@ -11,7 +11,7 @@ import pytest
 FACES: Final = ("asyncio", "trio")
 SYNC: Final = "sync"
 """The sync client, in a test on asyncio."""
-ON_ASYNCIO: Final = pytest.mark.parametrize("anyio_backend", ["asyncio"])
+ON_ASYNCIO: Final = pytest.mark.parametrize("anyio_backend", ["asyncio"], scope="module")
 """For large tables of values and of failed calls, on one event loop: no code that they test asks which one it is."""
 NOT_ON_TRIO: Final = pytest.mark.parametrize(
     "anyio_backend", ["asyncio", pytest.param(SYNC, marks=pytest.mark.load)], indirect=True, scope="module"
