@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from circleci_sdk import AsyncCircleCI
+from circleci_sdk import AsyncCircleCI, v1, v2, v3
 from tests.docs.blocks import ROOT, pages
 
 PAGES: Final = {page: (ROOT / page).read_text(encoding="utf-8") for page in pages()}
@@ -72,3 +72,9 @@ def test_commands() -> None:
     lines = [line for block in blocks for line in block.source.replace("\\\n", "").splitlines()]
     assert [line for line in lines if not any(re.fullmatch(command, line) for command in COMMANDS)] == []
     assert [name for line in lines for name in re.findall(r"examples/\S+", line) if not (ROOT / name).exists()] == []
+
+
+def test_numbers_of_operations() -> None:
+    row = " | ".join(str(len(version.OPERATIONS)) for version in (v1, v2, v3))
+    assert f"| operations here | {row} |" in PAGES["docs/guides/which-api.md"]
+    assert f"and {len(v3.OPERATIONS)} of v3." in PAGES["README.md"]
