@@ -50,7 +50,7 @@ class Headers(Mapping[str, str]):
         return self._items
 
     def __getitem__(self, name: str) -> str:
-        return self._read()[name.lower()]
+        return (self._items or self._read())[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._read())

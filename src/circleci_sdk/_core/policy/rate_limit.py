@@ -66,6 +66,8 @@ def read_rate_limit(headers: Iterable[tuple[bytes, bytes]]) -> RateLimit | None:
             and not (what == "reset" and usable_wait(value) is None)
         ):
             found.setdefault((family, window), {})[what] = value
+    if not found:
+        return None
     limits = [_rate_limit(window, parts, found.get((family, ""), {})) for (family, window), parts in found.items()]
     known = [limit for limit in limits if limit.limit is not None or limit.remaining is not None]
     return min(known, key=_tightness) if known else None
