@@ -19,16 +19,20 @@ _NONE: Final = frozenset({".json", ".ipynb", ".csv", ".http", ".rest"})
 _STRINGS: Final = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"
 _SHELL_STRINGS: Final = r"\"(?:\\.|[^\"\\])*\"|'[^'\n]*'"
 _HASH: Final = r"(?:(?<=\s)|^)#[^\n]*"
-_SLASH: Final = r"(?<!:)//[^\n]*|/\*.{0,20000}?\*/"
+_SLASH: Final = r"(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)"
+_SHOWN: Final = r"\bcat[ \t]+<<-?[ \t]*[\"']?(?P<mark>\w+)[\"']?[ \t]*(?:1?>&2)?\n.*?(?:^[ \t]*(?P=mark)|\Z)"
+"""A text that `cat` shows."""
 _FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~|-----*$)[^\n]*$", re.MULTILINE)
 _OF_BATCH: Final = re.compile(r"^[ \t]*@?(?:rem\b|::)[^\n]*", re.MULTILINE | re.IGNORECASE)
 _DASHES: Final = re.compile(r"(?:(?<=\s)|^)--[^\n]*")
 
 _OF_SLASHES: Final = re.compile(f"{_STRINGS}|{_SLASH}", re.DOTALL | re.MULTILINE)
 _OF_BOTH: Final = re.compile(f"{_STRINGS}|{_SLASH}|{_HASH}", re.DOTALL | re.MULTILINE)
-_OF_HASH: Final = re.compile(f"{_SHELL_STRINGS}|{_HASH}|<#.{{0,20000}}?#>|^=begin.*?^=end", re.DOTALL | re.MULTILINE)
-_OF_MARKUP: Final = re.compile(r"<!--.{0,20000}?-->", re.DOTALL)
-_NOT_BLANK: Final = re.compile(r"[^\n]")
+_OF_HASH: Final = re.compile(
+    rf"{_SHELL_STRINGS}|{_HASH}|{_SHOWN}|<#.*?(?:#>|\Z)|^=begin.*?(?:^=end|\Z)", re.DOTALL | re.MULTILINE
+)
+_OF_MARKUP: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_NOT_BLANK: Final = re.compile(r"[^\n]+")
 
 
 def without_comments(text: str, suffix: str) -> str:
@@ -54,7 +58,11 @@ def _blank(match: re.Match[str]) -> str:
     found = match[0]
     if found[0] in "\"'`":
         return found
-    return _NOT_BLANK.sub(" ", found)
+    return _blanks(found)
+
+
+def _blanks(text: str) -> str:
+    return _NOT_BLANK.sub(lambda match: " " * len(match[0]), text)
 
 
 def _code_blocks(text: str) -> str:
@@ -63,6 +71,6 @@ def _code_blocks(text: str) -> str:
     inside, at = False, 0
     for fence in _FENCE.finditer(text):
         part = text[at : fence.start()]
-        parts += [part if inside else _NOT_BLANK.sub(" ", part), _NOT_BLANK.sub(" ", fence[0])]
+        parts += [part if inside else _blanks(part), _blanks(fence[0])]
         inside, at = not inside, fence.end()
-    return "".join([*parts, _NOT_BLANK.sub(" ", text[at:])])
+    return "".join([*parts, _blanks(text[at:])])

@@ -63,6 +63,9 @@ def ending_route(address: str, method: str | None, context: Context, around: str
     path, _, query = address.strip().partition("#")[0].partition("?")
     if RUNNER in path.lower():
         return _runner(path, method)
+    host = _HOST.match(path)
+    if host and "{" not in host[1] and "circle" not in f"{address}{around}".lower():
+        return None
     version, rest = _parts(path, context)
     segments = [part for part in rest.split("/") if part]
     if version == "v2":

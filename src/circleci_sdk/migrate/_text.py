@@ -1,80 +1,83 @@
-"""Reads files in other languages than Python: addresses, and the method near them."""
+"""Reads files in other languages than Python: addresses, also through the names that they are assigned to."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._comments import without_comments
+from ._methods import Methods
 from ._routes import Context, ending_route
-from ._shell import COMMAND, method_of
 
 if TYPE_CHECKING:
     from ._entries import Route
 
 _HOLE: Final = "\0"
 _JOINT: Final = "\1"
-_ANY: Final = r"[^\s\"'`<>|;,()\[\]]"
-_RUN: Final = re.compile(rf"{_ANY}+")
-_ANCHOR: Final = re.compile(
-    r"(?<![\w-])projects?(?![\w-])|insights/|runner\.circleci\.com|^\0[^\n]*?/(?:tree/|(?:retry|ssh|build)(?![\w-]))"
-)
+_RUN: Final = re.compile(r"[^\s\"'`<>|;,()\[\]]+")
+_ANCHOR: Final = re.compile(r"(?<![\w-])projects?(?![\w-])|insights/|runner\.circleci\.com")
 _EXPRESSION: Final = r"(?:[\w.$@>:-]|\([^()\n]{0,200}\)|\[[^\[\]\n]{0,200}\]|(?<=\w)\?\.){1,120}"
 _PLACEHOLDERS: Final = re.compile(
     r"(?P<joint>[\"'`]\s*(?:\+|\.(?=\s*[\"']))\s*[\"'`])"
     rf"|[\"'`]\s*(?:\+|\.\.?(?=\s*\$|\s))\s*{_EXPRESSION}\s*(?:\+|\.\.?)\s*[\"'`]"
     rf"|[\"'`]\s*\+\s*{_EXPRESSION}"
-    r"|[\"'`]\s*\.\s*\$[\w>\-]{1,120}"
+    rf"|[\"']\s*\.(?=\s*\$|\s)\s*{_EXPRESSION}"
     r"|(?<![\w.$@])(?:[\w.$@]{1,80}\s*\+\s*){1,9}[\"'`]"
+    r"|(?:\$[\w>-]{1,80}|(?:self|static)::\w{1,80})(?:\([^()\n]{0,80}\))?\s*\.\s*[\"']"
     r"|[\"']{1,2}\$\{?\w{1,80}\}?[\"']{1,2}(?=/|\s|$)"
-    r"|\$\{\{[^}\n]{0,200}\}\}|\{\{[^}\n]{0,200}\}\}|<<[^>\n]{0,200}>>"
+    r"|\$\{\{[^}\n]{0,200}\}\}|\{\{[^}\n]{0,200}\}\}|<<[^<>\n]{0,200}>>"
     r"|[$#]\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){0,3}\}"
     r"|\{\$[^{}\n]{0,80}\}|\$\((?:(?!://)[^()\n]){0,200}(?:\([^()\n]{0,200}\)[^()\n]{0,200}){0,3}\)|\\\([^()\n]{0,200}\)"
-    r"|\$env:\w{1,80}|\$[A-Za-z_]\w{0,80}|%[sdvq+](?![0-9A-Fa-f])|%[A-Za-z_]\w{0,80}%|\{[\w.:]{0,80}\}"
+    r"|\$env:\w{1,80}|\$[A-Za-z_]\w{0,80}\b(?!\s{0,9}=[^=>])|%[sdvq+](?![0-9A-Fa-f])|%[A-Za-z_]\w{0,80}%|%?\{[\w.:]{0,80}\}"
     r"|<[A-Za-z][\w -]{0,60}>"
 )
+_CONTINUATION: Final = re.compile(r"[\"'][ \t]*\\\n\s*[\"']")
+"""Of two parts of a string in Ruby; in a shell these are two arguments."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
-_DEFINED: Final = re.compile(
-    r"""(?<!\w)([A-Za-z_]\w{0,80})["']?\s*(?::\s*\w+\s*)?(?::=|\?=|=>|=|:)\s*(?:[\w.]+\()?["'`]?(https?://[^\s"'`;,)]+|/api/v[\d.]+[^\s"'`;,)]*)"""
+_DEFAULT: Final = re.compile(r"https?://[^\s\"'`{}]*")
+_NAMED: Final = re.compile(
+    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})[\"']?\s{0,4}(?::\s{0,4}[\w<>.]{1,40}\s{0,4}(?==))?(?P<sign>:=|\?=|\+=|=>|=|:)\s{0,4}"
+    r"(?P<calls>(?:new\s+)?(?:[\w.:]{1,60}!?\s?\(\s{0,40}){0,3})[\"'`]?(?=[^\s\"'`<>|;,()\[\]]*[/\0]|(?<=\()\w{1,80}\))"
 )
-_ASSIGNED: Final = re.compile(
-    r"([A-Za-z_]\w*)[\"']?\s*(?::\s*[\w<>.]+\s*)?(:=|\?=|=>|=|:)\s*(?:new\s+)?(?:[\w.:]+!?\s*\(\s*)*[\"'`]?[^\s\"'`]*$"
+_RETURNED: Final = re.compile(r"(?:\breturn\s+|=>\s*)(?:[\w.]{0,40}(?:printf|format)\()?[\"'`]?$", re.IGNORECASE)
+_FUNCTION: Final = re.compile(
+    r"(?:\b(?:function|def|func|fn)\s+(?:self\.|\([^()\n]{0,60}\)\s*)?(\w+)"
+    r"|\b(\w+)\s*=\s*(?:async\s+)?(?:function\b|\([^()\n]{0,200}\)[^=\n]{0,40}=>|\w+\s*=>)"
+    r"|\n[ \t]*(?:[a-z]+[ \t]+){0,3}(?!if\b|for\b|while\b|switch\b|catch\b)(\w+)\([^()\n]{0,200}\)[^\n;={}()]{0,60}\{)"
 )
-_CONTINUED: Final = re.compile(r"[)}]*[\"'`]?\s*(?:[+.]\s*[\"'`])?/")
 _OF_STRINGS: Final = re.compile(
-    r"(?:ur[il]|printf|format|parse|join|concat|string|quote|path|create)\w*!?\s*\(", re.IGNORECASE
+    r"(?:(?<!c)ur[il]|printf|format|parse|join|concat|string|quote|path|create)\w*!?\s*\(", re.IGNORECASE
 )
 """Calls that make an address, and send nothing."""
-_KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address"})
-_VERB_BEFORE: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[\"']?[\s,]+(?:[\w.]+\()?[\"'`]?$")
-_SIGNALS: Final = re.compile(
-    r"(?:method|verb|type|request)[\"']?\s*(?:[:=]|=>)+\s*(?:[\w.]+[.:])?[\"']?(?P<a>GET|POST|PUT|PATCH|DELETE|HEAD)\b"
-    r"|(?:\.|->|\b)(?P<b>get|post|put|delete|patch|head)"
-    r"(?:_?(?:json|form|async|forobject|forentity|raw|data))?!?\s*(?:<[\w<>., ]*>)?[\s(]"
-    r"|(?:HTTP::|HttpMethod\.|Method[.:]{0,2}|Http|http\.|WebRequestMethods\.Http\.|reqwest::)(?P<c>GET|POST|PUT|PATCH|DELETE|HEAD)"
-    r"|[\"'](?P<d>GET|POST|PUT|PATCH|DELETE|HEAD)[\"']"
-    r"|CURLOPT_(?P<e>POST)",
-    re.IGNORECASE,
+_REFERENCE: Final = re.compile(
+    r"[&*]?(?:[\w$@]+(?:\.|->|::))*?[@$]?([A-Za-z_]\w*)(?:\.(?:request_uri|path|to_s|to_string|toString|String|href))?"
 )
+_ARGUMENT: Final = re.compile(r"[\"'`]\s*[,%]\s*[\[{(]?\s*([\w.:$@]+)")
+_KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address", "host", "proxy"})
+_WITH_SIGILS: Final = frozenset(
+    {".sh", ".bash", ".zsh", ".ksh", ".yml", ".yaml", ".mk", ".ps1", ".psm1", ".php", ".pl", ".bat", ".cmd", ".env"}
+    | {".json", ".md", ".rst", ".txt", ".html", ".xml", ".toml", ".ini", ".cfg", ""}
+)
+"""Languages in which a name without a sign before it is no variable."""
 _SILENT: Final = re.compile(
     r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|console\.\w+|\blog(?:ger)?\.\w+|fmt\.Print\w*|log\.\w+|Write-(?:Host|Output)"
     r"|\braise\b.*|\bthrow\b.*|\bpanic|\bdescription|\bsummary|\bhelp|\bcomment|\bassert\w*|\bexpect)\s*[(:=!]*\s*[fF]?[\"'`]?[^\n|&;]*$"
 )
-_OF_LIBCURL: Final = re.compile(r"curl_init\([^\n]*$|CURLOPT_URL[^\n]*$")
-_SENDS_BODY: Final = re.compile(r"CURLOPT_POST(?:FIELDS)?\b|CURLOPT_CUSTOMREQUEST\s*,\s*[\"']POST")
 _OF_MOCKS: Final = re.compile(
     r"\b(?:nock|stub_request|fetch[mM]ock|app|router|wiremock|mock\w*|\w*[mM]ock|responses|rsps|respx)\b[^\n]*$"
 )
 _KEY_BEFORE: Final = re.compile(r"(?:^|[{,\n])[ \t]*[\"']?$")
-_KEY_AFTER: Final = re.compile(r"[\"']\s*:\s*(?:[{\[\n]|$)")
-_STATEMENT: Final = re.compile(r";[ \t]*\n|\n[ \t]*\n|\n[ \t]*(?:\}|end\b)[ \t)]*;?[ \t]*\n")
+_KEY_AFTER: Final = re.compile(r"[\"']\s{0,9}:\s{0,9}(?:[{\[\n]|$)")
 _STARTS: Final = re.compile(r"trigger|post|start|launch|kick", re.IGNORECASE)
+_PREFIX: Final = re.compile(r"[=:{&*!~@-]*(?:[A-Za-z_]\w*[?:+]?=(?=[\"'\0]|https?:|/))?")
+MOST_ADDRESSES: Final = 500
+"""Of one file that are looked at; a file with more is written by a program."""
 _WINDOW: Final = 400
 _LONGEST: Final = 2_000
+_DEPTH: Final = 5
 _METHODS: Final = (None, "GET", "POST", "DELETE")
-_MOST_USES: Final = 6
-_REACH: Final = 50_000
 
 
 class Address(NamedTuple):
@@ -84,148 +87,168 @@ class Address(NamedTuple):
     route: Route
 
 
+class _Name(NamedTuple):
+    """A name, and where in the text the address that it stands for is."""
+
+    name: str
+    start: int
+    end: int
+    sign: str
+
+
 def addresses(text: str, suffix: str, context: Context) -> Iterator[Address]:
-    """The requests of a file that end."""
-    code = without_comments(text, suffix)
-    normal = _PLACEHOLDERS.sub(_filler, code)
-    bases = {match[1]: match[2] for match in _DEFINED.finditer(code)}
-    for match in _RUN.finditer(normal):
-        start, end = match.span()
-        if end - start > _LONGEST or not _ANCHOR.search(match[0]):
-            continue
-        start += len(match[0]) - len(match[0].lstrip("=:{&*!~"))
-        written = _written(code, normal, start, end, bases)
-        route = _route(code, normal, start, end, written, context)
-        if route is not None:
-            yield Address(start, route)
+    """The requests of a file that end: at the request, or where a name gets its address if no request uses the name."""
+    yield from _Reader(text, suffix, context).run()
+
+
+class _Reader:
+    def __init__(self, text: str, suffix: str, context: Context) -> None:
+        self._context = context
+        self._code = code = without_comments(text, suffix)
+        normal = _PLACEHOLDERS.sub(_filler, code)
+        if suffix in (".rb", ".rake", ".gemspec") or code.startswith("#!/usr/bin/env ruby"):
+            normal = _CONTINUATION.sub(lambda match: _JOINT * len(match[0]), normal)
+        self._normal = normal
+        self._methods = Methods(code, normal)
+        self._has_sigils = suffix in _WITH_SIGILS
+        self._names: dict[str, list[_Name]] = {}
+        self._by_start: dict[int, _Name] = {}
+        self._used: set[int] = set()
+        """The starts of the addresses of names that a request uses."""
+        self._targets: set[int] = set()
+        """Where names get their addresses: no use of them."""
+
+    def run(self) -> Iterator[Address]:
+        runs = [match.span() for match in _RUN.finditer(self._normal)]
+        self._define(runs)
+        waiting: list[tuple[_Name, str]] = []
+        count = 0
+        for start, end in runs:
+            if end - start > _LONGEST or not self._may_be_address(start, end):
+                continue
+            at = start + len(_PREFIX.match(self._normal, start, end)[0])  # type: ignore[index]  # it matches nothing, too
+            written = self._written(at, end, {at})
+            if "/" not in written and self._code[at - 1 : at] not in ("'", '"', "`"):
+                continue
+            if not any(ending_route(written, method, self._context) for method in _METHODS):
+                continue
+            count += 1
+            if count > MOST_ADDRESSES:
+                break
+            named = self._by_start.get(at)
+            if named is not None and not (named.sign == ":" and named.name.lower() in _KEYS):
+                waiting.append((named, written))
+            elif not self._is_silent(at, end, written):
+                method = self._methods.of_request(at, end)
+                around = self._methods.command(at, end)
+                route = ending_route(written, method, self._context, around)
+                if route is not None:
+                    yield Address(at, route)
+        for named, written in waiting:
+            if named.start in self._used or self._is_silent(named.start, named.end, written):
+                continue
+            method = self._methods.of_request(named.start, named.end)
+            if method is None and _STARTS.search(named.name):
+                method = "POST"
+            around = self._methods.command(named.start, named.end)
+            route = ending_route(written, method, self._context, around)
+            if route is not None:
+                yield Address(named.start, route)
+
+    def _define(self, runs: list[tuple[int, int]]) -> None:
+        ends = dict(runs)
+        starts = {start + len(_PREFIX.match(self._normal, start, end)[0]): start for start, end in runs}  # type: ignore[index]  # it matches nothing, too
+        for match in _NAMED.finditer(self._normal):
+            at = match.end()
+            at += 0 if at in starts else len(_PREFIX.match(self._normal, at)[0])  # type: ignore[index]  # it matches nothing, too
+            self._targets.add(match.start("name"))
+            if at not in starts or (match["calls"] and not _OF_STRINGS.search(match["calls"])):
+                continue
+            self._add(_Name(match["name"], at, ends[starts[at]], match["sign"]))
+        for at, start in starts.items():
+            if at not in self._by_start and _ANCHOR.search(self._normal, at, ends[start]):
+                before = self._code[max(0, at - _WINDOW) : at]
+                functions = list(_FUNCTION.finditer(before)) if _RETURNED.search(before) else []
+                if functions:
+                    group = functions[-1].lastindex or 0
+                    self._targets.add(max(0, at - _WINDOW) + functions[-1].start(group))
+                    self._add(_Name(functions[-1][group], at, ends[start], "return"))
+
+    def _add(self, named: _Name) -> None:
+        self._by_start[named.start] = named
+        if not (named.sign == ":" and named.name.lower() in _KEYS):
+            self._names.setdefault(named.name, []).append(named)
+
+    def _may_be_address(self, start: int, end: int) -> bool:
+        run = self._normal[start:end]
+        if _ANCHOR.search(run):
+            return True
+        if _HOLE in run:
+            return any(word in self._names for word in _WORD.findall(self._code[start:end])) or "/" in run
+        reference = None if self._has_sigils else _REFERENCE.fullmatch(run)
+        return reference is not None and reference[1] in self._names and start not in self._targets
+
+    def _written(self, start: int, end: int, seen: set[int], depth: int = 0) -> str:
+        """The address with its unknown parts as `{name}`, and with the values of names that the file defines."""
+        reference = None if self._has_sigils else _REFERENCE.fullmatch(self._normal, start, end)
+        if reference is not None and reference[1] in self._names:
+            return self._value(reference[1], start, seen, depth) or ""
+        parts: list[str] = []
+        at, size = start, 0
+        for match in _PLACEHOLDERS.finditer(self._code, start, end):
+            parts.append(self._code[at : match.start()])
+            at = match.end()
+            size += len(parts[-1])
+            if not match["joint"] and size < _LONGEST:
+                first = not "".join(parts).strip("/\"'`")
+                parts += self._hole(match[0], start, end, seen, depth, first=first)
+                size += len(parts[-1])
+        text = "".join([*parts, self._code[at:end]])
+        if _JOINT in self._normal[start:end]:
+            text = _CONTINUATION.sub("", text)
+        return text.rstrip(".\\")
+
+    def _hole(self, hole: str, start: int, end: int, seen: set[int], depth: int, *, first: bool) -> list[str]:
+        default = _DEFAULT.search(hole)
+        if default:
+            return [default[0]]
+        found: list[str] = []
+        for words in [_WORD.findall(part) for part in hole.split("+") if part.strip("\"'` \n")]:
+            if first and not found and hole[:1] in "%{":
+                words = self._argument(words, end) or words
+            known = next((value for word in reversed(words) if (value := self._value(word, start, seen, depth))), None)
+            found.append(known or f"{{{words[-1] if words else ''}}}")
+        return found or ["{}"]
+
+    def _argument(self, words: list[str], end: int) -> list[str]:
+        """The words of what a format puts in the place of its first hole."""
+        after = self._code[end : end + _WINDOW]
+        if words and words[-1] not in ("s", "d", "v", "q"):
+            named = re.search(rf"\b{words[-1]}[\"']?\s*(?::|=>|=)\s*([\w.:$@]+)", after)
+            return _WORD.findall(named[1]) if named else []
+        argument = _ARGUMENT.match(after)
+        return _WORD.findall(argument[1]) if argument else []
+
+    def _value(self, name: str, at: int, seen: set[int], depth: int) -> str | None:
+        """The address that a name stands for at an offset: the last one before it, or the next one."""
+        same = self._names.get(name, [])
+        last = bisect_right(same, at, key=lambda each: each.end)
+        near = (*reversed(same[max(0, last - 3) : last]), *same[last : last + 3])
+        named = next((each for each in near if each.start not in seen), None)
+        if named is None or depth > _DEPTH:
+            return None
+        self._used.add(named.start)
+        return self._written(named.start, named.end, seen | {named.start}, depth + 1)
+
+    def _is_silent(self, start: int, end: int, written: str) -> bool:
+        """Whether an address is only shown, or describes a server or a document."""
+        line = max(self._code.rfind("\n", max(0, start - _WINDOW), start) + 1, start - _WINDOW, 0)
+        before = self._code[line:start]
+        if _SILENT.search(before) or _OF_MOCKS.search(before):
+            return True
+        is_key = written.endswith(":") or _KEY_AFTER.match(self._code, end)
+        return bool(is_key and "://" not in written and _KEY_BEFORE.search(before))
 
 
 def _filler(match: re.Match[str]) -> str:
     return (_JOINT if match["joint"] else _HOLE) * len(match[0])
-
-
-def _written(code: str, normal: str, start: int, end: int, bases: Mapping[str, str]) -> str:
-    """The address with its unknown parts as `{name}`, and with the value of a base that the file defines."""
-    parts: list[str] = []
-    at = start
-    for match in _PLACEHOLDERS.finditer(code, start, end):
-        parts.append(code[at : match.start()])
-        if not match["joint"]:
-            for words in [_WORD.findall(part) for part in match[0].split("+") if part.strip("\"'` \n")]:
-                known = next((bases[word] for word in reversed(words) if word in bases), None)
-                first = not "".join(parts).strip("/\"'`")
-                parts.append(known if known and first else f"{{{words[-1] if words else ''}}}")
-        at = match.end()
-    text = "".join([*parts, code[at:end]])
-    return text.rstrip(".\\")
-
-
-def _route(code: str, normal: str, start: int, end: int, written: str, context: Context) -> Route | None:
-    if not any(ending_route(written, method, context) for method in _METHODS):
-        return None
-    line = max(code.rfind("\n", 0, start) + 1, start - _WINDOW)
-    before = code[line:start]
-    if _SILENT.search(before) or _OF_MOCKS.search(before):
-        return None
-    is_key = written.endswith(":") or _KEY_AFTER.match(code, end)
-    if is_key and "://" not in written and _KEY_BEFORE.search(before):  # of a document that describes the API
-        return None
-    method = _method(code, start, end)
-    command = _command(code, start, end)
-    if method is None and _is_named_as_trigger(code, start):
-        method = "POST"
-    return ending_route(written, method, context, command)
-
-
-def _method(code: str, start: int, end: int) -> str | None:
-    before = code[max(0, start - _WINDOW) : start]
-    verb = _VERB_BEFORE.search(before)
-    if verb:
-        return verb[1]
-    found = method_of(_command(code, start, end))
-    if found is not None:
-        return found
-    assigned = _ASSIGNED.search(before[before.rfind("\n") + 1 :])
-    is_key = assigned is not None and assigned[1].lower() in _KEYS
-    if assigned is None or assigned[2] == ":" or ("(" in assigned[0] and not _OF_STRINGS.search(assigned[0])):
-        return _method_near(code, start, end, is_key=is_key)
-    used = _method_of_uses(code, assigned[1], end)
-    return _method_near(code, start, end, is_key=True) if used == "unused" and is_key else used
-
-
-def _command(code: str, start: int, end: int) -> str:
-    """The lines of a command: those that end with a backslash or a backtick, and what a folded block has."""
-    lines_before = code[max(0, start - _LONGEST) : start].split("\n")
-    first = len(lines_before) - 1
-    while first > 0 and (lines_before[first - 1].rstrip().endswith(("\\", "`", "|", "&&"))):
-        first -= 1
-    if not COMMAND.search("\n".join([*lines_before[first:], code[start:end]])):
-        indent = len(lines_before[-1]) - len(lines_before[-1].lstrip())
-        for back in range(1, min(7, len(lines_before))):
-            line = lines_before[-1 - back]
-            if not line.strip() or len(line) - len(line.lstrip()) > indent:
-                break
-            if re.match(r"\s*(?:\w+=\S+\s+)*(?:-\s+run:\s*)?(?:curl|wget|http)\b", line) and "://" not in line:
-                first = len(lines_before) - 1 - back
-                break
-    rest = code[start : start + _LONGEST].split("\n")
-    last = 0
-    while last < len(rest) - 1 and rest[last].rstrip().endswith(("\\", "`")):
-        last += 1
-    if first < len(lines_before) - 1 or COMMAND.search(lines_before[-1]):
-        while (
-            last < min(6, len(rest) - 1)
-            and rest[last + 1].lstrip().startswith(("-", "'", '"'))
-            and "run:" not in rest[last + 1]
-        ):
-            if re.match(r"\s*- (?:\w+:|name|run)", rest[last + 1]):
-                break
-            last += 1
-    return "\n".join([*lines_before[first:-1], lines_before[-1] + "\n".join(rest[: last + 1])])
-
-
-def _method_of_uses(code: str, name: str, end: int) -> str | None:
-    """The method of the requests that use a variable; `unused` if there are none."""
-    found: str | None = "unused"
-    pattern = re.compile(rf"(?<![\w.-])[$@]?\{{?{re.escape(name)}\b(\s*(?::=|=[^=>]))?")
-    for count, use in enumerate(pattern.finditer(code, end, end + _REACH)):
-        if use[1] or count >= _MOST_USES:  # it has another value from there on
-            break
-        start, stop = use.span()
-        found = None if found == "unused" else found
-        if _CONTINUED.match(code, stop):  # a base, not a whole address
-            continue
-        method = method_of(_command(code, start, stop)) or _method_near(code, start, stop, is_key=True)
-        if method == "POST":
-            return method
-        found = found or method
-    return found
-
-
-def _method_near(code: str, start: int, end: int, *, is_key: bool) -> str | None:
-    """The method of the statement around an address: the last one before it, else the first one after it."""
-    before = code[max(0, start - _WINDOW) : start]
-    cuts = list(_STATEMENT.finditer(before))
-    before = before[cuts[-1].end() :] if cuts else before
-    after = code[end : end + _WINDOW]
-    cut = _STATEMENT.search(after)
-    after = after[: cut.start()] if cut else after
-    if _OF_LIBCURL.search(before) and _SENDS_BODY.search(code, end, end + _WINDOW):
-        return "POST"
-    left, right = list(_SIGNALS.finditer(before)), list(_SIGNALS.finditer(after))
-    if left and (not is_key or not right or len(before) - left[-1].end() <= right[0].start()):
-        last = _verb(left[-1])
-        later = _verb(right[0]) if right else None
-        is_on_line = "\n" not in before[left[-1].end() :]
-        return last if is_on_line or later is None else later
-    return _verb(right[0]) if right else None
-
-
-def _verb(match: re.Match[str]) -> str:
-    return next(text for text in match.groups() if text).upper()
-
-
-def _is_named_as_trigger(code: str, start: int) -> bool:
-    line = code[max(code.rfind("\n", 0, start) + 1, start - _WINDOW) : start]
-    assigned = _ASSIGNED.search(line)
-    return bool(assigned and _STARTS.search(assigned[1]))

@@ -58,6 +58,8 @@ _PACKAGES: Final = frozenset(dotted.partition(".")[0] for dotted in _CLASSES)
 _DEPTH: Final = 14
 _STEPS: Final = 2_000
 """Of one evaluation: names that are bound many times make no more work than this."""
+_ALL_STEPS: Final = 300_000
+"""Of all evaluations of a module."""
 _CONTAINERS: Final = frozenset(
     {"list", "List", "dict", "Dict", "tuple", "Tuple", "set", "Set", "Sequence", "Iterable", "Iterator", "Mapping"}
     | {"Generator", "AsyncIterator", "AsyncGenerator", "AsyncIterable", "Collection", "defaultdict", "MutableMapping"}
@@ -85,6 +87,7 @@ class Instances:
         self._module = module
         self._active: set[tuple[int, int]] = set()
         self._left = _STEPS
+        self._total = _ALL_STEPS
         self._known: dict[tuple[int, int], frozenset[Type]] = {}
 
     def clients_of(self, node: ast.expr, scope: Scope, method: str) -> list[tuple[OfClient, Method]]:
@@ -116,7 +119,8 @@ class Instances:
         if key in self._known:
             return self._known[key]
         self._left = _STEPS if depth == 0 else self._left - 1
-        if node is None or depth > _DEPTH or key in self._active or self._left < 0:
+        self._total -= 1
+        if node is None or depth > _DEPTH or key in self._active or self._left < 0 or self._total < 0:
             return frozenset()
         self._active.add(key)
         try:
@@ -205,6 +209,9 @@ class Instances:
         for call, where in self._module.calls_of(name) if name else ():
             bound = is_method and (isinstance(call.func, ast.Attribute) or function_name(function) == "__init__")
             found += self.of(argument_of(call, function, node.arg, bound=bound), where, depth)
+        for call, where in self._module.calls_with(node.arg) if not found else ():  # `COMMANDS[name](api, ...)`
+            given = argument_of(call, function, node.arg, bound=is_method)
+            found += self.of(given, where, depth) if last_name(given) == node.arg else []
         return found
 
     def _annotation(self, node: ast.expr | None, scope: Scope, depth: int) -> list[Type]:

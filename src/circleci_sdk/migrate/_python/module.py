@@ -9,6 +9,8 @@ from typing import Final, Literal, TypeAlias
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Kind: TypeAlias = Literal["value", "item", "with", "parameter", "import", "function", "class"]
 
+_MOST_BINDINGS: Final = 50
+"""Of one name, and calls of one function, that are looked at: more of them are written by a program."""
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -73,12 +75,24 @@ class Module:
         """The call of each called expression."""
         _Visitor(self).run(tree)
         self._calls_by_name: dict[str, list[tuple[ast.Call, Scope]]] = {}
+        self._calls_with: dict[str, list[tuple[ast.Call, Scope]]] = {}
         for call, scope in self.calls:
-            self._calls_by_name.setdefault(last_name(call.func), []).append((call, scope))
+            same = self._calls_by_name.setdefault(last_name(call.func), [])
+            if len(same) < _MOST_BINDINGS:
+                same.append((call, scope))
+            if not isinstance(call.func, ast.Name):
+                for each in call.args:
+                    given = self._calls_with.setdefault(last_name(each), [])
+                    if len(given) < _MOST_BINDINGS:
+                        given.append((call, scope))
 
     def calls_of(self, name: str) -> list[tuple[ast.Call, Scope]]:
         """The calls of anything of this name."""
         return self._calls_by_name.get(name, [])
+
+    def calls_with(self, name: str) -> list[tuple[ast.Call, Scope]]:
+        """The calls with an argument of this name, of what is no plain name: a function in a dict, for instance."""
+        return self._calls_with.get(name, [])
 
 
 def last_name(node: ast.AST | None) -> str:
@@ -256,7 +270,7 @@ class _Visitor:
             case ast.Attribute(value=ast.Name(id=name)):
                 owner = _class_of(binding.scope, name)
                 if owner is not None:
-                    owner.attributes.setdefault(target.attr, []).append(binding)
+                    _add(owner.attributes, target.attr, binding)
             case ast.Subscript():
                 self._target(target.value, Binding("value", binding.scope, ast.List([binding.node], ast.Load())))  # type: ignore[list-item]  # an expression
             case _:
@@ -268,7 +282,13 @@ class _Visitor:
             while found is not None and found.parent is not None and name not in found.names:
                 found = found.parent
             scope = found or scope
-        scope.names.setdefault(name, []).append(binding)
+        _add(scope.names, name, binding)
+
+
+def _add(names: dict[str, list[Binding]], name: str, binding: Binding) -> None:
+    bindings = names.setdefault(name, [])
+    if len(bindings) < _MOST_BINDINGS:
+        bindings.append(binding)
 
 
 def _class_of(scope: Scope, name: str) -> Scope | None:

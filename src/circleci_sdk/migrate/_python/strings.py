@@ -18,6 +18,8 @@ _MOST: Final = 6
 _DEPTH: Final = 12
 _STEPS: Final = 2_000
 """Of one evaluation: names that are bound many times make no more work than this."""
+_ALL_STEPS: Final = 300_000
+"""Of all evaluations of a module."""
 _CLASS_DEPTH: Final = 5
 _PERCENT: Final = re.compile(r"%(?:\((\w+)\))?[-#0 +]*\d*(?:\.\d+)?[sdrif]")
 _BRACES: Final = re.compile(r"\{(\w*)(?:[.\[!:][^{}]*)?\}")
@@ -36,12 +38,14 @@ class Strings:
         self.seen: set[int] = set()
         self._active: set[tuple[int, int]] = set()
         self._left = _STEPS
+        self._total = _ALL_STEPS
 
     def of(self, node: ast.AST | None, scope: Scope, given: Given | None = None, depth: int = 0) -> Texts:
         """The strings, at most six; empty for what can be none."""
         key = (id(node), id(scope))
         self._left = _STEPS if depth == 0 else self._left - 1
-        if node is None or depth > _DEPTH or key in self._active or self._left < 0:
+        self._total -= 1
+        if node is None or depth > _DEPTH or key in self._active or self._left < 0 or self._total < 0:
             return (_hole(node),)
         self._active.add(key)
         self.seen.add(id(node))
@@ -79,6 +83,8 @@ class Strings:
                 return self._item(node, scope, given, depth)
             case ast.Call():
                 return self._call(node, scope, given, depth)
+            case ast.GeneratorExp() | ast.ListComp():
+                return self.of(node.generators[0].iter, scope, given, depth)
             case ast.List() | ast.Tuple():
                 return _joined([self.of(each, scope, given, depth) for each in node.elts], " ")
             case _:
@@ -232,6 +238,8 @@ class Strings:
             return tuple(self._format(text, node, scope, given, depth) for text in texts)
         if name in ("getenv", "get", "setdefault", "config", "env") and len(node.args) > 1:
             return self.of(node.args[1], scope, given, depth)
+        if name == "map" and len(node.args) > 1:
+            return self.of(node.args[1], scope, given, depth)
         function = self.function_of(node, scope)
         if function is not None:
             return self.result(function, self.given(node, scope, function, given, depth), depth)
@@ -284,6 +292,9 @@ class Strings:
             value = argument_of(call, node, parameter.arg, bound=bound)
             if value is not None:
                 found[parameter.arg] = self.of(value, scope, given, depth)
+        if node.args.vararg is not None:  # segments of a path, in all clients seen
+            rest = call.args[len(node.args.posonlyargs) + len(node.args.args) - bound :]
+            found[node.args.vararg.arg] = _joined([self.of(each, scope, given, depth) for each in rest], "/")
         return found
 
     def result(self, function: Scope, given: Given, depth: int) -> Texts:
