@@ -20,10 +20,10 @@ _SIGNALS: Final = re.compile(
 _LATER: Final = re.compile(
     r"(?:method|verb)\w*[\"']?\s*(?:[:=(]|=>)+\s*(?:[\w.]+[.:])?[\"']?(GET|POST|PUT|PATCH|DELETE|HEAD)\b", re.IGNORECASE
 )
-_END_OF_LATER: Final = re.compile(r"https?://|\n\S|\n[ \t]*(?:\}|(?:func|fun|def|function|public|private|async)\b)")
+_END_OF_LATER: Final = re.compile(r"https?://|\n\S|\n[ \t]*(?:\}|- |(?:func|fun|def|function|public|private|async)\b)")
 _OF_LIBCURL: Final = re.compile(r"curl_init\([^\n]*$|CURLOPT_URL[^\n]*$")
 _SENDS_BODY: Final = re.compile(r"CURLOPT_POST(?:FIELDS)?\b|CURLOPT_CUSTOMREQUEST\s*,\s*[\"']POST|(curl_init)")
-_STATEMENT: Final = re.compile(r";[ \t]*\n|\n[ \t]*\n|\n[ \t]*(?:\}|end\b)[ \t)]*;?[ \t]*\n")
+_STATEMENT: Final = re.compile(r";[ \t]*\n|\n[ \t]*\n|\n[ \t]*(?:\}|end\b)[ \t)]*;?[ \t]*\n|\n(?=[ \t]*- [\w.]+:)")
 _ENDING: Final = frozenset(")}];")
 _CONTINUING: Final = frozenset(".)],+?:&|-")
 _URL_KEY: Final = re.compile(

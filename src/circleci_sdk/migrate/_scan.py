@@ -171,7 +171,9 @@ def _notebook(text: str) -> str | None:
         stripped = line.strip().rstrip(",")
         is_line = current is not None and stripped in (json.dumps(current), json.dumps(current + "\n"))
         if is_line and current is not None:
-            lines.append("" if current.lstrip()[:1] in ("%", "!") else current)
+            indent, mark = current[: len(current) - len(current.lstrip())], current.lstrip()[:1]
+            command = f"{indent}system({json.dumps(current.lstrip()[1:])})"
+            lines.append(command if mark == "!" else f"{indent}pass" if mark == "%" else current)
             current = next(rest)
         else:
             lines.append("")

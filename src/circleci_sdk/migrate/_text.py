@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._comments import without_comments
@@ -44,7 +45,7 @@ _NAMED: Final = re.compile(
 _RETURNED: Final = re.compile(r"(?:\breturn\s+|=>\s*)(?:[\w.]{0,40}(?:printf|format)\()?[\"'`]?$", re.IGNORECASE)
 _FUNCTION: Final = re.compile(
     r"(?:\b(?:function|def|func|fn)\s+(?:self\.|\([^()\n]{0,60}\)\s*)?(\w+)"
-    r"|\b(\w+)\s*=\s*(?:async\s+)?(?:function\b|\([^()\n]{0,200}\)[^=\n]{0,40}=>|\w+\s*=>)"
+    r"|\b(\w+)\s*[=:]\s*(?:async\s+)?(?:function\b|\([^()\n]{0,200}\)[^=\n]{0,40}=>|\w+\s*=>)"
     r"|\n[ \t]*(?:[a-z]+[ \t]+){0,3}(?!if\b|for\b|while\b|switch\b|catch\b)(\w+)\([^()\n]{0,200}\)[^\n;={}()]{0,60}\{)"
 )
 _OF_STRINGS: Final = re.compile(
@@ -56,6 +57,13 @@ _REFERENCE: Final = re.compile(
 )
 _ARGUMENT: Final = re.compile(r"[\"'`]\s*[,%]\s*[\[{(]?\s*([\w.:$@]+)")
 _KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address", "host", "proxy"})
+_SHELLS: Final = frozenset({".sh", ".bash", ".zsh", ".ksh", ""})
+_SHELL_FUNCTION: Final = re.compile(
+    r"^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)[ \t]*\{(?:[^\n]*\}[ \t]*$|.*?(?:^[ \t]*\}|\Z))",
+    re.MULTILINE | re.DOTALL,
+)
+_POSITIONAL: Final = re.compile(r"\$\{?([1-9])\}?")
+_ARGUMENT_OF_SHELL: Final = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"';|&()]+)"
 _WITH_SIGILS: Final = frozenset(
     {".sh", ".bash", ".zsh", ".ksh", ".yml", ".yaml", ".mk", ".ps1", ".psm1", ".php", ".pl", ".bat", ".cmd", ".env"}
     | {".json", ".md", ".rst", ".txt", ".html", ".xml", ".toml", ".ini", ".cfg", ""}
@@ -113,6 +121,7 @@ class _Reader:
         self._has_sigils = suffix in _WITH_SIGILS
         self._names: dict[str, list[_Name]] = {}
         self._by_start: dict[int, _Name] = {}
+        self._shell_functions = list(_SHELL_FUNCTION.finditer(code)) if suffix in _SHELLS else []
         self._used: set[int] = set()
         """The starts of the addresses of names that a request uses."""
         self._targets: set[int] = set()
@@ -140,6 +149,10 @@ class _Reader:
                 waiting.append((named, written))
             elif not self._is_silent(at, end, written):
                 method = self._methods.of_request(at, end)
+                function = self._shell_function(at) if _POSITIONAL.search(written) else None
+                if function is not None:
+                    yield from self._through(function, written, method)
+                    continue
                 around = self._methods.command(at, end)
                 route = ending_route(written, method, self._context, around)
                 if route is not None:
@@ -154,6 +167,34 @@ class _Reader:
             route = ending_route(written, method, self._context, around)
             if route is not None:
                 yield Address(named.start, route)
+
+    def _shell_function(self, at: int) -> re.Match[str] | None:
+        """The function around an offset, if its address has an argument of it."""
+        return next((each for each in self._shell_functions if each.start() < at < each.end()), None)
+
+    def _through(self, function: re.Match[str], written: str, method: str | None) -> Iterator[Address]:
+        """What the calls of a function in a shell send."""
+        calls = re.compile(
+            rf"(?:^|[;&|(]|\bdo|\bthen)[ \t]*(?:\w+=)?{re.escape(function[1])}((?:[ \t]+{_ARGUMENT_OF_SHELL})+)",
+            re.MULTILINE,
+        )
+        for call in islice(calls.finditer(self._code), MOST_ADDRESSES):
+            given = [
+                each.span() for each in re.finditer(_ARGUMENT_OF_SHELL, self._code[: call.end(1)][call.start(1) :])
+            ]
+            spans = [(call.start(1) + start, call.start(1) + end) for start, end in given]
+            texts = [self._written(*self._unquoted(start, end), {start}) for start, end in spans]
+
+            def argument(match: re.Match[str], texts: list[str] = texts) -> str:
+                at = int(match[1]) - 1
+                return texts[at] if at < len(texts) else ""
+
+            route = ending_route(_POSITIONAL.sub(argument, written), method, self._context)
+            if route is not None:
+                yield Address(spans[0][0], route)
+
+    def _unquoted(self, start: int, end: int) -> tuple[int, int]:
+        return (start + 1, end - 1) if self._code[start] in "\"'" else (start, end)
 
     def _define(self, runs: list[tuple[int, int]]) -> None:
         ends = dict(runs)

@@ -100,16 +100,38 @@ class _Reader:
         method = self._method(call, scope, given)
         values = [*call.args[:5], *(each.value for each in call.keywords if each.arg)]
         around = self._text(call)
+        bases = self._bases(call, scope) if method else []
         for value in values:
             if isinstance(value, ast.Lambda | ast.Dict | ast.Compare):
                 continue
             self._strings.seen = set()
             for text in self._strings.of(value, scope, given):
                 route = self._route(text, method, call, scope, around)
+                if route is None and "://" not in text and " " not in text:
+                    route = next(
+                        (
+                            found
+                            for base in bases
+                            if (found := ending_route(base + text.lstrip("/"), method, self._context, around))
+                        ),
+                        None,
+                    )
                 if route is not None:
                     self._used |= self._strings.seen
                     return route
         return None
+
+    def _bases(self, call: ast.Call, scope: Scope) -> list[str]:
+        """The addresses that the receiver of a call puts before a path."""
+        receiver = call.func.value if isinstance(call.func, ast.Attribute) else None
+        bases = [
+            keyword.value
+            for made in self._strings.calls_of(receiver, scope)
+            for keyword in made[0].keywords
+            if keyword.arg in ("base_url", "prefix_url")
+        ]
+        texts = [text for each in bases for text in self._strings.of(each, scope)]
+        return [f"{text.rstrip('/')}/" for text in texts if "://" in text]
 
     def _route(self, text: str, method: str | None, call: ast.Call, scope: Scope, around: str) -> Route | None:
         if len(text) > _LONGEST:

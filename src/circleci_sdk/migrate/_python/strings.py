@@ -196,6 +196,16 @@ class Strings:
             found += [base for each in bases if one.parent for base in self.classes_of(each, one.parent, depth + 1)]
         return list(dict.fromkeys(found))
 
+    def calls_of(self, node: ast.expr | None, scope: Scope) -> list[tuple[ast.Call, Scope]]:
+        """The calls that a name or an attribute has its value from."""
+        bindings: list[Binding] = []
+        if isinstance(node, ast.Name):
+            bindings = scope.find(node.id)
+        elif isinstance(node, ast.Attribute):
+            owners = self.classes_of(node.value, scope)
+            bindings = [each for owner in owners for each in owner.attributes.get(node.attr, [])]
+        return [(each.node, each.scope) for each in bindings if isinstance(each.node, ast.Call)]
+
     def _item(self, node: ast.Subscript, scope: Scope, given: Given, depth: int) -> Texts:
         bindings: list[Binding] = []
         if isinstance(node.value, ast.Name):
