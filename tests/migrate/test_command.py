@@ -17,6 +17,7 @@ from circleci_sdk.migrate import _scan
 from circleci_sdk.migrate.__main__ import main
 from circleci_sdk.migrate._scan import Scan
 from circleci_sdk.migrate._table import CLIENTS, ROUTES
+from circleci_sdk.migrate._text import MOST_ADDRESSES
 from circleci_sdk.migrate._walk import MAX_BYTES
 from tests.migrate.test_cases import CASES
 
@@ -150,6 +151,15 @@ def test_only_files_that_may_hold_a_call_are_parsed(tmp_path: Path) -> None:
     scan = Scan()
     scan.add([tmp_path, tmp_path / "call.py"])
     assert (scan.read, scan.parsed, len(scan.findings)) == (102, 1, 1)
+
+
+@pytest.mark.parametrize("line", ["requests.post('{}')  #", "curl -X POST {}", "u={}\ncurl -X POST $u"])
+def test_a_file_that_a_program_wrote(line: str) -> None:
+    """Only so many addresses of a file are looked at."""
+    scan = Scan()
+    text = f"{line.format('https://circleci.com/api/v1.1/project/gh/a/b/build')}\n" * (MOST_ADDRESSES + 100)
+    scan.add_bytes("a.py" if "requests" in line else "a.sh", text.encode())
+    assert MOST_ADDRESSES / 3 < len(scan.findings) <= MOST_ADDRESSES
 
 
 @pytest.mark.parametrize("suffix", ["py", "sh", "js", "ipynb", "md", "yml"])

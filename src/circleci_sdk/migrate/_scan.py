@@ -9,6 +9,7 @@ import re
 import warnings
 from bisect import bisect_right
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from ._python.clients import uses
 from ._python.module import Module
 from ._routes import Context
 from ._table import ROUTES
-from ._text import addresses
+from ._text import MOST_ADDRESSES, addresses
 from ._walk import MAX_BYTES, files
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class Scan:
 
     def _python(self, path: str, text: str, tree: ast.Module) -> None:
         module, context = Module(tree), Context.of(text)
-        found = [_of_route(path, each.line, each.column, each.route) for each in requests(module, context, text)]
+        sent = islice(requests(module, context, text), MOST_ADDRESSES)
+        found = [_of_route(path, each.line, each.column, each.route) for each in sent]
         for use in uses(module):
             route = None if use.variant.ends is None else ROUTES[use.variant.ends]
             if route is not None and route.kind == "branches":

@@ -30,6 +30,8 @@ _STRING_CALLS: Final = frozenset({"format", "join", "urljoin", "getenv", "get", 
 _KEEPING: Final = frozenset({"append", "add", "quote", "compile", "match", "search", "sub", "field"})
 _STARTS: Final = re.compile(r"trigger|post|start|launch|kick", re.IGNORECASE)
 _DEPTH: Final = 4
+_MOST_CALLS: Final = 200
+"""Of a wrapper that are looked at."""
 _LONGEST: Final = 10_000
 
 
@@ -52,6 +54,12 @@ class _Reader:
         self._context = context
         self._lines = source.splitlines()
         self._strings = Strings(module)
+        self._verbs: dict[int, set[str]] = {}
+        """The names such as `Method.POST` in each scope."""
+        for each, where in module.attributes:
+            if each.attr in _VERBS:
+                self._verbs.setdefault(id(where), set()).add(each.attr)
+        self._near: dict[int, str | None] = {}
         self._used: set[int] = set()
         """The nodes that the addresses of what was found were read from."""
 
@@ -82,7 +90,7 @@ class _Reader:
     ) -> Route | None:
         """What a wrapper in this module sends for a call, unless it sends the same for every call."""
         known, asked = self._strings.given(call, scope, function, given, 0), self._method(call, scope, given)
-        for inner, where in function.calls:
+        for inner, where in function.calls[:_MOST_CALLS]:
             sent = self._method(inner, where, known)
             if asked and sent and asked != sent:
                 continue
@@ -146,7 +154,9 @@ class _Reader:
             return None
         if RUNNER in text.lower() or method is not None:
             return ending_route(text, method, self._context, around)
-        return ending_route(text, self._method_near(scope), self._context, around)
+        if id(scope) not in self._near:
+            self._near[id(scope)] = self._method_near(scope)
+        return ending_route(text, self._near[id(scope)], self._context, around)
 
     def _method(self, call: ast.Call, scope: Scope, given: Given) -> str | None:
         name = last_name(call.func)
@@ -182,7 +192,7 @@ class _Reader:
             for each in (*call.args, *(keyword.value for keyword in call.keywords))
             if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value in _VERBS
         }
-        names |= {each.attr for each, where in self._module.attributes if where is scope and each.attr in _VERBS}
+        names |= self._verbs.get(id(scope), set())
         return names.pop() if len(names) == 1 else "POST" if "POST" in names and names == {"POST", "GET"} else None
 
     def _alone(self) -> Iterator[Request]:

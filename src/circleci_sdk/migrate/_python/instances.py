@@ -58,7 +58,7 @@ _PACKAGES: Final = frozenset(dotted.partition(".")[0] for dotted in _CLASSES)
 _DEPTH: Final = 14
 _STEPS: Final = 2_000
 """Of one evaluation: names that are bound many times make no more work than this."""
-_ALL_STEPS: Final = 300_000
+_ALL_STEPS: Final = 150_000
 """Of all evaluations of a module."""
 _CONTAINERS: Final = frozenset(
     {"list", "List", "dict", "Dict", "tuple", "Tuple", "set", "Set", "Sequence", "Iterable", "Iterator", "Mapping"}

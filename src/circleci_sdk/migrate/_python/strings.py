@@ -18,7 +18,7 @@ _MOST: Final = 6
 _DEPTH: Final = 12
 _STEPS: Final = 2_000
 """Of one evaluation: names that are bound many times make no more work than this."""
-_ALL_STEPS: Final = 300_000
+_ALL_STEPS: Final = 150_000
 """Of all evaluations of a module."""
 _CLASS_DEPTH: Final = 5
 _PERCENT: Final = re.compile(r"%(?:\((\w+)\))?[-#0 +]*\d*(?:\.\d+)?[sdrif]")
