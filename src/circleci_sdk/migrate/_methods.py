@@ -9,7 +9,7 @@ from ._shell import COMMAND, method_of
 
 _VERB_BEFORE: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[\"']?[\s,]+(?:[\w.]+\()?[\"'`]?$")
 _SIGNALS: Final = re.compile(
-    r"(?:method|verb|type|request)[\"']?\s*(?:[:=]|=>)+\s*(?:[\w.]+[.:])?[\"']?(?P<a>GET|POST|PUT|PATCH|DELETE|HEAD)\b"
+    r"(?:method|verb|type|request)[\"']?\s*(?:[:=]|=>)+\s*(?:[\w.]+[.:])?[\"':]?(?P<a>GET|POST|PUT|PATCH|DELETE|HEAD)\b"
     r"|(?:\.|->|\b)(?P<b>get|post|put|delete|patch|head)"
     r"(?:_?(?:json|form|async|forobject|forentity|raw|data))?!?\s*(?:<[\w<>., ]{0,80}>)?[\s(]"
     r"|(?:HTTP::|HttpMethod\.|Method[.:]{0,2}|Http|http\.|WebRequestMethods\.Http\.|reqwest::)(?P<c>GET|POST|PUT|PATCH|DELETE|HEAD)"
@@ -18,7 +18,8 @@ _SIGNALS: Final = re.compile(
     re.IGNORECASE,
 )
 _LATER: Final = re.compile(
-    r"(?:method|verb)\w*[\"']?\s*(?:[:=(]|=>)+\s*(?:[\w.]+[.:])?[\"']?(GET|POST|PUT|PATCH|DELETE|HEAD)\b", re.IGNORECASE
+    r"(?:method|verb)\w*[\"']?\s*(?:[:=(]|=>)+\s*(?:[\w.]+[.:])?[\"':]?(GET|POST|PUT|PATCH|DELETE|HEAD)\b",
+    re.IGNORECASE,
 )
 _END_OF_LATER: Final = re.compile(r"https?://|\n\S|\n[ \t]*(?:\}|- |(?:func|fun|def|function|public|private|async)\b)")
 _OF_LIBCURL: Final = re.compile(r"curl_init\([^\n]*$|CURLOPT_URL[^\n]*$")

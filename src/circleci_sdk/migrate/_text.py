@@ -145,7 +145,7 @@ class _Reader:
             if count > MOST_ADDRESSES:
                 break
             named = self._by_start.get(at)
-            if named is not None and not (named.sign == ":" and named.name.lower() in _KEYS):
+            if named is not None and not (named.sign == ":" and named.name in _KEYS):
                 waiting.append((named, written))
             elif not self._is_silent(at, end, written):
                 method = self._methods.of_request(at, end)
@@ -217,7 +217,7 @@ class _Reader:
 
     def _add(self, named: _Name) -> None:
         self._by_start[named.start] = named
-        if not (named.sign == ":" and named.name.lower() in _KEYS):
+        if not (named.sign == ":" and named.name in _KEYS):
             self._names.setdefault(named.name, []).append(named)
 
     def _may_be_address(self, start: int, end: int) -> bool:
