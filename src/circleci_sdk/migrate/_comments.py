@@ -21,7 +21,7 @@ _SHELL_STRINGS: Final = r"\"(?:\\.|[^\"\\])*\"|'[^'\n]*'"
 _HASH: Final = r"(?:(?<=\s)|^)#[^\n]*"
 _SLASH: Final = r"(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)"
 _SHOWN: Final = r"\bcat[ \t]+<<-?[ \t]*[\"']?(?P<mark>\w+)[\"']?[ \t]*(?:1?>&2)?\n.*?(?:^[ \t]*(?P=mark)|\Z)"
-"""A text that `cat` shows."""
+"""A string that `cat` shows."""
 _FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~|-----*$)[^\n]*$", re.MULTILINE)
 _OF_BATCH: Final = re.compile(r"^[ \t]*@?(?:rem\b|::)[^\n]*", re.MULTILINE | re.IGNORECASE)
 _DASHES: Final = re.compile(r"(?:(?<=\s)|^)--[^\n]*")
