@@ -60,7 +60,7 @@ STARTS: Final = (
 )
 # httpx and httpcore import these four if they are installed; most users have none of them.
 _ABSENT: Final = "import sys; sys.modules.update(dict.fromkeys(('click', 'h2', 'rich', 'trio')))"
-_TIMED: Final = _ABSENT + "; import {before}; t = time.perf_counter(); {code}; print(time.perf_counter() - t)"
+_TIMED: Final = _ABSENT + "; import {before}; t = time.process_time(); {code}; print(time.process_time() - t)"
 _FIRST_CALL: Final = (
     "from benchmarks.clients.{module} import Client; url = {url!r}; "
     "exec('async def main():\\n client = Client(url)\\n await client.start()\\n await client.page(\"web\")'); "
@@ -100,12 +100,10 @@ def measure(url: str, rounds: int) -> Table:
     ]
     failures: list[str] = []
     taken: dict[str, list[float]] = {}
-    basis: list[float] = []
+    basis: dict[str, list[float]] = {}
     for number in range(rounds + 1):  # the first round fills the disk cache
-        base = _seconds(BASIS)
-        if number:
-            basis.append(base)
         for start in list(starts):
+            base = _seconds(BASIS)  # just before: the speed of a machine changes within a round
             try:
                 seconds = _seconds(start)
             except RuntimeError as error:
@@ -113,14 +111,16 @@ def measure(url: str, rounds: int) -> Table:
                 starts.remove(start)
                 continue
             if number:
+                basis.setdefault(start.label, []).append(base)
                 taken.setdefault(start.label, []).append(seconds)
-    rows = [Row(start.label, (ratios(taken[start.label], basis),)) for start in starts]
+    rows = [Row(start.label, (ratios(taken[start.label], basis[start.label]),)) for start in starts]
+    bases = Figure.of([1000 * seconds for start in starts for seconds in basis[start.label]])
     return Table(
         "Startup",
-        "Time in a fresh process, relative to `import httpx; from pydantic import BaseModel` "
-        f"({Figure.of([1000 * seconds for seconds in basis])} ms here); lower is better. asyncio is imported before "
-        "the timer starts, except in rows without `await`, of `CircleCI` and of pycircleci; trio, h2 and click, which "
-        "httpx imports if installed, are hidden.",
+        f"Processor time in a fresh process, relative to `import httpx; from pydantic import BaseModel` ({bases} ms "
+        "here), which runs just before each; lower is better. asyncio is imported before the timer starts, except in "
+        "rows without `await`, of `CircleCI` and of pycircleci; trio, h2 and click, which httpx imports if installed, "
+        "are hidden.",
         ("time",),
         tuple(rows),
         tuple(failures),
