@@ -23,6 +23,10 @@ _SLASH: Final = r"(?<!:)//[^\n]*|/\*.*?(?:\*/|\Z)"
 _SHOWN: Final = r"\bcat[ \t]+<<-?[ \t]*[\"']?(?P<mark>\w+)[\"']?[ \t]*(?:1?>&2)?\n.*?(?:^[ \t]*(?P=mark)|\Z)"
 """A string that `cat` shows."""
 _FENCE: Final = re.compile(r"^ {0,3}(?:```|~~~|-----*$)[^\n]*$", re.MULTILINE)
+_COMMAND: Final = re.compile(
+    r"^[ \t]*(?:(?:[*+-]|\d+\.)[ \t]+)?[`$>]?[ \t]*(?:curl|wget)[ \t]+(?:[^\n]*\\[ \t]*\n)*[^\n]*$", re.MULTILINE
+)
+"""A command in prose on a line of its own, such as an indented block or an item of a list."""
 _OF_BATCH: Final = re.compile(r"^[ \t]*@?(?:rem\b|::)[^\n]*", re.MULTILINE | re.IGNORECASE)
 _DASHES: Final = re.compile(r"(?:(?<=\s)|^)--[^\n]*")
 
@@ -32,6 +36,8 @@ _OF_HASH: Final = re.compile(
     rf"{_SHELL_STRINGS}|{_HASH}|{_SHOWN}|<#.*?(?:#>|\Z)|^=begin.*?(?:^=end|\Z)", re.DOTALL | re.MULTILINE
 )
 _OF_MARKUP: Final = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_SEPARATOR: Final = "\x1f"
+"""White space in place of a comment: a line with one is not empty, and ends no statement."""
 _NOT_BLANK: Final = re.compile(r"[^\n]+")
 
 
@@ -58,7 +64,7 @@ def _blank(match: re.Match[str]) -> str:
     found = match[0]
     if found[0] in "\"'`":
         return found
-    return _blanks(found)
+    return _SEPARATOR + _blanks(found)[1:]
 
 
 def _blanks(text: str) -> str:
@@ -66,11 +72,20 @@ def _blanks(text: str) -> str:
 
 
 def _code_blocks(text: str) -> str:
-    """Only what stands between fences."""
+    """Only what stands between fences, and commands."""
     parts: list[str] = []
     inside, at = False, 0
     for fence in _FENCE.finditer(text):
         part = text[at : fence.start()]
-        parts += [part if inside else _blanks(part), _blanks(fence[0])]
+        parts += [part if inside else _commands(part), _blanks(fence[0])]
         inside, at = not inside, fence.end()
+    return "".join([*parts, _commands(text[at:])])
+
+
+def _commands(text: str) -> str:
+    parts: list[str] = []
+    at = 0
+    for command in _COMMAND.finditer(text):
+        parts += [_blanks(text[at : command.start()]), command[0]]
+        at = command.end()
     return "".join([*parts, _blanks(text[at:])])

@@ -14,7 +14,9 @@ _SIGNALS: Final = re.compile(
     r"(?:_?(?:json|form|async|forobject|forentity|raw|data))?!?\s*(?:<[\w<>., ]{0,80}>)?[\s(]"
     r"|(?:HTTP::|HttpMethod\.|Method[.:]{0,2}|Http|http\.|WebRequestMethods\.Http\.|reqwest::)(?P<c>GET|POST|PUT|PATCH|DELETE|HEAD)"
     r"|[\"'](?P<d>GET|POST|PUT|PATCH|DELETE|HEAD)[\"']"
-    r"|CURLOPT_(?P<e>POST)",
+    r"|CURLOPT_(?P<e>POST)"
+    r"|\b(?:\w{1,20}_)?(?:api|client|curl|do|http|make|remote|request|rest|send)_(?P<f>GET|POST|PUT|PATCH|DELETE|HEAD)"
+    r"(?:_\w{1,20})?!?\s*\(|\b(?:send|do|make|http)?_?(?P<g>GET|POST|PUT|PATCH|DELETE|HEAD)_?(?:request|data|api)\s*\(",
     re.IGNORECASE,
 )
 _LATER: Final = re.compile(
@@ -31,6 +33,8 @@ _URL_KEY: Final = re.compile(
     r"\b(?:ur[il]|endpoint|href|path|raw|address|host)\w*[\"']?\s*(?::|=>|=)\s*[\w.(]*[\"'`]?$", re.IGNORECASE
 )
 _COMMAND_START: Final = re.compile(r"\s*(?:\w+=\S+\s+)*(?:-\s+run:\s*)?(?:curl|wget|http)\b")
+_CURL: Final = re.compile(r"\bcurl\b")
+_QUOTED: Final = re.compile(r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\\n", re.DOTALL)
 _NEXT_ITEM: Final = re.compile(r"\s*- (?:\w+:|name|run)")
 _WINDOW: Final = 400
 _REACH: Final = 1_500
@@ -56,8 +60,13 @@ class Methods:
     def command(self, start: int, end: int) -> str:
         """The lines of a command: those that end with a backslash or a backtick, and what a folded block has."""
         code = self._code
-        lines_before = code[max(0, start - _LONGEST) : start].split("\n")
+        before = code[max(0, start - _LONGEST) : start]
+        lines_before = before.split("\n")
         first = len(lines_before) - 1
+        for begin in reversed(list(_CURL.finditer(before))):
+            if "\n" not in _QUOTED.sub("", before[begin.start() :].rstrip("\"'")):
+                first -= before.count("\n", begin.start())
+                break
         while first > 0 and (lines_before[first - 1].rstrip().endswith(("\\", "`", "|", "&&"))):
             first -= 1
         if not COMMAND.search("\n".join([*lines_before[first:], code[start:end]])):

@@ -18,6 +18,8 @@ _VERSION: Final = re.compile(
 _RELATIVE: Final = re.compile(
     r"^(?:[a-z]+://[^/{}]*circle[^/]*)?(?:/*\{[^{}]*\})*/*(?=projects?(?:/|$))", re.IGNORECASE
 )
+_GLUED: Final = re.compile(r"^project(?=\{)")
+"""A part that is not known, and begins with a slash."""
 _HOST: Final = re.compile(r"^[a-z]+://([^/]*)", re.IGNORECASE)
 _V1: Final = ("v1", "v1.1")
 _TAILS: Final = frozenset(
@@ -33,6 +35,10 @@ _NEWER: Final = re.compile(r"api/v2(?![\w.])")
 _BRANCHES: Final = re.compile(r"""["'`]branches["'`]|\.branches\b|:branches\b""")
 _WITHOUT_BRANCHES: Final = re.compile(r"shallow|skip[-_]branches")
 
+_BASE: Final = re.compile(r"api/v1(?:\.1)?/project/?(?:github|gh|bitbucket|bb)?/?[\"'`]")
+_BELOW: Final = re.compile(r"^/?(?:\{[^{}]*\}/){1,3}(?:(?:\{[^{}]*\}|\d+)/(?:retry|ssh)|tree/[^/]+|build)/?$")
+"""A path below the base of all projects."""
+
 _BY_PATH: Final = {(route.kind, route.method, route.path): route for route in ROUTES}
 _SLUG: Final = "/project/{vcs-type}/{username}/{project}"
 _NOTE: Final = next(route for route in ROUTES if route.kind == "runner" and route.path == "/runner")
@@ -44,11 +50,13 @@ class Context(NamedTuple):
     names_v1: bool
     names_v2: bool
     reads_branches: bool
+    names_base: bool
+    """Whether it has the address of all projects, to which paths are added."""
 
     @classmethod
     def of(cls, text: str) -> Context:
         """The context of the addresses of a file."""
-        return cls(bool(_LEGACY.search(text)), bool(_NEWER.search(text)), bool(_BRANCHES.search(text)))
+        return cls(*(bool(each.search(text)) for each in (_LEGACY, _NEWER, _BRANCHES, _BASE)))
 
 
 def ending_route(address: str, method: str | None, context: Context, around: str = "") -> Route | None:
@@ -67,6 +75,8 @@ def ending_route(address: str, method: str | None, context: Context, around: str
     if host and "{" not in host[1] and "circle" not in f"{address}{around}".lower():
         return None
     version, rest = _parts(path, context)
+    if not version and method == "POST" and context.names_base and _BELOW.match(path):
+        version, rest = "relative", f"project/{path.lstrip('/')}"
     segments = [part for part in rest.split("/") if part]
     if version == "v2":
         return _insights(segments, method)
@@ -85,7 +95,7 @@ def _parts(path: str, context: Context) -> tuple[str, str]:
     match = _VERSION.search(path)
     if match:
         version = (match[1] or match[2]).lower()
-        return ("" if version == "v1" and not known else version), path[match.end() :]
+        return ("" if version == "v1" and not known else version), _GLUED.sub("project/", path[match.end() :])
     relative = _RELATIVE.match(path)
     if relative and known and context.names_v1:
         return "relative", path[relative.end() :]

@@ -25,6 +25,11 @@ from ._walk import MAX_BYTES, files
 if TYPE_CHECKING:
     from ._entries import Route
 
+_SUFFIXES: Final = {
+    **dict.fromkeys(("rakefile", "gemfile", "capfile", "dangerfile", "fastfile", "podfile", "vagrantfile"), ".rb"),
+    **dict.fromkeys(("makefile", "gnumakefile"), ".mk"),
+}
+"""The languages of files that are known by their names."""
 _PYTHON: Final = frozenset({".py", ".pyi", ".pyw"})
 _MARK: Final = b"circle"
 _RELEVANT: Final = re.compile(
@@ -80,6 +85,7 @@ class Scan:
         self.parsed += 1
         name = PurePath(path)
         suffix = ".groovy" if name.name.startswith("Jenkinsfile") else name.suffix.lower()
+        suffix = _SUFFIXES.get(name.name.lower(), suffix)
         text = data.decode("utf-8-sig", errors="replace").replace("\r\n", "\n").replace("\r", "\n")
         if suffix == ".ipynb":
             text = _notebook(text) or text

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 COMMAND: Final = re.compile(
-    r"\b(?:curl|wget|Invoke-RestMethod|Invoke-WebRequest|iwr|irm)\b|(?<![\w/.\"'-])(?:https?|xh)\s+(?=[-A-Z:\"'$h])"
+    r"\b(?:curl|wget|Invoke-RestMethod|Invoke-WebRequest|iwr|irm)\b|\$[({]?CURL\b|(?<![\w/.\"'-])(?:https?|xh)\s+(?=[-A-Z:\"'$h])"
 )
 
 _WORD: Final = re.compile(r"[^\s\"'<>|;)]+")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ._comments import without_comments
 from ._methods import Methods
 from ._routes import Context, ending_route
+from ._shell import COMMAND
 
 if TYPE_CHECKING:
     from ._entries import Route
@@ -32,20 +33,27 @@ _PLACEHOLDERS: Final = re.compile(
     r"|[$#]\{[^{}\n]{0,200}(?:\{[^{}\n]{0,200}\}[^{}\n]{0,200}){0,3}\}"
     r"|\{\$[^{}\n]{0,80}\}|\$\((?:(?!://)[^()\n]){0,200}(?:\([^()\n]{0,200}\)[^()\n]{0,200}){0,3}\)|\\\([^()\n]{0,200}\)"
     r"|\$env:\w{1,80}|\$[A-Za-z_]\w{0,80}\b(?!\s{0,9}=[^=>])|%[sdvq+](?![0-9A-Fa-f])|%[A-Za-z_]\w{0,80}%|%?\{[\w.:]{0,80}\}"
-    r"|<[A-Za-z][\w -]{0,60}>"
+    r"|<[A-Za-z][\w -]{0,60}>|(?<=/)\[[A-Za-z][\w -]{0,60}\](?=[/?\s\"'`]|$)"
 )
+_LISP: Final = re.compile(r"(?<=\()(str|def\w*)(\s+[\w*-]+)\s(?=\s*\")")
+"""Of a name and its value, or of a name and the rest of a string."""
 _CONTINUATION: Final = re.compile(r"[\"'][ \t]*\\\n\s*[\"']")
 """Of two parts of a string in Ruby; in a shell these are two arguments."""
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 _DEFAULT: Final = re.compile(r"https?://[^\s\"'`{}]*")
 _NAMED: Final = re.compile(
-    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})[\"']?\s{0,4}(?::\s{0,4}[\w<>.]{1,40}\s{0,4}(?==))?(?P<sign>:=|\?=|\+=|=>|=|:)\s{0,4}"
+    r"(?<!\w)(?P<name>[A-Za-z_]\w{0,80})[\"']?\s{0,4}(?::\s{0,4}[\w<>.]{1,40}\s{0,4}(?==))?"
+    r"(?P<sign>:=|\?=|\+=|=>|=|:)(?:[ \t]{0,4}\n)?[ \t]{0,40}"
     r"(?P<calls>(?:new\s+)?(?:[\w.:]{1,60}!?\s?\(\s{0,40}){0,3})[\"'`]?(?=[^\s\"'`<>|;,()\[\]]*[/\0]|(?<=\()\w{1,80}\))"
 )
-_RETURNED: Final = re.compile(r"(?:\breturn\s+|=>\s*)(?:[\w.]{0,40}(?:printf|format)\()?[\"'`]?$", re.IGNORECASE)
+_RETURNED: Final = re.compile(
+    r"(?:\breturn\s+|[=-]>\s*|\bdef\s+(?:self\.)?\w+[?!]?[ \t]*(?:\([^()\n]{0,200}\)|[\w, ]{0,200})\n\s*)"
+    r"(?:[\w.]{0,40}(?:printf|format)\()?[\"'`]?$",
+    re.IGNORECASE,
+)
 _FUNCTION: Final = re.compile(
     r"(?:\b(?:function|def|func|fn)\s+(?:self\.|\([^()\n]{0,60}\)\s*)?(\w+)"
-    r"|\b(\w+)\s*[=:]\s*(?:async\s+)?(?:function\b|\([^()\n]{0,200}\)[^=\n]{0,40}=>|\w+\s*=>)"
+    r"|\b(\w+)\s*[=:]\s*(?:async\s+)?(?:function\b|\([^()\n]{0,200}\)[^=\n]{0,40}[=-]>|\w+\s*[=-]>)"
     r"|\n[ \t]*(?:[a-z]+[ \t]+){0,3}(?!if\b|for\b|while\b|switch\b|catch\b)(\w+)\([^()\n]{0,200}\)[^\n;={}()]{0,60}\{)"
 )
 _OF_STRINGS: Final = re.compile(
@@ -59,10 +67,13 @@ _ARGUMENT: Final = re.compile(r"[\"'`]\s*[,%]\s*[\[{(]?\s*([\w.:$@]+)")
 _KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address", "host", "proxy"})
 _SHELLS: Final = frozenset({".sh", ".bash", ".zsh", ".ksh", ""})
 _SHELL_FUNCTION: Final = re.compile(
-    r"^[ \t]*(?:function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*\(\)[ \t]*\{(?:[^\n]*\}[ \t]*$|.*?(?:^[ \t]*\}|\Z))",
+    r"^[ \t]*(function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*(?(1)(?:\(\))?|\(\))\s*\{"
+    r"(?:[^\n]*\}[ \t]*$|.*?(?:^[ \t]*\}|\Z))",
     re.MULTILINE | re.DOTALL,
 )
 _POSITIONAL: Final = re.compile(r"\$\{?([1-9])\}?")
+_OWN_NAME: Final = re.compile(r"\b([A-Za-z_]\w*)=[\"']?\$\{?([1-9])\b")
+"""A name that a function in a shell gives to an argument."""
 _ARGUMENT_OF_SHELL: Final = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"';|&()]+)"
 _WITH_SIGILS: Final = frozenset(
     {".sh", ".bash", ".zsh", ".ksh", ".yml", ".yaml", ".mk", ".ps1", ".psm1", ".php", ".pl", ".bat", ".cmd", ".env"}
@@ -70,15 +81,17 @@ _WITH_SIGILS: Final = frozenset(
 )
 """Languages in which a name without a sign before it is no variable."""
 _SILENT: Final = re.compile(
-    r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|console\.\w+|\blog(?:ger)?\.\w+|fmt\.Print\w*|log\.\w+|Write-(?:Host|Output)"
+    r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|\b(?:console|core|log|logger|logging)(?:\.|->|::)\w+|fmt\.Print\w*|Write-(?:Host|Output)"
     r"|\braise\b.*|\bthrow\b.*|\bpanic|\bdescription|\bsummary|\bhelp|\bcomment|\bassert\w*|\bexpect)\s*[(:=!]*\s*[fF]?[\"'`]?[^\n|&;]*$"
 )
 _OF_MOCKS: Final = re.compile(
-    r"\b(?:nock|stub_request|fetch[mM]ock|app|router|wiremock|mock\w*|\w*[mM]ock|responses|rsps|respx)\b[^\n]*$"
+    r"\b(?:nock|stub_request|fetch[mM]ock|app|router|wiremock|mock\w*|\w*[mM]ock|responses|rsps|respx|httpretty|register_uri)\b[^\n]*$"
 )
 _KEY_BEFORE: Final = re.compile(r"(?:^|[{,\n])[ \t]*[\"']?$")
 _KEY_AFTER: Final = re.compile(r"[\"']\s{0,9}:\s{0,9}(?:[{\[\n]|$)")
 _STARTS: Final = re.compile(r"trigger|post|start|launch|kick", re.IGNORECASE)
+_PARAMETERS: Final = "build_parameters"
+"""Of a trigger: where no request uses an address, they say what it is for."""
 _PREFIX: Final = re.compile(r"[=:{&*!~@-]*(?:[A-Za-z_]\w*[?:+]?=(?=[\"'\0]|https?:|/))?")
 MOST_ADDRESSES: Final = 500
 """Of one file that are looked at; a file with more is written by a program."""
@@ -112,7 +125,10 @@ def addresses(text: str, suffix: str, context: Context) -> Iterator[Address]:
 class _Reader:
     def __init__(self, text: str, suffix: str, context: Context) -> None:
         self._context = context
-        self._code = code = without_comments(text, suffix)
+        code = without_comments(text, suffix)
+        if suffix in (".clj", ".cljs", ".cljc", ".el"):
+            code = _LISP.sub(lambda match: match[1] + match[2] + ("+" if match[1] == "str" else "="), code)
+        self._code = code
         normal = _PLACEHOLDERS.sub(_filler, code)
         if suffix in (".rb", ".rake", ".gemspec") or code.startswith("#!/usr/bin/env ruby"):
             normal = _CONTINUATION.sub(lambda match: _JOINT * len(match[0]), normal)
@@ -139,7 +155,8 @@ class _Reader:
             written = self._written(at, end, {at})
             if "/" not in written and self._code[at - 1 : at] not in ("'", '"', "`"):
                 continue
-            if not any(ending_route(written, method, self._context) for method in _METHODS):
+            function, given = self._in_function(at, written)
+            if function is None and not any(ending_route(written, each, self._context) for each in _METHODS):
                 continue
             count += 1
             if count > MOST_ADDRESSES:
@@ -149,9 +166,8 @@ class _Reader:
                 waiting.append((named, written))
             elif not self._is_silent(at, end, written):
                 method = self._methods.of_request(at, end)
-                function = self._shell_function(at) if _POSITIONAL.search(written) else None
                 if function is not None:
-                    yield from self._through(function, written, method)
+                    yield from self._through(function, given, method)
                     continue
                 around = self._methods.command(at, end)
                 route = ending_route(written, method, self._context, around)
@@ -161,21 +177,27 @@ class _Reader:
             if named.start in self._used or self._is_silent(named.start, named.end, written):
                 continue
             method = self._methods.of_request(named.start, named.end)
-            if method is None and _STARTS.search(named.name):
+            is_used = any(each.start in self._used for each in self._names.get(named.name, ()))
+            if method is None and (_STARTS.search(named.name) or (_PARAMETERS in self._code and not is_used)):
                 method = "POST"
             around = self._methods.command(named.start, named.end)
             route = ending_route(written, method, self._context, around)
             if route is not None:
                 yield Address(named.start, route)
 
-    def _shell_function(self, at: int) -> re.Match[str] | None:
-        """The function around an offset, if its address has an argument of it."""
-        return next((each for each in self._shell_functions if each.start() < at < each.end()), None)
+    def _in_function(self, at: int, written: str) -> tuple[re.Match[str] | None, str]:
+        """The function in a shell around an offset, and the address with `$1` for what its calls give."""
+        function = next((each for each in self._shell_functions if each.start() < at < each.end()), None)
+        if function is None or "://" not in written:
+            return None, written
+        for own in _OWN_NAME.finditer(function[0]):
+            written = written.replace(f"{{{own[1]}}}", f"${own[2]}")
+        return (function, written) if _POSITIONAL.search(written) else (None, written)
 
     def _through(self, function: re.Match[str], written: str, method: str | None) -> Iterator[Address]:
         """What the calls of a function in a shell send."""
         calls = re.compile(
-            rf"(?:^|[;&|(]|\bdo|\bthen)[ \t]*(?:\w+=)?{re.escape(function[1])}((?:[ \t]+{_ARGUMENT_OF_SHELL})+)",
+            rf"(?:^|[;&|(]|\bdo|\bthen)[ \t]*(?:\w+=)?{re.escape(function[2])}((?:[ \t]+{_ARGUMENT_OF_SHELL})+)",
             re.MULTILINE,
         )
         for call in islice(calls.finditer(self._code), MOST_ADDRESSES):
@@ -205,6 +227,8 @@ class _Reader:
             self._targets.add(match.start("name"))
             if at not in starts or (match["calls"] and not _OF_STRINGS.search(match["calls"])):
                 continue
+            if self._code.startswith("$(", at) and COMMAND.search(self._code, at, ends[starts[at]]):
+                continue  # the response to a request, and not its address
             self._add(_Name(match["name"], at, ends[starts[at]], match["sign"]))
         for at, start in starts.items():
             if at not in self._by_start and _ANCHOR.search(self._normal, at, ends[start]):

@@ -16,13 +16,14 @@ _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 @dataclass(slots=True)
 class Binding:
-    """One way in which a name gets its value. `dotted` is what an import names."""
+    """One way in which a name gets its value. `dotted` is what an import names, `position` a place in a tuple."""
 
     kind: Kind
     scope: Scope
     node: ast.AST | None = None
     annotation: ast.expr | None = None
     dotted: str = ""
+    position: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -263,8 +264,9 @@ class _Visitor:
             case ast.Name():
                 self._bind(binding.scope, target.id, binding)
             case ast.Tuple() | ast.List():
-                for each in target.elts:
-                    self._target(each, Binding("item", binding.scope, binding.node))
+                for position, each in enumerate(target.elts):
+                    at = position if binding.kind == "value" else None
+                    self._target(each, Binding("item", binding.scope, binding.node, position=at))
             case ast.Starred():
                 self._target(target.value, binding)
             case ast.Attribute(value=ast.Name(id=name)):

@@ -138,6 +138,8 @@ class Strings:
         for each in bindings:
             if each.kind == "value" and each.node is not None:
                 texts += self.of(each.node, each.scope, given, depth)
+            elif each.kind == "item" and isinstance(each.node, ast.Call):
+                texts += self._returned(each.node, each.scope, given, each.position, depth)
             elif each.kind == "item" and each.node is not None:
                 texts += self._elements(each.node, each.scope, given, depth)
             elif each.kind == "parameter" and isinstance(each.node, ast.arg) and each.scope.parent is not None:
@@ -146,6 +148,16 @@ class Strings:
                 texts += self.of(default, each.scope.parent, {}, depth) if default else ()
         known = [text for text in texts if text]
         return tuple(known) or (_hole(node),)
+
+    def _returned(self, call: ast.Call, scope: Scope, given: Given, position: int | None, depth: int) -> Texts:
+        """What a function of this module returns at a place of a tuple."""
+        function = self.function_of(call, scope)
+        if function is None or position is None:
+            return ()
+        own = self.given(call, scope, function, given, depth)
+        tuples = [each.elts for each in function.returns if isinstance(each, ast.Tuple)]
+        values = [each[position] for each in tuples if position < len(each)]
+        return tuple(text for each in values for text in self.of(each, function, own, depth))
 
     def _elements(self, node: ast.AST, scope: Scope, given: Given, depth: int) -> Texts:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
