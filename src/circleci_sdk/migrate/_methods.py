@@ -11,7 +11,7 @@ _VERB_BEFORE: Final = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE|HEAD)[\"']?[\s,]
 _SIGNALS: Final = re.compile(
     r"(?:method|verb|type|request)[\"']?\s*(?:[:=]|=>)+\s*(?:[\w.]+[.:])?[\"':]?(?P<a>GET|POST|PUT|PATCH|DELETE|HEAD)\b"
     r"|(?:\.|->|\b)(?P<b>get|post|put|delete|patch|head)"
-    r"(?:_?(?:json|form|async|forobject|forentity|raw|data))?!?\s*(?:<[\w<>., ]{0,80}>)?[\s(]"
+    r"(?:_?(?:json|form|async|forobject|forentity|raw|data))?!?\s*(?:<[\w<>., \[\]]{0,80}>)?[\s(]"
     r"|(?:HTTP::|HttpMethod\.|Method[.:]{0,2}|Http|http\.|WebRequestMethods\.Http\.|reqwest::)(?P<c>GET|POST|PUT|PATCH|DELETE|HEAD)"
     r"|[\"'](?P<d>GET|POST|PUT|PATCH|DELETE|HEAD)[\"']"
     r"|CURLOPT_(?P<e>POST)"
@@ -63,7 +63,7 @@ class Methods:
         before = code[max(0, start - _LONGEST) : start]
         lines_before = before.split("\n")
         first = len(lines_before) - 1
-        for begin in reversed(list(_CURL.finditer(before))):
+        for begin in reversed(list(_CURL.finditer(before))[-3:]):
             if "\n" not in _QUOTED.sub("", before[begin.start() :].rstrip("\"'")):
                 first -= before.count("\n", begin.start())
                 break

@@ -121,10 +121,12 @@ def _trigger(segments: list[str], method: str | None, version: str, context: Con
 
 
 def _branches(segments: list[str], method: str | None, version: str, context: Context) -> Route | None:
-    if method not in (None, "GET") or (version == "relative" and (context.names_v2 or method is None)):
+    if method not in (None, "GET") or (version == "relative" and method is None):
         return None
     if segments == ["projects"]:
         return _BY_PATH["branches", "GET", "/projects"]
+    if version == "relative" and context.names_v2:
+        return None
     if segments[0] == "project" and segments[-1] == "settings" and _is_slug(segments[1:-1], version, loose=False):
         return _BY_PATH["branches", "GET", f"{_SLUG}/settings"]
     return None

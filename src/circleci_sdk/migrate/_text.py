@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ._comments import without_comments
+from ._functions import Function, Functions, filled, known
 from ._methods import Methods
 from ._routes import Context, ending_route
 from ._shell import COMMAND
@@ -65,16 +65,6 @@ _REFERENCE: Final = re.compile(
 )
 _ARGUMENT: Final = re.compile(r"[\"'`]\s*[,%]\s*[\[{(]?\s*([\w.:$@]+)")
 _KEYS: Final = frozenset({"url", "uri", "endpoint", "href", "path", "raw", "address", "host", "proxy"})
-_SHELLS: Final = frozenset({".sh", ".bash", ".zsh", ".ksh", ""})
-_SHELL_FUNCTION: Final = re.compile(
-    r"^[ \t]*(function[ \t]+)?([A-Za-z_][\w-]*)[ \t]*(?(1)(?:\(\))?|\(\))\s*\{"
-    r"(?:[^\n]*\}[ \t]*$|.*?(?:^[ \t]*\}|\Z))",
-    re.MULTILINE | re.DOTALL,
-)
-_POSITIONAL: Final = re.compile(r"\$\{?([1-9])\}?")
-_OWN_NAME: Final = re.compile(r"\b([A-Za-z_]\w*)=[\"']?\$\{?([1-9])\b")
-"""A name that a function in a shell gives to an argument."""
-_ARGUMENT_OF_SHELL: Final = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s\"';|&()]+)"
 _WITH_SIGILS: Final = frozenset(
     {".sh", ".bash", ".zsh", ".ksh", ".yml", ".yaml", ".mk", ".ps1", ".psm1", ".php", ".pl", ".bat", ".cmd", ".env"}
     | {".json", ".md", ".rst", ".txt", ".html", ".xml", ".toml", ".ini", ".cfg", ""}
@@ -82,6 +72,8 @@ _WITH_SIGILS: Final = frozenset(
 """Languages in which a name without a sign before it is no variable."""
 _SILENT: Final = re.compile(
     r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|\b(?:console|core|log|logger|logging)(?:\.|->|::)\w+|fmt\.Print\w*|Write-(?:Host|Output)"
+    r"|(?:^|[;&|{]|\bthen|\bdo)[ \t]*"
+    r"(?:abort|debug|die|err|error|fail|info|log|message|msg|notice|say|warn)(?:[-_]\w+)?(?=[ \t])"
     r"|\braise\b.*|\bthrow\b.*|\bpanic|\bdescription|\bsummary|\bhelp|\bcomment|\bassert\w*|\bexpect)\s*[(:=!]*\s*[fF]?[\"'`]?[^\n|&;]*$"
 )
 _OF_MOCKS: Final = re.compile(
@@ -137,7 +129,7 @@ class _Reader:
         self._has_sigils = suffix in _WITH_SIGILS
         self._names: dict[str, list[_Name]] = {}
         self._by_start: dict[int, _Name] = {}
-        self._shell_functions = list(_SHELL_FUNCTION.finditer(code)) if suffix in _SHELLS else []
+        self._functions = Functions(code, suffix)
         self._used: set[int] = set()
         """The starts of the addresses of names that a request uses."""
         self._targets: set[int] = set()
@@ -155,8 +147,9 @@ class _Reader:
             written = self._written(at, end, {at})
             if "/" not in written and self._code[at - 1 : at] not in ("'", '"', "`"):
                 continue
-            function, given = self._in_function(at, written)
-            if function is None and not any(ending_route(written, each, self._context) for each in _METHODS):
+            function = self._functions.around(at)
+            positional = function and function.positional(written)
+            if not positional and not any(ending_route(written, each, self._context) for each in _METHODS):
                 continue
             count += 1
             if count > MOST_ADDRESSES:
@@ -166,13 +159,12 @@ class _Reader:
                 waiting.append((named, written))
             elif not self._is_silent(at, end, written):
                 method = self._methods.of_request(at, end)
-                if function is not None:
-                    yield from self._through(function, given, method)
-                    continue
                 around = self._methods.command(at, end)
-                route = ending_route(written, method, self._context, around)
+                route = ending_route(known(positional) if positional else written, method, self._context, around)
                 if route is not None:
                     yield Address(at, route)
+                elif function and positional:
+                    yield from self._through(function, positional, method, function.method_argument(around))
         for named, written in waiting:
             if named.start in self._used or self._is_silent(named.start, named.end, written):
                 continue
@@ -185,38 +177,15 @@ class _Reader:
             if route is not None:
                 yield Address(named.start, route)
 
-    def _in_function(self, at: int, written: str) -> tuple[re.Match[str] | None, str]:
-        """The function in a shell around an offset, and the address with `$1` for what its calls give."""
-        function = next((each for each in self._shell_functions if each.start() < at < each.end()), None)
-        if function is None or "://" not in written:
-            return None, written
-        for own in _OWN_NAME.finditer(function[0]):
-            written = written.replace(f"{{{own[1]}}}", f"${own[2]}")
-        return (function, written) if _POSITIONAL.search(written) else (None, written)
-
-    def _through(self, function: re.Match[str], written: str, method: str | None) -> Iterator[Address]:
-        """What the calls of a function in a shell send."""
-        calls = re.compile(
-            rf"(?:^|[;&|(]|\bdo|\bthen)[ \t]*(?:\w+=)?{re.escape(function[2])}((?:[ \t]+{_ARGUMENT_OF_SHELL})+)",
-            re.MULTILINE,
-        )
-        for call in islice(calls.finditer(self._code), MOST_ADDRESSES):
-            given = [
-                each.span() for each in re.finditer(_ARGUMENT_OF_SHELL, self._code[: call.end(1)][call.start(1) :])
-            ]
-            spans = [(call.start(1) + start, call.start(1) + end) for start, end in given]
-            texts = [self._written(*self._unquoted(start, end), {start}) for start, end in spans]
-
-            def argument(match: re.Match[str], texts: list[str] = texts) -> str:
-                at = int(match[1]) - 1
-                return texts[at] if at < len(texts) else ""
-
-            route = ending_route(_POSITIONAL.sub(argument, written), method, self._context)
+    def _through(self, function: Function, address: str, method: str | None, at: int | None) -> Iterator[Address]:
+        """What the calls of a function in a shell send. `at` is the argument that is the method."""
+        for spans in self._functions.calls(function):
+            texts = [self._written(start, end, {start}) for start, end in spans]
+            verb = texts[at].upper() if at is not None and at < len(texts) else method
+            route = ending_route(filled(address, texts), verb, self._context)
             if route is not None:
-                yield Address(spans[0][0], route)
-
-    def _unquoted(self, start: int, end: int) -> tuple[int, int]:
-        return (start + 1, end - 1) if self._code[start] in "\"'" else (start, end)
+                paths = [span[0] for span, text in zip(spans, texts, strict=True) if "/" in text]
+                yield Address((paths or [spans[0][0]])[0], route)
 
     def _define(self, runs: list[tuple[int, int]]) -> None:
         ends = dict(runs)
