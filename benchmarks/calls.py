@@ -15,8 +15,8 @@ from .worker import Worker
 _RESPONSE: Final = "The response to a call is one page of 20 pipelines (16 kB)."
 
 _ONE_AT_A_TIME: Final = (
-    "in instructions the ratio is 1.12 (../profile.md); in time the lower quartile is 0.99 to 1.02 in different runs on a "
-    "machine that others use"
+    "in instructions the ratio is 1.12 (../profile.md); in time the lower quartile is 0.99 to 1.02 in different runs "
+    "on a machine that others use"
 )
 _OBSTACLE: Final = (
     "of a call among 50 (0.58 ms, raw httpx 1.19), httpcore and h11 take 0.25 ms and pydantic 0.15, by samples of the "

@@ -23,8 +23,6 @@ PROGRAMS: Final = {
 }
 LARGE: Final = 200_000_000
 MANY: Final = (500, 20_000)
-
-
 _OBSTACLE: Final = (
     "each MiB goes to a thread that writes it, so that no disk blocks the event loop; raw httpx writes in the loop"
 )
