@@ -15,7 +15,7 @@ _SIGNALS: Final = re.compile(
     r"|(?:HTTP::|HttpMethod\.|Method[.:]{0,2}|Http|http\.|WebRequestMethods\.Http\.|reqwest::)(?P<c>GET|POST|PUT|PATCH|DELETE|HEAD)"
     r"|[\"'](?P<d>GET|POST|PUT|PATCH|DELETE|HEAD)[\"']"
     r"|CURLOPT_(?P<e>POST)"
-    r"|\b(?:\w{1,20}_)?(?:api|client|curl|do|http|make|remote|request|rest|send)_(?P<f>GET|POST|PUT|PATCH|DELETE|HEAD)"
+    r"|\b(?:\w{1,20}_)?(?:api|circle(?:ci)?|client|curl|do|http|make|remote|request|rest|send)_(?P<f>GET|POST|PUT|PATCH|DELETE|HEAD)"
     r"(?:_\w{1,20})?!?\s*\(|\b(?:send|do|make|http)?_?(?P<g>GET|POST|PUT|PATCH|DELETE|HEAD)_?(?:request|data|api)\s*\(",
     re.IGNORECASE,
 )

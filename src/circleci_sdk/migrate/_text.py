@@ -46,6 +46,7 @@ _NAMED: Final = re.compile(
     r"(?P<sign>:=|\?=|\+=|=>|=|:)(?:[ \t]{0,4}\n)?[ \t]{0,40}"
     r"(?P<calls>(?:new\s+)?(?:[\w.:]{1,60}!?\s?\(\s{0,40}){0,3})[\"'`]?(?=[^\s\"'`<>|;,()\[\]]*[/\0]|(?<=\()\w{1,80}\))"
 )
+_LOCAL: Final = re.compile(r"^[ \t]+(?:val|var|let|const|my|local|auto)[ \t]+$")
 _RETURNED: Final = re.compile(
     r"(?:\breturn\s+|[=-]>\s*|\bdef\s+(?:self\.)?\w+[?!]?[ \t]*(?:\([^()\n]{0,200}\)|[\w, ]{0,200})\n\s*)"
     r"(?:[\w.]{0,40}(?:printf|format)\()?[\"'`]?$",
@@ -71,7 +72,9 @@ _WITH_SIGILS: Final = frozenset(
 )
 """Languages in which a name without a sign before it is no variable."""
 _SILENT: Final = re.compile(
-    r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|\b(?:console|core|log|logger|logging)(?:\.|->|::)\w+|fmt\.Print\w*|Write-(?:Host|Output)"
+    r"(?:\becho|\bprintf|\bputs|\bprint(?:ln)?!?|\b(?:console|core|log|logger|logging)(?:\.|->|::)\w+"
+    r"|fmt\.(?:F?Print|Error)\w*|errors\.New|Write-(?:Host|Output|Verbose|Debug|Warning|Information|Error)|\bdesc"
+    r"|\becho[ \t]+(?:-\w+[ \t]+)*\"[^\"\n]*;[^\"\n]*"
     r"|(?:^|[;&|{]|\bthen|\bdo)[ \t]*"
     r"(?:abort|debug|die|err|error|fail|info|log|message|msg|notice|say|warn)(?:[-_]\w+)?(?=[ \t])"
     r"|\braise\b.*|\bthrow\b.*|\bpanic|\bdescription|\bsummary|\bhelp|\bcomment|\bassert\w*|\bexpect)\s*[(:=!]*\s*[fF]?[\"'`]?[^\n|&;]*$"
@@ -107,6 +110,8 @@ class _Name(NamedTuple):
     start: int
     end: int
     sign: str
+    is_local: bool = False
+    """Whether only what follows can use it."""
 
 
 def addresses(text: str, suffix: str, context: Context) -> Iterator[Address]:
@@ -198,7 +203,11 @@ class _Reader:
                 continue
             if self._code.startswith("$(", at) and COMMAND.search(self._code, at, ends[starts[at]]):
                 continue  # the response to a request, and not its address
-            self._add(_Name(match["name"], at, ends[starts[at]], match["sign"]))
+            line = self._code[
+                self._code.rfind("\n", max(0, match.start() - _WINDOW), match.start()) + 1 : match.start()
+            ]
+            is_local = match["sign"] == ":=" or bool(_LOCAL.search(line))
+            self._add(_Name(match["name"], at, ends[starts[at]], match["sign"], is_local))
         for at, start in starts.items():
             if at not in self._by_start and _ANCHOR.search(self._normal, at, ends[start]):
                 before = self._code[max(0, at - _WINDOW) : at]
@@ -220,7 +229,8 @@ class _Reader:
         if _HOLE in run:
             return any(word in self._names for word in _WORD.findall(self._code[start:end])) or "/" in run
         reference = None if self._has_sigils else _REFERENCE.fullmatch(run)
-        return reference is not None and reference[1] in self._names and start not in self._targets
+        is_key = self._code[start - 1 : start] in ("'", '"') and self._code[end : end + 1] in ("'", '"')
+        return reference is not None and reference[1] in self._names and start not in self._targets and not is_key
 
     def _written(self, start: int, end: int, seen: set[int], depth: int = 0) -> str:
         """The address with its unknown parts as `{name}`, and with the values of names that the file defines."""
@@ -267,7 +277,8 @@ class _Reader:
         """The address that a name stands for at an offset: the last one before it, or the next one."""
         same = self._names.get(name, [])
         last = bisect_right(same, at, key=lambda each: each.end)
-        near = (*reversed(same[max(0, last - 3) : last]), *same[last : last + 3])
+        later = (each for each in same[last : last + 3] if not each.is_local)
+        near = (*reversed(same[max(0, last - 3) : last]), *later)
         named = next((each for each in near if each.start not in seen), None)
         if named is None or depth > _DEPTH:
             return None
