@@ -9,12 +9,11 @@ from itertools import product
 from typing import Final, TypeAlias
 
 from .module import Binding, Function, Module, Scope, argument_of, defaults_of, last_name, parameters_of
+from .texts import MOST, Texts, hole, joined, urljoin
 
-Texts: TypeAlias = tuple[str, ...]
 Given: TypeAlias = Mapping[str, Texts]
 """What a call gives for the parameters of a function."""
 
-_MOST: Final = 6
 _DEPTH: Final = 12
 _STEPS: Final = 2_000
 """Of one evaluation: names that are bound many times make no more work than this."""
@@ -46,11 +45,11 @@ class Strings:
         self._left = _STEPS if depth == 0 else self._left - 1
         self._total -= 1
         if node is None or depth > _DEPTH or key in self._active or self._left < 0 or self._total < 0:
-            return (_hole(node),)
+            return (hole(node),)
         self._active.add(key)
         self.seen.add(id(node))
         try:
-            return tuple(dict.fromkeys(self._of(node, scope, given or {}, depth + 1)))[:_MOST]
+            return tuple(dict.fromkeys(self._of(node, scope, given or {}, depth + 1)))[:MOST]
         finally:
             self._active.discard(key)
 
@@ -65,7 +64,7 @@ class Strings:
             case ast.Constant():
                 return ()
             case ast.JoinedStr():
-                return _joined([self.of(each, scope, given, depth) for each in node.values])
+                return joined([self.of(each, scope, given, depth) for each in node.values])
             case ast.FormattedValue() | ast.Await() | ast.NamedExpr() | ast.Starred():
                 return self.of(node.value, scope, given, depth)
             case ast.BinOp():
@@ -86,9 +85,9 @@ class Strings:
             case ast.GeneratorExp() | ast.ListComp():
                 return self.of(node.generators[0].iter, scope, given, depth)
             case ast.List() | ast.Tuple():
-                return _joined([self.of(each, scope, given, depth) for each in node.elts], " ")
+                return joined([self.of(each, scope, given, depth) for each in node.elts], " ")
             case _:
-                return (_hole(node),)
+                return (hole(node),)
 
     def _operation(self, node: ast.BinOp, scope: Scope, given: Given, depth: int) -> Texts:
         if isinstance(node.op, ast.Mod):
@@ -96,14 +95,14 @@ class Strings:
             return tuple(self._percent(text, node.right, scope, given, depth) for text in left)
         if isinstance(node.op, ast.Div):
             sides = (node.left, node.right)
-            return _joined([self.of(each, scope, given, depth) for each in sides], "/")
+            return joined([self.of(each, scope, given, depth) for each in sides], "/")
         parts: list[ast.expr] = []
         rest: ast.expr = node
         while isinstance(rest, ast.BinOp) and isinstance(rest.op, ast.Add):
             parts.append(rest.right)
             rest = rest.left
             self.seen.add(id(rest))
-        return _joined([self.of(each, scope, given, depth) for each in (rest, *reversed(parts))])
+        return joined([self.of(each, scope, given, depth) for each in (rest, *reversed(parts))])
 
     def _percent(self, text: str, right: ast.expr, scope: Scope, given: Given, depth: int) -> str:
         values = list(right.elts) if isinstance(right, ast.Tuple) else [right]
@@ -147,7 +146,7 @@ class Strings:
                 default = defaults_of(function).get(each.node.arg)
                 texts += self.of(default, each.scope.parent, {}, depth) if default else ()
         known = [text for text in texts if text]
-        return tuple(known) or (_hole(node),)
+        return tuple(known) or (hole(node),)
 
     def _returned(self, call: ast.Call, scope: Scope, given: Given, position: int | None, depth: int) -> Texts:
         """What a function of this module returns at a place of a tuple."""
@@ -179,7 +178,7 @@ class Strings:
                 return self.result(self._module.scopes[id(functions[0])], {}, depth)
             if bindings:
                 return self._bound(bindings, node, depth, given)
-        return (_hole(node),)
+        return (hole(node),)
 
     def classes_of(self, node: ast.expr, scope: Scope, depth: int = 0) -> list[Scope]:
         """The classes of this module that `self`, `cls`, a class or an instance stands for, with their bases."""
@@ -238,7 +237,7 @@ class Strings:
                         texts += self.of(value, each.scope, given, depth)
             elif isinstance(each.node, ast.List | ast.Tuple):
                 texts += self._elements(each.node, each.scope, given, depth)
-        return tuple(texts) or (_hole(node.slice),)
+        return tuple(texts) or (hole(node.slice),)
 
     def _call(self, node: ast.Call, scope: Scope, given: Given, depth: int) -> Texts:
         name, first = last_name(node.func), node.args[0] if node.args else None
@@ -250,10 +249,10 @@ class Strings:
         if name == "join" and receiver is not None and isinstance(first, ast.List | ast.Tuple):
             glue = self.of(receiver, scope, given, depth)
             parts = [self.of(each, scope, given, depth) for each in first.elts]
-            return _joined(parts, glue[0] if glue and isinstance(receiver, ast.Constant) else "/")
+            return joined(parts, glue[0] if glue and isinstance(receiver, ast.Constant) else "/")
         if name in ("join", "urljoin") and first is not None:
             return tuple(
-                _urljoin(parts) for parts in product(*(self.of(each, scope, given, depth) for each in node.args))
+                urljoin(parts) for parts in product(*(self.of(each, scope, given, depth) for each in node.args))
             )
         if name in ("substitute", "safe_substitute") and receiver is not None:
             texts = [_DOLLAR.sub(r"{\1}", text) for text in self.of(receiver, scope, given, depth)]
@@ -276,7 +275,7 @@ class Strings:
             )
         if name in ("replace", "joinpath") and receiver is not None:
             return self.of(receiver, scope, given, depth)
-        return (_hole(node.func),)
+        return (hole(node.func),)
 
     def _format(self, text: str, node: ast.Call, scope: Scope, given: Given, depth: int) -> str:
         named = {each.arg: each.value for each in node.keywords if each.arg}
@@ -316,46 +315,13 @@ class Strings:
                 found[parameter.arg] = self.of(value, scope, given, depth)
         if node.args.vararg is not None:  # segments of a path, in all clients seen
             rest = call.args[len(node.args.posonlyargs) + len(node.args.args) - bound :]
-            found[node.args.vararg.arg] = _joined([self.of(each, scope, given, depth) for each in rest], "/")
+            found[node.args.vararg.arg] = joined([self.of(each, scope, given, depth) for each in rest], "/")
         return found
 
     def result(self, function: Scope, given: Given, depth: int) -> Texts:
         """The strings that a function returns."""
         texts = [text for each in function.returns for text in self.of(each, function, given, depth)]
-        return tuple(texts) or (_hole(function.node),)
-
-
-def _joined(parts: list[Texts], glue: str = "") -> Texts:
-    some = [texts[:_MOST] or ("{}",) for texts in parts]
-    count = 1
-    for at, texts in enumerate(some):
-        count *= len(texts)
-        if count > _MOST:
-            some[at], count = texts[:1], count // len(texts)
-    return tuple(glue.join(each) for each in product(*some))
-
-
-def _urljoin(parts: tuple[str, ...]) -> str:
-    """Like the paths of `urljoin` and of `join`: what is absolute replaces what stands before it, but the host."""
-    text = parts[0]
-    for part in parts[1:]:
-        host = re.match(r"[a-z]+://[^/]*", text)
-        if part.startswith("/") and host:
-            text = (host[0] + part) if part.startswith("/api/") else text.rstrip("/") + part
-        else:
-            text = f"{text.rstrip('/')}/{part.lstrip('/')}"
-    return text
-
-
-def _hole(node: ast.AST | None) -> str:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            name = node.name
-        case ast.Constant(value=str() as text):
-            name = text
-        case _:
-            name = last_name(node)
-    return f"{{{re.sub(r'[^0-9A-Za-z_]', '', name)}}}"
+        return tuple(texts) or (hole(function.node),)
 
 
 def _line(binding: Binding) -> int:
